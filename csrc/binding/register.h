@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace ppocrvl::binding {
+
+// One function per area of the module; each is called once by module.cpp.
+void register_errors(pybind11::module_ &module); // and the submodule `_test`
+void register_engine(pybind11::module_ &module);
+void register_files(pybind11::module_ &module);
+void register_system(pybind11::module_ &module);
+
+} // namespace ppocrvl::binding

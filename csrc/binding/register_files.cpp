@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "binding/register.h"
+#include "core/gguf_file.h"
+#include "core/model_check.h"
+
+#include <pybind11/stl.h>
+
+namespace py = pybind11;
+
+namespace ppocrvl::binding {
+
+namespace {
+
+// Long arrays (the vocabulary) are described, not copied.
+constexpr size_t longest_list = 64;
+
+struct GgufArray {
+  std::string type;
+  size_t length;
+};
+
+/// Text of a file may hold any bytes.
+py::str to_str(const std::string &text) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<py::ssize_t>(text.size()), "replace"));
+}
+
+py::object element(const GgufValue &value, size_t i) {
+  switch (value.type) {
+  case GgufType::string:
+    return to_str(value.strings[i]);
+  case GgufType::boolean:
+    return py::bool_(value.get<uint8_t>(i) != 0);
+  case GgufType::f32:
+  case GgufType::f64:
+    return py::float_(value.number(i));
+  case GgufType::u64:
+    return py::int_(value.get<uint64_t>(i));
+  case GgufType::i64:
+    return py::int_(value.get<int64_t>(i));
+  default:
+    return py::int_(static_cast<int64_t>(value.number(i)));
+  }
+}
+
+py::object to_python(const GgufValue &value) {
+  if (!value.is_array) {
+    return element(value, 0);
+  }
+  if (value.count() > longest_list) {
+    return py::cast(GgufArray{gguf_type_name(value.type), value.count()});
+  }
+  py::list list;
+  for (size_t i = 0; i < value.count(); ++i) {
+    list.append(element(value, i));
+  }
+  return list;
+}
+
+py::dict metadata(const GgufFile &file) {
+  py::dict dict;
+  for (const auto &[key, value] : file.metadata) {
+    dict[to_str(key)] = to_python(value);
+  }
+  return dict;
+}
+
+py::tuple shape(const GgufTensor &tensor) {
+  py::tuple tuple(tensor.n_dims);
+  for (uint32_t i = 0; i < tensor.n_dims; ++i) {
+    tuple[i] = tensor.shape[i];
+  }
+  return tuple;
+}
+
+} // namespace
+
+void register_files(py::module_ &module) {
+  // Reading a file may wait for a disk or a network share: all of it runs without the GIL.
+  using released = py::call_guard<py::gil_scoped_release>;
+
+  py::class_<GgufArray>(module, "GgufArray", "A long array of a file: what it holds, without it.")
+      .def_readonly("type", &GgufArray::type, R"("str", "f32", "i32", ...)")
+      .def_readonly("length", &GgufArray::length)
+      .def("__repr__", [](const GgufArray &array) {
+        return "GgufArray(type='" + array.type + "', length=" + std::to_string(array.length) + ")";
+      });
+  py::class_<GgufTensor>(module, "TensorInfo", "Where a tensor lies; its data are not read.")
+      .def_readonly("name", &GgufTensor::name)
+      .def_property_readonly("shape", &shape, "In ggml's order: a row's length comes first.")
+      .def_property_readonly(
+          "type", [](const GgufTensor &tensor) { return tensor_type_name(tensor.type); },
+          R"("F32", "BF16", "Q8_0", ...)")
+      .def_readonly("offset", &GgufTensor::offset, "Bytes from the start of the file.")
+      .def_readonly("n_bytes", &GgufTensor::n_bytes, "Without the padding behind it.");
+  py::class_<GgufFile>(module, "GgufFile", "What stands before the data of a GGUF file.")
+      .def_readonly("path", &GgufFile::path)
+      .def_readonly("version", &GgufFile::version)
+      .def_readonly("size", &GgufFile::size)
+      .def_readonly("data_offset", &GgufFile::data_offset)
+      .def_property_readonly("metadata", &metadata,
+                             "In file order; arrays of more than 64 elements as GgufArray.")
+      .def_readonly("tensors", &GgufFile::tensors)
+      .def_property_readonly(
+          "role", [](const GgufFile &file) { return model_role_name(model_role(file)); },
+          R"("llm", "mmproj" or "other": what the file says it is.)");
+
+  module.def("read_gguf", &read_gguf, py::arg("path"), released(),
+             R"(Reads header, metadata and tensor table; every size is checked before it is used.
+
+Raises:
+    ModelFormatError: The file is missing, damaged or no GGUF file.)");
+  module.def(
+      "check_llm", [](const std::string &path) { check_llm(read_gguf(path)); }, py::arg("path"),
+      released(), R"(Passes if llama.cpp will load and run the file.
+
+Raises:
+    ModelFormatError: Damaged, incomplete, or of another architecture.
+    ModelMismatchError: It is an mmproj file.)");
+  module.def(
+      "check_mmproj", [](const std::string &path) { check_mmproj(read_gguf(path)); },
+      py::arg("path"), released(), R"(Passes if mtmd will load and run the file.
+
+Raises:
+    ModelFormatError: Damaged, incomplete, or of another architecture.
+    ModelMismatchError: It is an LLM file.)");
+  module.def(
+      "check_pair",
+      [](const std::string &llm, const std::string &mmproj) {
+        check_pair(read_gguf(llm), read_gguf(mmproj));
+      },
+      py::arg("llm"), py::arg("mmproj"), released(),
+      R"(Both checks, and that the files belong together.
+
+Raises:
+    ModelFormatError: One of them cannot run.
+    ModelMismatchError: They are swapped, or of two models.)");
+  module.def("quantized_row_bytes", &quantized_row_bytes, py::arg("type"), py::arg("n_elements"),
+             R"(Bytes of a row of n_elements in a tensor type such as "Q4_K".
+
+Raises:
+    OptionError: No such type, or its blocks do not divide the row.)");
+}
+
+} // namespace ppocrvl::binding

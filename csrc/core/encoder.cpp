@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/encoder.h"
+
+#include "clip-impl.h"
+#include "core/error.h"
+#include "core/logging.h"
+
+namespace ppocrvl {
+
+/// Lets a running graph be left. The scheduler asks before each node whether it should stop there,
+/// and after such a stop whether to go on. Stops cost a synchronisation, so they are spaced by
+/// work.
+class Encoder::Interrupter {
+public:
+  void watch(const std::atomic<bool> &cancelled) {
+    cancelled_ = &cancelled;
+    work_since_stop_ = 0.0;
+  }
+
+  static bool callback(ggml_tensor *node, bool ask, void *self) {
+    return static_cast<Interrupter *>(self)->on_node(*node, ask);
+  }
+
+private:
+  // Multiply-adds between two stops: some 20 ms on two cores, far less on a GPU.
+  static constexpr double work_per_stop = 1e9;
+
+  bool on_node(const ggml_tensor &node, bool ask) {
+    const bool stop = cancelled_->load(std::memory_order_relaxed);
+    if (!ask) {
+      work_since_stop_ = 0.0;
+      return !stop;
+    }
+    work_since_stop_ += multiply_adds(node);
+    return stop || work_since_stop_ >= work_per_stop;
+  }
+
+  static double multiply_adds(const ggml_tensor &node) {
+    const auto elements = static_cast<double>(ggml_nelements(&node));
+    if (node.op == GGML_OP_MUL_MAT) {
+      return elements * static_cast<double>(node.src[0]->ne[0]);
+    }
+    if (node.op == GGML_OP_FLASH_ATTN_EXT) {
+      return 2.0 * elements * static_cast<double>(node.src[1]->ne[1]); // K and V, over all keys
+    }
+    return elements;
+  }
+
+  const std::atomic<bool> *cancelled_ = nullptr;
+  double work_since_stop_ = 0.0;
+};
+
+Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
+    : options_(options), normalization_(normalization),
+      interrupter_(std::make_unique<Interrupter>()) {
+  clear_native_error();
+  clip_context_params params{};
+  params.use_gpu = options.use_gpu;
+  params.flash_attn_type = CLIP_FLASH_ATTN_TYPE_AUTO;
+  params.warmup = false; // it would reserve buffers for a picture larger than most
+  params.cb_eval = &Interrupter::callback;
+  params.cb_eval_user_data = interrupter_.get();
+  const clip_init_result loaded = clip_init(options.path.c_str(), params);
+  context_.reset(loaded.ctx_v);
+  const ClipContextPtr audio(loaded.ctx_a);
+  const ClipContextPtr generated_audio(loaded.ctx_gen_a);
+  if (!context_) {
+    throw Error(ErrorKind::engine,
+                "cannot load the vision encoder " + options.path + ": " + last_native_error());
+  }
+}
+
+Encoder::~Encoder() = default;
+
+int Encoder::n_embd() const { return clip_n_mmproj_embd(context_.get()); }
+
+std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
+                                   const std::atomic<bool> &cancelled) {
+  clear_native_error();
+  clip_image_f32_batch batch;
+  clip_image_f32 &input = batch.entries.emplace_back();
+  input.set_size({image.width, image.height}, /*is_placeholder=*/true, /*is_audio=*/false);
+  input.cpy_buf(normalization_.apply(image));
+  // mtmd aborts the process if its token count is not the one it was given room for.
+  if (clip_n_output_tokens(context_.get(), &input) != grid.tokens()) {
+    throw Error(ErrorKind::engine, "the vision encoder disagrees about the number of image tokens");
+  }
+  std::vector<float> embeddings(static_cast<std::size_t>(grid.tokens()) *
+                                static_cast<std::size_t>(n_embd()));
+  interrupter_->watch(cancelled);
+  const bool encoded =
+      clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
+  // A graph that was left half-way reports success: the flag alone tells.
+  if (cancelled.load()) {
+    throw Error(ErrorKind::cancelled, "the request was cancelled");
+  }
+  if (!encoded) {
+    throw Error(ErrorKind::engine, "encoding the image failed: " + last_native_error());
+  }
+  return embeddings;
+}
+
+} // namespace ppocrvl

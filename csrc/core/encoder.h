@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/handles.h"
+#include "core/pixels.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ppocrvl {
+
+struct EncoderOptions {
+  std::string path;
+  int n_threads = 1;
+  bool use_gpu = true;
+};
+
+/// The vision encoder with its projector. One thread at a time.
+class Encoder {
+public:
+  /// The file must have passed the model check. Throws ErrorKind::engine.
+  Encoder(const EncoderOptions &options, const NormalizationTable &normalization);
+  ~Encoder();
+
+  /// Width of one image token.
+  int n_embd() const;
+
+  /// Embeddings of a picture, float32 [grid.tokens(), n_embd]. Throws ErrorKind::cancelled soon
+  /// after `cancelled` turns true, ErrorKind::engine on failure.
+  std::vector<float> encode(const RgbImage &image, const ImageGrid &grid,
+                            const std::atomic<bool> &cancelled);
+
+private:
+  class Interrupter;
+
+  EncoderOptions options_;
+  NormalizationTable normalization_;
+  std::unique_ptr<Interrupter> interrupter_; // the context calls it, so it must outlive that
+  ClipContextPtr context_;
+};
+
+} // namespace ppocrvl

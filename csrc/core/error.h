@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace ppocrvl {
+
+/// What went wrong, in the user's terms; the binding maps each kind to one Python exception class.
+enum class ErrorKind { option, image, model_format, model_mismatch, context, engine, cancelled };
+
+/// The only exception the core throws on purpose. The message is one line: what is wrong, where,
+/// and what to do about it.
+class Error : public std::runtime_error {
+public:
+  Error(ErrorKind kind, const std::string &message) : std::runtime_error(message), kind_(kind) {}
+
+  ErrorKind kind() const noexcept { return kind_; }
+
+private:
+  ErrorKind kind_;
+};
+
+} // namespace ppocrvl

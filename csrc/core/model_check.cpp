@@ -1,0 +1,725 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model_check.h"
+
+#include "core/error.h"
+
+#include <ggml.h>
+
+#include <cmath>
+#include <cstdio>
+#include <initializer_list>
+#include <iterator>
+#include <string_view>
+#include <unordered_set>
+
+namespace ppocrvl {
+
+namespace {
+
+constexpr const char *again = "; download or export it again";
+
+/// Collects what is wrong with one file, to report it in one line.
+class Problems {
+public:
+  explicit Problems(const GgufFile &file) : path_(file.path) {}
+
+  void add(std::string problem) { list_.push_back(std::move(problem)); }
+
+  void throw_if_any() const {
+    constexpr size_t most = 8;
+    if (list_.empty()) {
+      return;
+    }
+    std::string message = path_ + ": not a model that can run: ";
+    for (size_t i = 0; i < list_.size() && i < most; ++i) {
+      message += (i == 0 ? "" : "; ") + list_[i];
+    }
+    if (list_.size() > most) {
+      message += "; and " + std::to_string(list_.size() - most) + " more problems";
+    }
+    throw Error(ErrorKind::model_format, message + again);
+  }
+
+private:
+  std::string path_;
+  std::vector<std::string> list_;
+};
+
+// ---- keys ----------------------------------------------------------------------------------
+
+/// What a metadata key must look like. llama.cpp aborts or throws on a key of another type.
+struct KeyRule {
+  const char *key;
+  GgufType type;
+  size_t count; // 0: a scalar; any: an array of any length
+  bool needed;
+  double least; // range of every element of a number
+  double most;
+};
+
+constexpr size_t any = static_cast<size_t>(-1);
+constexpr bool required = true;
+constexpr bool optional = false;
+constexpr auto u32 = GgufType::u32;
+constexpr auto i32 = GgufType::i32;
+constexpr auto f32 = GgufType::f32;
+constexpr auto boolean = GgufType::boolean;
+constexpr auto string = GgufType::string;
+
+// Bounds: what llama.cpp allows (512 layers, its graph's 8192 nodes for the vision side, images of
+// at most 8192), else generous limits that keep every product below far from overflow.
+constexpr KeyRule common_keys[] = {
+    {"general.architecture", string, 0, required, 0, 0},
+    {"general.name", string, 0, optional, 0, 0},
+    {"general.description", string, 0, optional, 0, 0},
+    {"general.file_type", u32, 0, optional, 0, 1e6},
+    {"general.quantization_version", u32, 0, optional, 0, 1e6},
+    {"ppocrvl.format_version", u32, 0, optional, 1, 1},
+    {"ppocrvl.model_version", string, 0, optional, 0, 0},
+    {"ppocrvl.source.sha256", string, 0, optional, 0, 0},
+    {"ppocrvl.source.revision", string, 0, optional, 0, 0},
+};
+
+constexpr KeyRule llm_keys[] = {
+    {"paddleocr.block_count", u32, 0, required, 1, 512},
+    {"paddleocr.context_length", u32, 0, required, 1, 1 << 30},
+    {"paddleocr.embedding_length", u32, 0, required, 1, 1 << 16},
+    {"paddleocr.feed_forward_length", u32, 0, required, 1, 1 << 20},
+    {"paddleocr.attention.head_count", u32, 0, required, 1, 1024},
+    {"paddleocr.attention.head_count_kv", u32, 0, optional, 1, 1024},
+    {"paddleocr.attention.key_length", u32, 0, optional, 2, 1024},
+    {"paddleocr.attention.value_length", u32, 0, optional, 2, 1024},
+    {"paddleocr.attention.layer_norm_rms_epsilon", f32, 0, required, 1e-12, 1},
+    {"paddleocr.rope.dimension_count", u32, 0, optional, 2, 1024},
+    {"paddleocr.rope.dimension_sections", i32, 4, required, 0, 1024},
+    {"paddleocr.rope.freq_base", f32, 0, required, 1, 1e12},
+    {"paddleocr.vocab_size", u32, 0, optional, 1, 1 << 24},
+    {"tokenizer.ggml.model", string, 0, required, 0, 0},
+    {"tokenizer.ggml.pre", string, 0, optional, 0, 0},
+    {"tokenizer.ggml.tokens", string, any, required, 0, 0},
+    {"tokenizer.ggml.scores", f32, any, required, -1e30, 1e30},
+    {"tokenizer.ggml.token_type", i32, any, required, 1, 6},
+    {"tokenizer.ggml.token_type_count", u32, 0, optional, 0, 1e6},
+    {"tokenizer.ggml.suppress_tokens", i32, any, optional, 0, 1 << 24},
+    {"tokenizer.ggml.add_bos_token", boolean, 0, optional, 0, 1},
+    {"tokenizer.ggml.add_eos_token", boolean, 0, optional, 0, 1},
+    {"tokenizer.ggml.add_sep_token", boolean, 0, optional, 0, 1},
+    {"tokenizer.ggml.add_space_prefix", boolean, 0, optional, 0, 1},
+    {"tokenizer.ggml.remove_extra_whitespaces", boolean, 0, optional, 0, 1},
+    {"tokenizer.ggml.normalizer.lowercase", boolean, 0, optional, 0, 1},
+    {"tokenizer.ggml.normalizer.strip_accents", boolean, 0, optional, 0, 1},
+    {"tokenizer.chat_template", string, 0, optional, 0, 0},
+};
+
+constexpr const char *token_id_keys[] = {
+    "tokenizer.ggml.bos_token_id",     "tokenizer.ggml.eos_token_id",
+    "tokenizer.ggml.eot_token_id",     "tokenizer.ggml.eom_token_id",
+    "tokenizer.ggml.unknown_token_id", "tokenizer.ggml.seperator_token_id",
+    "tokenizer.ggml.padding_token_id", "tokenizer.ggml.cls_token_id",
+    "tokenizer.ggml.mask_token_id",    "tokenizer.ggml.fim_pre_token_id",
+    "tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.fim_mid_token_id",
+    "tokenizer.ggml.fim_pad_token_id", "tokenizer.ggml.fim_rep_token_id",
+    "tokenizer.ggml.fim_sep_token_id", "tokenizer.ggml.prefix_token_id",
+    "tokenizer.ggml.suffix_token_id",  "tokenizer.ggml.middle_token_id",
+};
+
+constexpr KeyRule mmproj_keys[] = {
+    {"clip.has_vision_encoder", boolean, 0, required, 1, 1},
+    {"clip.has_audio_encoder", boolean, 0, optional, 0, 0},
+    {"clip.has_gen_audio_encoder", boolean, 0, optional, 0, 0},
+    {"clip.projector_type", string, 0, optional, 0, 0},
+    {"clip.vision.projector_type", string, 0, optional, 0, 0},
+    {"clip.use_gelu", boolean, 0, required, 1, 1},
+    {"clip.use_silu", boolean, 0, optional, 0, 0},
+    {"clip.vision.image_size", u32, 0, required, 0, 8192},
+    {"clip.vision.patch_size", u32, 0, required, 1, 256},
+    {"clip.vision.embedding_length", u32, 0, required, 4, 1 << 16},
+    {"clip.vision.feed_forward_length", u32, 0, required, 1, 1 << 20},
+    {"clip.vision.block_count", u32, 0, required, 1, 64},
+    {"clip.vision.projection_dim", u32, 0, required, 1, 1 << 16},
+    {"clip.vision.attention.head_count", u32, 0, required, 1, 1024},
+    {"clip.vision.attention.layer_norm_epsilon", f32, 0, required, 1e-12, 1},
+    {"clip.vision.image_mean", f32, 3, required, -1000, 1000},
+    {"clip.vision.image_std", f32, 3, required, 1e-6, 1000},
+    {"clip.vision.image_min_pixels", u32, 0, required, 1, 1 << 28},
+    {"clip.vision.image_max_pixels", u32, 0, required, 1, 1 << 28},
+    {"clip.vision.spatial_merge_size", u32, 0, optional, 2, 2},
+};
+
+constexpr const char *tasks[] = {"ocr", "table", "formula", "chart", "spotting", "seal"};
+
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.9g", value);
+  return text;
+}
+
+std::string wanted_type(const KeyRule &rule) {
+  const std::string name = gguf_type_name(rule.type);
+  if (rule.count == 0) {
+    return name;
+  }
+  return rule.count == any ? name + " array" : name + "[" + std::to_string(rule.count) + "]";
+}
+
+void check_key(const GgufFile &file, const KeyRule &rule, Problems &problems) {
+  const GgufValue *value = file.find(rule.key);
+  const std::string key = std::string("key '") + rule.key + "'";
+  if (value == nullptr) {
+    if (rule.needed) {
+      problems.add(key + " is missing");
+    }
+    return;
+  }
+  const bool same_count = rule.count == any || rule.count == 0 || value->count() == rule.count;
+  if (value->type != rule.type || value->is_array != (rule.count != 0) || !same_count) {
+    problems.add(key + " is not " + wanted_type(rule));
+    return;
+  }
+  if (value->type == GgufType::string) {
+    // llama.cpp reads C strings; tokens have a check of their own.
+    if (!value->is_array && value->strings.front().find('\0') != std::string::npos) {
+      problems.add(key + " holds a NUL character");
+    }
+    return;
+  }
+  for (size_t i = 0; i < value->count(); ++i) {
+    const double number = value->number(i);
+    if (!(number >= rule.least && number <= rule.most)) { // a NaN is outside as well
+      problems.add(key + " is " + number_text(number) + ", outside " + number_text(rule.least) +
+                   " to " + number_text(rule.most));
+      return;
+    }
+  }
+}
+
+template <size_t n>
+void check_keys(const GgufFile &file, const KeyRule (&rules)[n], Problems &problems) {
+  for (const KeyRule &rule : rules) {
+    check_key(file, rule, problems);
+  }
+}
+
+/// Keys that llama.cpp would act on in ways that no PaddleOCR-VL file needs (experts, rope scaling,
+/// split files, ...) lead to code that is neither checked here nor meant for this model.
+template <size_t n>
+void refuse_other_keys(const GgufFile &file, const char *prefix, const KeyRule (&known)[n],
+                       Problems &problems) {
+  std::unordered_set<std::string_view> names;
+  for (const KeyRule &rule : known) {
+    names.insert(rule.key);
+  }
+  for (const auto &entry : file.metadata) {
+    const std::string &key = entry.first;
+    const bool foreign = key.rfind(prefix, 0) == 0 && names.count(key) == 0;
+    if (foreign || key.rfind("split.", 0) == 0 || key.rfind("general.tensor_extra.", 0) == 0) {
+      problems.add("key " + in_quotes(key) + " is not supported for this model");
+    }
+  }
+}
+
+int64_t integer(const GgufFile &file, const char *key, int64_t fallback = 0) {
+  const GgufValue *value = file.find(key);
+  return value == nullptr ? fallback : int64_t{value->get<uint32_t>()};
+}
+
+std::string text(const GgufFile &file, const char *key) {
+  const GgufValue *value = file.find(key);
+  return value == nullptr ? std::string() : value->strings.front();
+}
+
+// ---- tensors -------------------------------------------------------------------------------
+
+enum Dim { one, embd, ff, vocab, q, kv, qkv, patch, channels, grid, merged, projected, n_dims };
+
+enum class Types { matrix, image_kernel, only_f32 };
+
+enum class Need {
+  always,
+  tied,  // may be left out: the embedding then serves in its place
+  split, // unless the layer has the fused q/k/v tensors
+  fused, // where the layer has them
+};
+
+/// A tensor by name; "%d" stands for the layer, for which the rule is repeated.
+struct TensorRule {
+  const char *name;
+  Dim shape[4];
+  Types types;
+  Need need;
+};
+
+// Names and shapes: llama.cpp's src/models/ernie4-5.cpp (LLM) and tools/mtmd/clip.cpp with
+// models/paddleocr.cpp (mmproj). Biases, norms and positions must be F32 for ggml's elementwise
+// operations.
+constexpr TensorRule llm_tensors[] = {
+    {"token_embd.weight", {embd, vocab}, Types::matrix, Need::always},
+    {"output.weight", {embd, vocab}, Types::matrix, Need::tied},
+    {"output_norm.weight", {embd}, Types::only_f32, Need::always},
+    {"blk.%d.attn_norm.weight", {embd}, Types::only_f32, Need::always},
+    {"blk.%d.attn_qkv.weight", {embd, qkv}, Types::matrix, Need::fused},
+    {"blk.%d.attn_q.weight", {embd, q}, Types::matrix, Need::split},
+    {"blk.%d.attn_k.weight", {embd, kv}, Types::matrix, Need::split},
+    {"blk.%d.attn_v.weight", {embd, kv}, Types::matrix, Need::split},
+    {"blk.%d.attn_output.weight", {q, embd}, Types::matrix, Need::always},
+    {"blk.%d.ffn_norm.weight", {embd}, Types::only_f32, Need::always},
+    {"blk.%d.ffn_gate.weight", {embd, ff}, Types::matrix, Need::always},
+    {"blk.%d.ffn_up.weight", {embd, ff}, Types::matrix, Need::always},
+    {"blk.%d.ffn_down.weight", {ff, embd}, Types::matrix, Need::always},
+};
+
+constexpr TensorRule mmproj_tensors[] = {
+    {"v.patch_embd.weight", {patch, patch, channels, embd}, Types::image_kernel, Need::always},
+    {"v.patch_embd.bias", {embd}, Types::only_f32, Need::always},
+    {"v.position_embd.weight", {embd, grid}, Types::only_f32, Need::always},
+    {"v.blk.%d.ln1.weight", {embd}, Types::only_f32, Need::always},
+    {"v.blk.%d.ln1.bias", {embd}, Types::only_f32, Need::always},
+    {"v.blk.%d.attn_qkv.weight", {embd, qkv}, Types::matrix, Need::fused},
+    {"v.blk.%d.attn_qkv.bias", {qkv}, Types::only_f32, Need::fused},
+    {"v.blk.%d.attn_q.weight", {embd, embd}, Types::matrix, Need::split},
+    {"v.blk.%d.attn_q.bias", {embd}, Types::only_f32, Need::split},
+    {"v.blk.%d.attn_k.weight", {embd, embd}, Types::matrix, Need::split},
+    {"v.blk.%d.attn_k.bias", {embd}, Types::only_f32, Need::split},
+    {"v.blk.%d.attn_v.weight", {embd, embd}, Types::matrix, Need::split},
+    {"v.blk.%d.attn_v.bias", {embd}, Types::only_f32, Need::split},
+    {"v.blk.%d.attn_out.weight", {embd, embd}, Types::matrix, Need::always},
+    {"v.blk.%d.attn_out.bias", {embd}, Types::only_f32, Need::always},
+    {"v.blk.%d.ln2.weight", {embd}, Types::only_f32, Need::always},
+    {"v.blk.%d.ln2.bias", {embd}, Types::only_f32, Need::always},
+    {"v.blk.%d.ffn_up.weight", {embd, ff}, Types::matrix, Need::always},
+    {"v.blk.%d.ffn_up.bias", {ff}, Types::only_f32, Need::always},
+    {"v.blk.%d.ffn_down.weight", {ff, embd}, Types::matrix, Need::always},
+    {"v.blk.%d.ffn_down.bias", {embd}, Types::only_f32, Need::always},
+    {"v.post_ln.weight", {embd}, Types::only_f32, Need::always},
+    {"v.post_ln.bias", {embd}, Types::only_f32, Need::always},
+    {"mm.input_norm.weight", {embd}, Types::only_f32, Need::always},
+    {"mm.input_norm.bias", {embd}, Types::only_f32, Need::always},
+    {"mm.1.weight", {merged, merged}, Types::matrix, Need::always},
+    {"mm.1.bias", {merged}, Types::only_f32, Need::always},
+    {"mm.2.weight", {merged, projected}, Types::matrix, Need::always},
+    {"mm.2.bias", {projected}, Types::only_f32, Need::always},
+};
+
+/// The types that ggml's CPU backend can both multiply with and take rows from; it aborts on
+/// others. NVFP4 is left out: it needs scale tensors beside it.
+bool is_matrix_type(int32_t type) {
+  switch (type) {
+  case GGML_TYPE_F32:
+  case GGML_TYPE_F16:
+  case GGML_TYPE_BF16:
+  case GGML_TYPE_Q1_0:
+  case GGML_TYPE_Q2_0:
+  case GGML_TYPE_Q4_0:
+  case GGML_TYPE_Q4_1:
+  case GGML_TYPE_Q5_0:
+  case GGML_TYPE_Q5_1:
+  case GGML_TYPE_Q8_0:
+  case GGML_TYPE_MXFP4:
+  case GGML_TYPE_Q2_K:
+  case GGML_TYPE_Q3_K:
+  case GGML_TYPE_Q4_K:
+  case GGML_TYPE_Q5_K:
+  case GGML_TYPE_Q6_K:
+  case GGML_TYPE_IQ1_S:
+  case GGML_TYPE_IQ1_M:
+  case GGML_TYPE_IQ2_XXS:
+  case GGML_TYPE_IQ2_XS:
+  case GGML_TYPE_IQ2_S:
+  case GGML_TYPE_IQ3_XXS:
+  case GGML_TYPE_IQ3_S:
+  case GGML_TYPE_IQ4_NL:
+  case GGML_TYPE_IQ4_XS:
+  case GGML_TYPE_TQ1_0:
+  case GGML_TYPE_TQ2_0:
+    return true;
+  default:
+    return false;
+  }
+}
+
+bool is_allowed(Types types, int32_t type) {
+  switch (types) {
+  case Types::matrix:
+    return is_matrix_type(type);
+  case Types::image_kernel:
+    return type == GGML_TYPE_F32 || type == GGML_TYPE_F16;
+  case Types::only_f32:
+    return type == GGML_TYPE_F32;
+  }
+  return false;
+}
+
+using Shape = std::array<int64_t, 4>;
+
+std::string shape_text(const Shape &shape) {
+  size_t n = shape.size();
+  while (n > 1 && shape[n - 1] == 1) {
+    --n;
+  }
+  std::string text = "[";
+  for (size_t i = 0; i < n; ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+std::string layer_name(const std::string &pattern, int64_t layer) {
+  const size_t place = pattern.find("%d");
+  return place == std::string::npos
+             ? pattern
+             : pattern.substr(0, place) + std::to_string(layer) + pattern.substr(place + 2);
+}
+
+/// Compares the file's tensors with the table, both ways.
+class TensorCheck {
+public:
+  TensorCheck(const GgufFile &file, const std::array<int64_t, n_dims> &dims, const char *fused_name,
+              Problems &problems)
+      : file_(file), dims_(dims), fused_name_(fused_name), problems_(problems) {}
+
+  template <size_t n> void run(const TensorRule (&rules)[n], int64_t n_layer) {
+    for (const TensorRule &rule : rules) {
+      const bool repeated = std::string_view(rule.name).find("%d") != std::string_view::npos;
+      for (int64_t layer = 0; layer < (repeated ? n_layer : 1); ++layer) {
+        check(rule, layer);
+      }
+    }
+    for (const GgufTensor &tensor : file_.tensors) {
+      if (expected_.count(tensor.name) == 0) {
+        problems_.add("unexpected tensor " + in_quotes(tensor.name));
+      }
+    }
+  }
+
+private:
+  void check(const TensorRule &rule, int64_t layer) {
+    const bool is_fused = file_.find_tensor(layer_name(fused_name_, layer)) != nullptr;
+    if ((rule.need == Need::split && is_fused) || (rule.need == Need::fused && !is_fused)) {
+      return;
+    }
+    const std::string name = layer_name(rule.name, layer);
+    expected_.insert(name);
+    const GgufTensor *tensor = file_.find_tensor(name);
+    if (tensor == nullptr) {
+      if (rule.need != Need::tied) {
+        problems_.add("tensor '" + name + "' is missing");
+      }
+      return;
+    }
+    Shape shape{};
+    for (size_t i = 0; i < shape.size(); ++i) {
+      shape[i] = dims_[rule.shape[i]];
+    }
+    if (tensor->shape != shape) {
+      problems_.add("tensor '" + name + "' is " + shape_text(tensor->shape) + " instead of " +
+                    shape_text(shape));
+    } else if (!is_allowed(rule.types, tensor->type)) {
+      problems_.add("tensor '" + name + "' cannot be of type " + tensor_type_name(tensor->type));
+    }
+  }
+
+  const GgufFile &file_;
+  const std::array<int64_t, n_dims> &dims_;
+  std::string fused_name_;
+  Problems &problems_;
+  std::unordered_set<std::string> expected_;
+};
+
+// ---- vocabulary ----------------------------------------------------------------------------
+
+// What the prompt is made of, and what ends the answer.
+constexpr const char *needed_tokens[] = {"<|begin_of_sentence|>", "<|IMAGE_START|>",
+                                         "<|IMAGE_PLACEHOLDER|>", "<|IMAGE_END|>", "</s>"};
+constexpr int32_t byte_token_type = 6;
+
+std::string byte_token(unsigned value) {
+  char text[8];
+  std::snprintf(text, sizeof(text), "<0x%02X>", value);
+  return text;
+}
+
+void check_byte_tokens(const std::unordered_set<std::string> &byte_texts, Problems &problems) {
+  std::string first;
+  size_t missing = 0;
+  for (unsigned value = 0; value < 256; ++value) {
+    // A missing one makes llama.cpp throw on the first text that needs it.
+    if (byte_texts.count(byte_token(value)) == 0) {
+      first = missing++ == 0 ? byte_token(value) : first;
+    }
+  }
+  if (missing > 0) {
+    problems.add("the vocabulary misses the byte token '" + first + "'" +
+                 (missing > 1 ? " and " + std::to_string(missing - 1) + " others" : ""));
+  }
+  if (byte_texts.size() > 256 - missing) {
+    problems.add("the vocabulary has byte tokens that are not '<0x00>' to '<0xFF>'");
+  }
+}
+
+void check_vocabulary(const GgufFile &file, Problems &problems) {
+  const std::string model = text(file, "tokenizer.ggml.model");
+  if (model != "llama") {
+    problems.add("the tokenizer is " + in_quotes(model) + " instead of 'llama'");
+  }
+  const std::vector<std::string> &tokens = file.find("tokenizer.ggml.tokens")->strings;
+  const GgufValue &types = *file.find("tokenizer.ggml.token_type");
+  const size_t n_scores = file.find("tokenizer.ggml.scores")->count();
+  if (tokens.empty() || n_scores != tokens.size() || types.count() != tokens.size()) {
+    problems.add("the vocabulary has " + std::to_string(tokens.size()) + " tokens, " +
+                 std::to_string(n_scores) + " scores and " + std::to_string(types.count()) +
+                 " token types");
+    return;
+  }
+  std::unordered_set<std::string> texts;
+  std::unordered_set<std::string> byte_texts;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    // As llama.cpp sees it, which asserts that the texts differ.
+    std::string seen = tokens[id].c_str();
+    if (seen.empty()) {
+      seen = "[EMPTY_" + std::to_string(id) + "]";
+    }
+    if (types.get<int32_t>(id) == byte_token_type) {
+      byte_texts.insert(seen);
+    }
+    if (!texts.insert(std::move(seen)).second) {
+      problems.add("token " + std::to_string(id) + " " + in_quotes(tokens[id]) +
+                   " occurs twice in the vocabulary");
+      return;
+    }
+  }
+  check_byte_tokens(byte_texts, problems);
+  for (const char *needed : needed_tokens) {
+    if (texts.count(needed) == 0) {
+      problems.add(std::string("the vocabulary misses the token '") + needed + "'");
+    }
+  }
+  for (const char *key : token_id_keys) {
+    const GgufValue *value = file.find(key);
+    if (value != nullptr && value->get<uint32_t>() >= tokens.size()) {
+      problems.add(std::string("key '") + key + "' is " + std::to_string(value->get<uint32_t>()) +
+                   ", but there are " + std::to_string(tokens.size()) + " tokens");
+    }
+  }
+  const auto n_tokens = static_cast<int64_t>(tokens.size());
+  if (integer(file, "paddleocr.vocab_size", n_tokens) != n_tokens) {
+    problems.add("key 'paddleocr.vocab_size' is not the number of tokens");
+  }
+}
+
+// ---- the two files -------------------------------------------------------------------------
+
+void check_llm_numbers(const GgufFile &file, int64_t n_head, int64_t n_head_kv, int64_t head_dim,
+                       Problems &problems) {
+  if (head_dim % 2 != 0) {
+    problems.add("the head size " + std::to_string(head_dim) + " is odd");
+  }
+  if (n_head % n_head_kv != 0) {
+    problems.add(std::to_string(n_head) + " attention heads cannot share " +
+                 std::to_string(n_head_kv) + " key/value heads");
+  }
+  for (const char *key : {"paddleocr.attention.value_length", "paddleocr.rope.dimension_count"}) {
+    if (integer(file, key, head_dim) != head_dim) {
+      problems.add(std::string("key '") + key + "' is not the head size " +
+                   std::to_string(head_dim));
+    }
+  }
+  const GgufValue &sections = *file.find("paddleocr.rope.dimension_sections");
+  int64_t sum = 0;
+  for (size_t i = 0; i < sections.count(); ++i) {
+    sum += sections.get<int32_t>(i);
+  }
+  if (sum != head_dim / 2) {
+    problems.add("the rope sections add up to " + std::to_string(sum) + " instead of " +
+                 std::to_string(head_dim / 2));
+  }
+}
+
+void check_role(const GgufFile &file, ModelRole wanted) {
+  const ModelRole role = model_role(file);
+  if (role == wanted) {
+    return;
+  }
+  if (role == ModelRole::mmproj) {
+    throw Error(ErrorKind::model_mismatch,
+                file.path + ": this is the mmproj (vision) file; it was given as the LLM; give it "
+                            "as mmproj, and the other .gguf file as the model");
+  }
+  if (role == ModelRole::llm) {
+    throw Error(ErrorKind::model_mismatch,
+                file.path + ": this is the LLM file; it was given as the mmproj; give it as the "
+                            "model, and the mmproj-*.gguf file as mmproj");
+  }
+  const std::string architecture = file.architecture();
+  throw Error(ErrorKind::model_format,
+              file.path + ": not a PaddleOCR-VL file: " +
+                  (architecture.empty() ? "it names no architecture"
+                                        : "its architecture is " + in_quotes(architecture)) +
+                  "; give the two files of a PaddleOCR-VL model");
+}
+
+int64_t head_size(const GgufFile &file) {
+  const int64_t n_head = integer(file, "paddleocr.attention.head_count");
+  return integer(file, "paddleocr.attention.key_length",
+                 integer(file, "paddleocr.embedding_length") / n_head);
+}
+
+void check_token_id_keys(const GgufFile &file, Problems &problems) {
+  for (const char *key : token_id_keys) {
+    check_key(file, {key, u32, 0, optional, 0, 1 << 24}, problems);
+  }
+}
+
+void check_task_pixels(const GgufFile &file, Problems &problems) {
+  for (const char *task : tasks) {
+    const std::string prefix = std::string("ppocrvl.task.") + task;
+    const std::string keys[] = {prefix + ".min_pixels", prefix + ".max_pixels"};
+    for (const std::string &key : keys) {
+      check_key(file, {key.c_str(), u32, 0, optional, 1, 1 << 28}, problems);
+    }
+    const GgufValue *least = file.find(keys[0]);
+    const GgufValue *most = file.find(keys[1]);
+    if ((least == nullptr) != (most == nullptr) ||
+        (least != nullptr && least->number() > most->number())) {
+      problems.add("the pixel limits of task '" + std::string(task) + "' do not form a range");
+    }
+  }
+}
+
+/// Rows of the encoder's FFN: as the file's key says, or zero-padded for block quantization, which
+/// leaves the result unchanged (by less than the largest block, 256).
+int64_t vision_ff(const GgufFile &file) {
+  const int64_t plain = integer(file, "clip.vision.feed_forward_length");
+  const GgufTensor *up = file.find_tensor("v.blk.0.ffn_up.weight");
+  const int64_t rows = up == nullptr ? plain : up->shape[1];
+  return rows >= plain && rows < plain + 256 ? rows : plain;
+}
+
+void check_vision_numbers(const GgufFile &file, Problems &problems) {
+  const int64_t n_embd = integer(file, "clip.vision.embedding_length");
+  const int64_t n_head = integer(file, "clip.vision.attention.head_count");
+  // Rotary positions turn half of each head, in pairs.
+  if (n_embd % n_head != 0 || (n_embd / n_head) % 4 != 0) {
+    problems.add("an embedding of " + std::to_string(n_embd) + " cannot be split into " +
+                 std::to_string(n_head) + " heads of a multiple of 4");
+  }
+  if (integer(file, "clip.vision.image_min_pixels") >
+      integer(file, "clip.vision.image_max_pixels")) {
+    problems.add("key 'clip.vision.image_min_pixels' is above 'clip.vision.image_max_pixels'");
+  }
+}
+
+/// The number of position embeddings, which must form a square; the nearest square otherwise.
+int64_t position_grid(const GgufFile &file) {
+  const GgufTensor *positions = file.find_tensor("v.position_embd.weight");
+  const double rows = positions == nullptr ? 1.0 : static_cast<double>(positions->shape[1]);
+  const auto side = static_cast<int64_t>(std::llround(std::sqrt(rows)));
+  return side * side;
+}
+
+} // namespace
+
+ModelRole model_role(const GgufFile &file) {
+  const std::string architecture = file.architecture();
+  if (architecture == "paddleocr") {
+    return ModelRole::llm;
+  }
+  return architecture == "clip" ? ModelRole::mmproj : ModelRole::other;
+}
+
+const char *model_role_name(ModelRole role) noexcept {
+  switch (role) {
+  case ModelRole::llm:
+    return "llm";
+  case ModelRole::mmproj:
+    return "mmproj";
+  case ModelRole::other:
+    break;
+  }
+  return "other";
+}
+
+void check_llm(const GgufFile &file) {
+  check_role(file, ModelRole::llm);
+  Problems problems(file);
+  check_keys(file, common_keys, problems);
+  check_keys(file, llm_keys, problems);
+  check_token_id_keys(file, problems);
+  refuse_other_keys(file, "paddleocr.", llm_keys, problems);
+  problems.throw_if_any(); // the rest relies on these
+
+  const int64_t n_head = integer(file, "paddleocr.attention.head_count");
+  const int64_t n_head_kv = integer(file, "paddleocr.attention.head_count_kv", n_head);
+  const int64_t head_dim = head_size(file);
+  check_llm_numbers(file, n_head, n_head_kv, head_dim, problems);
+  check_vocabulary(file, problems);
+
+  std::array<int64_t, n_dims> dims{};
+  dims[one] = 1;
+  dims[embd] = integer(file, "paddleocr.embedding_length");
+  dims[ff] = integer(file, "paddleocr.feed_forward_length");
+  dims[vocab] = static_cast<int64_t>(file.find("tokenizer.ggml.tokens")->count());
+  dims[q] = n_head * head_dim;
+  dims[kv] = n_head_kv * head_dim;
+  dims[qkv] = dims[q] + 2 * dims[kv];
+  TensorCheck(file, dims, "blk.%d.attn_qkv.weight", problems)
+      .run(llm_tensors, integer(file, "paddleocr.block_count"));
+  problems.throw_if_any();
+}
+
+void check_mmproj(const GgufFile &file) {
+  check_role(file, ModelRole::mmproj);
+  Problems problems(file);
+  check_keys(file, common_keys, problems);
+  check_keys(file, mmproj_keys, problems);
+  refuse_other_keys(file, "clip.", mmproj_keys, problems);
+  check_task_pixels(file, problems);
+  problems.throw_if_any();
+
+  std::string projector = text(file, "clip.projector_type");
+  if (projector.empty()) {
+    projector = text(file, "clip.vision.projector_type");
+  }
+  if (projector != "paddleocr") {
+    problems.add("its projector is " + in_quotes(projector) + " instead of 'paddleocr'");
+  }
+  check_vision_numbers(file, problems);
+
+  std::array<int64_t, n_dims> dims{};
+  dims[one] = 1;
+  dims[embd] = integer(file, "clip.vision.embedding_length");
+  dims[ff] = vision_ff(file);
+  dims[qkv] = 3 * dims[embd];
+  dims[patch] = integer(file, "clip.vision.patch_size");
+  dims[channels] = 3;
+  dims[grid] = position_grid(file);
+  dims[merged] = 4 * dims[embd]; // 2x2 patches are merged into one token
+  dims[projected] = integer(file, "clip.vision.projection_dim");
+  TensorCheck(file, dims, "v.blk.%d.attn_qkv.weight", problems)
+      .run(mmproj_tensors, integer(file, "clip.vision.block_count"));
+  problems.throw_if_any();
+}
+
+void check_pair(const GgufFile &llm, const GgufFile &mmproj) {
+  check_llm(llm);
+  check_mmproj(mmproj);
+  const std::string both = llm.path + " and " + mmproj.path + " do not belong together: ";
+  const char *advice = "; use the two files of one model";
+  const int64_t wanted = integer(llm, "paddleocr.embedding_length");
+  const int64_t given = integer(mmproj, "clip.vision.projection_dim");
+  if (wanted != given) {
+    throw Error(ErrorKind::model_mismatch,
+                both + "the LLM takes embeddings of " + std::to_string(wanted) +
+                    " numbers, the mmproj makes " + std::to_string(given) + advice);
+  }
+  for (const char *key : {"ppocrvl.model_version", "ppocrvl.source.sha256"}) {
+    const std::string ours = text(llm, key);
+    const std::string theirs = text(mmproj, key);
+    if (!ours.empty() && !theirs.empty() && ours != theirs) {
+      throw Error(ErrorKind::model_mismatch, both + "key '" + key + "' is " + in_quotes(ours) +
+                                                 " in one, " + in_quotes(theirs) + " in the other" +
+                                                 advice);
+    }
+  }
+}
+
+} // namespace ppocrvl

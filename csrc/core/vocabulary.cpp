@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/vocabulary.h"
+
+#include "core/error.h"
+#include "llama.h"
+
+#include <limits>
+
+namespace ppocrvl {
+namespace {
+
+constexpr std::string_view location_prefix = "<|LOC_";
+constexpr const char *image_token_text = "<|IMAGE_PLACEHOLDER|>";
+
+} // namespace
+
+Vocabulary::Vocabulary(const llama_vocab *vocab) : vocab_(vocab) {
+  for (const auto &piece : chat_prompt("1.6", "", true)) {
+    if (piece.kind != PromptPiece::Kind::text) {
+      control_ids_[piece.text] = LLAMA_TOKEN_NULL;
+    }
+  }
+  for (std::int32_t id = 0; id < llama_vocab_n_tokens(vocab); ++id) {
+    const std::string text = llama_vocab_get_text(vocab, id);
+    if (const auto found = control_ids_.find(text); found != control_ids_.end()) {
+      found->second = id;
+    } else if (text.rfind(location_prefix, 0) == 0) {
+      location_ids_.insert(id);
+    }
+  }
+  for (const auto &[text, id] : control_ids_) {
+    if (id == LLAMA_TOKEN_NULL) {
+      throw Error(ErrorKind::model_format, "the model's vocabulary has no token " + text +
+                                               "; this is no PaddleOCR-VL language model");
+    }
+  }
+}
+
+std::size_t Vocabulary::size() const {
+  return static_cast<std::size_t>(llama_vocab_n_tokens(vocab_));
+}
+
+bool Vocabulary::ends_generation(std::int32_t token) const {
+  return llama_vocab_is_eog(vocab_, token);
+}
+
+std::string Vocabulary::token_bytes(std::int32_t token, bool keep_location_tokens) const {
+  const bool is_location = location_ids_.count(token) > 0;
+  if (is_location && !keep_location_tokens) {
+    return {};
+  }
+  // Files from upstream's converter mark location tokens as control: only `special` renders them.
+  const auto render = [&](char *buffer, std::int32_t length) {
+    return llama_token_to_piece(vocab_, token, buffer, length, 0, is_location);
+  };
+  std::string bytes(32, '\0');
+  std::int32_t length = render(bytes.data(), static_cast<std::int32_t>(bytes.size()));
+  if (length < 0) {
+    bytes.resize(static_cast<std::size_t>(-length));
+    length = render(bytes.data(), -length);
+  }
+  bytes.resize(static_cast<std::size_t>(length));
+  return bytes;
+}
+
+PromptIds Vocabulary::prompt_ids(const std::vector<PromptPiece> &pieces) const {
+  PromptIds ids;
+  auto *part = &ids.before_image;
+  for (const auto &piece : pieces) {
+    switch (piece.kind) {
+    case PromptPiece::Kind::control:
+      part->push_back(control_ids_.at(piece.text));
+      break;
+    case PromptPiece::Kind::image:
+      part = &ids.after_image;
+      break;
+    case PromptPiece::Kind::text: {
+      const auto text_ids = tokenize(piece.text);
+      part->insert(part->end(), text_ids.begin(), text_ids.end());
+      break;
+    }
+    }
+  }
+  return ids;
+}
+
+std::vector<std::int32_t> Vocabulary::tokenize(std::string_view text) const {
+  // A token holds at least one byte, save for a possible leading space of its own.
+  if (text.size() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    throw Error(ErrorKind::context, "the prompt is longer than 2 GiB; shorten it");
+  }
+  std::vector<std::int32_t> ids(text.size() + 1);
+  const std::int32_t count =
+      llama_tokenize(vocab_, text.data(), static_cast<std::int32_t>(text.size()), ids.data(),
+                     static_cast<std::int32_t>(ids.size()), /*add_special=*/false,
+                     /*parse_special=*/false);
+  if (count < 0) {
+    throw Error(ErrorKind::engine, "the tokenizer failed on the prompt");
+  }
+  ids.resize(static_cast<std::size_t>(count));
+  return ids;
+}
+
+std::int32_t Vocabulary::image_token() const { return control_ids_.at(image_token_text); }
+
+} // namespace ppocrvl

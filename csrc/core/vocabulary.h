@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/prompt.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+struct llama_vocab;
+
+namespace ppocrvl {
+
+/// Token ids of a prompt round its image; without one, all are in `before_image`.
+struct PromptIds {
+  std::vector<std::int32_t> before_image;
+  std::vector<std::int32_t> after_image;
+
+  std::size_t size() const { return before_image.size() + after_image.size(); }
+};
+
+/// Token ids and texts of one model. Borrows the vocabulary from the model; all functions are
+/// thread-safe.
+class Vocabulary {
+public:
+  /// Throws ErrorKind::model_format when a token that the chat prompt needs is missing.
+  explicit Vocabulary(const llama_vocab *vocab);
+
+  std::size_t size() const;
+
+  bool ends_generation(std::int32_t token) const;
+
+  /// Bytes of a generated token; control tokens have none, and location tokens only on request.
+  /// A token's bytes need not be valid UTF-8 by themselves.
+  std::string token_bytes(std::int32_t token, bool keep_location_tokens) const;
+
+  PromptIds prompt_ids(const std::vector<PromptPiece> &pieces) const;
+
+  /// Ids of plain text: control tokens in it stay text.
+  std::vector<std::int32_t> tokenize(std::string_view text) const;
+
+  std::int32_t image_token() const;
+
+private:
+  const llama_vocab *vocab_;
+  std::unordered_map<std::string, std::int32_t> control_ids_;
+  std::unordered_set<std::int32_t> location_ids_;
+};
+
+} // namespace ppocrvl

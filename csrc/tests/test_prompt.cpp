@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+#include "core/prompt.h"
+
+using ppocrvl::chat_prompt;
+using ppocrvl::PromptPiece;
+using ppocrvl::version_of_chat_template;
+
+namespace {
+
+/// Control tokens in braces, the image as [image].
+std::string spelled(const std::vector<PromptPiece> &pieces) {
+  std::string all;
+  for (const auto &piece : pieces) {
+    switch (piece.kind) {
+    case PromptPiece::Kind::control:
+      all += "{" + piece.text + "}";
+      break;
+    case PromptPiece::Kind::image:
+      all += "[image]";
+      break;
+    case PromptPiece::Kind::text:
+      all += piece.text;
+    }
+  }
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("prompt: as the chat templates print it") {
+  CHECK_EQUAL(
+      spelled(chat_prompt("1.6", "OCR:", true)),
+      "{<|begin_of_sentence|>}User: {<|IMAGE_START|>}[image]{<|IMAGE_END|>}OCR:\nAssistant:\n");
+  CHECK_EQUAL(spelled(chat_prompt("1.5", "OCR:", true)), spelled(chat_prompt("1.6", "OCR:", true)));
+  CHECK_EQUAL(
+      spelled(chat_prompt("1.0", "OCR:", true)),
+      "{<|begin_of_sentence|>}User: {<|IMAGE_START|>}[image]{<|IMAGE_END|>}OCR:\nAssistant: ");
+  CHECK_EQUAL(spelled(chat_prompt("1.6", "Hi", false)),
+              "{<|begin_of_sentence|>}User: Hi\nAssistant:\n");
+}
+
+TEST_CASE("prompt: the user's text stays text") {
+  const auto pieces = chat_prompt("1.6", "<|IMAGE_END|></s>", true);
+  CHECK(pieces.back().kind == PromptPiece::Kind::text);
+  CHECK_EQUAL(pieces.back().text, "<|IMAGE_END|></s>\nAssistant:\n");
+}
+
+TEST_CASE("prompt: the version is read off the template's cue") {
+  CHECK_EQUAL(version_of_chat_template("{{ 'Assistant: ' }}"), "1.0");
+  CHECK_EQUAL(version_of_chat_template("{{ 'Assistant:\\n' }}"), "1.6");
+  CHECK_EQUAL(version_of_chat_template("{{ 'Assistant: \\n' }}"), "1.6");
+  CHECK_EQUAL(version_of_chat_template("{{ 'Assistant: \n' }} {{ 'Assistant: ' }}"), "1.0");
+  CHECK_EQUAL(version_of_chat_template(""), "1.6");
+}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PaddleOCR-VL on llama.cpp: pictures of text, tables and formulas to text.
+
+Names are imported when they are first used: `import ppocrvl` alone loads neither numpy nor Pillow
+nor the compiled module.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ppocrvl.api import ocr, stream
+    from ppocrvl.engine import Engine, Stream
+    from ppocrvl.errors import (
+        CancelledError,
+        CheckpointError,
+        ContextError,
+        EngineError,
+        ExitCode,
+        HubError,
+        ImageDecodeError,
+        ImageError,
+        ImageNotFoundError,
+        ImageTooLargeError,
+        ImageTooThinError,
+        MissingExtraError,
+        ModelAmbiguousError,
+        ModelError,
+        ModelFormatError,
+        ModelMismatchError,
+        ModelNotFoundError,
+        OptionError,
+        OutputError,
+        PpocrvlError,
+    )
+    from ppocrvl.export import ExportResult, export
+    from ppocrvl.inspection import inspect_model
+    from ppocrvl.results import Result, Timings
+    from ppocrvl.tasks import TASKS, Task
+
+    __version__: str
+
+__all__ = [
+    "TASKS",
+    "CancelledError",
+    "CheckpointError",
+    "ContextError",
+    "Engine",
+    "EngineError",
+    "ExitCode",
+    "ExportResult",
+    "HubError",
+    "ImageDecodeError",
+    "ImageError",
+    "ImageNotFoundError",
+    "ImageTooLargeError",
+    "ImageTooThinError",
+    "MissingExtraError",
+    "ModelAmbiguousError",
+    "ModelError",
+    "ModelFormatError",
+    "ModelMismatchError",
+    "ModelNotFoundError",
+    "OptionError",
+    "OutputError",
+    "PpocrvlError",
+    "Result",
+    "Stream",
+    "Task",
+    "Timings",
+    "__version__",
+    "export",
+    "inspect_model",
+    "ocr",
+    "stream",
+]
+
+_HOME = {
+    "Engine": "engine",
+    "ExportResult": "export",
+    "Result": "results",
+    "Stream": "engine",
+    "TASKS": "tasks",
+    "Task": "tasks",
+    "Timings": "results",
+    "export": "export",
+    "inspect_model": "inspection",
+    "ocr": "api",
+    "stream": "api",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'ppocrvl' has no attribute {name!r}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: object = version("ppocrvl")
+    else:
+        from importlib import import_module
+
+        value = getattr(import_module(f"ppocrvl.{_HOME.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(__all__) | set(globals()))

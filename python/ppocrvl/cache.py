@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where models that were pulled are kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def models_folder() -> Path:
+    """The folder of pulled models: `models` in PPOCRVL_CACHE_DIR, else in the user's cache."""
+    named = os.environ.get("PPOCRVL_CACHE_DIR")
+    if named:
+        return Path(named).expanduser() / "models"
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "ppocrvl" / "models"
+
+
+def pulled_models() -> list[Path]:
+    """The folders of pulled models, by name: `<owner>--<name>/<revision>`."""
+    root = models_folder()
+    return sorted(path for path in root.glob("*--*/*") if path.is_dir()) if root.is_dir() else []

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl export`: a checkpoint to the two GGUF files."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+NAME = "export"
+HELP = "convert a safetensors checkpoint to the two GGUF files"
+
+FILE_TYPES = ("f32", "f16", "bf16", "q8_0")
+VERSIONS = ("1.0", "1.5", "1.6")
+_SECONDS_BETWEEN_UPDATES = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_checkpoint_argument(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for <name>-<TYPE>.gguf and mmproj-<name>-<TYPE>.gguf; files of these names "
+        "are replaced",
+    )
+    add_type_argument(parser, "--llm-type")
+    add_type_argument(parser, "--mmproj-type")
+    add_common_arguments(parser)
+    add_pixel_arguments(parser)
+
+
+def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
+    """The folder to read."""
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="folder with model.safetensors (or shards), config.json and the tokenizer",
+    )
+
+
+def add_type_argument(parser: argparse.ArgumentParser, flag: str) -> None:
+    """The number format of one file."""
+    parser.add_argument(
+        flag, choices=FILE_TYPES, default="bf16", type=str.lower, help="default: bf16"
+    )
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is recorded in either file."""
+    parser.add_argument("--name", help="name of the model; default: that of the checkpoint folder")
+    parser.add_argument(
+        "--model-version",
+        choices=VERSIONS,
+        help="member of the model family; default: told from hash, chat template and pixel limits",
+    )
+    parser.add_argument("--revision", metavar="COMMIT", help="the checkpoint's commit, to record")
+
+
+def add_pixel_arguments(parser: argparse.ArgumentParser) -> None:
+    """Limits of the mmproj file."""
+    parser.add_argument(
+        "--min-pixels", type=int, metavar="N", help="instead of the preprocessor configuration's"
+    )
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="likewise")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, and print the two paths."""
+    from ppocrvl.export import export
+
+    with cleanup_on_termination():
+        result = export(
+            args.checkpoint,
+            args.output,
+            llm_type=args.llm_type,
+            mmproj_type=args.mmproj_type,
+            name=args.name,
+            model_version=args.model_version,
+            revision=args.revision,
+            min_pixels=args.min_pixels,
+            max_pixels=args.max_pixels,
+            progress=ProgressLine(),
+        )
+    sys.stdout.write(f"{result.llm}\n{result.mmproj}\n")
+    return 0
+
+
+@contextlib.contextmanager
+def cleanup_on_termination() -> Iterator[None]:
+    """Lets SIGTERM unwind the program as Ctrl-C does, so that temporary files are removed."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class ProgressLine:
+    """Shows on stderr how far the export is; without a terminal, one line for each file done."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._last_update = 0.0
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Take note of `done` bytes of `total`."""
+        complete = done == total
+        now = time.monotonic()
+        is_due = now - self._last_update >= _SECONDS_BETWEEN_UPDATES
+        if not complete and not (self._is_terminal and is_due):
+            return
+        self._last_update = now
+        start = "\r" if self._is_terminal else ""
+        end = "\n" if complete else ""
+        sys.stderr.write(f"{start}{name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB{end}")
+        sys.stderr.flush()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl pull`: fetch a model from a hub."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ppocrvl.errors import ExitCode
+
+if TYPE_CHECKING:
+    import argparse
+
+NAME = "pull"
+HELP = "fetch a model (a pair of GGUF files) from a model hub, and print its path"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("repo", metavar="REPO", help="OWNER/NAME on the hub (HF_ENDPOINT)")
+    parser.add_argument(
+        "--revision", metavar="R", help="branch, tag or commit (default: the pinned one, else main)"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="folder for the files (default: in the user's cache)"
+    )
+    parser.add_argument("--llm", metavar="PATTERN", help="which LLM file, if there are several")
+    parser.add_argument("--mmproj", metavar="PATTERN", help="which mmproj file, likewise")
+    parser.add_argument("--offline", action="store_true", help="only find what was pulled before")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fetch, check, and print what --model takes."""
+    from ppocrvl.hub import pull
+
+    path = pull(
+        args.repo,
+        revision=args.revision,
+        folder=args.output,
+        llm=args.llm,
+        mmproj=args.mmproj,
+        offline=args.offline,
+        progress=_show if sys.stderr.isatty() else None,
+    )
+    sys.stdout.write(f"{path}\n")
+    return ExitCode.OK
+
+
+def _show(name: str, done: int, total: int | None) -> None:
+    """One line that is written over until the file is complete."""
+    share = f"{100 * done / total:5.1f} % of {total / 1e6:,.1f} MB" if total else ""
+    end = "\n" if done == total else ""
+    sys.stderr.write(f"\r{name}: {done / 1e6:,.1f} MB {share}{end}")
+    sys.stderr.flush()

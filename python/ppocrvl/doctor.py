@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this installation is made of, and whether it can read."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ppocrvl.cache import pulled_models
+from ppocrvl.engine import Engine
+from ppocrvl.errors import PpocrvlError
+from ppocrvl.hashing import sha256_of_file
+from ppocrvl.model_folder import (
+    BUILT_IN_FOLDER,
+    MODEL_VARIABLE,
+    built_in_model,
+    find_model,
+)
+from ppocrvl.native import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ppocrvl.model_folder import ModelPaths
+
+PACKAGES = ("numpy", "pillow", "gguf", "huggingface_hub")
+
+SELF_TEST_PICTURE = BUILT_IN_FOLDER / "selftest.png"
+SELF_TEST_TEXT = BUILT_IN_FOLDER / "selftest.txt"
+
+
+def examine() -> dict[str, Any]:
+    """Look at everything that a report about a problem needs; plain values for JSON.
+
+    Raises:
+        EngineError: the compiled module cannot be loaded.
+    """
+    build = _native.build_info()
+    return {
+        "ppocrvl": build.version,
+        "llama_cpp": build.llama_commit,
+        "compiler": build.compiler,
+        "build_type": build.build_type,
+        "build_options": build.options,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _installed(name) for name in PACKAGES},
+        "cpu_features": _native.cpu_features(),
+        "devices": [
+            {
+                "name": device.name,
+                "description": device.description,
+                "kind": device.kind,
+                "memory_total": device.memory_total,
+                "memory_free": device.memory_free,
+            }
+            for device in _native.devices()
+        ],
+        "models": find_all_models(),
+        "self_test": self_test(),
+    }
+
+
+def find_all_models() -> list[dict[str, Any]]:
+    """The built-in model, the one that PPOCRVL_MODEL names, and the pulled ones, with hashes."""
+    models = [_describe("built-in", BUILT_IN_FOLDER, built_in_model)]
+    if named := os.environ.get(MODEL_VARIABLE):
+        models.append(_describe(MODEL_VARIABLE, Path(named), partial(find_model, named)))
+    models.extend(
+        _describe("pulled", folder, partial(find_model, folder)) for folder in pulled_models()
+    )
+    return models
+
+
+def self_test() -> dict[str, Any]:
+    """Read the packaged line with the built-in model."""
+    start = perf_counter()
+    try:
+        expected = SELF_TEST_TEXT.read_text(encoding="utf-8").strip()
+        paths = built_in_model()
+        with Engine(paths.llm, mmproj=paths.mmproj) as engine:
+            text = engine.ocr(SELF_TEST_PICTURE, max_tokens=64).text.strip()
+    except PpocrvlError as error:
+        return {"ok": False, "error": str(error)}
+    except OSError as error:
+        return {"ok": False, "error": f"{error.filename} cannot be read; reinstall ppocrvl"}
+    return {
+        "ok": text == expected,
+        "expected": expected,
+        "text": text,
+        "seconds": round(perf_counter() - start, 3),
+    }
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _describe(source: str, folder: Path, find: Callable[[], ModelPaths]) -> dict[str, Any]:
+    model: dict[str, Any] = {"source": source, "path": str(folder)}
+    try:
+        paths = find()
+        for role, path in (("llm", paths.llm), ("mmproj", paths.mmproj)):
+            model[role] = {
+                "path": str(path),
+                "bytes": path.stat().st_size,
+                "sha256": sha256_of_file(path),
+            }
+    except (PpocrvlError, OSError) as error:
+        model["error"] = str(error)
+    return model

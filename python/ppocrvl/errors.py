@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error that ppocrvl raises on purpose, and the exit code that the command line gives it.
+
+A message is one line: what is wrong, where, and what to do. `docs/errors.md` is made from this file
+(`python -m ppocrvl.errors`), so the docstrings here are what users read.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """Exit status of `ppocrvl …`."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    IMAGE = 3
+    MODEL = 4
+    CHECKPOINT = 5
+    CONTEXT = 6
+    OUTPUT = 7
+    HUB = 8
+    ENGINE = 9
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class PpocrvlError(Exception):
+    """Base of all errors below; on its own, a fault of ppocrvl that should be reported."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+
+
+class OptionError(PpocrvlError, ValueError):
+    """An option cannot work: `max_tokens` 0, an unknown task, `min_pixels` above `max_pixels`."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MissingExtraError(PpocrvlError, ImportError):
+    """A function needs a package that is not installed; the message names the extra to install."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ImageError(PpocrvlError):
+    """The picture cannot be used: empty, or an array of a shape or type that is no picture."""
+
+    exit_code = ExitCode.IMAGE
+
+
+class ImageNotFoundError(ImageError, FileNotFoundError):
+    """There is no image file at the path, or it cannot be read."""
+
+
+class ImageDecodeError(ImageError):
+    """The bytes are not an image, or are a damaged or truncated one."""
+
+
+class ImageTooLargeError(ImageError):
+    """The file or the picture is over the limit on bytes or pixels (a decompression bomb?)."""
+
+
+class ImageTooThinError(ImageError):
+    """One side is over 200 times the other, more than the model was made for."""
+
+
+class ModelError(PpocrvlError):
+    """The model files cannot be used."""
+
+    exit_code = ExitCode.MODEL
+
+
+class ModelNotFoundError(ModelError, FileNotFoundError):
+    """A model file or folder is missing or unreadable, or the folder does not hold both files."""
+
+
+class ModelAmbiguousError(ModelError):
+    """The folder holds several candidates; the message lists them."""
+
+
+class ModelFormatError(ModelError):
+    """A GGUF file is damaged, or lacks keys or tensors that this model needs."""
+
+
+class ModelMismatchError(ModelError):
+    """The LLM and the mmproj file are swapped, or do not belong together."""
+
+
+class CheckpointError(PpocrvlError):
+    """A checkpoint cannot be exported: tensors, tokenizer or config are not as they must be."""
+
+    exit_code = ExitCode.CHECKPOINT
+
+
+class ContextError(PpocrvlError):
+    """Prompt and picture are longer than the context of the model."""
+
+    exit_code = ExitCode.CONTEXT
+
+
+class OutputError(PpocrvlError, OSError):
+    """A file cannot be written: disk full, or no permission."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class HubError(PpocrvlError):
+    """A download failed, its hash is wrong, or offline mode lacks the file."""
+
+    exit_code = ExitCode.HUB
+
+
+class EngineError(PpocrvlError):
+    """The native engine failed, is closed, or cannot be loaded."""
+
+    exit_code = ExitCode.ENGINE
+
+
+class CancelledError(PpocrvlError):
+    """The request was cancelled before it ended."""
+
+    exit_code = ExitCode.INTERRUPTED

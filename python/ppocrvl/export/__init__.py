@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a safetensors checkpoint to the two GGUF files, with numpy and gguf alone.
+
+One module per idea: `safetensors_reader`, `tensor_spec` (the table), `tensor_source` (checkpoint
+against table), `encode`, `gguf_output` (the streaming writer), `config`, `preprocessor`,
+`tokenizer`, `chat_template`, `version`; `llm` and `mmproj` say what each file holds, and `exporter`
+puts all of it together.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from ppocrvl.export.exporter import ExportResult, export, export_llm, export_mmproj
+from ppocrvl.export.gguf_output import Progress
+
+__all__ = ["ExportResult", "Progress", "export", "export_llm", "export_mmproj"]
+
+
+class _CallableModule(ModuleType):
+    """Importing this package binds it to the name that the function `ppocrvl.export` also has."""
+
+    __call__ = staticmethod(export)
+
+
+sys.modules[__name__].__class__ = _CallableModule

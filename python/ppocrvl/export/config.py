@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`config.json`, flat (original) or nested (re-saved by transformers 5), as a checked dataclass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ppocrvl.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_Number = TypeVar("_Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """The ERNIE-4.5 decoder; widths in elements."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    vocab_size: int
+    max_position_embeddings: int
+    rms_norm_eps: float
+    rope_theta: float
+    mrope_section: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class VisionConfig:
+    """The SigLIP-NaViT encoder; widths in elements, `patch_size` and `image_size` in pixels."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    image_size: int
+    patch_size: int
+    layer_norm_eps: float
+
+    @property
+    def num_positions(self) -> int:
+        """Rows of the learned position embedding, a square grid."""
+        return (self.image_size // self.patch_size) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What the exporter needs to know of `config.json`."""
+
+    text: TextConfig
+    vision: VisionConfig
+
+
+# clip.cpp fixes the merge of 2x2 patches and three channels for this projector.
+SPATIAL_MERGE_SIZE = 2
+NUM_CHANNELS = 3
+
+
+def parse_config(data: Mapping[str, Any], path: str) -> ModelConfig:
+    """Builds the configuration from the parsed `config.json`.
+
+    Args:
+        data: The JSON object.
+        path: Named in error messages.
+
+    Raises:
+        CheckpointError: Another architecture, a value missing, of the wrong type or out of range,
+            or a variant that llama.cpp's graph cannot run.
+    """
+    if data.get("model_type") != "paddleocr_vl":
+        raise CheckpointError(
+            f"{path}: model_type is {data.get('model_type')!r}, only 'paddleocr_vl' can be exported"
+        )
+    nested = data.get("text_config")
+    text = _Section({**data, **nested} if isinstance(nested, dict) else data, path, "")
+    vision_data = data.get("vision_config")
+    if not isinstance(vision_data, dict):
+        raise CheckpointError(f"{path}: vision_config is missing; take the original config.json")
+    return ModelConfig(
+        _text_config(text), _vision_config(_Section(vision_data, path, "vision_config."))
+    )
+
+
+def _text_config(section: _Section) -> TextConfig:
+    rope = section.rope()
+    heads = section.integer("num_attention_heads", 1, 1024)
+    hidden = section.integer("hidden_size", 1, 1 << 16)
+    config = TextConfig(
+        hidden_size=hidden,
+        intermediate_size=section.integer("intermediate_size", 1, 1 << 20),
+        num_hidden_layers=section.integer("num_hidden_layers", 1, 512),
+        num_attention_heads=heads,
+        num_key_value_heads=section.integer("num_key_value_heads", 1, 1024, default=heads),
+        head_dim=section.integer("head_dim", 2, 1024, default=hidden // heads),
+        vocab_size=section.integer("vocab_size", 4, 1 << 22),
+        max_position_embeddings=section.integer("max_position_embeddings", 1, 1 << 30),
+        rms_norm_eps=section.real("rms_norm_eps", 0.0, 1.0),
+        rope_theta=rope.real("rope_theta", 1.0, 1e12),
+        mrope_section=rope.mrope_section(),
+    )
+    section.require("hidden_act", "silu")
+    section.require("use_bias", wanted=False)
+    if config.num_attention_heads % config.num_key_value_heads:
+        raise section.error(
+            f"{heads} attention heads cannot share {config.num_key_value_heads} key/value heads"
+        )
+    if 2 * sum(config.mrope_section) != config.head_dim:
+        raise section.error(
+            f"mrope_section {list(config.mrope_section)} must sum to half of head_dim "
+            f"{config.head_dim}"
+        )
+    return config
+
+
+def _vision_config(section: _Section) -> VisionConfig:
+    config = VisionConfig(
+        hidden_size=section.integer("hidden_size", 1, 1 << 16),
+        intermediate_size=section.integer("intermediate_size", 1, 1 << 20),
+        num_hidden_layers=section.integer("num_hidden_layers", 1, 512),
+        num_attention_heads=section.integer("num_attention_heads", 1, 1024),
+        image_size=section.integer("image_size", 1, 1 << 14),
+        patch_size=section.integer("patch_size", 4, 256),
+        layer_norm_eps=section.real("layer_norm_eps", 0.0, 1.0),
+    )
+    section.require("hidden_act", "gelu_pytorch_tanh")
+    section.require("num_channels", NUM_CHANNELS)
+    section.require("spatial_merge_size", SPATIAL_MERGE_SIZE)
+    if config.hidden_size % (4 * config.num_attention_heads):
+        raise section.error(
+            f"hidden_size {config.hidden_size} over {config.num_attention_heads} heads is not a "
+            "multiple of 4, which the two-dimensional rotary positions need"
+        )
+    if config.image_size < config.patch_size:
+        raise section.error(
+            f"image_size {config.image_size} is smaller than one patch of {config.patch_size}"
+        )
+    return config
+
+
+class _Section:
+    """Typed, range-checked access to one JSON object of `config.json`."""
+
+    def __init__(self, data: Mapping[str, Any], path: str, prefix: str) -> None:
+        self._data = data
+        self._path = path
+        self._prefix = prefix
+
+    def error(self, what: str) -> CheckpointError:
+        return CheckpointError(f"{self._path}: {self._prefix}{what}")
+
+    def integer(self, key: str, low: int, high: int, *, default: int | None = None) -> int:
+        value = self._data.get(key)
+        if value is None and default is not None:
+            value = default
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.error(f"{key} must be an integer, found {value!r}")
+        return self._in_range(key, value, low, high)
+
+    def real(self, key: str, low: float, high: float) -> float:
+        value = self._data.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+            raise self.error(f"{key} must be a number, found {value!r}")
+        return self._in_range(key, float(value), low, high)
+
+    def require(self, key: str, wanted: object) -> None:
+        """An absent key means the model's own value; another value needs another graph."""
+        value = self._data.get(key, wanted)
+        if value != wanted:
+            raise self.error(f"{key} is {value!r}, but llama.cpp runs this model with {wanted!r}")
+
+    def rope(self) -> _Section:
+        """`rope_scaling` of the original layout, or `rope_parameters` of transformers 5."""
+        for key in ("rope_parameters", "rope_scaling"):
+            value = self._data.get(key)
+            if isinstance(value, dict):
+                theta = {"rope_theta": self._data.get("rope_theta")}
+                rope = _Section({**theta, **value}, self._path, f"{self._prefix}{key}.")
+                rope.require("rope_type", "default")
+                return rope
+        raise self.error("rope_scaling with its mrope_section is missing")
+
+    def mrope_section(self) -> tuple[int, int, int]:
+        value = self._data.get("mrope_section")
+        if (
+            not isinstance(value, list)
+            or len(value) != 3
+            or not all(type(item) is int and 0 <= item <= 512 for item in value)
+        ):
+            raise self.error(f"mrope_section must be three small integers, found {value!r}")
+        return (value[0], value[1], value[2])
+
+    def _in_range(self, key: str, value: _Number, low: _Number, high: _Number) -> _Number:
+        if not low <= value <= high:
+            raise self.error(f"{key} is {value}, outside {low} to {high}")
+        return value
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer too large for a float
+        return False

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The export of a checkpoint to one GGUF file or to both."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppocrvl.errors import OptionError
+from ppocrvl.export.checkpoint import Checkpoint, open_checkpoint
+from ppocrvl.export.encode import FileType
+from ppocrvl.export.gguf_output import PendingFile, Progress, make_folder, write_files
+from ppocrvl.export.llm import llm_metadata
+from ppocrvl.export.metadata import Provenance
+from ppocrvl.export.mmproj import mmproj_metadata
+from ppocrvl.export.preprocessor import Preprocessor, parse_preprocessor
+from ppocrvl.export.version import ModelVersion, detect_version
+
+# A space and what follows it are for people who name a model "PaddleOCR-VL 1.6 (ours)".
+_NAME = re.compile(r"[^\W_][\w .()+-]{0,127}")
+_REVISION = re.compile(r"[0-9A-Za-z._-]{1,128}")
+# The folder that the hub's client downloads to: models--<owner>--<name>/snapshots/<commit>.
+_HUB_REPOSITORY = re.compile(r"models--.+--(?P<name>[^\W_][\w.-]*)")
+
+StrPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """Paths of the two files written."""
+
+    llm: Path
+    mmproj: Path
+
+
+def export(
+    checkpoint_dir: StrPath,
+    out_dir: StrPath,
+    *,
+    llm_type: str = "bf16",
+    mmproj_type: str = "bf16",
+    name: str | None = None,
+    model_version: str | None = None,
+    revision: str | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    progress: Progress | None = None,
+) -> ExportResult:
+    """Writes `<name>-<TYPE>.gguf` and `mmproj-<name>-<TYPE>.gguf`.
+
+    Both take their names once both are complete; files of these names are replaced.
+
+    Args:
+        checkpoint_dir: Folder with safetensors, config.json, tokenizer and preprocessor files.
+        out_dir: Folder for the result; made if it is not there.
+        llm_type: "f32", "f16", "bf16" or "q8_0".
+        mmproj_type: Likewise.
+        name: The model's name, in the file names and in `general.name`; by default the folder's.
+        model_version: "1.0", "1.5" or "1.6"; by default told from the checkpoint.
+        revision: The hub's commit of the checkpoint, to be recorded.
+        min_pixels: Limit of the resized picture, instead of the preprocessor configuration's.
+        max_pixels: Likewise.
+        progress: Called with (file name, bytes written, bytes in all).
+
+    Raises:
+        OptionError: An argument has an impossible value.
+        CheckpointError: The checkpoint cannot be exported.
+        OutputError: The files cannot be written; nothing is left behind.
+    """
+    llm_file_type, mmproj_file_type = FileType.parse(llm_type), FileType.parse(mmproj_type)
+    plan = _Plan(name, model_version, revision, min_pixels, max_pixels)
+    with open_checkpoint(Path(checkpoint_dir)) as checkpoint:
+        folder = make_folder(Path(out_dir))
+        stem = plan.name(checkpoint) or checkpoint.folder.name
+        llm = plan.llm(checkpoint, folder / f"{stem}-{llm_file_type.name}.gguf", llm_file_type)
+        mmproj = plan.mmproj(
+            checkpoint, folder / f"mmproj-{stem}-{mmproj_file_type.name}.gguf", mmproj_file_type
+        )
+        write_files([llm, mmproj], progress)
+    return ExportResult(llm.path, mmproj.path)
+
+
+def export_llm(
+    checkpoint_dir: StrPath,
+    out_file: StrPath,
+    *,
+    file_type: str = "bf16",
+    name: str | None = None,
+    model_version: str | None = None,
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes the LLM file alone; arguments and errors as for `export`."""
+    kind = FileType.parse(file_type)
+    plan = _Plan(name, model_version, revision)
+    with open_checkpoint(Path(checkpoint_dir)) as checkpoint:
+        path = Path(out_file)
+        write_files([plan.llm(checkpoint, path, kind)], progress)
+    return path
+
+
+def export_mmproj(
+    checkpoint_dir: StrPath,
+    out_file: StrPath,
+    *,
+    file_type: str = "bf16",
+    name: str | None = None,
+    model_version: str | None = None,
+    revision: str | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes the mmproj file alone; arguments and errors as for `export`."""
+    kind = FileType.parse(file_type)
+    plan = _Plan(name, model_version, revision, min_pixels, max_pixels)
+    with open_checkpoint(Path(checkpoint_dir)) as checkpoint:
+        path = Path(out_file)
+        write_files([plan.mmproj(checkpoint, path, kind)], progress)
+    return path
+
+
+class _Plan:
+    """The options that are not about files, checked before anything is read."""
+
+    def __init__(
+        self,
+        name: str | None,
+        model_version: str | None,
+        revision: str | None,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+    ) -> None:
+        if name is not None and not _NAME.fullmatch(name):
+            raise OptionError(
+                f"the name {name!r} cannot be part of a file name; take letters, digits and . _ -"
+            )
+        if revision is not None and not _REVISION.fullmatch(revision):
+            raise OptionError(
+                f"the revision {revision!r} is no commit; take its letters and digits"
+            )
+        for limit in (min_pixels, max_pixels):
+            if limit is not None and limit < 1:
+                raise OptionError(f"a pixel limit of {limit} is not positive")
+        if min_pixels is not None and max_pixels is not None and min_pixels > max_pixels:
+            raise OptionError(f"min_pixels {min_pixels} is above max_pixels {max_pixels}")
+        self._name = name
+        self._version = None if model_version is None else ModelVersion.parse(model_version)
+        self._revision = revision
+        self._min_pixels = min_pixels
+        self._max_pixels = max_pixels
+
+    def name(self, checkpoint: Checkpoint) -> str | None:
+        """What the user or the hub calls the model; None leaves it to the folder's name."""
+        folder = checkpoint.folder
+        hub = _HUB_REPOSITORY.fullmatch(folder.parent.parent.name)
+        if self._name is None and hub is not None and folder.parent.name == "snapshots":
+            return hub["name"]
+        return self._name
+
+    def llm(self, checkpoint: Checkpoint, path: Path, file_type: FileType) -> PendingFile:
+        metadata = llm_metadata(
+            checkpoint, file_type, self.name(checkpoint), self._provenance(checkpoint)
+        )
+        return PendingFile(path, metadata, checkpoint.llm, file_type)
+
+    def mmproj(self, checkpoint: Checkpoint, path: Path, file_type: FileType) -> PendingFile:
+        provenance = self._provenance(checkpoint)
+        metadata = mmproj_metadata(
+            checkpoint,
+            self._preprocessor(checkpoint, provenance.version),
+            file_type,
+            self.name(checkpoint),
+            provenance,
+        )
+        return PendingFile(path, metadata, checkpoint.mmproj, file_type)
+
+    def _provenance(self, checkpoint: Checkpoint) -> Provenance:
+        version = self._version or detect_version(
+            checkpoint.sha256, checkpoint.template, checkpoint.pixels
+        )
+        return Provenance(version, checkpoint.sha256, self._revision)
+
+    def _preprocessor(self, checkpoint: Checkpoint, version: ModelVersion) -> Preprocessor:
+        low, high = checkpoint.pixels or version.default_pixels
+        return parse_preprocessor(
+            checkpoint.preprocessor_data,
+            checkpoint.preprocessor_path,
+            (
+                low if self._min_pixels is None else self._min_pixels,
+                high if self._max_pixels is None else self._max_pixels,
+            ),
+        )

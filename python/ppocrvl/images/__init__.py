@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what a caller calls an image to the pixels that the encoder sees."""

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that `ppocrvl inspect` tells, as one object."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppocrvl.errors import ModelError
+from ppocrvl.inspection.components import Component, component_tree
+from ppocrvl.inspection.model_files import ModelPart, read_model
+from ppocrvl.inspection.quantizations import Quantization, quantizations
+from ppocrvl.inspection.run_memory import RunMemory, run_memory
+from ppocrvl.native import _native
+
+if TYPE_CHECKING:
+    import os
+
+# A page of A4 at 150 dots per inch.
+DEFAULT_IMAGE_SIZE = (1240, 1754)
+DEFAULT_MAX_TOKENS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedPart:
+    """One part with its tree and its quantizations."""
+
+    part: ModelPart
+    tree: Component
+    quantizations: tuple[Quantization, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What `inspect_model` found.
+
+    Attributes:
+        path: what was inspected.
+        kind: "checkpoint", "file" or "model".
+        parts: LLM and mmproj, or the one file.
+        memory: of a run; None unless both parts are there.
+        problem: why the files could not be run; None where they can, or for a checkpoint.
+    """
+
+    path: Path
+    kind: str
+    parts: tuple[InspectedPart, ...]
+    memory: RunMemory | None
+    problem: str | None
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as what `json.dumps` takes; sizes in bytes."""
+        return {
+            "path": str(self.path),
+            "kind": self.kind,
+            "parts": [_part_dict(inspected) for inspected in self.parts],
+            "memory": self.memory
+            and {**dataclasses.asdict(self.memory), "total": self.memory.total},
+            "problem": self.problem,
+        }
+
+
+def inspect_model(
+    path: str | os.PathLike[str],
+    *,
+    image_size: tuple[int, int] = DEFAULT_IMAGE_SIZE,
+    max_tokens: int = DEFAULT_MAX_TOKENS,
+) -> Inspection:
+    """Tells what a model is made of, what quantizing would save, and what a run would need.
+
+    Reads headers only.
+
+    Args:
+        path: a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file.
+        image_size: (width, height) in pixels of the picture to estimate the memory for.
+        max_tokens: limit of its answer.
+
+    Raises:
+        ModelError: there is no such model, or a GGUF file is damaged.
+        CheckpointError: the checkpoint is damaged, or of another model.
+        OptionError: `image_size` or `max_tokens` is not positive.
+        ImageTooThinError: one side is over 200 times the other.
+    """
+    path = Path(path)
+    parts = read_model(path)
+    is_checkpoint = parts[0].file_bytes is None
+    return Inspection(
+        path=path,
+        kind="checkpoint" if is_checkpoint else "file" if len(parts) == 1 else "model",
+        parts=tuple(
+            InspectedPart(part, component_tree(part), quantizations(part)) for part in parts
+        ),
+        memory=run_memory(parts, image_size, max_tokens),
+        problem=None if is_checkpoint else _problem(parts),
+    )
+
+
+def _problem(parts: list[ModelPart]) -> str | None:
+    try:
+        if len(parts) == 2:
+            _native.check_pair(str(parts[0].path), str(parts[1].path))
+        elif parts[0].role == "mmproj":
+            _native.check_mmproj(str(parts[0].path))
+        else:
+            _native.check_llm(str(parts[0].path))
+    except ModelError as error:
+        return str(error)
+    return None
+
+
+def _part_dict(inspected: InspectedPart) -> dict[str, object]:
+    part = inspected.part
+    return {
+        "role": part.role,
+        "path": str(part.path),
+        "file_bytes": part.file_bytes,
+        "sizes": part.sizes and dataclasses.asdict(part.sizes),
+        "components": dataclasses.asdict(inspected.tree),
+        "quantizations": [dataclasses.asdict(item) for item in inspected.quantizations],
+    }

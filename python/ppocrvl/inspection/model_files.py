@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tensors and sizes of a model, from GGUF files or from a checkpoint, without their data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ppocrvl.errors import ModelNotFoundError
+from ppocrvl.export.checkpoint import tensor_files
+from ppocrvl.export.config import ModelConfig, parse_config
+from ppocrvl.export.json_file import read_json_object
+from ppocrvl.export.preprocessor import read_preprocessor_data, stored_pixels
+from ppocrvl.export.safetensors_reader import SafetensorsFile, StoredTensor
+from ppocrvl.export.tensor_spec import (
+    fused_name,
+    llm_tensors,
+    mmproj_tensors,
+    original_name,
+)
+from ppocrvl.export.version import ModelVersion
+from ppocrvl.model_folder import find_model
+from ppocrvl.native import _native
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Role = Literal["llm", "mmproj", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor.
+
+    Attributes:
+        name: as in a GGUF file; of tensors that do not go there, as in the checkpoint.
+        shape: in ggml's order: the first is the contiguous dimension, a row.
+        type: "F32", "BF16", "Q8_0", ...
+        n_bytes: size of the data, without padding.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: str
+    n_bytes: int
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class LlmSizes:
+    """What the language model's memory follows from; widths in elements, lengths in tokens."""
+
+    n_layer: int
+    n_embd: int
+    n_ff: int
+    n_head: int
+    n_head_kv: int
+    head_dim: int
+    n_vocab: int
+    context_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class VisionSizes:
+    """What the encoder's memory follows from; widths in elements, areas in pixels."""
+
+    n_layer: int
+    n_embd: int
+    n_ff: int
+    n_embd_out: int
+    patch_size: int
+    min_pixels: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """The language model or the vision side, as a file or as part of a checkpoint.
+
+    Attributes:
+        role: "llm", "mmproj", or "other" for a GGUF file of another kind of model.
+        path: the file, or the checkpoint's folder.
+        file_bytes: of a GGUF file; None for a part of a checkpoint.
+        tensors: those that the part's computation uses, in file order.
+        dead_tensors: those of a checkpoint that nothing uses, or that are unknown here.
+        sizes: None where role is "other", or the file lacks the keys.
+    """
+
+    role: Role
+    path: Path
+    file_bytes: int | None
+    tensors: tuple[Tensor, ...]
+    dead_tensors: tuple[Tensor, ...] = ()
+    sizes: LlmSizes | VisionSizes | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the used tensors' data."""
+        return sum(tensor.n_bytes for tensor in self.tensors)
+
+
+def read_model(path: Path) -> list[ModelPart]:
+    """Reads a checkpoint folder, a GGUF file, or a folder with a pair of GGUF files.
+
+    Raises:
+        ModelNotFoundError: nothing of the kind is there.
+        ModelAmbiguousError: the folder holds several files of a kind.
+        ModelFormatError: a GGUF file is damaged.
+        CheckpointError: the checkpoint is damaged or of another model.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ModelNotFoundError(f"{str(path)!a}: not a UTF-8 name; rename it") from error
+    if path.is_dir() and (path / "config.json").is_file() and any(path.glob("*.safetensors")):
+        return _read_checkpoint(path)
+    if path.is_dir():
+        pair = find_model(path)
+        return [_read_gguf(pair.llm), _read_gguf(pair.mmproj)]
+    if not path.exists():
+        raise ModelNotFoundError(f"{path}: no such file or folder")
+    return [_read_gguf(path)]
+
+
+def _read_gguf(path: Path) -> ModelPart:
+    file = _native.read_gguf(str(path))
+    tensors = tuple(Tensor(t.name, t.shape, t.type, t.n_bytes) for t in file.tensors)
+    role: Role = "llm" if file.role == "llm" else "mmproj" if file.role == "mmproj" else "other"
+    numbers = {key: value for key, value in file.metadata.items() if type(value) is int}
+    try:
+        sizes = _gguf_sizes(role, numbers, {tensor.name: tensor for tensor in tensors})
+    except KeyError:  # inspecting an incomplete file must show what there is
+        sizes = None
+    return ModelPart(role, path, file.size, tensors, sizes=sizes)
+
+
+def _gguf_sizes(
+    role: Role, numbers: dict[str, int], tensors: dict[str, Tensor]
+) -> LlmSizes | VisionSizes | None:
+    if role == "llm":
+        n_embd = numbers["paddleocr.embedding_length"]
+        n_head = numbers["paddleocr.attention.head_count"]
+        return LlmSizes(
+            n_layer=numbers["paddleocr.block_count"],
+            n_embd=n_embd,
+            n_ff=numbers["paddleocr.feed_forward_length"],
+            n_head=n_head,
+            n_head_kv=numbers.get("paddleocr.attention.head_count_kv", n_head),
+            head_dim=numbers.get("paddleocr.attention.key_length", n_embd // max(n_head, 1)),
+            n_vocab=tensors["token_embd.weight"].shape[-1],
+            context_length=numbers["paddleocr.context_length"],
+        )
+    if role == "mmproj":
+        return VisionSizes(
+            n_layer=numbers["clip.vision.block_count"],
+            n_embd=numbers["clip.vision.embedding_length"],
+            n_ff=tensors["v.blk.0.ffn_up.weight"].shape[-1],  # the key does not count padding
+            n_embd_out=numbers["clip.vision.projection_dim"],
+            patch_size=numbers["clip.vision.patch_size"],
+            min_pixels=numbers["clip.vision.image_min_pixels"],
+            max_pixels=numbers["clip.vision.image_max_pixels"],
+        )
+    return None
+
+
+def _read_checkpoint(folder: Path) -> list[ModelPart]:
+    config_path = folder / "config.json"
+    config = parse_config(read_json_object(config_path), str(config_path))
+    roles: dict[str, tuple[Role, str]] = {}
+    for spec in llm_tensors(config):
+        roles[spec.source] = ("llm", spec.target)
+    for spec in mmproj_tensors(config):
+        roles[spec.source] = ("mmproj", spec.target)
+        if fused := fused_name(spec.source):
+            roles[fused] = ("mmproj", spec.target.replace("attn_q.", "attn_qkv."))
+    found: dict[Role, list[Tensor]] = {"llm": [], "mmproj": [], "other": []}
+    dead: list[Tensor] = []
+    for path in tensor_files(folder):
+        with SafetensorsFile(path) as file:
+            for stored in file.tensors.values():
+                name = original_name(stored.name)
+                role, target = roles.get(name, ("other", stored.name))
+                if role == "other":
+                    dead.append(_tensor(stored, stored.name))
+                else:
+                    found[role].append(_tensor(stored, target))
+    return [
+        ModelPart("llm", folder, None, tuple(found["llm"]), sizes=_llm_sizes(config)),
+        ModelPart(
+            "mmproj",
+            folder,
+            None,
+            tuple(found["mmproj"]),
+            tuple(dead),
+            _vision_sizes(config, folder),
+        ),
+    ]
+
+
+def _tensor(stored: StoredTensor, name: str) -> Tensor:
+    return Tensor(name, stored.shape[::-1], stored.dtype, stored.n_bytes)
+
+
+def _llm_sizes(config: ModelConfig) -> LlmSizes:
+    text = config.text
+    return LlmSizes(
+        n_layer=text.num_hidden_layers,
+        n_embd=text.hidden_size,
+        n_ff=text.intermediate_size,
+        n_head=text.num_attention_heads,
+        n_head_kv=text.num_key_value_heads,
+        head_dim=text.head_dim,
+        n_vocab=text.vocab_size,
+        context_length=text.max_position_embeddings,
+    )
+
+
+def _vision_sizes(config: ModelConfig, folder: Path) -> VisionSizes:
+    vision = config.vision
+    data, _ = read_preprocessor_data(folder)
+    low, high = stored_pixels(data) or ModelVersion.V1_6.default_pixels
+    return VisionSizes(
+        n_layer=vision.num_hidden_layers,
+        n_embd=vision.hidden_size,
+        n_ff=vision.intermediate_size,
+        n_embd_out=config.text.hidden_size,
+        patch_size=vision.patch_size,
+        min_pixels=low,
+        max_pixels=high,
+    )

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory that reading one picture needs, on a CPU.
+
+Weights and the key/value cache are exact: the tensors' bytes, and two vectors of all key/value
+heads for each layer and token (F16, or F32 for an f32 file), in a context rounded up to 256 tokens.
+
+The rest is an estimate. Its terms follow from which tensors of a graph are alive at once, and were
+fitted to the buffer sizes that llama.cpp reports for synthetic models of three widths (encoder 192,
+576 and 1152; decoder 256, 512 and 1024) in three types:
+
+* encoder, per patch: the FFN's hidden row, four rows of the embedding's width, and 16 floats; exact
+  for the official widths, up to 35 % too high for others;
+* matrix products of types other than F32 convert their input first: per patch, an FFN row of 16-bit
+  numbers;
+* the picture, per pixel: 3 bytes, and three float copies of 3 channels; the embeddings made of it;
+* decoder, per token of a batch of 256: two FFN rows and seven rows of the embedding's width (up to
+  25 % too high), and 2 bytes of attention mask per token of context. An f32 file runs without flash
+  attention: a float for each head and token of context instead, and one more;
+* the vocabulary: 165 bytes per token; process and fixed buffers: 45 MB (Python, numpy, Pillow, the
+  libraries).
+
+Against the peak resident size of `ppocrvl ocr --max-tokens 32` with synthetic bf16 files (Linux, 2
+cores): official size, 1140 x 140 pixels: 1.94 GB estimated, 1.95 GB measured; official widths with
+2 + 3 layers, 1240 x 1754: 571 MB, 559 MB; decoder 512 and encoder 576 wide, 1240 x 1754: 339 MB,
+292 MB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from ppocrvl.errors import OptionError
+from ppocrvl.images.resize import smart_resize
+from ppocrvl.inspection.model_files import LlmSizes, VisionSizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ppocrvl.inspection.model_files import ModelPart
+
+_Sizes = TypeVar("_Sizes", LlmSizes, VisionSizes)
+
+_MERGE = 2
+_CONTEXT_STEP = 256
+_BATCH_TOKENS = 256
+# Markers, "OCR:" and the turn's end; task prompts differ by a few tokens.
+_PROMPT_TOKENS = 16
+_VOCABULARY_BYTES = 165
+_PROCESS_BYTES = 45_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunMemory:
+    """Memory of a run, in bytes; a part that is not there counts as 0.
+
+    Attributes:
+        image_size: (width, height) of the picture, pixels.
+        resized: (width, height) at which the encoder sees it.
+        image_tokens: merged patches.
+        max_tokens: limit of the answer.
+        context_tokens: tokens that the key/value cache has room for.
+        llm_weights: tensor data of the LLM file.
+        mmproj_weights: tensor data of the mmproj file.
+        kv_cache: keys and values.
+        encoder_compute: buffers of the vision encoder.
+        decoder_compute: buffers of the language model.
+        process: the program itself, and the vocabulary.
+    """
+
+    image_size: tuple[int, int]
+    resized: tuple[int, int]
+    image_tokens: int
+    max_tokens: int
+    context_tokens: int
+    llm_weights: int
+    mmproj_weights: int
+    kv_cache: int
+    encoder_compute: int
+    decoder_compute: int
+    process: int
+
+    @property
+    def total(self) -> int:
+        """Sum of all bytes."""
+        return (
+            self.llm_weights
+            + self.mmproj_weights
+            + self.kv_cache
+            + self.encoder_compute
+            + self.decoder_compute
+            + self.process
+        )
+
+
+def run_memory(
+    parts: Sequence[ModelPart], image_size: tuple[int, int], max_tokens: int
+) -> RunMemory | None:
+    """Estimates the memory of one request, or None where the files do not tell enough.
+
+    Raises:
+        OptionError: `max_tokens` or a side is not positive.
+        ImageTooThinError: one side is over 200 times the other.
+    """
+    if max_tokens < 1 or min(image_size) < 1:
+        raise OptionError("the picture's sides and max_tokens must be at least 1")
+    vision_part, vision = _first(parts, VisionSizes)
+    llm_part, llm = _first(parts, LlmSizes)
+    if vision_part is None or vision is None or llm_part is None or llm is None:
+        return None
+    width, height = image_size
+    new_height, new_width = smart_resize(
+        height,
+        width,
+        factor=vision.patch_size * _MERGE,
+        min_pixels=vision.min_pixels,
+        max_pixels=vision.max_pixels,
+    )
+    n_patches = (new_height // vision.patch_size) * (new_width // vision.patch_size)
+    image_tokens = n_patches // _MERGE**2
+    n_tokens = image_tokens + _PROMPT_TOKENS + max_tokens
+    context = -(-n_tokens // _CONTEXT_STEP) * _CONTEXT_STEP
+    is_f32 = _is_f32(llm_part)
+    return RunMemory(
+        image_size=image_size,
+        resized=(new_width, new_height),
+        image_tokens=image_tokens,
+        max_tokens=max_tokens,
+        context_tokens=context,
+        llm_weights=llm_part.n_bytes,
+        mmproj_weights=vision_part.n_bytes,
+        kv_cache=2 * llm.n_layer * llm.n_head_kv * llm.head_dim * context * (4 if is_f32 else 2),
+        encoder_compute=_encoder_bytes(vision, n_patches, is_f32=_is_f32(vision_part)),
+        decoder_compute=_decoder_bytes(llm, context, is_f32=is_f32),
+        process=_PROCESS_BYTES + _VOCABULARY_BYTES * llm.n_vocab,
+    )
+
+
+def _first(
+    parts: Sequence[ModelPart], kind: type[_Sizes]
+) -> tuple[ModelPart | None, _Sizes | None]:
+    """The first part with sizes of this kind."""
+    for part in parts:
+        if isinstance(part.sizes, kind):
+            return part, part.sizes
+    return None, None
+
+
+def _is_f32(part: ModelPart) -> bool:
+    return all(tensor.type == "F32" for tensor in part.tensors)
+
+
+def _encoder_bytes(sizes: VisionSizes, n_patches: int, *, is_f32: bool) -> int:
+    graph = 4 * (sizes.n_ff + 4 * sizes.n_embd + 16)
+    conversion = 0 if is_f32 else 2 * sizes.n_ff
+    picture = sizes.patch_size**2 * 3 * (1 + 3 * 4) + 4 * sizes.n_embd_out // _MERGE**2
+    return n_patches * (graph + conversion + picture)
+
+
+def _decoder_bytes(sizes: LlmSizes, context: int, *, is_f32: bool) -> int:
+    rows = 4 * (2 * sizes.n_ff + 7 * sizes.n_embd)
+    attention = 4 * (sizes.n_head + 1) * context if is_f32 else 2 * context
+    return _BATCH_TOKENS * (rows + attention) + 4 * sizes.n_vocab

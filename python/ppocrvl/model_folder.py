@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which two files are the model: from paths, a folder, the environment, or the built-in pair."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from ppocrvl.errors import ModelAmbiguousError, ModelFormatError, ModelNotFoundError, OptionError
+from ppocrvl.native import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PathLike: TypeAlias = str | os.PathLike[str]
+FileKey: TypeAlias = tuple[Path, int, int]
+
+MODEL_VARIABLE = "PPOCRVL_MODEL"
+BUILT_IN_FOLDER = Path(__file__).parent / "models"
+
+_ROLE_NAMES = {"llm": "language model (LLM)", "mmproj": "vision encoder (mmproj)"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPaths:
+    """The two files of a model.
+
+    Attributes:
+        llm: GGUF file of the language model.
+        mmproj: GGUF file of the vision encoder and projector.
+        built_in: whether this is the small model that comes with the package.
+    """
+
+    llm: Path
+    mmproj: Path
+    built_in: bool = False
+
+
+def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) -> ModelPaths:
+    """Find both files. They are told apart by what their headers say, never by their names.
+
+    Args:
+        model: a folder with one LLM and one mmproj file, or the LLM file. None: the environment
+            variable PPOCRVL_MODEL, else the built-in model.
+        mmproj: the mmproj file. None: the one in the folder, or beside the LLM file.
+
+    Raises:
+        ModelNotFoundError: a path does not exist or cannot be read, or the folder lacks a file.
+        ModelAmbiguousError: the folder holds several files of a kind.
+        ModelFormatError: the folder lacks a file, and holds one that is damaged.
+        OptionError: an empty path, or `mmproj` without `model`.
+    """
+    if model is None:
+        if mmproj is not None:
+            raise OptionError("mmproj is given without model; name the LLM file or folder too")
+        model = os.environ.get(MODEL_VARIABLE) or None
+        if model is None:
+            return built_in_model()
+    path = _existing(model, "model")
+    mmproj_path = _existing_file(mmproj, "mmproj") if mmproj is not None else None
+    if path.is_dir():
+        files = _gguf_files(path)
+        return ModelPaths(
+            llm=_only("llm", files, path),
+            mmproj=mmproj_path if mmproj_path is not None else _only("mmproj", files, path),
+        )
+    if mmproj_path is None:
+        mmproj_path = _only(
+            "mmproj", (file for file in _gguf_files(path.parent) if file != path), path.parent
+        )
+    return ModelPaths(llm=path, mmproj=mmproj_path)
+
+
+def built_in_model() -> ModelPaths:
+    """The pair that comes with the package.
+
+    Raises:
+        ModelNotFoundError: the installation is incomplete.
+    """
+    if not BUILT_IN_FOLDER.is_dir():
+        raise ModelNotFoundError(
+            f"the built-in model is missing from {BUILT_IN_FOLDER}; reinstall ppocrvl, or name "
+            f"a model with model= (--model) or {MODEL_VARIABLE}"
+        )
+    files = _gguf_files(BUILT_IN_FOLDER)
+    return ModelPaths(
+        _only("llm", files, BUILT_IN_FOLDER), _only("mmproj", files, BUILT_IN_FOLDER), built_in=True
+    )
+
+
+def file_key(path: Path) -> FileKey:
+    """Path, time of change and size: the same as long as the file is."""
+    status = path.stat()
+    return path, status.st_mtime_ns, status.st_size
+
+
+def _existing(path: PathLike, what: str) -> Path:
+    if not os.fspath(path):
+        raise OptionError(f"{what} is an empty path")
+    found = Path(path).expanduser()
+    try:
+        found.stat()
+        str(found).encode()  # llama.cpp takes UTF-8 paths
+    except (OSError, ValueError) as error:
+        reason = (
+            "no such file or folder" if isinstance(error, FileNotFoundError) else _reason(error)
+        )
+        raise ModelNotFoundError(
+            f"cannot open the {what} {str(path)!r}: {reason}; if it is a repository on the hub, "
+            "`ppocrvl pull REPO` fetches it"
+        ) from error
+    return found.resolve()
+
+
+def _existing_file(path: PathLike, what: str) -> Path:
+    found = _existing(path, what)
+    if found.is_dir():
+        raise ModelNotFoundError(f"the {what} {str(path)!r} is a folder; name the GGUF file in it")
+    return found
+
+
+def _gguf_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(
+            entry
+            for entry in folder.iterdir()
+            if entry.suffix.lower() == ".gguf" and entry.is_file()
+        )
+    except OSError as error:
+        raise ModelNotFoundError(
+            f"cannot read the model folder {str(folder)!r}: {_reason(error)}"
+        ) from error
+
+
+def _only(role: str, files: Iterable[Path], folder: Path) -> Path:
+    """The one file of this role."""
+    found: list[Path] = []
+    damaged: list[ModelFormatError] = []
+    for file in files:
+        try:
+            if _role(file_key(file)) == role:
+                found.append(file)
+        except ModelFormatError as error:
+            damaged.append(error)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(file.name for file in found)
+        option = "model=" if role == "llm" else "mmproj="
+        raise ModelAmbiguousError(
+            f"{folder} holds {len(found)} files of a {_ROLE_NAMES[role]}: {names}; "
+            f"name one with {option}"
+        )
+    if damaged:
+        raise damaged[0]
+    raise ModelNotFoundError(
+        f"{folder} holds no GGUF file of a {_ROLE_NAMES[role]}; a model is a folder with one LLM "
+        "and one mmproj file"
+    )
+
+
+@lru_cache(maxsize=64)
+def _role(key: FileKey) -> str:
+    """What the header says; a changed file is a new question."""
+    return _native.read_gguf(str(key[0])).role
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the model can be asked: one row per task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ppocrvl.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task of the model.
+
+    Attributes:
+        name: what the caller writes.
+        prompt: the text the model was trained with.
+        since: first model version that knows the task.
+        keeps_location_tokens: whether `<|LOC_n|>` tokens are part of the answer.
+        enlarges_small_pictures: whether pictures under 1500 pixels are doubled first.
+    """
+
+    name: str
+    prompt: str
+    since: str = "1.0"
+    keeps_location_tokens: bool = False
+    enlarges_small_pictures: bool = False
+
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task("ocr", "OCR:"),
+        Task("table", "Table Recognition:"),
+        Task("formula", "Formula Recognition:"),
+        Task("chart", "Chart Recognition:"),
+        Task(
+            "spotting", "Spotting:", "1.5", keeps_location_tokens=True, enlarges_small_pictures=True
+        ),
+        Task("seal", "Seal Recognition:", "1.5"),
+    )
+}
+
+
+def find_task(name: str, model_version: str) -> Task:
+    """The task of this name, if a model of this version ("1.0", "1.5", "1.6") knows it.
+
+    Raises:
+        OptionError: no such task, or the model is older than the task.
+    """
+    task = TASKS.get(name)
+    if task is None:
+        raise OptionError(f"unknown task {name!r}; choose from {', '.join(TASKS)}")
+    if _version(model_version) < _version(task.since):
+        raise OptionError(
+            f"the task {name!r} needs a model of version {task.since} or later; "
+            f"this one is {model_version}"
+        )
+    return task
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws lines, blocks and tables, and says where every character lies.
+
+A picture is planned at an arbitrary canvas size and then stretched to whole 28-pixel cells exactly
+as the processor stretches a user's picture (smart_resize: each side is rounded to the nearest
+multiple of 28, a side below 28 is enlarged first). So the network sees what it will meet.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from tiny import fonts, text
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SMALLEST = 14  # pixels per em
+CELL = 28  # pixels of one image token: patch 14, merge 2
+SUB_ROWS, SUB_COLS = 3, 7  # the dense head's grid inside a cell: one character at most in each
+SLOTS = SUB_ROWS * SUB_COLS
+BLANK, END_OF_LINE = 0, 96  # dense classes; 1..95 are the characters 32..126
+DENSE_CLASSES = 97
+
+
+@dataclass
+class Unit:
+    """One output token and the point of the canvas (in canvas pixels) that it is read from."""
+
+    token: str
+    x: float
+    y: float
+    dense: int  # dense class at that point, or BLANK where nothing is to be seen
+
+
+@dataclass
+class Page:
+    """A drawn canvas: ink coverage 0..255 and the units in reading order (the last is the end)."""
+
+    ink: Image.Image
+    units: list[Unit]
+    width: float  # canvas size in pixels before the stretch (the ink may be drawn at twice that)
+    height: float
+    font: str
+    size: int
+
+
+@dataclass
+class Marks:
+    """Soft targets of the dense head: ``weights`` of ``classes`` at places (cell*SLOTS + slot)."""
+
+    places: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+@dataclass
+class Sample:
+    """A finished training or evaluation picture."""
+
+    pixels: NDArray[np.uint8]  # [H, W, 3]
+    tokens: list[str]
+    cells: NDArray[np.int64]  # [tokens] image token that each output token is read from
+    slots: NDArray[np.int64]  # [tokens] place inside that cell, 0..SLOTS-1
+    marks: Marks
+    font: str
+    size: int
+
+
+class Pen:
+    """A font at one size, drawing at once or twice that size (which is then reduced)."""
+
+    def __init__(self, path: Path, size: int, scale: int, *, raqm: bool) -> None:
+        self.path, self.size, self.scale = path, size, scale
+        self.measure = fonts.metrics(path).at(size)
+        self.height = self.measure.bottom - self.measure.top
+        self._font = fonts.face(path, size * scale, raqm=raqm)
+
+    def resized(self, size: int) -> Pen:
+        """The same font at another size."""
+        return Pen(self.path, size, self.scale, raqm=False)
+
+    def canvas(self, width: float, height: float) -> Image.Image:
+        """An empty canvas for this pen."""
+        return Image.new("L", (round(width * self.scale), round(height * self.scale)))
+
+    def fit(self, t: str, width: float) -> str:
+        """The longest prefix at most ``width`` wide, cut at a space if one is near its end."""
+        n = int(np.searchsorted(np.cumsum(self.measure.advances(t)), width))
+        if 10 < n < len(t) and " " in t[n - 8 : n + 1]:
+            n = t.rindex(" ", 0, n + 1)
+        return t[:n].strip()
+
+    def text(self, rng: random.Random, width: float) -> str:
+        """Running text that fills ``width``, one character if there is no room."""
+        t = self.fit(text.running(rng, int(width / (self.size * 0.33)) + 4), width)
+        return t or rng.choice("abcdeghknoprstuvxyz234567890")
+
+    def draw(self, on: ImageDraw.ImageDraw, t: str, x: float, y: float) -> list[Unit]:
+        """Draw ``t`` with its ink top at the canvas point (x, y); returns its units."""
+        top = self.measure.top
+        at = (round(x * self.scale), round((y - top) * self.scale))
+        on.text(at, t, font=self._font, fill=255, anchor="ls")
+        advance = self.measure.advances(t)
+        length = self._font.getlength(t) / self.scale
+        ends = np.cumsum(advance) * (length / max(float(advance.sum()), 1.0))
+        cy = y + self.measure.middle - top
+        mids = (x + ends - advance / 2).tolist()
+        return [Unit(c, m, cy, ord(c) - 31) for c, m in zip(t, mids, strict=True)]
+
+    def end(self, units: list[Unit], token: str) -> Unit:
+        """The mark for "nothing follows on this line": a little right of the last character."""
+        last = units[-1]
+        gap = float(self.measure.advances(last.token)[0]) / 2 + 0.22 * self.size
+        return Unit(token, last.x + gap, last.y, END_OF_LINE)
+
+    def rule(self, on: ImageDraw.ImageDraw, box: tuple[float, ...], ink: int, width: int) -> None:
+        """A straight rule (x0, y0, x1, y1)."""
+        on.line([v * self.scale for v in box], ink, width * self.scale)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where text and fonts come from."""
+
+    fonts: tuple[Path, ...]
+    rng: random.Random
+
+    def pick(self, size: int) -> Pen:
+        """A random font at ``size``."""
+        scale = 2 if self.rng.random() < 0.35 else 1
+        return Pen(self.rng.choice(self.fonts), size, scale, raqm=self.rng.random() < 0.3)
+
+
+def _canvas(rng: random.Random, rows: int, cols: int, need: float) -> tuple[float, float]:
+    """A canvas (width, height >= ``need``) that is stretched to ``rows`` x ``cols`` cells."""
+    low = max(need, 15.0) if rows == 1 else max(need, CELL * rows - 13.5)
+    high = CELL * rows + 13.5
+    h = float(round(rng.uniform(low, max(low, high))))
+    grow = max(1.0, CELL / h)
+    w = CELL * (cols + rng.uniform(-0.48, 0.48)) / grow
+    return max(w, CELL / 2), h
+
+
+def line(src: Source, rows: int, cols: int, sizes: tuple[int, int] = (14, 32)) -> Page:
+    """One line of text on ``rows`` x ``cols`` cells."""
+    rng = src.rng
+    least = sizes[0] if rows == 1 else max(20, sizes[0])
+    pen = src.pick(rng.randint(least, sizes[1]))
+    if pen.height + 1 > CELL * rows + 13:
+        pen = pen.resized(int(pen.size * (CELL * rows + 12) / pen.height))
+    w, h = _canvas(rng, rows, cols, pen.height + 1)
+    left = rng.choice([rng.uniform(1, 4), rng.uniform(0, 14)])
+    room = w - left - rng.uniform(1, 6)
+    if rng.random() < 0.25:
+        room *= rng.uniform(0.35, 0.95)
+    ink = pen.canvas(w, h)
+    top = rng.uniform(0.5, max(0.5, h - pen.height - 0.5))
+    units = pen.draw(ImageDraw.Draw(ink), pen.text(rng, room), left, top)
+    units.append(pen.end(units, "</s>"))
+    return Page(ink, units, w, h, pen.path.name, pen.size)
+
+
+def _shift(align: str, spare: float) -> float:
+    """How far text that is ``spare`` narrower than its place starts from the left."""
+    return {"l": 0.0, "c": 0.5, "r": 1.0}[align] * max(0.0, spare)
+
+
+def block(src: Source, rows: int, cols: int) -> Page:
+    """A block of 2 to 6 lines on ``rows`` x ``cols`` cells."""
+    rng = src.rng
+    w, h = _canvas(rng, rows, cols, 0)
+    n = rng.randint(2, max(2, min(6, int(h / 19))))
+    pen = src.pick(max(SMALLEST, min(30, int(rng.uniform(0.62, 0.92) * h / n))))
+    if pen.height + 1 > h / n:
+        pen = pen.resized(max(SMALLEST, int(pen.size * (h / n - 1) / pen.height)))
+    n = max(1, min(n, int(h / (pen.height + 1))))
+    pitch = rng.uniform(pen.height + 0.5, min(pen.height * 1.6, max(pen.height + 0.5, (h - 1) / n)))
+    y = rng.uniform(0.5, max(0.5, h - pitch * (n - 1) - pen.height))
+    left = rng.uniform(1, 12)
+    room = w - left - rng.uniform(1, 8)
+    align = rng.choices("lcr", (8, 1, 1))[0]
+    ragged = rng.random() < 0.5
+    ink = pen.canvas(w, h)
+    on = ImageDraw.Draw(ink)
+    units: list[Unit] = []
+    for i in range(n):
+        part = room * (rng.uniform(0.3, 1.0) if ragged or i == n - 1 else 1.0)
+        t = pen.text(rng, part)
+        new = pen.draw(on, t, left + _shift(align, room - pen.measure.width(t)), y)
+        units += new
+        units.append(pen.end(new, "\n" if i < n - 1 else "</s>"))
+        y += pitch
+    return Page(ink, units, w, h, pen.path.name, pen.size)
+
+
+def _cuts(rng: random.Random, total: float, n: int, least: float) -> list[float]:
+    """``n`` + 1 boundaries of random parts of ``total``, each at least ``least`` if possible."""
+    least = min(least, total / n)
+    parts = [rng.uniform(0.4, 1.0) for _ in range(n)]
+    spare = total - least * n
+    edges = [0.0]
+    for p in parts:
+        edges.append(edges[-1] + least + spare * p / sum(parts))
+    return edges
+
+
+def _rules(
+    rng: random.Random, pen: Pen, on: ImageDraw.ImageDraw, xs: list[float], ys: list[float]
+) -> float:
+    """Draw the rules of a table with these column and row edges; returns the cells' padding."""
+    style = rng.choices(("grid", "rows", "head", "none"), (5, 2, 1, 2))[0]
+    ink, width = rng.randint(110, 255), rng.choice((1, 1, 1, 2))
+    for y in {"grid": ys, "rows": ys, "head": ys[1:2], "none": []}[style]:
+        pen.rule(on, (xs[0], y, xs[-1], y), ink, width)
+    for x in xs if style == "grid" else []:
+        pen.rule(on, (x, ys[0], x, ys[-1]), ink, width)
+    return rng.uniform(3, 7) if style == "grid" else rng.uniform(4, 8)
+
+
+def table(src: Source, rows: int, cols: int) -> Page:
+    """A table of 2 to 6 rows and 2 to 5 columns, with or without rules."""
+    rng = src.rng
+    w, h = _canvas(rng, rows, cols, 0)
+    n = rng.randint(2, max(2, min(6, int(h / 24))))
+    pen = src.pick(max(SMALLEST, min(26, int(rng.uniform(0.5, 0.8) * h / n))))
+    if pen.height + 4 > h / n:
+        pen = pen.resized(max(SMALLEST, int(pen.size * (h / n - 4) / pen.height)))
+    n = max(2, min(n, int(h / (pen.height + 4))))
+    bold = fonts.bold_of().get(pen.path) if rng.random() < 0.5 else None
+    head = Pen(bold, pen.size, pen.scale, raqm=False) if bold else pen
+    m = rng.randint(2, max(2, min(5, int(w / (pen.size * 4.5)))))
+    margin = rng.uniform(1, 6)
+    pitch = (h - 2 * margin) / n
+    pitch = max(min(pitch, pen.height + 3), min(pitch, pen.height * rng.uniform(1.25, 2.2)))
+    top = rng.uniform(margin, max(margin, h - margin - pitch * n))
+    xs = [margin + e for e in _cuts(rng, w - 2 * margin, m, pen.size * 3.2)]
+    ys = [top + pitch * r for r in range(n + 1)]
+    aligns = [rng.choices("lcr", (5, 2, 3))[0] for _ in range(m)]
+    ink = pen.canvas(w, h)
+    on = ImageDraw.Draw(ink)
+    pad = _rules(rng, pen, on, xs, ys)
+    units: list[Unit] = []
+    for r in range(n):
+        use = head if r == 0 else pen
+        y = ys[r] + (pitch - use.height) / 2
+        cy = y + use.measure.middle - use.measure.top
+        for c in range(m):
+            room = xs[c + 1] - xs[c] - 2 * pad
+            t = "" if rng.random() < 0.07 else use.fit(text.cell(rng), room)
+            if not t:
+                units.append(Unit("<ecel>", (xs[c] + xs[c + 1]) / 2, cy, BLANK))
+                continue
+            x = xs[c] + pad + _shift(aligns[c], room - use.measure.width(t))
+            new = use.draw(on, t, x, y)
+            units += [Unit("<fcel>", new[0].x, cy, BLANK), *new]
+        units.append(Unit("<nl>", xs[-1] - pad, cy, BLANK))
+    units.append(Unit("</s>", xs[-1] - pad, cy, BLANK))
+    return Page(ink, units, w, h, pen.path.name, pen.size)
+
+
+def _paint(
+    rng: random.Random, noise: np.random.Generator, ink: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Turn ink coverage into a picture: greys or colours, gradient, noise, blur, JPEG."""
+    h, w = ink.shape
+    colour = rng.random() < 0.1
+    n = 3 if colour else 1
+    fg = np.array([rng.randint(0, 110) for _ in range(n)], np.float32)
+    bg = np.array([rng.randint(180, 255) for _ in range(n)], np.float32)
+    if rng.random() < 0.3:
+        fg[:], bg[:] = 0, 255
+    if rng.random() < 0.06:
+        fg, bg = bg, fg
+    a = ink.astype(np.float32)[..., None] * (1 / 255)
+    out = bg + (fg - bg) * a
+    if rng.random() < 0.15:
+        out += np.linspace(-rng.uniform(0, 25), rng.uniform(0, 25), w, dtype=np.float32)[
+            None, :, None
+        ]
+    if rng.random() < 0.5:
+        out += noise.standard_normal((h, w, 1), np.float32) * rng.uniform(1, 7)
+    img = np.clip(out + 0.5, 0, 255).astype(np.uint8)
+    r = rng.random()
+    if r < 0.08:
+        pil = Image.fromarray(img if colour else img[..., 0])
+        if r < 0.04:
+            pil = pil.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8)))
+        else:
+            buffer = io.BytesIO()
+            pil.save(buffer, "JPEG", quality=rng.randint(60, 92))
+            pil = Image.open(buffer)
+        img = np.asarray(pil).reshape(h, w, n)
+    return np.ascontiguousarray(np.broadcast_to(img, (h, w, 3)))
+
+
+def smart_resize(
+    height: int, width: int, least: int = CELL * CELL, most: int = 1280 * CELL * CELL
+) -> tuple[int, int]:
+    """The (height, width) that the processor stretches a picture to: multiples of 28 in limits."""
+    h, w = float(height), float(width)
+    if h < CELL:
+        h, w = CELL, float(round(w * CELL / h))
+    if w < CELL:
+        h, w = float(round(h * CELL / w)), CELL
+    if max(h, w) / min(h, w) > 200:
+        raise ValueError(
+            f"{width} x {height} pixels cannot be read: the sides differ by more than 200:1"
+        )
+    hb, wb = round(h / CELL) * CELL, round(w / CELL) * CELL
+    if hb * wb > most:
+        beta = (h * w / most) ** 0.5
+        hb, wb = (max(CELL, int(v / beta // CELL) * CELL) for v in (h, w))
+    elif hb * wb < least:
+        beta = (least / (h * w)) ** 0.5
+        hb, wb = (-int(-v * beta // CELL) * CELL for v in (h, w))
+    return hb, wb
+
+
+def photograph(rng: random.Random, noise: np.random.Generator, page: Page) -> Image.Image:
+    """The page as a user's picture: RGB, at its own size."""
+    ink = page.ink.resize((round(page.width), round(page.height)), Image.Resampling.BOX)
+    return Image.fromarray(_paint(rng, noise, np.asarray(ink)))
+
+
+def _marks(
+    units: list[Unit], x: NDArray[np.float64], y: NDArray[np.float64], rows: int, cols: int
+) -> Marks:
+    """Share every visible unit among the four places around its point, by distance."""
+    classes = np.array([u.dense for u in units], np.int64)
+    keep = classes != BLANK
+    gx, gy = x[keep] * (SUB_COLS / CELL) - 0.5, y[keep] * (SUB_ROWS / CELL) - 0.5
+    left, up = np.floor(gx), np.floor(gy)
+    places, weights = [], []
+    for dy in (0, 1):
+        for dx in (0, 1):
+            col = np.clip(left + dx, 0, cols * SUB_COLS - 1).astype(np.int64)
+            row = np.clip(up + dy, 0, rows * SUB_ROWS - 1).astype(np.int64)
+            cell = row // SUB_ROWS * cols + col // SUB_COLS
+            places.append(cell * SLOTS + row % SUB_ROWS * SUB_COLS + col % SUB_COLS)
+            weights.append((1 - abs(gx - left - dx)) * (1 - abs(gy - up - dy)))
+    found = np.concatenate(weights).astype(np.float32)
+    return Marks(np.concatenate(places), np.tile(classes[keep], 4), found)
+
+
+def finish(src: Source, noise: np.random.Generator, page: Page, rows: int, cols: int) -> Sample:
+    """Stretch a page to its cells, colour it (before or after that), and compute the targets."""
+    w, h = CELL * cols, CELL * rows
+    if src.rng.random() < 0.5:
+        pixels = np.asarray(
+            photograph(src.rng, noise, page).resize((w, h), Image.Resampling.BICUBIC)
+        )
+    else:
+        pixels = _paint(
+            src.rng, noise, np.asarray(page.ink.resize((w, h), Image.Resampling.BICUBIC))
+        )
+    x = np.array([u.x for u in page.units]) * (w / page.width)
+    y = np.array([u.y for u in page.units]) * (h / page.height)
+    x, y = np.clip(x, 0, w - 0.5), np.clip(y, 0, h - 0.5)
+    cells = (y // CELL).astype(np.int64) * cols + (x // CELL).astype(np.int64)
+    slots = ((y % CELL) * (SUB_ROWS / CELL)).astype(np.int64) * SUB_COLS + (
+        (x % CELL) * (SUB_COLS / CELL)
+    ).astype(np.int64)
+    marks = _marks(page.units, x, y, rows, cols)
+    return Sample(pixels, [u.token for u in page.units], cells, slots, marks, page.font, page.size)

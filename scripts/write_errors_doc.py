@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write docs/errors.md from the classes in ppocrvl/errors.py.
+
+python scripts/write_errors_doc.py
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from ppocrvl import errors
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
+
+INTRODUCTION = """\
+<!-- Written by scripts/write_errors_doc.py from python/ppocrvl/errors.py. -->
+# Errors and exit codes
+
+Every error that ppocrvl raises on purpose is a subclass of `ppocrvl.PpocrvlError`. Its message is
+one line: what is wrong, where, and what to do. The command line prints it on stderr as
+`ppocrvl: error: …`, without a traceback, and exits with the code of the error. With several images,
+one that fails is reported and the others are still read; the exit code is that of the first
+failure. A traceback means a fault of ppocrvl: please report it.
+
+"""
+
+OTHER_CODES = {
+    errors.ExitCode.OK: "success",
+    errors.ExitCode.INTERNAL: "a fault of ppocrvl, or the self-test of `ppocrvl doctor` failed",
+    errors.ExitCode.INTERRUPTED: "Ctrl-C",
+    errors.ExitCode.BROKEN_PIPE: "whoever read the output has closed it, as `head -1` does",
+}
+
+
+def error_classes() -> list[type[errors.PpocrvlError]]:
+    """All classes, in the order of the file."""
+    return [
+        value
+        for value in vars(errors).values()
+        if inspect.isclass(value) and issubclass(value, errors.PpocrvlError)
+    ]
+
+
+def markdown() -> str:
+    """The whole document."""
+    lines = ["| exit code | name | error | meaning |", "|---|---|---|---|"]
+    for code in errors.ExitCode:
+        classes = [cls for cls in error_classes() if cls.exit_code == code]
+        if code in OTHER_CODES:
+            lines.append(f"| {code.value} | {code.name} | | {OTHER_CODES[code]} |")
+        lines.extend(
+            f"| {code.value} | {code.name} | `{cls.__name__}` | {_meaning(cls)} |"
+            for cls in classes
+            if cls is not errors.PpocrvlError
+        )
+    return INTRODUCTION + "\n".join(lines) + "\n"
+
+
+def _meaning(cls: type[errors.PpocrvlError]) -> str:
+    text = " ".join((inspect.getdoc(cls) or "").split()).rstrip(".")
+    builtin = [base.__name__ for base in cls.__bases__ if base.__module__ == "builtins"]
+    return text + (f"; subclass of `{builtin[0]}` too" if builtin else "")
+
+
+if __name__ == "__main__":
+    TARGET.write_text(markdown(), encoding="utf-8")

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`pip install .` on this machine, twice: the second one compiles our own files only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.build, pytest.mark.slow]
+
+LIMIT_SECONDS = 60
+IGNORED = shutil.ignore_patterns(".git", "build", "dist", ".venv", "__pycache__", ".*_cache")
+
+
+def cache_dir() -> Path:
+    """Where source.cmake keeps things, on the platforms the tests run on."""
+    if named := os.environ.get("PPOCRVL_CACHE_DIR"):
+        return Path(named)
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "ppocrvl"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "ppocrvl"
+    return Path.home() / ".cache" / "ppocrvl"
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, int, int]]:
+    """What would differ if anything were unpacked or compiled again."""
+    state = {}
+    for path in root.rglob("*"):
+        if "__pycache__" not in path.parts:
+            stat = path.stat()
+            state[str(path)] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+    return state
+
+
+def install(project: Path, home: Path) -> tuple[float, str, Path]:
+    """Copies the project, makes a new environment and installs the copy there."""
+    copy = home / "project"
+    shutil.copytree(project, copy, ignore=IGNORED)
+    environment = home / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = environment / "bin" / "python"
+    start = time.monotonic()
+    result = subprocess.run(
+        [str(python), "-m", "pip", "install", "--verbose", str(copy)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - start
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
+    assert not (copy / "build").exists()
+    return seconds, result.stdout + result.stderr, python
+
+
+@pytest.mark.timeout(3000)
+def test_second_install_compiles_our_files_only(project_root: Path, tmp_path: Path) -> None:
+    _, output, _ = install(project_root, tmp_path / "first")
+    assert "llama.cpp: using" in output or "llama.cpp: compiling" in output
+    before = snapshot(cache_dir())
+    assert before
+
+    seconds, output, python = install(project_root, tmp_path / "second")
+    assert "llama.cpp: using" in output
+    assert "llama.cpp: compiling" not in output
+    assert snapshot(cache_dir()) == before
+    assert seconds <= LIMIT_SECONDS
+
+    code = "import ppocrvl._native as native; print(native.__version__)"
+    run = [str(python), "-c", code]
+    shown = subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert shown.stdout.strip()

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frame of the program: help, version, errors, stdout, signals."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ppocrvl import errors
+from ppocrvl.cli import main
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Program
+
+
+def test_help_names_every_command(ppocrvl_program: Program) -> None:
+    done = ppocrvl_program("--help")
+    assert done.returncode == 0
+    for name in main.COMMANDS:
+        assert f"  {name} " in done.stdout
+        assert ppocrvl_program(name, "--help").returncode == 0
+
+
+def test_help_is_quick() -> None:
+    """It imports neither numpy nor Pillow nor the compiled module."""
+    code = (
+        "import sys; from ppocrvl.cli.main import build_parser; build_parser().format_help();"
+        "print([n for n in ('numpy', 'PIL', 'gguf', 'ppocrvl._native') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version(ppocrvl_program: Program) -> None:
+    assert ppocrvl_program("--version").stdout == f"ppocrvl {version('ppocrvl')}\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("read",), ("ocr",), ("ocr", "--task", "read", "x.png")])
+def test_wrong_usage(ppocrvl_program: Program, arguments: tuple[str, ...]) -> None:
+    done = ppocrvl_program(*arguments)
+    assert done.returncode == errors.ExitCode.USAGE
+    assert done.stdout == ""
+    assert "error:" in done.stderr
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Makes `ppocrvl doctor` raise something."""
+
+    def set_error(error: BaseException) -> None:
+        def fail(_: argparse.Namespace) -> int:
+            raise error
+
+        monkeypatch.setattr("ppocrvl.cli.doctor.run", fail)
+
+    return set_error
+
+
+@pytest.mark.parametrize("code", [code for code in errors.ExitCode if code not in {0, 1, 141}])
+def test_each_error_has_its_line_and_code(
+    command: Callable[[BaseException], None],
+    capsys: pytest.CaptureFixture[str],
+    code: errors.ExitCode,
+) -> None:
+    cls = next(
+        cls
+        for cls in vars(errors).values()
+        if isinstance(cls, type) and getattr(cls, "exit_code", None) == code
+    )
+    command(cls("what is wrong: where;\n  what to do"))
+    assert main.run_command(["doctor"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "ppocrvl: error: what is wrong: where; what to do\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 141, ""),
+        (OSError(28, "No space left on device"), 7, "cannot write the result: No space left"),
+        (MemoryError(), 9, "out of memory"),
+    ],
+)
+def test_errors_of_the_system(
+    command: Callable[[BaseException], None],
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    message: str,
+) -> None:
+    command(error)
+    assert main.run_command(["doctor"]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_fault_of_our_own_shows_its_traceback(command: Callable[[BaseException], None]) -> None:
+    command(ZeroDivisionError("ours"))
+    with pytest.raises(ZeroDivisionError):
+        main.run_command(["doctor"])
+
+
+def test_what_native_code_prints_does_not_reach_stdout(environment: dict[str, str]) -> None:
+    code = (
+        "import os, sys; from ppocrvl.cli import doctor, main\n"
+        "def run(args):\n"
+        "    os.write(1, b'native chatter\\n'); sys.stdout.write('result ä\\n'); return 0\n"
+        "doctor.run = run; sys.argv = ['ppocrvl', 'doctor']; main.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment, check=True, timeout=60
+    )
+    assert done.stdout.decode() == "result ä\n"
+    assert b"native chatter" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_disk_behind_stdout(environment: dict[str, str], picture: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ppocrvl.cli", "ocr", picture, "--max-tokens", "3"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == errors.ExitCode.OUTPUT
+    assert done.stderr.decode().startswith("ppocrvl: error: cannot write the result: No space left")
+
+
+def start(environment: dict[str, str], *arguments: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ppocrvl.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+
+
+def test_reader_that_has_had_enough(environment: dict[str, str], picture: Path) -> None:
+    with start(environment, "ocr", picture, "--max-tokens", 3000) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.stdout.read(1)
+        program.stdout.close()
+        assert program.wait(20) == errors.ExitCode.BROKEN_PIPE
+        assert program.stderr.read() == b""
+
+
+def test_ctrl_c_ends_a_generation_at_once(environment: dict[str, str], picture: Path) -> None:
+    with start(environment, "ocr", picture, "--max-tokens", 100_000) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.stdout.read(1)  # it generates
+        begin = time.monotonic()
+        program.send_signal(signal.SIGINT)
+        assert program.wait(20) == errors.ExitCode.INTERRUPTED
+        assert time.monotonic() - begin < 2
+        assert program.stderr.read() == b""

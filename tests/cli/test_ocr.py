@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl ocr`, on a model whose text does not matter."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ppocrvl
+from ppocrvl.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Program
+
+SHORT = ("--max-tokens", "6")
+
+
+def test_text_is_the_result_and_nothing_else_is_on_stdout(
+    ppocrvl_process: Program, picture: Path, endless_model: Path
+) -> None:
+    done = ppocrvl_process("ocr", picture, *SHORT)
+    assert done.returncode == ExitCode.OK
+    with ppocrvl.Engine(endless_model) as engine:
+        assert done.stdout == engine.ocr(picture, max_tokens=6).text + "\n"
+    assert done.stderr == f"ppocrvl: {picture}: cut off after 6 tokens (--max-tokens)\n"
+
+
+def test_json_has_one_object_per_picture(ppocrvl_program: Program, picture: Path) -> None:
+    done = ppocrvl_program("ocr", picture, picture, "--json", *SHORT)
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["image"] == second["image"] == str(picture)
+    assert first["text"] == second["text"]
+    assert first["finish_reason"] == "length"
+    assert first["image_size"] == [140, 56]
+    assert first["timings"]["generated_tokens"] == 6
+
+
+def test_picture_from_standard_input(ppocrvl_program: Program, picture: Path) -> None:
+    done = ppocrvl_program("ocr", "-", *SHORT, stdin=picture.read_bytes())
+    assert done.returncode == ExitCode.OK
+    assert done.stdout == ppocrvl_program("ocr", picture, *SHORT).stdout
+
+
+def test_bad_picture_does_not_sink_the_rest(
+    ppocrvl_program: Program, picture: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    missing = tmp_path / "missing.png"
+    done = ppocrvl_program("ocr", bad, picture, missing, "--json", *SHORT)
+    assert done.returncode == ExitCode.IMAGE
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer.get("error") for answer in answers] == [
+        "ImageDecodeError",
+        None,
+        "ImageNotFoundError",
+    ]
+    assert "finish_reason" in answers[1]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ppocrvl: error: ")]
+    assert len(errors) == 2
+    assert str(bad) in errors[0]
+    assert "no such image" in errors[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--max-tokens", "0"), ExitCode.USAGE, "max_tokens must be from 1"),
+        (("--min-pixels", "9", "--max-pixels", "8"), ExitCode.USAGE, "is above max_pixels"),
+        (("--prompt", " "), ExitCode.USAGE, "prompt must be"),
+        (("--threads", "-1"), ExitCode.USAGE, "n_threads must be"),
+        (("--prompt", "word " * 5000), ExitCode.CONTEXT, "context"),
+        (("--max-image-pixels", "100"), ExitCode.IMAGE, "over the limit of 100"),
+        (("--model", "nowhere"), ExitCode.MODEL, "cannot open the model"),
+        (("--mmproj", "nowhere"), ExitCode.USAGE, "mmproj is given without model"),
+    ],
+)
+def test_errors_are_one_line(
+    ppocrvl_program: Program,
+    picture: Path,
+    arguments: tuple[str, ...],
+    code: ExitCode,
+    message: str,
+) -> None:
+    done = ppocrvl_program("ocr", picture, *SHORT, *arguments)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr.startswith("ppocrvl: error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_thin_picture(ppocrvl_program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "line.png"
+    Image.fromarray(np.zeros((2, 900), np.uint8)).save(path)
+    done = ppocrvl_program("ocr", path)
+    assert done.returncode == ExitCode.IMAGE
+    assert "limit of 200:1" in done.stderr
+
+
+def test_options_reach_the_engine(
+    ppocrvl_program: Program, picture: Path, endless_model: Path
+) -> None:
+    llm, mmproj = sorted(endless_model.iterdir(), key=lambda path: path.name.startswith("mmproj"))
+    done = ppocrvl_program(
+        "ocr", picture, "--json", "--model", llm, "--mmproj", mmproj, "--task", "table",
+        "--prompt", "Read it", "--max-tokens", 2, "--min-pixels", 784, "--max-pixels", 7840,
+        "--threads", 1, "--gpu-layers", 0, "--keep-location-tokens", "--max-image-pixels", 7840,
+    )  # fmt: skip
+    assert done.returncode == ExitCode.OK, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["task"] == "table"
+    assert answer["resized"] == [140, 56]
+    assert answer["timings"]["generated_tokens"] == 2
+
+
+def test_verbose_shows_what_the_engine_logs(ppocrvl_process: Program, picture: Path) -> None:
+    done = ppocrvl_process("ocr", picture, "--verbose", *SHORT)
+    assert done.stderr.count("ppocrvl: DEBUG") + done.stderr.count("ppocrvl: INFO") > 3
+    assert "llama" in done.stderr

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl export` and the scripts beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ppocrvl.cli.export import ProgressLine
+from ppocrvl.cli.main import run_command
+from ppocrvl.errors import ExitCode
+from ppocrvl.export import export
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_command_writes_both_files_and_prints_their_paths(
+    synthetic: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = export(synthetic(), tmp_path / "a", llm_type="q8_0", name="Some", min_pixels=784)
+    arguments = ["--llm-type", "Q8_0", "--name", "Some", "--min-pixels", "784"]
+    code = run_command(["export", str(synthetic()), "-o", str(tmp_path / "b"), *arguments])
+    out, err = capsys.readouterr()
+    assert code == 0
+    written = [tmp_path / "b" / path.name for path in (expected.llm, expected.mmproj)]
+    assert out.splitlines() == [str(path) for path in written]
+    assert err == ("Some-Q8_0.gguf: 2.8 of 2.8 MB\nmmproj-Some-BF16.gguf: 4.8 of 4.8 MB\n")
+    assert written[0].read_bytes() == expected.llm.read_bytes()
+    assert written[1].read_bytes() == expected.mmproj.read_bytes()
+
+
+def test_command_reports_a_bad_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run_command(["export", str(tmp_path), "-o", str(tmp_path / "out")])
+    out, err = capsys.readouterr()
+    assert (code, out) == (ExitCode.CHECKPOINT, "")
+    assert err.count("\n") == 1
+    assert f"{tmp_path / 'config.json'}: cannot be read" in err
+
+
+def test_command_refuses_unknown_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run_command(["export", str(tmp_path), "-o", str(tmp_path), "--llm-type", "q4_k"])
+    assert code == ExitCode.USAGE
+    assert "q4_k" in capsys.readouterr().err
+
+
+def test_progress_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> None:
+            written.append(text)
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    line = ProgressLine()
+    line("a.gguf", 1_000_000, 3_000_000)
+    line("a.gguf", 1_000_001, 3_000_000)  # too soon after the one before
+    line("a.gguf", 3_000_000, 3_000_000)
+    assert written == ["\ra.gguf: 1.0 of 3.0 MB", "\ra.gguf: 3.0 of 3.0 MB\n"]
+
+
+@pytest.mark.parametrize("part", ["llm", "mmproj"])
+def test_scripts_write_one_file_each(
+    synthetic: Callable[..., Path], tmp_path: Path, project_root: Path, part: str
+) -> None:
+    both = export(synthetic(), tmp_path / "both", llm_type="f16", mmproj_type="f16", name="N")
+    out = tmp_path / "one.gguf"
+    script = project_root / "scripts" / f"export_{part}.py"
+    command = [sys.executable, str(script), str(synthetic()), str(out), "--type", "f16"]
+    subprocess.run([*command, "--name", "N"], check=True, capture_output=True)
+    assert out.read_bytes() == getattr(both, part).read_bytes()
+    failed = subprocess.run(
+        [sys.executable, str(script), str(tmp_path), str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == ExitCode.CHECKPOINT
+    assert failed.stderr.startswith(f"export_{part}: error: ")
+
+
+def test_synthetic_script(
+    synthetic: Callable[..., Path], tmp_path: Path, project_root: Path
+) -> None:
+    script = project_root / "scripts" / "make_synthetic_checkpoint.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True)
+    for path in synthetic().iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No damage to a model file may crash, abort or hang the process."""
+
+from __future__ import annotations
+
+import collections
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ppocrvl.model_folder import ModelPaths
+
+WORKER = Path(__file__).with_name("fuzz_worker.py")
+
+
+def _run(model: ModelPaths, role: str, n_cases: int, folder: Path) -> dict[int, str]:
+    """Outcome by seed; a worker that dies is replaced, and its seed's outcome says so."""
+    outcomes: dict[int, str] = {}
+    while len(outcomes) < n_cases:
+        first = len(outcomes)
+        paths = [str(path) for path in (WORKER, model.llm, model.mmproj)]
+        worker = subprocess.run(
+            [sys.executable, *paths, role, str(folder), str(first), str(n_cases - first)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        begun = None
+        for line in worker.stdout.splitlines():
+            word, seed, *rest = line.split(maxsplit=2)
+            begun = int(seed)
+            if word == "end":
+                outcomes[begun] = rest[0]
+                begun = None
+        if begun is not None:
+            outcomes[begun] = f"killed the process ({worker.returncode}): {worker.stderr[-2000:]}"
+        assert worker.returncode == 0 or begun is not None, worker.stderr
+    return outcomes
+
+
+def _check(outcomes: dict[int, str]) -> None:
+    wrong = {seed: end for seed, end in outcomes.items() if end not in {"ran", "refused"}}
+    assert not wrong
+    counts = collections.Counter(outcomes.values())
+    # The damage must neither be harmless nor all of one kind.
+    assert counts["refused"] > len(outcomes) / 2
+    assert counts["ran"] > len(outcomes) / 50
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("role", ["llm", "mmproj"])
+def test_damaged_files_are_refused_or_run(
+    tiny_model: ModelPaths, role: str, tmp_path: Path
+) -> None:
+    _check(_run(tiny_model, role, 200, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("role", ["llm", "mmproj"])
+def test_many_damaged_files(model: ModelPaths, role: str, tmp_path: Path) -> None:
+    _check(_run(model, role, 2500, tmp_path))

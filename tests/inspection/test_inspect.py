@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of `ppocrvl inspect`, against those of the official model and of our exports."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ppocrvl.cli.main import run_command
+from ppocrvl.errors import (
+    CheckpointError,
+    ExitCode,
+    ImageTooThinError,
+    ModelFormatError,
+    ModelNotFoundError,
+    OptionError,
+)
+from ppocrvl.export import export
+from ppocrvl.inspection import Component, Inspection, inspect_model
+from ppocrvl.native import _native
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Upstream's converter and llama-quantize on a checkpoint of the official size: bytes of the files.
+UPSTREAM_LLM = {"BF16": 936_158_784, "Q8_0": 498_705_984, "Q4_K_M": 300_609_088}
+UPSTREAM_MMPROJ = {"BF16": 881_769_760, "Q8_0": 597_565_600, "Q4_0": 445_990_048}
+
+
+def _sizes(inspection: Inspection, part: int) -> dict[str, int]:
+    return {item.name: item.n_bytes for item in inspection.parts[part].quantizations}
+
+
+def _find(tree: Component, name: str) -> Component:
+    return next(child for child in tree.children if child.name == name)
+
+
+def _check_sums(component: Component) -> None:
+    for child in component.children:
+        _check_sums(child)
+    if component.children:
+        for quantity in ("n_tensors", "n_parameters", "n_bytes"):
+            parts = sum(getattr(child, quantity) for child in component.children)
+            assert getattr(component, quantity) == parts
+
+
+def test_official_parameter_counts(official_size: Path) -> None:
+    llm, mmproj = (part.tree for part in inspect_model(official_size).parts)
+    assert llm.n_parameters == 466_654_208
+    assert _find(llm, "embeddings").n_parameters == 105_906_176
+    assert _find(llm, "output head").n_parameters == 105_906_176
+    assert _find(mmproj, "encoder layers").n_parameters == 411_466_608
+    assert _find(mmproj, "projector").n_parameters == 25_960_192
+    assert _find(mmproj, "unused").n_parameters == 52_987_088
+    assert mmproj.n_parameters == 438_947_440 + 52_987_088
+    for tree in (llm, mmproj):
+        _check_sums(tree)
+        assert sum(child.share for child in tree.children) == pytest.approx(1)
+
+
+def test_quantized_sizes_are_those_of_llama_quantize(official_size: Path) -> None:
+    inspection = inspect_model(official_size)
+    # The headers of the files are equal, so differences of sizes are differences of tensor data.
+    llm = _sizes(inspection, 0)
+    assert llm["Q8_0"] - llm["Q4_K_M"] == UPSTREAM_LLM["Q8_0"] - UPSTREAM_LLM["Q4_K_M"]
+    mmproj = _sizes(inspection, 1)
+    assert mmproj["Q8_0"] - mmproj["Q4_0"] == UPSTREAM_MMPROJ["Q8_0"] - UPSTREAM_MMPROJ["Q4_0"]
+    mmproj_items = inspection.parts[1].quantizations
+    rows = {item.name: {f.row: f.type for f in item.fallbacks} for item in mmproj_items}
+    assert rows == {
+        "Q8_0": {4304: "F16"},
+        "Q6_K": {4304: "F16", 1152: "Q8_0"},
+        "Q5_K": {4304: "F16", 1152: "Q5_1"},
+        "Q4_K": {4304: "F16", 1152: "Q5_0"},
+        "Q4_0": {4304: "F16"},
+    }
+    assert not any(item.fallbacks for item in inspection.parts[0].quantizations)
+
+
+def test_quantized_sizes_are_those_of_our_export(checkpoint: Path, tmp_path: Path) -> None:
+    files = export(checkpoint, tmp_path, name="x", llm_type="q8_0", mmproj_type="q8_0")
+    predicted = inspect_model(checkpoint)
+    for part, path in enumerate((files.llm, files.mmproj)):
+        written = sum(tensor.n_bytes for tensor in _native.read_gguf(str(path)).tensors)
+        assert _sizes(predicted, part)["Q8_0"] == written
+
+
+def test_a_model_folder_and_its_files(model: Path) -> None:
+    inspection = inspect_model(model)
+    assert inspection.kind == "model"
+    assert inspection.problem is None
+    for inspected in inspection.parts:
+        part = inspected.part
+        assert part.file_bytes == part.path.stat().st_size
+        assert 0 < part.file_bytes - inspected.tree.n_bytes < 100_000
+        _check_sums(inspected.tree)
+        assert "other" not in {child.name for child in inspected.tree.children}
+        alone = inspect_model(part.path)
+        assert alone.kind == "file"
+        assert alone.parts == (inspected,)
+        assert alone.memory is None
+
+
+def test_memory(model: Path) -> None:
+    memory = inspect_model(model, image_size=(1140, 140), max_tokens=100).memory
+    assert memory is not None
+    assert memory.resized == (1148, 140)
+    assert memory.image_tokens == 41 * 5
+    assert memory.context_tokens == 512  # 205 + prompt + 100, in steps of 256
+    assert memory.kv_cache == 2 * 2 * 2 * 128 * 512 * 2  # k and v, layers, heads, size, F16
+    larger = inspect_model(model, image_size=(2000, 2000), max_tokens=100).memory
+    assert larger is not None
+    assert larger.encoder_compute > 5 * memory.encoder_compute
+    assert larger.total > memory.total
+
+
+def test_a_file_that_cannot_run_is_shown_with_the_reason(model: Path, tmp_path: Path) -> None:
+    mmproj = next(model.glob("mmproj-*.gguf"))
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(mmproj.read_bytes().replace(b"v.blk.1.ln1.bias", b"v.blk.1.ln7.bias"))
+    inspection = inspect_model(damaged)
+    assert inspection.problem is not None
+    assert "tensor 'v.blk.1.ln1.bias' is missing" in inspection.problem
+    assert _find(inspection.parts[0].tree, "other").n_tensors == 1
+
+
+def test_command(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["inspect", str(model)]) == ExitCode.OK
+    text = capsys.readouterr().out
+    for wanted in ("language model", "feed-forward", "Q4_K_M", "F16", "key/value cache"):
+        assert wanted in text
+    arguments = ["inspect", str(model), "--json", "--image-size", "1140x140", "--max-tokens", "100"]
+    assert run_command(arguments) == ExitCode.OK
+    values = json.loads(capsys.readouterr().out)
+    assert values["memory"]["context_tokens"] == 512
+    assert values["memory"]["total"] == sum(
+        values["memory"][name]
+        for name in (
+            *("llm_weights", "mmproj_weights", "kv_cache"),
+            *("encoder_compute", "decoder_compute", "process"),
+        )
+    )
+    assert [part["role"] for part in values["parts"]] == ["llm", "mmproj"]
+
+
+def test_errors(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ModelNotFoundError, match="no such file"):
+        inspect_model(tmp_path / "absent")
+    with pytest.raises(ModelNotFoundError, match=r"\\udcff.gguf': not a UTF-8 name"):
+        inspect_model(tmp_path / "\udcff.gguf")
+    with pytest.raises(ModelNotFoundError, match="no GGUF file"):
+        inspect_model(tmp_path)
+    (tmp_path / "text.gguf").write_text("this is no model")
+    with pytest.raises(ModelFormatError, match="not a GGUF file"):
+        inspect_model(tmp_path / "text.gguf")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError):
+        inspect_model(tmp_path)
+    with pytest.raises(OptionError, match="at least 1"):
+        inspect_model(model, max_tokens=0)
+    with pytest.raises(ImageTooThinError):
+        inspect_model(model, image_size=(10_000, 10))
+    assert run_command(["inspect", str(tmp_path / "text.gguf")]) == ExitCode.MODEL
+    assert "not a GGUF file" in capsys.readouterr().err
+    assert run_command(["inspect", str(model), "--image-size", "large"]) == ExitCode.USAGE

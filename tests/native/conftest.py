@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small models of random weights: they never stop by themselves and answer noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import ppocrvl
+from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
+from ppocrvl.native import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class RandomModel:
+    """A checkpoint in f32 and the pair of files exported from it."""
+
+    checkpoint: Path
+    llm: Path
+    mmproj: Path
+
+    def options(self, **kwargs: bool) -> _native.EngineOptions:
+        return _native.EngineOptions(llm=str(self.llm), mmproj=str(self.mmproj), **kwargs)
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> RandomModel:
+    """An f32 pair, so that numbers can be compared closely."""
+    checkpoint = tmp_path_factory.mktemp("checkpoint")
+    write_synthetic_checkpoint(checkpoint, SIZES["tiny"], dtype="f32")
+    files = ppocrvl.export(
+        checkpoint, tmp_path_factory.mktemp("pair"), llm_type="f32", mmproj_type="f32"
+    )
+    return RandomModel(checkpoint, files.llm, files.mmproj)
+
+
+@pytest.fixture(scope="session")
+def engine(random_model: RandomModel) -> Iterator[_native.Engine]:
+    """The random model, loaded once."""
+    loaded = _native.Engine(random_model.options())
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="session")
+def picture() -> npt.NDArray[np.uint8]:
+    """Noise of 2 x 3 image tokens."""
+    return np.random.default_rng(1).integers(0, 256, (56, 84, 3), dtype=np.uint8)

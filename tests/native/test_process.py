@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only a process of its own can show: Ctrl-C, the end of the interpreter, silence, memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.native.conftest import RandomModel
+
+PREAMBLE = """
+import gc, logging, os, signal, sys, threading, time
+import numpy as np
+from ppocrvl.native import _native
+options = _native.EngineOptions(llm=sys.argv[1], mmproj=sys.argv[2])
+picture = np.random.default_rng(1).integers(0, 256, (56, 84, 3), dtype=np.uint8)
+def request(max_tokens, image=picture):
+    return _native.Request(image=image, prompt="OCR:", max_tokens=max_tokens)
+"""
+
+
+def run(model: RandomModel, script: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script with the preamble; nothing but the script itself may print."""
+    return subprocess.run(
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(script), model.llm, model.mmproj],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("wait", ["ticket.result()", "list(iter(ticket.next, None))"])
+def test_ctrl_c_stops_a_generation(random_model: RandomModel, wait: str) -> None:
+    done = run(
+        random_model,
+        f"""
+        engine = _native.Engine(options)
+        ticket = engine.submit(request(3000))
+        ticket.next()
+        def interrupt():
+            global sent
+            sent = time.perf_counter()
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Timer(0.3, interrupt).start()
+        try:
+            {wait}
+        except KeyboardInterrupt:
+            ticket.cancel()  # the signal may arrive between two calls of next
+            print("seconds", time.perf_counter() - sent)
+        print(ticket.result().finish_reason)
+        print(engine.submit(request(3)).result().finish_reason)
+        """,
+    )
+    assert done.stderr == ""
+    lines = done.stdout.split("\n")
+    assert lines[1:3] == ["cancelled", "length"]
+    assert float(lines[0].removeprefix("seconds ")) < 3.0  # 0.1 on an idle machine
+
+
+def test_ctrl_c_stops_the_encoder(random_model: RandomModel) -> None:
+    """Measured in CPU time, so that a busy machine changes nothing."""
+    done = run(
+        random_model,
+        """
+        engine = _native.Engine(options)
+        large = np.zeros((28 * 28, 30 * 28, 3), np.uint8)
+        started, cpu = time.perf_counter(), time.process_time()
+        engine.embed(large)
+        whole, whole_cpu = time.perf_counter() - started, time.process_time() - cpu
+        threading.Timer(whole / 10, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        cpu = time.process_time()
+        try:
+            engine.embed(large)
+        except KeyboardInterrupt:
+            print((time.process_time() - cpu) / whole_cpu)
+        print(engine.embed(picture).shape)
+        """,
+    )
+    assert done.stderr == ""
+    share, shape = done.stdout.splitlines()
+    assert float(share) < 0.75  # the longest step is a third: the attention of one of three layers
+    assert shape == "(6, 256)"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "pass",
+        "sys.exit(0)",
+        "raise SystemError('x')",
+        "threading.Thread(target=quietly, daemon=True).start(); time.sleep(0.1)",
+        "cycle = [engine]; cycle.append(cycle); del engine; gc.disable()",
+    ],
+    ids=["end", "exit", "error", "daemon", "cycle"],
+)
+def test_interpreter_ends_with_a_running_generation(random_model: RandomModel, ending: str) -> None:
+    done = run(
+        random_model,
+        f"""
+        _native.set_log_callback(lambda level, line: None)
+        def quietly():
+            try:
+                ticket.result()
+            except Exception:
+                pass
+        engine = _native.Engine(options)
+        ticket = engine.submit(request(3000))
+        engine.submit(request(3000))
+        ticket.next()
+        print("running", flush=True)
+        {ending}
+        """,
+    )
+    assert done.stdout == "running\n"
+    if ending.startswith("raise"):
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == "SystemError: x"
+    else:
+        assert done.stderr == ""
+        assert done.returncode == 0
+
+
+def test_native_libraries_are_silent_and_log_on_request(random_model: RandomModel) -> None:
+    done = run(
+        random_model,
+        """
+        lines = []
+        _native.set_log_callback(lambda level, line: lines.append((level, line)))
+        _native.Engine(options).submit(request(3)).result()
+        print(len(lines) > 50, {level for level, line in lines} <= {10, 20, 30, 40})
+        print(any("\\n" in line or not line for level, line in lines))
+        print(any("clip" in line for _, line in lines), any("llama" in line for _, line in lines))
+        _native.set_log_callback(None)
+        del lines[:]
+        _native.Engine(options).submit(request(3)).result()
+        print(lines)
+        """,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "True True\nFalse\nTrue True\n[]\n"
+
+
+def test_a_log_callback_that_raises_hurts_nobody(random_model: RandomModel) -> None:
+    done = run(
+        random_model,
+        """
+        unraisable = []
+        sys.unraisablehook = lambda info: unraisable.append(type(info.exc_value))
+        _native.set_log_callback(lambda level, line: 1 / 0)
+        print(_native.Engine(options).submit(request(3)).result().finish_reason)
+        print(set(unraisable) == {ZeroDivisionError})
+        """,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "length\nTrue\n"
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow(random_model: RandomModel) -> None:
+    """Loading, failing, cancelling and closing over and over keeps the process at its size."""
+    done = run(
+        random_model,
+        """
+        def rss():
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        def round_trip():
+            engine = _native.Engine(options)
+            engine.embed(picture)
+            engine.submit(request(3)).result()
+            ticket = engine.submit(request(500))
+            ticket.next()
+            ticket.cancel()
+            try:
+                engine.submit(request(0))
+            except Exception:
+                pass
+            engine.submit(request(500))
+            engine.close()
+        for _ in range(10):
+            round_trip()
+        gc.collect()
+        before = rss()
+        for _ in range(40):
+            round_trip()
+        gc.collect()
+        print((rss() - before) >> 10, "KiB")
+        """,
+    )
+    assert done.stderr == ""
+    grown = int(done.stdout.split()[0])
+    assert grown < 8 * 1024

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Importing ppocrvl is quick, and its names are there."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ppocrvl
+
+LIMIT_SECONDS = 0.15
+HEAVY = ("numpy", "PIL", "gguf", "argparse", "ppocrvl._native", "huggingface_hub", "torch")
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = f"import sys, ppocrvl; print([name for name in {HEAVY} if name in sys.modules])"
+    assert python(code) == "[]"
+
+
+def test_import_is_quick() -> None:
+    """Processor time, the best of five: a busy machine must not decide."""
+    code = "import time; t = time.process_time(); import ppocrvl; print(time.process_time() - t)"
+    assert min(float(python(code)) for _ in range(5)) < LIMIT_SECONDS
+
+
+def test_every_public_name_is_there() -> None:
+    for name in ppocrvl.__all__:
+        assert getattr(ppocrvl, name) is not None
+    assert set(ppocrvl.__all__) <= set(dir(ppocrvl))
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = ppocrvl.nonsense
+
+
+def test_export_stays_a_function_after_its_package_is_imported() -> None:
+    """The import system sets `ppocrvl.export` to the package of that name."""
+    code = (
+        "import ppocrvl.export, ppocrvl.export.config; import ppocrvl;"
+        "print(callable(ppocrvl.export))"
+    )
+    assert python(code) == "True"
+
+
+def test_package_is_typed() -> None:
+    assert (Path(str(importlib.import_module("ppocrvl").__file__)).parent / "py.typed").is_file()
+
+
+def test_missing_compiled_module_gives_a_diagnosis() -> None:
+    code = (
+        "import sys; sys.modules['ppocrvl._native'] = None\n"
+        "import ppocrvl\n"
+        "try: ppocrvl.Engine\n"
+        "except ppocrvl.EngineError as error: print(error)"
+    )
+    message = python(code)
+    assert "compiled module of ppocrvl" in message
+    assert "pip install" in message

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is drawn is what the targets say."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from tiny import data, fonts, render
+from tiny.render import Source
+
+needs_fonts = pytest.mark.skipif(
+    not fonts.train_fonts(), reason="no training font is installed: see scripts/tiny/packages.txt"
+)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((20, 200), (28, 280)),  # a low picture is enlarged first
+        ((40, 400), (28, 392)),
+        ((42, 70), (56, 56)),  # 1.5 -> 2 and 2.5 -> 2: half to even
+        ((1, 1), (28, 28)),
+        ((3000, 3000), (980, 980)),  # at most 1280 cells
+    ],
+)
+def test_smart_resize(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert render.smart_resize(*size) == expected
+
+
+def test_smart_resize_refuses_a_thread() -> None:
+    with pytest.raises(ValueError, match="200:1"):
+        render.smart_resize(30, 30 * 201)
+
+
+@needs_fonts
+@pytest.mark.parametrize("kind", ["line", "block", "table"])
+def test_targets_lie_in_the_picture(kind: str) -> None:
+    rng, noise = random.Random(5), np.random.default_rng(5)
+    src = Source(fonts.train_fonts(), rng)
+    for _ in range(30):
+        rows, cols = data.size_of(rng, kind, 1.0)
+        s = data.draw(src, noise, kind, (rows, cols))
+        assert s.pixels.shape == (rows * 28, cols * 28, 3)
+        assert s.tokens[-1] == "</s>"
+        assert "</s>" not in s.tokens[:-1]
+        assert ((s.cells >= 0) & (s.cells < rows * cols)).all()
+        assert ((s.slots >= 0) & (s.slots < render.SLOTS)).all()
+        assert float(s.marks.weights.min()) >= 0
+        assert ((s.marks.places >= 0) & (s.marks.places < rows * cols * render.SLOTS)).all()
+        seen = [u for u in s.tokens if len(u) == 1 and u != "\n"]
+        shares = [s.marks.weights[s.marks.classes == ord(c) - 31].sum() for c in set(seen)]
+        counts = [seen.count(c) for c in set(seen)]
+        np.testing.assert_allclose(shares, counts, rtol=1e-5)
+
+
+@needs_fonts
+def test_ink_is_where_a_character_is_said_to_be() -> None:
+    rng = random.Random(7)
+    src = Source(fonts.train_fonts()[:1], rng)
+    for _ in range(20):
+        page = render.line(src, 1, 10)
+        scale = page.ink.width / page.width
+        ink = np.asarray(page.ink)
+        for unit in page.units[:-1]:
+            if unit.token.isalnum():
+                x = int(unit.x * scale)
+                assert ink[:, max(0, x - int(9 * scale)) : x + int(9 * scale)].max() > 60
+
+
+@needs_fonts
+def test_equal_seeds_draw_equal_batches_and_ranks_differ() -> None:
+    first, again = (data.Stream(3, 0, 60).next(1.0) for _ in range(2))
+    other = data.Stream(3, 1, 60).next(1.0)
+    assert np.array_equal(first.pixels, again.pixels)
+    assert np.array_equal(first.ids, again.ids)
+    assert (other.kind, other.rows, other.cols) == (first.kind, first.rows, first.cols)
+    assert not np.array_equal(first.pixels, other.pixels)
+
+
+def test_held_out_fonts_are_not_trained_on() -> None:
+    assert not set(fonts.train_fonts()) & set(fonts.held_out_fonts())
+    trained = {p.name for p in fonts.train_fonts()}
+    assert not trained & {"Arimo-Regular.ttf", "Tinos-Regular.ttf"}
