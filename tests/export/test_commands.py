@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.export.conftest import Reader
+
 
 def test_command_writes_both_files_and_prints_their_paths(
     synthetic: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -98,3 +100,50 @@ def test_synthetic_script(
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True)
     for path in synthetic().iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_synthetic_script_at_any_size(
+    tmp_path: Path, project_root: Path, read_back: Reader
+) -> None:
+    script = project_root / "scripts" / "make_synthetic_checkpoint.py"
+    sizes = {
+        "text.vocab_size": 1500,
+        "text.num_hidden_layers": 1,
+        "text.hidden_size": 96,
+        "text.num_attention_heads": 3,
+        "text.num_key_value_heads": 3,
+        "vision.hidden_size": 80,
+        "vision.num_attention_heads": 5,
+        "vision.intermediate_size": 77,
+    }
+    chosen = [part for name, value in sizes.items() for part in ("--set", f"{name}={value}")]
+    subprocess.run([sys.executable, str(script), str(tmp_path / "any"), *chosen], check=True)
+    files = export(tmp_path / "any", tmp_path / "out", llm_type="f32", mmproj_type="f32")
+    llm, mmproj = read_back(files.llm), read_back(files.mmproj)
+    assert llm.metadata["paddleocr.block_count"] == 1
+    assert llm.tensors["token_embd.weight"].shape.tolist() == [96, 1500]
+    assert mmproj.tensors["v.blk.0.ffn_up.weight"].shape.tolist() == [80, 77]
+
+
+@pytest.mark.parametrize(
+    ("size", "exit_code"),
+    [
+        ("vision.depth=2", ExitCode.USAGE),
+        ("text.num_key_value_heads=3", ExitCode.CHECKPOINT),
+        ("text.vocab_size=1000", ExitCode.CHECKPOINT),
+    ],
+)
+def test_synthetic_script_refuses_sizes(
+    tmp_path: Path, project_root: Path, size: str, exit_code: ExitCode
+) -> None:
+    script = project_root / "scripts" / "make_synthetic_checkpoint.py"
+    failed = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "none"), "--set", size],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == exit_code
+    assert failed.stderr.startswith("make_synthetic_checkpoint: error: ")
+    assert failed.stderr.count("\n") == 1
+    assert not (tmp_path / "none").exists()

@@ -12,20 +12,21 @@ import math
 import random
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ppocrvl.errors import CheckpointError, OptionError
 from ppocrvl.export.chat_template import chat_template
-from ppocrvl.export.config import ModelConfig, TextConfig, VisionConfig
+from ppocrvl.export.config import ModelConfig, TextConfig, VisionConfig, parse_config
 from ppocrvl.export.sentencepiece_model import Piece, PieceType, serialize_model
 from ppocrvl.export.tensor_spec import TypeRule, llm_tensors, mmproj_tensors
 from ppocrvl.export.version import ModelVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Layout = Literal["original", "transformers5"]
@@ -57,57 +58,77 @@ FULL = ModelConfig(
     ),
 )
 SMALL = ModelConfig(
-    TextConfig(
+    replace(
+        FULL.text,
         hidden_size=512,
         intermediate_size=1536,
         num_hidden_layers=6,
         num_attention_heads=8,
-        num_key_value_heads=2,
-        head_dim=128,
         vocab_size=8192,
         max_position_embeddings=16384,
-        rms_norm_eps=1e-5,
-        rope_theta=500000.0,
-        mrope_section=(16, 24, 24),
     ),
-    VisionConfig(
+    replace(
+        FULL.vision,
         hidden_size=576,
         intermediate_size=2160,
         num_hidden_layers=6,
         num_attention_heads=8,
-        image_size=384,
-        patch_size=14,
-        layer_norm_eps=1e-6,
     ),
 )
 # Few parameters, but the paths of the real widths: decoder rows are multiples of 256, encoder rows
 # of 32 and not of 256, the encoder's FFN of neither, and the projector's of 256.
 TINY = ModelConfig(
-    TextConfig(
+    replace(
+        FULL.text,
         hidden_size=256,
         intermediate_size=512,
         num_hidden_layers=2,
         num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=128,
         vocab_size=2048,
         max_position_embeddings=4096,
-        rms_norm_eps=1e-5,
-        rope_theta=500000.0,
-        mrope_section=(16, 24, 24),
     ),
-    VisionConfig(
+    replace(
+        FULL.vision,
         hidden_size=192,
         intermediate_size=560,
         num_hidden_layers=3,
         num_attention_heads=4,
-        image_size=384,
-        patch_size=14,
-        layer_norm_eps=1e-6,
     ),
 )
 SIZES = {"full": FULL, "small": SMALL, "tiny": TINY}
 
+
+def resized(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
+    """The configuration with other sizes.
+
+    Args:
+        config: What to start from.
+        sizes: Value by name: "text." or "vision." and a field of `TextConfig` or `VisionConfig`
+            that holds an integer, such as "vision.num_hidden_layers".
+
+    Raises:
+        OptionError: No such size.
+        CheckpointError: A value out of range, or values that do not fit each other.
+    """
+    parts = {"text": config.text, "vision": config.vision}
+    known = [
+        f"{part}.{k}" for part, c in parts.items() for k, v in asdict(c).items() if type(v) is int
+    ]
+    if unknown := sorted(set(sizes) - set(known)):
+        raise OptionError(f"no size is called {unknown[0]!r}; there are {', '.join(known)}")
+
+    def chosen(part: str) -> dict[str, int]:
+        return {k.removeprefix(f"{part}."): v for k, v in sizes.items() if k.startswith(f"{part}.")}
+
+    changed = ModelConfig(
+        replace(config.text, **chosen("text")), replace(config.vision, **chosen("vision"))
+    )
+    if changed.text.vocab_size < _SMALLEST_VOCABULARY:
+        raise CheckpointError(f"text.vocab_size must be at least {_SMALLEST_VOCABULARY}")
+    return parse_config(_config_json(changed, "original", "bf16"), "the sizes asked for")
+
+
+_SMALLEST_VOCABULARY = 1500
 _N_MASKS = 21
 _N_LOCATIONS = 1001
 _OTSL = ("<ecel>", "<fcel>", "<xcel>", "<lcel>", "<ucel>", "<nl>")
@@ -139,7 +160,7 @@ def write_synthetic_checkpoint(
 
     Args:
         folder: Made if it is not there; files in it are replaced.
-        config: Sizes; `vocab_size` at least 1,400.
+        config: Sizes; `vocab_size` at least 1,500.
         version: Decides pixel limits and chat template.
         layout: "original", or "transformers5": names, nested configuration, pixel limits and
             tokenizer.json as transformers 5 writes them with save_original_format=False.
@@ -274,37 +295,22 @@ def _config_json(config: ModelConfig, layout: Layout, dtype: StoredType) -> dict
     text, vision = config.text, config.vision
     torch_dtype = {"bf16": "bfloat16", "f16": "float16", "f32": "float32"}[dtype]
     ids = _added_ids(_n_pieces(text.vocab_size))
-    text_json = {
-        "hidden_size": text.hidden_size,
-        "intermediate_size": text.intermediate_size,
-        "num_hidden_layers": text.num_hidden_layers,
-        "num_attention_heads": text.num_attention_heads,
-        "num_key_value_heads": text.num_key_value_heads,
-        "head_dim": text.head_dim,
-        "vocab_size": text.vocab_size,
-        "max_position_embeddings": text.max_position_embeddings,
-        "rms_norm_eps": text.rms_norm_eps,
+    text_json = asdict(text) | {
         "hidden_act": "silu",
         "use_bias": False,
         "use_cache": False,
         "pad_token_id": 0,
     }
+    del text_json["mrope_section"], text_json["rope_theta"]  # they stand beside the rope's type
     rope = {
         "mrope_section": list(text.mrope_section),
         "rope_type": "default",
         "type": "default",
     }
-    vision_json = {
+    vision_json = asdict(vision) | {
         "architectures": ["PaddleOCRVisionModel"],
         "model_type": "paddleocr_vl",
-        "hidden_size": vision.hidden_size,
-        "intermediate_size": vision.intermediate_size,
-        "num_hidden_layers": vision.num_hidden_layers,
-        "num_attention_heads": vision.num_attention_heads,
         "num_channels": 3,
-        "image_size": vision.image_size,
-        "patch_size": vision.patch_size,
-        "layer_norm_eps": vision.layer_norm_eps,
         "hidden_act": "gelu_pytorch_tanh",
         "spatial_merge_size": 2,
         "temporal_patch_size": 2,
