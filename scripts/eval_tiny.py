@@ -24,6 +24,7 @@ from PIL import Image
 from tiny import curve, decode, fonts, render
 from tiny import model as network
 from tiny.data import PROMPT, size_of
+from tiny.data import page as draw_page
 from tiny.render import Source
 from tiny.score import cell_hits, distance
 
@@ -60,9 +61,7 @@ def cases(kind: str, paths: Sequence[Path], per_font: int, seed: int) -> list[Ca
         if i % 8 == 0:
             rows, cols = size_of(rng, kind, 1.0)
         src = Source((path,), rng)
-        page = {"line": render.line, "block": render.block, "table": render.table}[kind](
-            src, rows, cols
-        )
+        page = draw_page(src, kind, (rows, cols))
         truth = "".join(u.token for u in page.units[:-1])
         picture = render.photograph(rng, noise, page)
         out.append(Case(kind, picture, truth, path.name, page.size))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PROMPT = {"line": "OCR:", "block": "OCR:", "table": "Table Recognition:"}
 # Shares of the training after which longer lines, then blocks and tables come in.
 STAGE_LINES, STAGE_ALL = 0.08, 0.28
+CROWD = 3  # small text is the hardest to read, so training sees more of it
 
 
 @dataclass
@@ -64,20 +65,33 @@ def size_of(rng: random.Random, kind: str, progress: float) -> tuple[int, int]:
             return 1, rng.randint(3, 9)
         return (1 if rng.random() < 0.82 else 2), min(36, int(1.5 + rng.expovariate(1 / 10.0)))
     if kind == "block":
-        return rng.randint(2, 7), rng.randint(5, 18)
+        return min(rng.randint(2, 7), rng.randint(2, 7)), rng.randint(5, 18)
     return rng.randint(2, 6), rng.randint(6, 18)
 
 
-def draw(
-    src: Source, noise: np.random.Generator, kind: str, size: tuple[int, int], progress: float = 1.0
-) -> Sample:
-    """One finished sample of ``kind`` on ``size`` (rows, columns) cells."""
-    rows, cols = size
+def page(
+    src: Source, kind: str, size: tuple[int, int], *, progress: float = 1.0, crowd: int = 1
+) -> render.Page:
+    """A drawn page of ``kind`` on ``size`` (rows, columns) cells.
+
+    The more ``crowd``, the more lines or table rows there are, and the smaller is their text.
+    """
     if kind == "line":
-        page = render.line(src, rows, cols, (18, 28) if progress < STAGE_LINES else (14, 32))
-    else:
-        page = (render.block if kind == "block" else render.table)(src, rows, cols)
-    return render.finish(src, noise, page, rows, cols)
+        return render.line(src, *size, (18, 28) if progress < STAGE_LINES else (14, 32))
+    return (render.block if kind == "block" else render.table)(src, *size, crowd=crowd)
+
+
+def draw(
+    src: Source,
+    noise: np.random.Generator,
+    kind: str,
+    size: tuple[int, int],
+    *,
+    progress: float = 1.0,
+    crowd: int = 1,
+) -> Sample:
+    """A finished sample; arguments as for ``page``."""
+    return render.finish(src, noise, page(src, kind, size, progress=progress, crowd=crowd), *size)
 
 
 class Stream:
@@ -101,12 +115,15 @@ class Stream:
         """
         kind = "line"
         if progress >= STAGE_ALL:
-            kind = self._shape.choices(("line", "block", "table"), (50, 28, 22))[0]
+            kind = self._shape.choices(("line", "block", "table"), (32, 43, 25))[0]
         rows, cols = size_of(self._shape, kind, progress)
         readers = max(2, min(64, round(self._budget / (rows * cols + 4))))
-        extra = min(1.0, max(0.2, (0.85 - progress) / 0.25))
+        extra = min(0.6, max(0.2, (0.85 - progress) / 0.25))
         paths = fonts.first_fonts() if progress < STAGE_LINES else fonts.train_fonts()
         src = Source(paths, self._rng)
         count = readers + round(readers * extra)
-        samples = [draw(src, self._noise, kind, (rows, cols), progress) for _ in range(count)]
+        samples = [
+            draw(src, self._noise, kind, (rows, cols), progress=progress, crowd=CROWD)
+            for _ in range(count)
+        ]
         return replace(collate(kind, rows, cols, samples), readers=readers)

@@ -2,7 +2,7 @@
 """The training loss: next token, and three teachers that are thrown away afterwards.
 
 * dense: every image token predicts the character in each place of its cell;
-* guide: a head of two decoder layers must look at the cell that the next token is read from;
+* guide: a head of three decoder layers must look at the cell that the next token is read from;
 * slot: the decoder's state after the first of them must know the place inside that cell.
 """
 
@@ -23,7 +23,7 @@ from tiny.data import PROMPT
 if TYPE_CHECKING:
     from tiny.data import Batch
 
-GUIDED = (1, 2)  # decoder layers with a guided head
+GUIDED = (1, 2, 3)  # decoder layers with a guided head
 PLACE_DIM = 32
 Teachers: TypeAlias = Any  # the module of make_teachers
 
@@ -96,7 +96,7 @@ ROWS, TO_CLASS, LOG_UNUSED = target_classes()
 
 def _dense(logits: Tensor, marks: render.Marks) -> Tensor:
     """Soft cross-entropy of [SLOTS, tokens, classes] per character, plus half that of blanks."""
-    log = logits.log_softmax(-1).transpose(0, 1).flatten(0, 1)  # by place
+    log = logits.float().log_softmax(-1).transpose(0, 1).flatten(0, 1)  # by place
     places, classes, weights = (
         torch.from_numpy(a) for a in (marks.places, marks.classes, marks.weights)
     )
@@ -136,7 +136,7 @@ def compute(model: network.Network, teachers: Teachers, batch: Batch, *, antiali
     # the last prompt token predicts the first output token: the last ``steps`` states count
     states, logs, stream = network.decode(model, x, cos, sin, guided=GUIDED, tail=steps)
     out = F.linear(states[:, -steps:][real], model.lm_head.weight[ROWS])
-    out = torch.cat((out[:, :-1], out[:, -1:] + LOG_UNUSED), dim=1)
+    out = torch.cat((out[:, :-1], out[:, -1:] + LOG_UNUSED), dim=1).float()
     wanted = TO_CLASS[ids[real]]
     text = F.cross_entropy(out, wanted)
 
@@ -145,6 +145,6 @@ def compute(model: network.Network, teachers: Teachers, batch: Batch, *, antiali
     for log in logs.values():
         mass = log[:, -steps:].gather(2, index).squeeze(2)[real]
         guide = guide - mass.mean() / len(logs)
-    slot = F.cross_entropy(teachers.slot(stream[GUIDED[0]][:, -steps:][real]), slots[real])
+    slot = F.cross_entropy(teachers.slot(stream[GUIDED[0]][:, -steps:][real]).float(), slots[real])
     correct = float((out.argmax(1) == wanted).float().mean())
     return Parts(text, dense, guide, slot, correct, float(mass.detach().mean().exp()))

@@ -26,14 +26,14 @@ Network: TypeAlias = Any  # transformers' PaddleOCRVLForConditionalGeneration, w
 
 VISION = {
     "hidden_size": 128,
-    "intermediate_size": 432,  # 32 does not divide it: must be padded before quantization
-    "num_hidden_layers": 4,
+    "intermediate_size": 1008,  # 32 does not divide it: must be padded before quantization
+    "num_hidden_layers": 6,
     "num_attention_heads": 4,
 }
 TEXT = {
     "hidden_size": 256,
     "intermediate_size": 512,
-    "num_hidden_layers": 3,
+    "num_hidden_layers": 4,
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
     "head_dim": 128,
@@ -133,6 +133,13 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
+def _attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
+    """Attention in float32 even under autocast: its gradient in bf16 takes twice as long."""
+    with torch.autocast("cpu", enabled=False):
+        q, k, v = q.float(), k.float(), v.float()
+        return F.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=True)
+
+
 def _position_grid(table: Tensor, rows: int, cols: int, *, antialias: bool) -> Tensor:
     """The learned 27 x 27 table resized bilinearly to the patch grid: [rows*cols, hidden]."""
     side = int(table.shape[0] ** 0.5)
@@ -177,7 +184,7 @@ def encode_images(
             batch, -1, 3, heads, hidden // heads
         )
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(_rotate(q, cos, sin), _rotate(k, cos, sin), v)
+        y = _attention(_rotate(q, cos, sin), _rotate(k, cos, sin), v, causal=False)
         x = x + a.out_proj(y.transpose(1, 2).reshape(batch, -1, hidden))
         h = layer.mlp.fc1(layer.layer_norm2(x))
         x = x + layer.mlp.fc2(F.gelu(h, approximate="tanh"))
@@ -273,11 +280,11 @@ def decode(
         if i in guided:
             seen = k.shape[2]
             mask = torch.full((n, seen), float("-inf")).triu(1 + seen - n)
-            log = torch.log_softmax(q @ k.transpose(2, 3) * dim**-0.5 + mask, dim=-1)
+            log = torch.log_softmax((q @ k.transpose(2, 3)).float() * dim**-0.5 + mask, dim=-1)
             logs[i] = log[:, 0]
             y = log.exp() @ v
         else:
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=n > 1, enable_gqa=True)
+            y = _attention(q, k, v, causal=n > 1)
         x = x + a.o_proj(y.transpose(1, 2).reshape(batch, n, -1))
         h = rms_norm(layer.post_attention_layernorm, x)
         x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(h)) * layer.mlp.up_proj(h))
@@ -307,9 +314,30 @@ def save(model: Network, config: dict[str, Any], folder: Path) -> None:
     temporary.replace(folder / "config.json")
 
 
-def load(folder: Path) -> tuple[Network, dict[str, Any]]:
-    """The model of an exported checkpoint as float32, and its flat config."""
+def grown(state: dict[str, Tensor], model: Network) -> dict[str, Tensor]:
+    """The weights of a smaller network as a state of ``model``, which computes the same with them.
+
+    Further layers come after the others, further units after the others of their layer. What they
+    add is zero until it is trained: the last matrices of all residual branches start as zeros.
+    """
+    ends = ("o_proj.weight", "down_proj.weight", "out_proj.weight", "fc2.weight")
+    out = {}
+    for name, start in model.state_dict().items():
+        out[name] = torch.zeros_like(start) if name.endswith(ends) else start.clone()
+        if name in state:
+            old = state[name]
+            out[name][tuple(slice(n) for n in old.shape)] = old
+    return out
+
+
+def load(folder: Path, *, grow: bool = False) -> tuple[Network, dict[str, Any]]:
+    """The model of an exported checkpoint as float32, and its flat config.
+
+    With ``grow`` it has the numbers of layers and units that ``VISION`` and ``TEXT`` say now.
+    """
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if grow:
+        config = official_config()
     model = build(config)
     state = {}
     for name, value in load_file(folder / "model.safetensors").items():
@@ -323,5 +351,5 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
                 new = prefix + name[len(old) :]
                 break
         state[new] = value.float()
-    model.load_state_dict(state, strict=True)
+    model.load_state_dict(grown(state, model) if grow else state, strict=True)
     return model, config

@@ -9,6 +9,7 @@ multiple of 28, a side below 28 is enlarged first). So the network sees what it 
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,10 +141,15 @@ class Source:
         return Pen(self.rng.choice(self.fonts), size, scale, raqm=self.rng.random() < 0.3)
 
 
-def _canvas(rng: random.Random, rows: int, cols: int, need: float) -> tuple[float, float]:
-    """A canvas (width, height >= ``need``) that is stretched to ``rows`` x ``cols`` cells."""
+def _canvas(
+    rng: random.Random, rows: int, cols: int, need: float, spare: float = math.inf
+) -> tuple[float, float]:
+    """A canvas (width, height >= ``need``) that is stretched to ``rows`` x ``cols`` cells.
+
+    It is at most ``spare`` higher than needed, unless it then had fewer rows.
+    """
     low = max(need, 15.0) if rows == 1 else max(need, CELL * rows - 13.5)
-    high = CELL * rows + 13.5
+    high = min(CELL * rows + 13.5, low + spare)
     h = float(round(rng.uniform(low, max(low, high))))
     grow = max(1.0, CELL / h)
     w = CELL * (cols + rng.uniform(-0.48, 0.48)) / grow
@@ -157,7 +163,8 @@ def line(src: Source, rows: int, cols: int, sizes: tuple[int, int] = (14, 32)) -
     pen = src.pick(rng.randint(least, sizes[1]))
     if pen.height + 1 > CELL * rows + 13:
         pen = pen.resized(int(pen.size * (CELL * rows + 12) / pen.height))
-    w, h = _canvas(rng, rows, cols, pen.height + 1)
+    tight = rng.random() < 0.7  # most crops of a line leave little above and below it
+    w, h = _canvas(rng, rows, cols, pen.height + 1, pen.size / 2 if tight else math.inf)
     left = rng.choice([rng.uniform(1, 4), rng.uniform(0, 14)])
     room = w - left - rng.uniform(1, 6)
     if rng.random() < 0.25:
@@ -174,11 +181,16 @@ def _shift(align: str, spare: float) -> float:
     return {"l": 0.0, "c": 0.5, "r": 1.0}[align] * max(0.0, spare)
 
 
-def block(src: Source, rows: int, cols: int) -> Page:
-    """A block of 2 to 6 lines on ``rows`` x ``cols`` cells."""
+def _count(rng: random.Random, most: int, crowd: int) -> int:
+    """The greatest of ``crowd`` random numbers from 2 to ``most`` (at most 6)."""
+    return max(rng.randint(2, max(2, min(6, most))) for _ in range(crowd))
+
+
+def block(src: Source, rows: int, cols: int, *, crowd: int = 1) -> Page:
+    """A block of 2 to 6 lines on ``rows`` x ``cols`` cells (``crowd``: see ``_count``)."""
     rng = src.rng
     w, h = _canvas(rng, rows, cols, 0)
-    n = rng.randint(2, max(2, min(6, int(h / 19))))
+    n = _count(rng, int(h / 18), crowd)
     pen = src.pick(max(SMALLEST, min(30, int(rng.uniform(0.62, 0.92) * h / n))))
     if pen.height + 1 > h / n:
         pen = pen.resized(max(SMALLEST, int(pen.size * (h / n - 1) / pen.height)))
@@ -226,11 +238,11 @@ def _rules(
     return rng.uniform(3, 7) if style == "grid" else rng.uniform(4, 8)
 
 
-def table(src: Source, rows: int, cols: int) -> Page:
+def table(src: Source, rows: int, cols: int, *, crowd: int = 1) -> Page:
     """A table of 2 to 6 rows and 2 to 5 columns, with or without rules."""
     rng = src.rng
     w, h = _canvas(rng, rows, cols, 0)
-    n = rng.randint(2, max(2, min(6, int(h / 24))))
+    n = _count(rng, int(h / 24), crowd)
     pen = src.pick(max(SMALLEST, min(26, int(rng.uniform(0.5, 0.8) * h / n))))
     if pen.height + 4 > h / n:
         pen = pen.resized(max(SMALLEST, int(pen.size * (h / n - 4) / pen.height)))

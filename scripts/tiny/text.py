@@ -133,7 +133,7 @@ def sign(rng: random.Random) -> str:
 
 
 RUNNING = (punctuated, number, price, date, code, sign, noise)
-RUNNING_SHARES = (68, 12, 4, 4, 4, 1, 7)
+RUNNING_SHARES = (74, 11, 4, 4, 3, 1, 3)
 
 
 def piece(rng: random.Random) -> str:
@@ -163,7 +163,7 @@ def label(rng: random.Random) -> str:
 
 
 CELL = (word, two_words, number, price, date, noise, label)
-CELL_SHARES = (30, 12, 28, 10, 10, 5, 5)
+CELL_SHARES = (33, 12, 28, 10, 10, 2, 5)
 
 
 def cell(rng: random.Random) -> str:

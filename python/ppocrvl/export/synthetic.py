@@ -110,14 +110,16 @@ def resized(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
         OptionError: No such size.
         CheckpointError: A value out of range, or values that do not fit each other.
     """
-    parts = {"text": config.text, "vision": config.vision}
     known = [
-        f"{part}.{k}" for part, c in parts.items() for k, v in asdict(c).items() if type(v) is int
+        f"{part}.{name}"
+        for part, values in asdict(config).items()
+        for name, value in values.items()
+        if type(value) is int
     ]
     if unknown := sorted(set(sizes) - set(known)):
         raise OptionError(f"no size is called {unknown[0]!r}; there are {', '.join(known)}")
 
-    def chosen(part: str) -> dict[str, int]:
+    def chosen(part: str) -> dict[str, Any]:
         return {k.removeprefix(f"{part}."): v for k, v in sizes.items() if k.startswith(f"{part}.")}
 
     changed = ModelConfig(
