@@ -41,10 +41,7 @@ STAGES: dict[str, list[Command]] = {
     ],
     "types": [["mypy"]],
     "core": preset("default"),
-    "tidy": [
-        ["clang-tidy", "--quiet", "-p", "build/default"]
-        + [name for name in CPP_SOURCES if name.endswith(".cpp")]
-    ],
+    "tidy": [["run-clang-tidy.py", "-quiet", "-hide-progress", "-p", "build/default", "csrc/"]],
     "tests": [[*PYTEST, "-m", "not slow"]],
     "asan": preset("asan"),
     "slow": [[*PYTEST, "-m", "slow"]],

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tiny import curve, decode, fonts, render
+from tiny import curve, decode, fonts, render, report
 from tiny import model as network
 from tiny.data import PROMPT, size_of
 from tiny.data import page as draw_page
@@ -156,11 +156,11 @@ def main() -> None:
     held = fonts.held_out_fonts()
     order = random.Random(SEED).sample(trained, len(trained))
     sets = {
-        "lines, trained fonts": cases("line", order[: some(len(order))], 4, SEED + 1),
+        "lines, trained fonts": cases("line", order[: some(len(order))], 8, SEED + 1),
         "lines, held-out fonts": cases("line", held, some(65), SEED + 2),
-        "blocks, trained fonts": cases("block", order[: some(100)], 2, SEED + 3),
+        "blocks, trained fonts": cases("block", order[: some(len(order))], 3, SEED + 3),
         "blocks, held-out fonts": cases("block", held, some(6), SEED + 4),
-        "tables, trained fonts": cases("table", order[: some(100)], 2, SEED + 5),
+        "tables, trained fonts": cases("table", order[: some(len(order))], 3, SEED + 5),
         "tables, held-out fonts": cases("table", held, some(6), SEED + 6),
     }
     for name, todo in sets.items():
@@ -168,16 +168,7 @@ def main() -> None:
         for c in [c for c in todo if c.errors][: args.errors]:
             print(f"{name}: {c.font} {c.size}\n  true {c.truth!r}\n  read {c.read!r}")
     figures = summary(sets)
-    for name, entry in figures["sets"].items():
-        print(f"{name}: " + ", ".join(f"{k} {v}" for k, v in entry.items()))
-    for name in ("lines, held-out fonts",):
-        for font, entry in figures["fonts"][name].items():
-            print(f"  {font}: {entry['cer']:.4f} ({entry['pictures']})")
-    for name in ("lines, trained fonts", "lines, held-out fonts"):
-        print(
-            f"  {name} by size: "
-            + ", ".join(f"{k} px {v['cer']:.4f}" for k, v in figures["sizes"][name].items())
-        )
+    print(report.markdown(figures))
     if args.json:
         temporary = args.json.with_suffix(".part")
         temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -3,11 +3,14 @@
 #include "binding/register.h"
 #include "binding/wait.h"
 #include "core/engine.h"
+#include "core/error.h"
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,11 +22,23 @@ namespace py = pybind11;
 namespace ppocrvl::binding {
 namespace {
 
+// In the order of VisionPrecision.
+constexpr std::array precision_names{"fast", "auto", "exact"};
+
+VisionPrecision precision_named(const std::string &name) {
+  for (std::size_t i = 0; i < precision_names.size(); ++i) {
+    if (name == precision_names.at(i)) {
+      return static_cast<VisionPrecision>(i);
+    }
+  }
+  throw Error(ErrorKind::option, "precision must be auto, exact or fast, not \"" + name + "\"");
+}
+
 /// Joining the worker takes time, and the worker may want the GIL for a log line.
 struct DeleteWithoutGil {
   void operator()(Engine *engine) const {
     const py::gil_scoped_release no_gil;
-    delete engine;
+    std::default_delete<Engine>()(engine);
   }
 };
 
@@ -65,23 +80,34 @@ std::optional<std::string> next_piece(Ticket &ticket) {
 void register_values(py::module_ &module) {
   py::class_<EngineOptions>(module, "EngineOptions", "What an engine is made from.")
       .def(py::init([](std::string llm, std::string mmproj, int n_threads, int gpu_layers,
-                       bool use_mmap) {
-             return EngineOptions{std::move(llm), std::move(mmproj), n_threads, gpu_layers,
-                                  use_mmap};
+                       bool use_mmap, const std::string &precision) {
+             return EngineOptions{
+                 std::move(llm), std::move(mmproj), n_threads,
+                 gpu_layers,     use_mmap,          precision_named(precision),
+             };
            }),
            py::kw_only(), py::arg("llm"), py::arg("mmproj"), py::arg("n_threads") = 0,
-           py::arg("gpu_layers") = -1, py::arg("use_mmap") = true,
+           py::arg("gpu_layers") = -1, py::arg("use_mmap") = true, py::arg("precision") = "auto",
            R"(Args:
     llm: Path of the language model's GGUF file.
     mmproj: Path of the vision encoder's GGUF file.
     n_threads: Threads that compute; 0 takes the usable physical cores, fewer for a small model.
     gpu_layers: Layers to put on the GPU; -1 takes all if there is a GPU, 0 none, encoder included.
-    use_mmap: Map the language model instead of reading it into memory.)")
+    use_mmap: Map the language model instead of reading it into memory.
+    precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear
+        layers in the arithmetic of their weights' type; "exact": float32 throughout; "fast":
+        keys, values and GELU in half precision.
+
+Raises:
+    OptionError: There is no such precision.)")
       .def_readonly("llm", &EngineOptions::llm)
       .def_readonly("mmproj", &EngineOptions::mmproj)
       .def_readonly("n_threads", &EngineOptions::n_threads)
       .def_readonly("gpu_layers", &EngineOptions::gpu_layers)
-      .def_readonly("use_mmap", &EngineOptions::use_mmap);
+      .def_readonly("use_mmap", &EngineOptions::use_mmap)
+      .def_property_readonly("precision", [](const EngineOptions &options) {
+        return precision_names.at(static_cast<std::size_t>(options.precision));
+      });
 
   py::class_<ModelInfo>(module, "ModelInfo", "What the two files say about the model.")
       .def_readonly("architecture", &ModelInfo::architecture)

@@ -6,10 +6,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <array>
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace py = pybind11;
@@ -23,7 +23,7 @@ struct KindName {
   const char *python_class; // in ppocrvl.errors
 };
 
-constexpr std::array<KindName, 7> kind_names{{
+constexpr KindName kind_names[] = {
     {ErrorKind::option, "option", "OptionError"},
     {ErrorKind::image, "image", "ImageError"},
     {ErrorKind::model_format, "model_format", "ModelFormatError"},
@@ -31,12 +31,12 @@ constexpr std::array<KindName, 7> kind_names{{
     {ErrorKind::context, "context", "ContextError"},
     {ErrorKind::engine, "engine", "EngineError"},
     {ErrorKind::cancelled, "cancelled", "CancelledError"},
-}};
+};
 
 void translate(std::exception_ptr error) {
   try {
     if (error) {
-      std::rethrow_exception(error);
+      std::rethrow_exception(std::move(error));
     }
   } catch (const Error &e) {
     for (const auto &entry : kind_names) {
@@ -67,7 +67,7 @@ py::str decode_utf8(const std::vector<py::bytes> &chunks) {
     py::str(piece).cast<std::string>(); // throws if the piece is not valid by itself
     text += piece;
   }
-  return py::str(text + assembler.finish());
+  return text + assembler.finish();
 }
 
 } // namespace

@@ -23,7 +23,7 @@ LogSink python_sink(py::function callback) {
   const std::shared_ptr<py::function> shared(new py::function(std::move(callback)),
                                              [](py::function *owned) {
                                                const py::gil_scoped_acquire gil;
-                                               delete owned;
+                                               std::default_delete<py::function>()(owned);
                                              });
   return [shared](LogLevel level, const std::string &line) {
     const py::gil_scoped_acquire gil;

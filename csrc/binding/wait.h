@@ -19,14 +19,13 @@ void wait_with_signals(Pending<Value> &pending, Arrived arrived) {
   while (true) {
     // Also before the first wait: a loop in C over a ready ticket would see no signal otherwise.
     if (PyErr_CheckSignals() != 0) {
-      const pybind11::error_already_set raised;
       {
         const pybind11::gil_scoped_release no_gil;
         pending.cancel();
         while (!pending.wait_done(signal_interval)) {
         }
       }
-      throw raised;
+      throw pybind11::error_already_set();
     }
     const pybind11::gil_scoped_release no_gil; // the wait is long, and the worker may log
     if (arrived(signal_interval)) {

@@ -88,6 +88,7 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   std::vector<float> embeddings(static_cast<std::size_t>(grid.tokens()) *
                                 static_cast<std::size_t>(n_embd()));
   interrupter_->watch(cancelled);
+  set_vision_precision(options_.precision);
   const bool encoded =
       clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
   // A graph that was left half-way reports success: the flag alone tells.

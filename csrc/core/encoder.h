@@ -3,6 +3,7 @@
 
 #include "core/handles.h"
 #include "core/pixels.h"
+#include "mtmd/vision_precision.h"
 
 #include <atomic>
 #include <memory>
@@ -15,6 +16,7 @@ struct EncoderOptions {
   std::string path;
   int n_threads = 1;
   bool use_gpu = true;
+  VisionPrecision precision = VisionPrecision::automatic;
 };
 
 /// The vision encoder with its projector. One thread at a time.
@@ -23,9 +25,11 @@ public:
   /// The file must have passed the model check. Throws ErrorKind::engine.
   Encoder(const EncoderOptions &options, const NormalizationTable &normalization);
   ~Encoder();
+  Encoder(const Encoder &) = delete;
+  Encoder &operator=(const Encoder &) = delete;
 
   /// Width of one image token.
-  int n_embd() const;
+  [[nodiscard]] int n_embd() const;
 
   /// Embeddings of a picture, float32 [grid.tokens(), n_embd]. Throws ErrorKind::cancelled soon
   /// after `cancelled` turns true, ErrorKind::engine on failure.

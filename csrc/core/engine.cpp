@@ -51,10 +51,19 @@ Engine::Engine(const EngineOptions &options) {
   const auto n_threads = [&](std::uint64_t weight_bytes) {
     return options.n_threads > 0 ? options.n_threads : useful_threads(weight_bytes, cores);
   };
-  language_model_.emplace(LanguageModelOptions{options.llm, n_threads(info_.llm_bytes),
-                                               options.gpu_layers, options.use_mmap});
+  language_model_.emplace(LanguageModelOptions{
+      options.llm,
+      n_threads(info_.llm_bytes),
+      options.gpu_layers,
+      options.use_mmap,
+  });
   encoder_.emplace(
-      EncoderOptions{options.mmproj, n_threads(info_.mmproj_bytes), options.gpu_layers != 0},
+      EncoderOptions{
+          options.mmproj,
+          n_threads(info_.mmproj_bytes),
+          options.gpu_layers != 0,
+          options.precision,
+      },
       NormalizationTable(info_.image_mean, info_.image_std));
   if (encoder_->n_embd() != language_model_->n_embd()) {
     throw Error(ErrorKind::model_mismatch,
@@ -64,7 +73,7 @@ Engine::Engine(const EngineOptions &options) {
   }
   worker_ = std::thread([this] { work(); });
   {
-    const std::lock_guard<std::mutex> lock(registry_mutex);
+    const std::scoped_lock lock(registry_mutex);
     registry.insert(this);
   }
   load_seconds_ = stopwatch.seconds();
@@ -72,14 +81,14 @@ Engine::Engine(const EngineOptions &options) {
 
 Engine::~Engine() {
   {
-    const std::lock_guard<std::mutex> lock(registry_mutex);
+    const std::scoped_lock lock(registry_mutex);
     registry.erase(this);
   }
   close();
 }
 
 void Engine::close_all() {
-  const std::lock_guard<std::mutex> lock(registry_mutex);
+  const std::scoped_lock lock(registry_mutex);
   for (Engine *engine : registry) {
     engine->close();
   }
@@ -119,12 +128,12 @@ std::vector<std::int32_t> Engine::prompt_tokens(const std::string &prompt,
 }
 
 void Engine::close() {
-  const std::lock_guard<std::mutex> close_lock(close_mutex_);
+  const std::scoped_lock close_lock(close_mutex_);
   const auto waiting = queue_.close();
   {
-    const std::lock_guard<std::mutex> lock(running_mutex_);
+    const std::scoped_lock lock(running_mutex_);
     closing_ = true;
-    if (running_) {
+    if (running_ != nullptr) {
       running_->cancel();
     }
   }
@@ -132,8 +141,8 @@ void Engine::close() {
     const auto error = std::make_exception_ptr(closed_error());
     if (const auto *generate_job = std::get_if<GenerateJob>(&job)) {
       generate_job->ticket->fail(error);
-    } else {
-      std::get<EmbedJob>(job).pending->fail(error);
+    } else if (const auto *embed_job = std::get_if<EmbedJob>(&job)) {
+      embed_job->pending->fail(error);
     }
   }
   if (worker_.joinable()) {
@@ -183,17 +192,20 @@ void Engine::work() {
   while (auto job = queue_.pop()) {
     if (const auto *generate_job = std::get_if<GenerateJob>(&*job)) {
       complete(*generate_job->ticket, [&] { return generate(*generate_job); });
-    } else {
-      const auto &[image, grid, pending] = std::get<EmbedJob>(*job);
-      complete(*pending, [&] {
-        return Embeddings{grid, encoder_->encode(image, grid, pending->cancelled())};
+    } else if (const auto *embed_job = std::get_if<EmbedJob>(&*job)) {
+      const auto &cancelled = embed_job->pending->cancelled();
+      complete(*embed_job->pending, [&] {
+        return Embeddings{
+            embed_job->grid,
+            encoder_->encode(embed_job->image, embed_job->grid, cancelled),
+        };
       });
     }
   }
 }
 
 Result Engine::generate(const GenerateJob &job) {
-  Sequence sequence(job.prepared, *encoder_, *language_model_, *job.ticket);
+  Sequence sequence(job.prepared, encoder_.value(), language_model_.value(), *job.ticket);
   try {
     sequence.prefill();
     while (sequence.step()) {
@@ -202,7 +214,7 @@ Result Engine::generate(const GenerateJob &job) {
     if (error.kind() != ErrorKind::cancelled) {
       throw;
     }
-    const std::lock_guard<std::mutex> lock(running_mutex_);
+    const std::scoped_lock lock(running_mutex_);
     if (closing_) {
       throw closed_error();
     }
@@ -214,7 +226,7 @@ Result Engine::generate(const GenerateJob &job) {
 /// Keeps `close` able to stop what runs, and the worker alive whatever `make` throws.
 template <class Value, class Make> void Engine::complete(Pending<Value> &pending, Make make) {
   {
-    const std::lock_guard<std::mutex> lock(running_mutex_);
+    const std::scoped_lock lock(running_mutex_);
     running_ = &pending;
     if (closing_) {
       pending.cancel();
@@ -228,7 +240,7 @@ template <class Value, class Make> void Engine::complete(Pending<Value> &pending
     error = current_error();
   }
   {
-    const std::lock_guard<std::mutex> lock(running_mutex_);
+    const std::scoped_lock lock(running_mutex_);
     running_ = nullptr;
   }
   if (value) {

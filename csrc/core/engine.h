@@ -27,6 +27,7 @@ struct EngineOptions {
   int n_threads = 0;   // 0: the usable physical cores, fewer for a small model
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
+  VisionPrecision precision = VisionPrecision::automatic;
 };
 
 /// Image tokens, float32 [grid.tokens(), n_embd].

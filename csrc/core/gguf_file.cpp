@@ -9,6 +9,7 @@
 #include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <system_error>
 
@@ -34,10 +35,11 @@ struct TypeInfo {
   uint64_t size; // 0: not of fixed size
 };
 
-constexpr TypeInfo type_infos[] = {{"u8", 1},  {"i8", 1},  {"u16", 2},  {"i16", 2}, {"u32", 4},
-                                   {"i32", 4}, {"f32", 4}, {"bool", 1}, {"str", 0}, {"array", 0},
-                                   {"u64", 8}, {"i64", 8}, {"f64", 8}};
-constexpr uint32_t n_types = sizeof(type_infos) / sizeof(type_infos[0]);
+constexpr TypeInfo type_infos[] = {
+    {"u8", 1},   {"i8", 1},  {"u16", 2},   {"i16", 2}, {"u32", 4}, {"i32", 4}, {"f32", 4},
+    {"bool", 1}, {"str", 0}, {"array", 0}, {"u64", 8}, {"i64", 8}, {"f64", 8},
+};
+constexpr uint32_t n_types = std::size(type_infos);
 
 [[noreturn]] void fail(const std::string &path, const std::string &what) {
   throw Error(ErrorKind::model_format, path + ": " + what);

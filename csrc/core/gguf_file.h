@@ -26,7 +26,7 @@ enum class GgufType : uint32_t {
   array,
   u64,
   i64,
-  f64
+  f64,
 };
 
 /// Name as the messages and the Python side use it: "u32", "str", ...
@@ -39,17 +39,17 @@ struct GgufValue {
   std::vector<uint8_t> bytes;       ///< numbers and booleans, little-endian, packed
   std::vector<std::string> strings; ///< strings; may hold any bytes
 
-  size_t count() const noexcept;
+  [[nodiscard]] size_t count() const noexcept;
 
   /// Element `i` as it stands in the file. The caller has compared `type` with T.
-  template <typename T> T get(size_t i = 0) const {
+  template <typename T> [[nodiscard]] T get(size_t i = 0) const {
     T value;
     std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
     return value;
   }
 
   /// Numeric element `i` of any type as a double (exact for what fits 53 bits).
-  double number(size_t i = 0) const;
+  [[nodiscard]] double number(size_t i = 0) const;
 };
 
 struct GgufTensor {
@@ -61,7 +61,9 @@ struct GgufTensor {
       0; ///< bytes from the start of the file; [offset, offset + n_bytes) is inside it
   uint64_t n_bytes = 0; ///< data without the padding behind it
 
-  int64_t n_elements() const noexcept { return shape[0] * shape[1] * shape[2] * shape[3]; }
+  [[nodiscard]] int64_t n_elements() const noexcept {
+    return shape[0] * shape[1] * shape[2] * shape[3];
+  }
 };
 
 /// Header, metadata and tensor table of a GGUF file; the tensor data are never read.
@@ -75,10 +77,10 @@ struct GgufFile {
   std::vector<std::pair<std::string, GgufValue>> metadata; ///< in file order, keys unique
   std::vector<GgufTensor> tensors;                         ///< in file order, names unique
 
-  const GgufValue *find(const std::string &key) const;
-  const GgufTensor *find_tensor(const std::string &name) const;
+  [[nodiscard]] const GgufValue *find(const std::string &key) const;
+  [[nodiscard]] const GgufTensor *find_tensor(const std::string &name) const;
   /// general.architecture, or "" where it is absent or not a string.
-  std::string architecture() const;
+  [[nodiscard]] std::string architecture() const;
 
   std::unordered_map<std::string, size_t> key_index;
   std::unordered_map<std::string, size_t> tensor_index;

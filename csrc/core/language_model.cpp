@@ -6,6 +6,7 @@
 #include "core/mrope.h"
 
 #include <algorithm>
+#include <array>
 
 namespace ppocrvl {
 namespace {
@@ -14,30 +15,29 @@ namespace {
 constexpr int batch_tokens = 256;
 constexpr std::size_t context_step = 256; // libllama rounds the context up to this
 
-llama_model_params model_params(const LanguageModelOptions &options) {
+LlamaModelPtr load_model(const LanguageModelOptions &options) {
+  clear_native_error();
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = options.gpu_layers;
   params.load_mode = options.use_mmap ? LLAMA_LOAD_MODE_AUTO : LLAMA_LOAD_MODE_NONE;
-  return params;
+  // An empty device list; otherwise a GPU would still take single operations.
+  std::array<ggml_backend_dev_t, 1> no_devices{};
+  if (options.gpu_layers == 0) {
+    params.devices = no_devices.data();
+  }
+  LlamaModelPtr model(llama_model_load_from_file(options.path.c_str(), params));
+  if (!model) {
+    throw Error(ErrorKind::engine,
+                "cannot load the language model " + options.path + ": " + last_native_error());
+  }
+  return model;
 }
 
 } // namespace
 
-LanguageModel::LanguageModel(const LanguageModelOptions &options) : options_(options) {
-  clear_native_error();
-  llama_model_params params = model_params(options);
-  // An empty device list; otherwise a GPU would still take single operations.
-  ggml_backend_dev_t no_devices[] = {nullptr};
-  if (options.gpu_layers == 0) {
-    params.devices = no_devices;
-  }
-  model_.reset(llama_model_load_from_file(options.path.c_str(), params));
-  if (!model_) {
-    throw Error(ErrorKind::engine,
-                "cannot load the language model " + options.path + ": " + last_native_error());
-  }
-  vocabulary_.emplace(llama_model_get_vocab(model_.get()));
-}
+LanguageModel::LanguageModel(const LanguageModelOptions &options)
+    : model_(load_model(options)), vocabulary_(llama_model_get_vocab(model_.get())),
+      options_(options) {}
 
 int LanguageModel::n_embd() const { return llama_model_n_embd_inp(model_.get()); }
 

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,10 +25,11 @@ class LanguageModel {
 public:
   /// The file must have passed the model check. Throws ErrorKind::engine.
   explicit LanguageModel(const LanguageModelOptions &options);
+  ~LanguageModel() = default;
   LanguageModel(const LanguageModel &) = delete; // the abort callback holds its address
   LanguageModel &operator=(const LanguageModel &) = delete;
 
-  const Vocabulary &vocabulary() const { return *vocabulary_; }
+  const Vocabulary &vocabulary() const { return vocabulary_; }
   const llama_model *handle() const { return model_.get(); }
   int n_embd() const;
   int n_ctx_train() const;
@@ -55,7 +55,7 @@ private:
   void decode(const llama_batch &batch);
 
   LlamaModelPtr model_;
-  std::optional<Vocabulary> vocabulary_;
+  Vocabulary vocabulary_;
   LanguageModelOptions options_;
   const std::atomic<bool> *cancelled_ = nullptr; // read by the abort callback of context_
   LlamaContextPtr context_;

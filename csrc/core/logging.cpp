@@ -42,7 +42,7 @@ void emit(LogLevel level, const std::string &line) {
   std::shared_ptr<const LogSink> sink;
   {
     // Held only for the copy: the sink may wait for Python's GIL, whose holder may wait for us.
-    const std::lock_guard<std::mutex> lock(sink_mutex);
+    const std::scoped_lock lock(sink_mutex);
     sink = current_sink;
   }
   if (sink) {
@@ -76,7 +76,7 @@ void route_native_logs() {
 void set_log_sink(LogSink sink) {
   auto next = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
   {
-    const std::lock_guard<std::mutex> lock(sink_mutex);
+    const std::scoped_lock lock(sink_mutex);
     current_sink.swap(next);
   }
   // The old sink dies here, outside the lock: its destructor may need the GIL.

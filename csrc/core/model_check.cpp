@@ -6,9 +6,10 @@
 #include <ggml.h>
 
 #include <cmath>
-#include <cstdio>
 #include <initializer_list>
-#include <iterator>
+#include <iomanip>
+#include <limits>
+#include <sstream>
 #include <string_view>
 #include <unordered_set>
 
@@ -51,13 +52,13 @@ private:
 struct KeyRule {
   const char *key;
   GgufType type;
-  size_t count; // 0: a scalar; any: an array of any length
+  uint32_t count; // 0: a scalar; any: an array of any length
   bool needed;
   double least; // range of every element of a number
   double most;
 };
 
-constexpr size_t any = static_cast<size_t>(-1);
+constexpr uint32_t any = std::numeric_limits<uint32_t>::max();
 constexpr bool required = true;
 constexpr bool optional = false;
 constexpr auto u32 = GgufType::u32;
@@ -149,13 +150,13 @@ constexpr KeyRule mmproj_keys[] = {
 constexpr const char *tasks[] = {"ocr", "table", "formula", "chart", "spotting", "seal"};
 
 std::string number_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.9g", value);
-  return text;
+  std::ostringstream text;
+  text << std::setprecision(9) << value;
+  return text.str();
 }
 
 std::string wanted_type(const KeyRule &rule) {
-  const std::string name = gguf_type_name(rule.type);
+  std::string name = gguf_type_name(rule.type);
   if (rule.count == 0) {
     return name;
   }
@@ -185,7 +186,8 @@ void check_key(const GgufFile &file, const KeyRule &rule, Problems &problems) {
   }
   for (size_t i = 0; i < value->count(); ++i) {
     const double number = value->number(i);
-    if (!(number >= rule.least && number <= rule.most)) { // a NaN is outside as well
+    const bool is_inside = number >= rule.least && number <= rule.most; // never for a NaN
+    if (!is_inside) {
       problems.add(key + " is " + number_text(number) + ", outside " + number_text(rule.least) +
                    " to " + number_text(rule.most));
       return;
@@ -218,9 +220,18 @@ void refuse_other_keys(const GgufFile &file, const char *prefix, const KeyRule (
   }
 }
 
-int64_t integer(const GgufFile &file, const char *key, int64_t fallback = 0) {
+int64_t integer(const GgufFile &file, const char *key, int64_t fallback) {
   const GgufValue *value = file.find(key);
   return value == nullptr ? fallback : int64_t{value->get<uint32_t>()};
+}
+
+/// A number that the key check found within its bounds, so never 0 where something is divided.
+int64_t integer(const GgufFile &file, const char *key) {
+  const GgufValue *value = file.find(key);
+  if (value == nullptr) {
+    throw Error(ErrorKind::model_format, file.path + ": key '" + key + "' is missing" + again);
+  }
+  return value->get<uint32_t>();
 }
 
 std::string text(const GgufFile &file, const char *key) {
@@ -230,6 +241,7 @@ std::string text(const GgufFile &file, const char *key) {
 
 // ---- tensors -------------------------------------------------------------------------------
 
+// NOLINTNEXTLINE(cppcoreguidelines-use-enum-class): indexes the arrays of sizes
 enum Dim { one, embd, ff, vocab, q, kv, qkv, patch, channels, grid, merged, projected, n_dims };
 
 enum class Types { matrix, image_kernel, only_f32 };
@@ -428,14 +440,14 @@ private:
 // ---- vocabulary ----------------------------------------------------------------------------
 
 // What the prompt is made of, and what ends the answer.
-constexpr const char *needed_tokens[] = {"<|begin_of_sentence|>", "<|IMAGE_START|>",
-                                         "<|IMAGE_PLACEHOLDER|>", "<|IMAGE_END|>", "</s>"};
+constexpr const char *needed_tokens[] = {
+    "<|begin_of_sentence|>", "<|IMAGE_START|>", "<|IMAGE_PLACEHOLDER|>", "<|IMAGE_END|>", "</s>",
+};
 constexpr int32_t byte_token_type = 6;
 
 std::string byte_token(unsigned value) {
-  char text[8];
-  std::snprintf(text, sizeof(text), "<0x%02X>", value);
-  return text;
+  constexpr const char *hex = "0123456789ABCDEF";
+  return std::string("<0x") + hex[value / 16] + hex[value % 16] + ">";
 }
 
 void check_byte_tokens(const std::unordered_set<std::string> &byte_texts, Problems &problems) {
@@ -473,8 +485,8 @@ void check_vocabulary(const GgufFile &file, Problems &problems) {
   std::unordered_set<std::string> texts;
   std::unordered_set<std::string> byte_texts;
   for (size_t id = 0; id < tokens.size(); ++id) {
-    // As llama.cpp sees it, which asserts that the texts differ.
-    std::string seen = tokens[id].c_str();
+    // As llama.cpp sees it, up to a NUL; it asserts that the texts differ.
+    std::string seen = tokens[id].substr(0, tokens[id].find('\0'));
     if (seen.empty()) {
       seen = "[EMPTY_" + std::to_string(id) + "]";
     }

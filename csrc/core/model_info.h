@@ -30,7 +30,7 @@ struct ModelInfo {
   std::uint64_t llm_bytes = 0; // file sizes
   std::uint64_t mmproj_bytes = 0;
 
-  int token_side() const { return patch_size * merge_size; } // pixels
+  [[nodiscard]] int token_side() const { return patch_size * merge_size; } // pixels
 };
 
 /// Reads the facts out of two files that passed the model check.

@@ -20,7 +20,7 @@ struct ImageGrid {
   int rows = 0;
   int cols = 0;
 
-  int tokens() const { return rows * cols; }
+  [[nodiscard]] int tokens() const { return rows * cols; }
 };
 
 /// Refuses (ErrorKind::image) a picture whose sides are no multiples of `token_side` pixels, that
@@ -34,10 +34,12 @@ class NormalizationTable {
 public:
   NormalizationTable(const std::array<float, 3> &mean, const std::array<float, 3> &std);
 
-  float value(std::size_t channel, std::uint8_t byte) const { return values_[channel][byte]; }
+  [[nodiscard]] float value(std::size_t channel, std::uint8_t byte) const {
+    return values_[channel][byte];
+  }
 
   /// float32 [height, width, 3] of a picture.
-  std::vector<float> apply(const RgbImage &image) const;
+  [[nodiscard]] std::vector<float> apply(const RgbImage &image) const;
 
 private:
   std::array<std::array<float, 256>, 3> values_{};

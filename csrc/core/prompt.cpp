@@ -22,7 +22,7 @@ std::vector<PromptPiece> chat_prompt(std::string_view model_version, std::string
   return pieces;
 }
 
-std::string version_of_chat_template(std::string_view chat_template) {
+std::string_view version_of_chat_template(std::string_view chat_template) {
   constexpr std::string_view cue = "Assistant: ";
   for (auto at = chat_template.find(cue); at != std::string_view::npos;
        at = chat_template.find(cue, at + 1)) {

@@ -23,6 +23,6 @@ std::vector<PromptPiece> chat_prompt(std::string_view model_version, std::string
 
 /// The version a chat template belongs to, for files that do not state it: "1.0" or "1.6" (whose
 /// template 1.5 shares).
-std::string version_of_chat_template(std::string_view chat_template);
+std::string_view version_of_chat_template(std::string_view chat_template);
 
 } // namespace ppocrvl

@@ -7,7 +7,7 @@ namespace ppocrvl {
 
 class Stopwatch {
 public:
-  double seconds() const {
+  [[nodiscard]] double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
 

@@ -16,7 +16,7 @@ constexpr const char *compiler = "msvc";
 constexpr const char *compiler = "unknown";
 #endif
 
-std::string kind_name(enum ggml_backend_dev_type type) {
+const char *kind_name(enum ggml_backend_dev_type type) {
   switch (type) {
   case GGML_BACKEND_DEVICE_TYPE_CPU:
     return "cpu";
@@ -32,8 +32,9 @@ std::string kind_name(enum ggml_backend_dev_type type) {
 } // namespace
 
 BuildInfo build_info() {
-  return {PPOCRVL_VERSION, PPOCRVL_LLAMA_COMMIT, compiler, PPOCRVL_BUILD_TYPE,
-          PPOCRVL_BUILD_OPTIONS};
+  return {
+      PPOCRVL_VERSION, PPOCRVL_LLAMA_COMMIT, compiler, PPOCRVL_BUILD_TYPE, PPOCRVL_BUILD_OPTIONS,
+  };
 }
 
 std::vector<Device> list_devices() {
@@ -43,8 +44,13 @@ std::vector<Device> list_devices() {
     std::size_t memory_free = 0;
     std::size_t memory_total = 0;
     ggml_backend_dev_memory(handle, &memory_free, &memory_total);
-    devices.push_back({ggml_backend_dev_name(handle), ggml_backend_dev_description(handle),
-                       kind_name(ggml_backend_dev_type(handle)), memory_total, memory_free});
+    devices.push_back({
+        ggml_backend_dev_name(handle),
+        ggml_backend_dev_description(handle),
+        kind_name(ggml_backend_dev_type(handle)),
+        memory_total,
+        memory_free,
+    });
   }
   return devices;
 }

@@ -19,7 +19,7 @@ namespace ppocrvl {
 class Cancellable {
 public:
   void cancel() { cancelled_.store(true); }
-  const std::atomic<bool> &cancelled() const { return cancelled_; }
+  [[nodiscard]] const std::atomic<bool> &cancelled() const { return cancelled_; }
 
 private:
   std::atomic<bool> cancelled_{false};
@@ -37,16 +37,16 @@ public:
 
   /// The value; throws the error. Only once `wait_done` was true.
   const Value &value() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     if (error_) {
       std::rethrow_exception(error_);
     }
-    return *value_;
+    return value_.value();
   }
 
   void fulfil(Value value) {
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       value_ = std::move(value);
     }
     changed_.notify_all();
@@ -54,7 +54,7 @@ public:
 
   void fail(std::exception_ptr error) {
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       error_ = std::move(error);
     }
     changed_.notify_all();
@@ -78,7 +78,7 @@ public:
 
   void push_piece(std::string piece) {
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       pieces_.push_back(std::move(piece));
     }
     changed_.notify_all();

@@ -12,41 +12,46 @@ std::string Utf8Assembler::push(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
-    if (missing_ > 0) {
-      if (byte >= lowest_ && byte <= highest_) {
-        held_ += c;
-        lowest_ = 0x80;
-        highest_ = 0xBF;
-        if (--missing_ == 0) {
-          text += held_;
-          reset();
-        }
-        continue;
-      }
+    if (missing_ > 0 && (byte < lowest_ || byte > highest_)) {
       // The byte does not belong to what is held: replace that, then look at the byte afresh.
       text += replacement;
       reset();
     }
-    if (byte < 0x80) {
-      text += c;
-    } else if (byte >= 0xC2 && byte <= 0xDF) {
+    if (missing_ > 0) {
+      held_ += c;
+      --missing_;
+      lowest_ = 0x80;
+      highest_ = 0xBF;
+    } else if (begin(byte)) {
       held_ = c;
-      missing_ = 1;
-    } else if (byte >= 0xE0 && byte <= 0xEF) {
-      held_ = c;
-      missing_ = 2;
-      lowest_ = byte == 0xE0 ? 0xA0 : 0x80;  // no overlong forms
-      highest_ = byte == 0xED ? 0x9F : 0xBF; // no surrogates
-    } else if (byte >= 0xF0 && byte <= 0xF4) {
-      held_ = c;
-      missing_ = 3;
-      lowest_ = byte == 0xF0 ? 0x90 : 0x80;  // no overlong forms
-      highest_ = byte == 0xF4 ? 0x8F : 0xBF; // nothing above U+10FFFF
     } else {
-      text += replacement;
+      held_ = replacement;
+    }
+    if (missing_ == 0) {
+      text += held_;
+      reset();
     }
   }
   return text;
+}
+
+bool Utf8Assembler::begin(unsigned char byte) {
+  if (byte < 0x80) {
+    missing_ = 0;
+  } else if (byte >= 0xC2 && byte <= 0xDF) {
+    missing_ = 1;
+  } else if (byte >= 0xE0 && byte <= 0xEF) {
+    missing_ = 2;
+    lowest_ = byte == 0xE0 ? 0xA0 : 0x80;  // no overlong forms
+    highest_ = byte == 0xED ? 0x9F : 0xBF; // no surrogates
+  } else if (byte >= 0xF0 && byte <= 0xF4) {
+    missing_ = 3;
+    lowest_ = byte == 0xF0 ? 0x90 : 0x80;  // no overlong forms
+    highest_ = byte == 0xF4 ? 0x8F : 0xBF; // nothing above U+10FFFF
+  } else {
+    return false;
+  }
+  return true;
 }
 
 std::string Utf8Assembler::finish() {

@@ -19,6 +19,8 @@ public:
   std::string finish();
 
 private:
+  /// Sets what must follow a character's first byte; false if no character begins with it.
+  bool begin(unsigned char byte);
   void reset();
 
   std::string held_;            // the valid beginning of a character

@@ -20,7 +20,7 @@ struct PromptIds {
   std::vector<std::int32_t> before_image;
   std::vector<std::int32_t> after_image;
 
-  std::size_t size() const { return before_image.size() + after_image.size(); }
+  [[nodiscard]] std::size_t size() const { return before_image.size() + after_image.size(); }
 };
 
 /// Token ids and texts of one model. Borrows the vocabulary from the model; all functions are

@@ -15,7 +15,7 @@ public:
   /// False once the queue is closed; the item is then dropped.
   bool push(Item item) {
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       if (closed_) {
         return false;
       }
@@ -41,7 +41,7 @@ public:
   std::deque<Item> close() {
     std::deque<Item> left;
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       closed_ = true;
       left.swap(items_);
     }

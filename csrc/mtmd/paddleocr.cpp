@@ -6,12 +6,26 @@
 //
 // Where upstream's graph differs from the reference:
 //   * the learned position embedding is resized with antialiasing; the reference does not,
-//   * the projector's activation follows the encoder's tanh GELU; the reference has the erf GELU.
+//   * the projector's activation follows the encoder's tanh GELU; the reference has the erf GELU,
+//   * pixels are rounded to half precision,
+//   * on a CPU, the encoder's GELU is a half-precision table,
+//   * flash attention rounds keys and values to half precision; without it, all scores
+//     (4 * heads * patches^2 bytes) are held at once.
+#include "gelu_tanh.h"
 #include "models/models.h"
+#include "vision_precision.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 namespace {
+
+using ppocrvl::VisionPrecision;
+
+thread_local VisionPrecision thread_precision = VisionPrecision::automatic;
 
 // Rotary embedding of the encoder: half of each head's pairs rotate by the patch's row, half by its
 // column (SigLIP-NaViT, theta 10000). The positions are an input that clip.cpp fills.
@@ -24,35 +38,224 @@ constexpr float rope_beta_slow = 1.0F;
 // file.
 constexpr float projector_norm_eps = 1e-5F;
 
-} // namespace
+// Attention runs over slices of the queries, so that scores never fill the memory and no node runs
+// for long. clip.cpp has room for 8192 nodes in a graph, which limits the number of slices.
+constexpr int64_t bytes_of_scores = 32LL << 20;
+constexpr int64_t most_slices = 16;
+// ggml's fast float32 product (llamafile's) needs a dot product length of this multiple. The
+// official head has 72.
+constexpr int64_t dot_multiple = 16;
 
-ggml_cgraph *clip_graph_paddleocr::build() {
-  // One section each for row and column, then two that ggml's vision RoPE leaves unused.
-  std::array<int, 4> sections{};
-  sections.fill(d_head / 4);
-  ggml_tensor *positions =
-      ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, int64_t{sections.size()} * n_patches);
-  ggml_set_name(positions, "positions");
-  ggml_set_input(positions);
-  const auto rotate = [&](ggml_tensor *heads, const clip_layer & /*layer*/) {
-    return ggml_rope_multi(ctx0, heads, positions, nullptr, d_head / 2, sections.data(),
+int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+void add_bias_gelu_rows(ggml_tensor *out, const ggml_tensor * /*in*/, const ggml_tensor *bias,
+                        int thread, int n_threads, void * /*unused*/) {
+  const int64_t rows = ggml_nrows(out);
+  const int64_t first = rows * thread / n_threads;
+  const int64_t last = rows * (thread + 1) / n_threads;
+  for (int64_t row = first; row < last; ++row) {
+    auto *values = reinterpret_cast<float *>(static_cast<std::byte *>(out->data) +
+                                             static_cast<size_t>(row) * out->nb[1]);
+    ppocrvl::add_bias_gelu_tanh(values, static_cast<const float *>(bias->data), out->ne[0]);
+  }
+}
+
+/// Adds the layers to one graph.
+class Builder {
+public:
+  Builder(clip_graph &graph, ggml_tensor *positions)
+      : graph_(graph), ctx_(graph.ctx0), positions_(positions), precision_(thread_precision) {
+    sections_.fill(graph.d_head / 4);
+  }
+
+  /// Patches of the picture [n_embd, n_patches], with their position embedding.
+  ggml_tensor *patches() {
+    // Not ggml_conv_2d, which rounds the pixels to half precision.
+    ggml_tensor *kernel = in_f32(graph_.model.patch_embeddings_0);
+    const int size = graph_.patch_size;
+    ggml_tensor *pixels = ggml_im2col(ctx_, kernel, graph_.build_inp_raw(), size, size, 0, 0, 1, 1,
+                                      /*is_2D=*/true, GGML_TYPE_F32);
+    ggml_tensor *weight = ggml_reshape_2d(ctx_, kernel, pixels->ne[0], graph_.n_embd);
+    ggml_tensor *flat = ggml_reshape_2d(ctx_, pixels, pixels->ne[0], graph_.n_patches);
+    ggml_tensor *out = ggml_add(ctx_, ggml_mul_mat(ctx_, weight, flat), graph_.model.patch_bias);
+    graph_.cb(out, "patch_embd", -1);
+    return ggml_add(ctx_, out, graph_.resize_position_embeddings(GGML_SCALE_MODE_BILINEAR));
+  }
+
+  /// One encoder block on [n_embd, n_patches].
+  ggml_tensor *block(const clip_layer &layer, ggml_tensor *in) {
+    ggml_tensor *normed = norm(in, layer.ln_1_w, layer.ln_1_b, graph_.eps);
+    ggml_tensor *middle = ggml_add(ctx_, in, attention(layer, normed));
+    normed = norm(middle, layer.ln_2_w, layer.ln_2_b, graph_.eps);
+    ggml_tensor *hidden = gelu_tanh(product(layer.ff_up_w, normed), layer.ff_up_b);
+    return ggml_add(ctx_, middle, linear(layer.ff_down_w, layer.ff_down_b, hidden));
+  }
+
+  /// Image tokens [projection_dim, n_patches / 4] of the encoder's output.
+  ggml_tensor *project(ggml_tensor *encoded) {
+    const clip_model &model = graph_.model;
+    ggml_tensor *normed =
+        norm(encoded, model.mm_input_norm_w, model.mm_input_norm_b, projector_norm_eps);
+    ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
+    ggml_tensor *hidden = ggml_gelu_erf(ctx_, linear(model.mm_1_w, model.mm_1_b, merged));
+    return linear(model.mm_2_w, model.mm_2_b, hidden);
+  }
+
+  ggml_tensor *norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor *bias, float eps) {
+    return graph_.build_norm(in, weight, bias, NORM_TYPE_NORMAL, eps, -1);
+  }
+
+private:
+  ggml_tensor *in_f32(ggml_tensor *tensor) {
+    return tensor->type == GGML_TYPE_F32 ? tensor : ggml_cast(ctx_, tensor, GGML_TYPE_F32);
+  }
+
+  ggml_tensor *product(ggml_tensor *weight, ggml_tensor *in) {
+    if (precision_ == VisionPrecision::exact) {
+      weight = in_f32(weight); // with other types ggml rounds the activations to match
+    }
+    return ggml_mul_mat(ctx_, weight, in);
+  }
+
+  ggml_tensor *linear(ggml_tensor *weight, ggml_tensor *bias, ggml_tensor *in) {
+    return ggml_add(ctx_, product(weight, in), bias);
+  }
+
+  /// The encoder's activation, with the bias of the layer before it.
+  ggml_tensor *gelu_tanh(ggml_tensor *in, ggml_tensor *bias) {
+    // GPU back ends compute this GELU in float32, and cannot run ours.
+    const bool on_cpu = bias->buffer != nullptr && ggml_backend_buffer_is_host(bias->buffer);
+    if (precision_ == VisionPrecision::fast || !on_cpu) {
+      return ggml_gelu(ctx_, ggml_add(ctx_, in, bias));
+    }
+    return ggml_map_custom2_inplace(ctx_, in, bias, add_bias_gelu_rows, GGML_N_TASKS_MAX, nullptr);
+  }
+
+  /// Heads [d_head, n_head, n_patches] of [n_embd, n_patches].
+  ggml_tensor *heads(ggml_tensor *in) {
+    return ggml_reshape_3d(ctx_, in, graph_.d_head, graph_.n_head, graph_.n_patches);
+  }
+
+  ggml_tensor *rotate(ggml_tensor *in) {
+    return ggml_rope_multi(ctx_, in, positions_, nullptr, graph_.d_head / 2, sections_.data(),
                            GGML_ROPE_TYPE_VISION, rope_n_ctx_orig, rope_theta, /*freq_scale=*/1.0F,
                            /*ext_factor=*/0.0F, /*attn_factor=*/1.0F, rope_beta_fast,
                            rope_beta_slow);
-  };
+  }
 
-  ggml_tensor *patches = build_inp();
-  ggml_tensor *learned = resize_position_embeddings(GGML_SCALE_MODE_BILINEAR);
-  ggml_tensor *encoded = build_vit(patches, n_patches, NORM_TYPE_NORMAL, FFN_GELU, learned, rotate);
-  cb(encoded, "vit_out", -1);
+  ggml_tensor *attention(const clip_layer &layer, ggml_tensor *in) {
+    ggml_tensor *q = nullptr;
+    ggml_tensor *k = nullptr;
+    ggml_tensor *v = nullptr;
+    if (layer.qkv_w != nullptr) {
+      ggml_tensor *qkv = linear(layer.qkv_w, layer.qkv_b, in);
+      const auto part = [&](int64_t index) {
+        return ggml_view_3d(ctx_, qkv, graph_.d_head, graph_.n_head, graph_.n_patches,
+                            ggml_row_size(qkv->type, graph_.d_head), qkv->nb[1],
+                            ggml_row_size(qkv->type, index * graph_.n_embd));
+      };
+      q = part(0);
+      k = part(1);
+      v = part(2);
+    } else {
+      q = heads(linear(layer.q_w, layer.q_b, in));
+      k = heads(linear(layer.k_w, layer.k_b, in));
+      v = heads(linear(layer.v_w, layer.v_b, in));
+    }
+    q = ggml_permute(ctx_, rotate(q), 0, 2, 1, 3); // [d_head, n_patches, n_head]
+    k = ggml_permute(ctx_, rotate(k), 0, 2, 1, 3);
+    if (precision_ == VisionPrecision::fast) {
+      k = ggml_cast(ctx_, k, GGML_TYPE_F16);
+      v = ggml_cast(ctx_, ggml_permute(ctx_, v, 0, 2, 1, 3), GGML_TYPE_F16);
+    } else {
+      k = padded(ggml_cont(ctx_, k));
+      v = ggml_cont(ctx_, ggml_permute(ctx_, v, 1, 2, 0, 3)); // [n_patches, d_head, n_head]
+    }
+    std::vector<ggml_tensor *> slices;
+    const int64_t n = graph_.n_patches;
+    const int64_t bytes = n * n * graph_.n_head * static_cast<int64_t>(sizeof(float));
+    const int64_t count = std::clamp<int64_t>(bytes / bytes_of_scores, 1, most_slices);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t first = n * i / count;
+      const int64_t rows = n * (i + 1) / count - first;
+      ggml_tensor *some = ggml_view_3d(ctx_, q, q->ne[0], rows, q->ne[2], q->nb[1], q->nb[2],
+                                       static_cast<size_t>(first) * q->nb[1]);
+      slices.push_back(precision_ == VisionPrecision::fast ? flash(some, k, v)
+                                                           : softmax_attention(some, k, v));
+    }
+    return linear(layer.o_w, layer.o_b, joined(slices));
+  }
 
-  ggml_tensor *normed = build_norm(encoded, model.mm_input_norm_w, model.mm_input_norm_b,
-                                   NORM_TYPE_NORMAL, projector_norm_eps, -1);
-  ggml_tensor *merged = build_patch_merge_permute(normed, hparams.n_merge);
-  ggml_tensor *embeddings = build_ffn(merged, model.mm_1_w, model.mm_1_b, nullptr, nullptr,
-                                      model.mm_2_w, model.mm_2_b, FFN_GELU_ERF, -1);
-  cb(embeddings, "mlp_out", -1);
+  ggml_tensor *padded(ggml_tensor *in) {
+    const int64_t spare = round_up(in->ne[0], dot_multiple) - in->ne[0];
+    return spare == 0 ? in : ggml_pad(ctx_, in, static_cast<int>(spare), 0, 0, 0);
+  }
 
-  ggml_build_forward_expand(gf, embeddings);
+  /// Attention of some queries in float32: [n_embd, queries].
+  ggml_tensor *softmax_attention(ggml_tensor *q, ggml_tensor *k, ggml_tensor *v) {
+    ggml_tensor *scores = ggml_mul_mat(ctx_, k, padded(ggml_cont(ctx_, q)));
+    ggml_prec_set_acc(scores, GGML_PREC_F32);
+    scores = ggml_soft_max_ext_inplace(ctx_, scores, nullptr, graph_.kq_scale, 0.0F);
+    ggml_tensor *out = ggml_mul_mat(ctx_, v, scores); // [d_head, queries, n_head]
+    ggml_prec_set_acc(out, GGML_PREC_F32);
+    out = ggml_permute(ctx_, out, 0, 2, 1, 3);
+    return ggml_cont_2d(ctx_, out, graph_.n_embd, q->ne[1]);
+  }
+
+  /// The same with half-precision keys and values.
+  ggml_tensor *flash(ggml_tensor *q, ggml_tensor *k, ggml_tensor *v) {
+    ggml_tensor *out = ggml_flash_attn_ext(ctx_, q, k, v, nullptr, graph_.kq_scale, 0.0F, 0.0F);
+    ggml_prec_set_acc(out, GGML_PREC_F32);
+    return ggml_reshape_2d(ctx_, out, graph_.n_embd, q->ne[1]);
+  }
+
+  /// Slices side by side again, pairwise: every element is copied log2(count) times.
+  ggml_tensor *joined(std::vector<ggml_tensor *> parts) {
+    while (parts.size() > 1) {
+      std::vector<ggml_tensor *> pairs;
+      for (size_t i = 0; i + 1 < parts.size(); i += 2) {
+        pairs.push_back(ggml_concat(ctx_, parts[i], parts[i + 1], 1));
+      }
+      if (parts.size() % 2 == 1) {
+        pairs.push_back(parts.back());
+      }
+      parts = std::move(pairs);
+    }
+    return parts.front();
+  }
+
+  clip_graph &graph_;
+  ggml_context *ctx_;
+  ggml_tensor *positions_;
+  VisionPrecision precision_;
+  std::array<int, 4> sections_{}; // row, column, and two that ggml's vision RoPE leaves unused
+};
+
+} // namespace
+
+namespace ppocrvl {
+
+void set_vision_precision(VisionPrecision precision) { thread_precision = precision; }
+
+} // namespace ppocrvl
+
+ggml_cgraph *clip_graph_paddleocr::build() {
+  constexpr int64_t positions_per_patch = 4;
+  ggml_tensor *positions = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, positions_per_patch * n_patches);
+  ggml_set_name(positions, "positions");
+  ggml_set_input(positions);
+
+  Builder builder(*this, positions);
+  ggml_tensor *current = builder.patches();
+  for (const clip_layer &layer : model.layers) {
+    current = builder.block(layer, current);
+  }
+  current = builder.norm(current, model.post_ln_w, model.post_ln_b, eps);
+  cb(current, "vit_out", -1);
+  current = builder.project(current);
+  cb(current, "mlp_out", -1);
+  ggml_build_forward_expand(gf, current);
   return gf;
 }

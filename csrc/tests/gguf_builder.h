@@ -7,7 +7,6 @@
 #include <ggml.h>
 
 #include <atomic>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -103,10 +102,12 @@ struct GgufBuilder {
     const auto type = static_cast<ggml_type>(tensor.type);
     return elements / static_cast<uint64_t>(ggml_blck_size(type)) * ggml_type_size(type);
   }
-  uint64_t padded(uint64_t size) const { return (size + alignment - 1) / alignment * alignment; }
+  [[nodiscard]] uint64_t padded(uint64_t size) const {
+    return (size + alignment - 1) / alignment * alignment;
+  }
 
   /// All that stands before the tensor data, without padding.
-  std::string header() const {
+  [[nodiscard]] std::string header() const {
     std::string out =
         "GGUF" + raw(version) + raw(uint64_t{tensors.size()}) + raw(uint64_t{keys.size()});
     for (const auto &entry : keys) {
@@ -124,7 +125,7 @@ struct GgufBuilder {
     return out;
   }
 
-  std::string bytes() const {
+  [[nodiscard]] std::string bytes() const {
     std::string out = header();
     out.resize(padded(out.size()), '\0');
     for (const Tensor &tensor : tensors) {
@@ -165,7 +166,7 @@ public:
   TemporaryFile(const TemporaryFile &) = delete;
   TemporaryFile &operator=(const TemporaryFile &) = delete;
 
-  std::string path() const { return path_.u8string(); }
+  [[nodiscard]] std::string path() const { return path_.u8string(); }
 
 private:
   std::filesystem::path path_;
@@ -192,14 +193,21 @@ inline bool contains(const std::string &text, const std::string &part) {
 }
 
 inline std::vector<std::string> tiny_tokens() {
+  constexpr const char *hex = "0123456789ABCDEF";
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
   for (unsigned value = 0; value < 256; ++value) {
-    char text[8];
-    std::snprintf(text, sizeof(text), "<0x%02X>", value);
-    tokens.emplace_back(text);
+    tokens.push_back(std::string("<0x") + hex[value / 16] + hex[value % 16] + ">");
   }
-  for (const char *text : {"<|begin_of_sentence|>", "<|IMAGE_START|>", "<|IMAGE_PLACEHOLDER|>",
-                           "<|IMAGE_END|>", "a", "b", "ab", ""}) {
+  for (const char *text : {
+           "<|begin_of_sentence|>",
+           "<|IMAGE_START|>",
+           "<|IMAGE_PLACEHOLDER|>",
+           "<|IMAGE_END|>",
+           "a",
+           "b",
+           "ab",
+           "",
+       }) {
     tokens.emplace_back(text);
   }
   return tokens;

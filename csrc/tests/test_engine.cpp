@@ -22,7 +22,6 @@ using ppocrvl::ErrorKind;
 using ppocrvl::FinishReason;
 using ppocrvl::Request;
 using ppocrvl::RgbImage;
-using ppocrvl::Ticket;
 
 namespace {
 

@@ -34,6 +34,8 @@ constexpr size_t version_at = 4;
 constexpr size_t tensor_count_at = 8;
 constexpr size_t key_count_at = 16;
 constexpr size_t first_key_at = 24;
+// Between a tensor's name and its type: the number of dimensions and two extents.
+constexpr size_t shape_bytes = sizeof(uint32_t) + 2 * sizeof(int64_t);
 constexpr uint64_t huge = uint64_t{1} << 62;
 
 size_t after(const std::string &bytes, const std::string &part) {
@@ -53,7 +55,7 @@ TEST_CASE("a GGUF file is read with absolute offsets and typed values") {
   CHECK(file.tensors[0].n_bytes == 60);
   CHECK(file.tensors[0].offset == file.data_offset);
   CHECK(file.tensors[1].offset == file.data_offset + 64);
-  CHECK(file.tensors[1].n_bytes == 2 * 34);
+  CHECK(file.tensors[1].n_bytes == uint64_t{2} * 34);
   CHECK(file.find_tensor("second")->shape[1] == 2);
   CHECK(file.size == file.tensors[1].offset + file.tensors[1].n_bytes);
 }
@@ -158,7 +160,7 @@ TEST_CASE("tensor names, shapes and types are checked") {
                  "which Q8_0 blocks of 32 do not divide"));
 
   const std::string bytes = small_file().bytes();
-  const size_t type_at = after(bytes, "first") + 4 + 2 * 8;
+  const size_t type_at = after(bytes, "first") + shape_bytes;
   for (const int32_t type : {-1, 4, 31, int{GGML_TYPE_COUNT}, 1 << 30}) {
     CHECK(contains(format_error(patched(type_at, type)), "which is unknown here"));
   }
@@ -166,8 +168,8 @@ TEST_CASE("tensor names, shapes and types are checked") {
 
 TEST_CASE("tensor data must follow each other in order and inside the file") {
   const std::string bytes = small_file().bytes();
-  const size_t first_offset_at = after(bytes, "first") + 4 + 2 * 8 + 4;
-  const size_t second_offset_at = after(bytes, "second") + 4 + 2 * 8 + 4;
+  const size_t first_offset_at = after(bytes, "first") + shape_bytes + sizeof(int32_t);
+  const size_t second_offset_at = after(bytes, "second") + shape_bytes + sizeof(int32_t);
   CHECK(contains(format_error(patched(first_offset_at, uint64_t{32})), "starts at data byte 32"));
   CHECK(contains(format_error(patched(second_offset_at, uint64_t{0})), "instead of 64"));
   CHECK(contains(format_error(patched(second_offset_at, huge)), "instead of 64"));
@@ -181,8 +183,8 @@ TEST_CASE("text from a file cannot break a message") {
 
 TEST_CASE("the bytes of a quantized row") {
   CHECK(quantized_row_bytes("F32", 7) == 28);
-  CHECK(quantized_row_bytes("q8_0", 1024) == 1024 / 32 * 34);
-  CHECK(quantized_row_bytes("Q4_K", 1024) == 4 * 144);
+  CHECK(quantized_row_bytes("q8_0", 1024) == uint64_t{1024} / 32 * 34);
+  CHECK(quantized_row_bytes("Q4_K", 1024) == uint64_t{4} * 144);
   CHECK(contains(message_of(ErrorKind::option, [] { quantized_row_bytes("Q4_K", 1152); }),
                  "its blocks hold 256"));
   CHECK(contains(message_of(ErrorKind::option, [] { quantized_row_bytes("Q9", 32); }),

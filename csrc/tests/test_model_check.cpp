@@ -88,6 +88,7 @@ TEST_CASE("files in the wrong role are named") {
                  "this is the mmproj (vision) file; it was given as the LLM"));
   CHECK(contains(message_of(mismatch, [&] { check_mmproj(llm); }),
                  "this is the LLM file; it was given as the mmproj"));
+  // NOLINTNEXTLINE(readability-suspicious-call-argument): swapped on purpose
   CHECK(contains(message_of(mismatch, [&] { check_pair(mmproj, llm); }), "given as the LLM"));
   CHECK(contains(llm_error([](auto &b) { b.string("general.architecture", "qwen2vl"); }),
                  "its architecture is 'qwen2vl'"));
@@ -132,23 +133,38 @@ TEST_CASE("each key is required, typed and bounded") {
             contains(message, "names no architecture"));
     }
   }
-  for (const char *key : {"paddleocr.block_count", "paddleocr.rope.freq_base",
-                          "paddleocr.rope.dimension_sections", "tokenizer.ggml.scores"}) {
+  for (const char *key : {
+           "paddleocr.block_count",
+           "paddleocr.rope.freq_base",
+           "paddleocr.rope.dimension_sections",
+           "tokenizer.ggml.scores",
+       }) {
     CHECK(contains(llm_error([&](auto &b) { b.remove_key(key); }),
                    std::string("key '") + key + "' is missing"));
   }
   CHECK(
       contains(llm_error([](auto &b) { b.u32("paddleocr.block_count", 0); }), "outside 1 to 512"));
   CHECK(contains(llm_error([](auto &b) { b.u32("paddleocr.block_count", 513); }), "is 513"));
+  for (const char *key : {"paddleocr.attention.head_count", "paddleocr.attention.head_count_kv"}) {
+    CHECK(contains(llm_error([&](auto &b) { b.u32(key, 0); }), "outside 1 to 1024"));
+  }
   const char *epsilon = "paddleocr.attention.layer_norm_rms_epsilon";
-  for (const float bad : {0.0F, -1.0F, std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity()}) {
+  for (const float bad : {
+           0.0F,
+           -1.0F,
+           std::numeric_limits<float>::quiet_NaN(),
+           std::numeric_limits<float>::infinity(),
+       }) {
     CHECK(contains(llm_error([&](auto &b) { b.f32(epsilon, bad); }), epsilon));
     CHECK(contains(
         mmproj_error([&](auto &b) { b.floats("clip.vision.image_std", {0.5F, bad, 0.5F}); }),
         "image_std"));
   }
-  for (const char *key : {"clip.vision.image_min_pixels", "clip.vision.patch_size"}) {
+  for (const char *key : {
+           "clip.vision.image_min_pixels",
+           "clip.vision.patch_size",
+           "clip.vision.attention.head_count",
+       }) {
     CHECK(contains(mmproj_error([&](auto &b) { b.u32(key, 0); }), key));
   }
   CHECK(contains(mmproj_error([](auto &b) { b.boolean("clip.use_gelu", false); }), "use_gelu"));
@@ -235,7 +251,7 @@ TEST_CASE("the vision side's numbers, shapes and types are checked") {
 }
 
 TEST_CASE("random damage leads to an error or to a valid file, and to nothing else") {
-  std::mt19937 random(1); // NOLINT(cert-msc32-c,cert-msc51-cpp): the same cases every time
+  std::mt19937 random(1); // the same cases every time
   const auto below = [&](size_t limit) { return random() % limit; };
   for (const bool is_llm : {true, false}) {
     const GgufBuilder builder = is_llm ? tiny_llm() : tiny_mmproj();

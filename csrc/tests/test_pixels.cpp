@@ -10,9 +10,12 @@ using ppocrvl::RgbImage;
 namespace {
 
 RgbImage blank(int width, int height) {
-  return {width, height,
-          std::vector<std::uint8_t>(static_cast<std::size_t>(width) *
-                                    static_cast<std::size_t>(height) * 3)};
+  return {
+      width,
+      height,
+      std::vector<std::uint8_t>(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
+                                3),
+  };
 }
 
 } // namespace

@@ -31,8 +31,12 @@ TEST_CASE("sampler: large logits do not overflow") {
 TEST_CASE("sampler: what is no number is refused") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float inf = std::numeric_limits<float>::infinity();
-  for (const auto &logits : {std::vector<float>{nan, 1.0F}, std::vector<float>{1.0F, nan},
-                             std::vector<float>{inf, 1.0F}, std::vector<float>{-inf, -inf}}) {
+  for (const auto &logits : {
+           std::vector<float>{nan, 1.0F},
+           std::vector<float>{1.0F, nan},
+           std::vector<float>{inf, 1.0F},
+           std::vector<float>{-inf, -inf},
+       }) {
     CHECK_THROWS_KIND(ErrorKind::engine, choose_greedily(logits.data(), logits.size()));
   }
 }

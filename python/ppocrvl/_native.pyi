@@ -96,6 +96,7 @@ class EngineOptions:
         n_threads: int = 0,
         gpu_layers: int = -1,
         use_mmap: bool = True,
+        precision: str = "auto",
     ) -> None: ...
     @property
     def llm(self) -> str: ...
@@ -107,6 +108,8 @@ class EngineOptions:
     def gpu_layers(self) -> int: ...
     @property
     def use_mmap(self) -> bool: ...
+    @property
+    def precision(self) -> str: ...
 
 class ModelInfo:
     @property

@@ -34,6 +34,9 @@ class Engine:
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
         n_threads: CPU threads; 0 for one per physical core.
         gpu_layers: layers on the GPU; -1 for all where the build has a GPU backend, 0 for none.
+        precision: number formats of the vision encoder. "auto": attention and GELU in float32,
+            linear layers in the arithmetic of their weights' type. "exact": float32 throughout.
+            "fast": attention over half-precision keys and values, and a half-precision GELU.
         max_image_pixels: limit on width * height of a picture before it is resized.
 
     Attributes:
@@ -53,6 +56,7 @@ class Engine:
         mmproj: PathLike | None = None,
         n_threads: int = 0,
         gpu_layers: int = -1,
+        precision: str = "auto",
         max_image_pixels: int = MAX_IMAGE_PIXELS,
     ) -> None:
         _check_int("n_threads", n_threads, 0, 1024)
@@ -66,6 +70,7 @@ class Engine:
                 mmproj=str(self.paths.mmproj),
                 n_threads=n_threads,
                 gpu_layers=gpu_layers,
+                precision=precision,
             )
         )
         self.info: _native.ModelInfo = self._native.info

@@ -28,8 +28,8 @@ class RandomModel:
     llm: Path
     mmproj: Path
 
-    def options(self, **kwargs: bool) -> _native.EngineOptions:
-        return _native.EngineOptions(llm=str(self.llm), mmproj=str(self.mmproj), **kwargs)
+    def options(self, *, use_mmap: bool = True) -> _native.EngineOptions:
+        return _native.EngineOptions(llm=str(self.llm), mmproj=str(self.mmproj), use_mmap=use_mmap)
 
 
 @pytest.fixture(scope="session")

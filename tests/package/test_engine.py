@@ -133,6 +133,7 @@ def test_options_that_cannot_work(
     [
         ({"n_threads": -1}, "n_threads must be from 0"),
         ({"gpu_layers": -2}, "gpu_layers must be from -1"),
+        ({"precision": "half"}, "precision must be auto, exact or fast"),
         ({"max_image_pixels": 0}, "max_image_pixels must be from 1"),
     ],
 )

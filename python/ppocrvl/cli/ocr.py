@@ -81,6 +81,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="layers on the GPU; 0 for none (default: all)",
     )
     parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "exact", "fast"),
+        help="number formats of the vision encoder (default: %(default)s)",
+    )
+    parser.add_argument(
         "--keep-location-tokens",
         action="store_true",
         default=None,
@@ -99,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         mmproj=args.mmproj,
         n_threads=args.threads,
         gpu_layers=args.gpu_layers,
+        precision=args.precision,
         max_image_pixels=args.max_image_pixels,
     )
     if engine.paths.built_in:

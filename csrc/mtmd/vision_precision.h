@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace ppocrvl {
+
+/// Number formats of the vision graph. The reference's mathematics (positions, kinds of GELU,
+/// epsilons) is the same in all of them.
+enum class VisionPrecision {
+  /// Attention over half-precision keys and values, and ggml's own GELU (on a CPU a table in half
+  /// precision).
+  fast,
+  /// float32 attention and GELU; linear layers in the arithmetic of their weights' type.
+  automatic,
+  /// float32 throughout, whatever type the weights have.
+  exact,
+};
+
+/// The precision of the graphs that the calling thread lets mtmd build. Graphs are built inside
+/// clip_image_batch_encode, whose interface has no room for it.
+void set_vision_precision(VisionPrecision precision);
+
+} // namespace ppocrvl
