@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from ppocrvl.engine import DEFAULT_MAX_TOKENS, Engine, Stream
+from ppocrvl.engine import Engine, ReadOptions, Stream
 from ppocrvl.model_folder import FileKey, PathLike, file_key, find_model
 
 if TYPE_CHECKING:
@@ -44,12 +44,7 @@ def ocr(
     *,
     model: PathLike | None = None,
     mmproj: PathLike | None = None,
-    task: str = "ocr",
-    prompt: str | None = None,
-    max_tokens: int = DEFAULT_MAX_TOKENS,
-    min_pixels: int | None = None,
-    max_pixels: int | None = None,
-    keep_location_tokens: bool | None = None,
+    **options: Unpack[ReadOptions],
 ) -> Result:
     """Read one picture.
 
@@ -61,13 +56,8 @@ def ocr(
         model: a folder with both GGUF files, or the LLM file. None: the environment variable
             PPOCRVL_MODEL, else the built-in model.
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
-        task: "ocr", "table", "formula", "chart", "spotting" or "seal".
-        prompt: text in place of the task's own prompt. Never parsed for special tokens.
-        max_tokens: the answer ends after so many tokens, or when the context is full, with
-            `finish_reason` "length".
-        min_pixels: smaller pictures are enlarged to this area; None for the model's own limit.
-        max_pixels: larger pictures are reduced to this area; None for the model's own limit.
-        keep_location_tokens: keep `<|LOC_n|>` in the text; None for what the task does.
+        options: `task`, `prompt`, `max_tokens`, `min_pixels`, `max_pixels`, `keep_location_tokens`,
+            as `Engine.stream` explains them.
 
     Raises:
         ImageError: the picture cannot be read.
@@ -76,15 +66,7 @@ def ocr(
         ContextError: prompt and picture are longer than the model's context.
         EngineError: the engine failed.
     """
-    return _last.get(model, mmproj).ocr(
-        image,
-        task=task,
-        prompt=prompt,
-        max_tokens=max_tokens,
-        min_pixels=min_pixels,
-        max_pixels=max_pixels,
-        keep_location_tokens=keep_location_tokens,
-    )
+    return _last.get(model, mmproj).ocr(image, **options)
 
 
 def stream(
@@ -92,12 +74,7 @@ def stream(
     *,
     model: PathLike | None = None,
     mmproj: PathLike | None = None,
-    task: str = "ocr",
-    prompt: str | None = None,
-    max_tokens: int = DEFAULT_MAX_TOKENS,
-    min_pixels: int | None = None,
-    max_pixels: int | None = None,
-    keep_location_tokens: bool | None = None,
+    **options: Unpack[ReadOptions],
 ) -> Stream:
     """Read one picture and give the text piece by piece; arguments and errors are those of `ocr`.
 
@@ -105,12 +82,4 @@ def stream(
         An iterator of text whose `result` holds the whole answer afterwards. Closing or dropping it
         cancels the request.
     """
-    return _last.get(model, mmproj).stream(
-        image,
-        task=task,
-        prompt=prompt,
-        max_tokens=max_tokens,
-        min_pixels=min_pixels,
-        max_pixels=max_pixels,
-        keep_location_tokens=keep_location_tokens,
-    )
+    return _last.get(model, mmproj).stream(image, **options)

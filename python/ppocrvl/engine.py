@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from ppocrvl.errors import EngineError, OptionError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 DEFAULT_MAX_TOKENS = 4096
+
+
+class ReadOptions(TypedDict, total=False):
+    """The options of a request, which `Engine.stream` explains."""
+
+    task: str
+    prompt: str | None
+    max_tokens: int
+    min_pixels: int | None
+    max_pixels: int | None
+    keep_location_tokens: bool | None
 
 
 class Engine:
@@ -75,7 +86,16 @@ class Engine:
         )
         self.info: _native.ModelInfo = self._native.info
 
-    def ocr(
+    def ocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
+        """Read one picture; arguments and errors are those of `stream`.
+
+        Raises:
+            EngineError: besides, the engine failed while it read.
+        """
+        with self.stream(image, **options) as stream:
+            return stream.wait()
+
+    def stream(
         self,
         image: ImageSource,
         *,
@@ -85,8 +105,11 @@ class Engine:
         min_pixels: int | None = None,
         max_pixels: int | None = None,
         keep_location_tokens: bool | None = None,
-    ) -> Result:
-        """Read one picture.
+    ) -> Stream:
+        """Read one picture and give the text piece by piece as it comes.
+
+        The picture is loaded and checked before this returns. Closing the stream, or dropping it,
+        cancels the request.
 
         Args:
             image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
@@ -103,34 +126,7 @@ class Engine:
             ImageError: the picture cannot be read.
             OptionError: an option is out of range.
             ContextError: prompt and picture are longer than the model's context.
-            EngineError: the engine is closed, or failed.
-        """
-        with self.stream(
-            image,
-            task=task,
-            prompt=prompt,
-            max_tokens=max_tokens,
-            min_pixels=min_pixels,
-            max_pixels=max_pixels,
-            keep_location_tokens=keep_location_tokens,
-        ) as stream:
-            return stream.wait()
-
-    def stream(
-        self,
-        image: ImageSource,
-        *,
-        task: str = "ocr",
-        prompt: str | None = None,
-        max_tokens: int = DEFAULT_MAX_TOKENS,
-        min_pixels: int | None = None,
-        max_pixels: int | None = None,
-        keep_location_tokens: bool | None = None,
-    ) -> Stream:
-        """Read one picture and give the text piece by piece as it comes; arguments as for `ocr`.
-
-        The picture is loaded and checked before this returns. Closing the stream, or dropping it,
-        cancels the request.
+            EngineError: the engine is closed.
         """
         engine = self._open()
         row = find_task(task, self.info.model_version)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import logging
 import shutil
 import signal
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 import ppocrvl
+from ppocrvl.engine import ReadOptions
 from ppocrvl.errors import ContextError, EngineError, ImageError, ModelMismatchError, OptionError
 from ppocrvl.tasks import TASKS
 
@@ -278,3 +280,14 @@ def test_one_call_functions_see_a_changed_model(
     for path in copy.iterdir():
         path.touch()
     assert ppocrvl.ocr(picture, model=copy, max_tokens=1).timings.load != first.timings.load
+
+
+def test_read_options_are_those_of_stream() -> None:
+    parameters = inspect.signature(ppocrvl.Engine.stream).parameters.values()
+    keywords = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert keywords == set(ReadOptions.__annotations__)
+
+
+def test_an_unknown_option_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="max_token"):
+        ppocrvl.ocr(np.zeros((28, 28), np.uint8), max_token=3)  # type: ignore[call-arg]
