@@ -4,53 +4,10 @@
 python scripts/export_mmproj.py CHECKPOINT OUTPUT.gguf --type bf16
 """
 
-from __future__ import annotations
-
-import argparse
 import sys
-from pathlib import Path
 
-from ppocrvl.cli.export import (
-    ProgressLine,
-    add_checkpoint_argument,
-    add_common_arguments,
-    add_pixel_arguments,
-    add_type_argument,
-    cleanup_on_termination,
-)
-from ppocrvl.errors import PpocrvlError
+from ppocrvl.cli.export import run_script
 from ppocrvl.export import export_mmproj
 
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description="Write the encoder and projector of a checkpoint as one GGUF file."
-    )
-    add_checkpoint_argument(parser)
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the file to write")
-    add_type_argument(parser, "--type")
-    add_common_arguments(parser)
-    add_pixel_arguments(parser)
-    args = parser.parse_args()
-    try:
-        with cleanup_on_termination():
-            path = export_mmproj(
-                args.checkpoint,
-                args.output,
-                file_type=args.type,
-                name=args.name,
-                model_version=args.model_version,
-                revision=args.revision,
-                min_pixels=args.min_pixels,
-                max_pixels=args.max_pixels,
-                progress=ProgressLine(),
-            )
-    except PpocrvlError as error:
-        print(f"export_mmproj: error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(path)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_script("export_mmproj", export_mmproj, pixels=True))

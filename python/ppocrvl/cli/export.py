@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ppocrvl.errors import PpocrvlError
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NAME = "export"
 HELP = "convert a safetensors checkpoint to the two GGUF files"
@@ -36,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_type_argument(parser, "--llm-type")
     add_type_argument(parser, "--mmproj-type")
-    add_common_arguments(parser)
-    add_pixel_arguments(parser)
+    add_shared_arguments(parser)
 
 
 def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +58,8 @@ def add_type_argument(parser: argparse.ArgumentParser, flag: str) -> None:
     )
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is recorded in either file."""
+def add_shared_arguments(parser: argparse.ArgumentParser, *, pixels: bool = True) -> None:
+    """What is recorded in either file, and the pixel limits of the mmproj file."""
     parser.add_argument("--name", help="name of the model; default: that of the checkpoint folder")
     parser.add_argument(
         "--model-version",
@@ -66,14 +67,20 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         help="member of the model family; default: told from hash, chat template and pixel limits",
     )
     parser.add_argument("--revision", metavar="COMMIT", help="the checkpoint's commit, to record")
+    if pixels:
+        parser.add_argument(
+            "--min-pixels",
+            type=int,
+            metavar="N",
+            help="instead of the preprocessor configuration's",
+        )
+        parser.add_argument("--max-pixels", type=int, metavar="N", help="likewise")
 
 
-def add_pixel_arguments(parser: argparse.ArgumentParser) -> None:
-    """Limits of the mmproj file."""
-    parser.add_argument(
-        "--min-pixels", type=int, metavar="N", help="instead of the preprocessor configuration's"
-    )
-    parser.add_argument("--max-pixels", type=int, metavar="N", help="likewise")
+def shared_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The values of `add_shared_arguments`, as the export functions take them."""
+    names = ("name", "model_version", "revision", "min_pixels", "max_pixels")
+    return {name: getattr(args, name) for name in names if name in args}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,14 +93,41 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             llm_type=args.llm_type,
             mmproj_type=args.mmproj_type,
-            name=args.name,
-            model_version=args.model_version,
-            revision=args.revision,
-            min_pixels=args.min_pixels,
-            max_pixels=args.max_pixels,
             progress=ProgressLine(),
+            **shared_options(args),
         )
     sys.stdout.write(f"{result.llm}\n{result.mmproj}\n")
+    return 0
+
+
+def run_script(program: str, export_one: Callable[..., Path], *, pixels: bool) -> int:
+    """All of scripts/export_llm.py and scripts/export_mmproj.py: one file is written, and named.
+
+    Args:
+        program: Its name in error messages.
+        export_one: `export_llm` or `export_mmproj`.
+        pixels: Whether it takes pixel limits.
+    """
+    parser = argparse.ArgumentParser(program, description="Write one part of a checkpoint as GGUF.")
+    add_checkpoint_argument(parser)
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the file to write")
+    add_type_argument(parser, "--type")
+    add_shared_arguments(parser, pixels=pixels)
+    args = parser.parse_args()
+    options = shared_options(args)
+    try:
+        with cleanup_on_termination():
+            path = export_one(
+                args.checkpoint,
+                args.output,
+                file_type=args.type,
+                progress=ProgressLine(),
+                **options,
+            )
+    except PpocrvlError as error:
+        sys.stderr.write(f"{program}: error: {error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{path}\n")
     return 0
 
 
