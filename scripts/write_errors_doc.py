@@ -28,7 +28,9 @@ failure. A traceback means a fault of ppocrvl: please report it.
 OTHER_CODES = {
     errors.ExitCode.OK: "success",
     errors.ExitCode.INTERNAL: "a fault of ppocrvl, or the self-test of `ppocrvl doctor` failed",
+    errors.ExitCode.PARITY: "`ppocrvl parity`: a stage is out of its bound",
     errors.ExitCode.INTERRUPTED: "Ctrl-C",
+    errors.ExitCode.TERMINATED: "SIGTERM during an export; nothing is left behind",
     errors.ExitCode.BROKEN_PIPE: "whoever read the output has closed it, as `head -1` does",
 }
 

@@ -33,6 +33,10 @@ RgbImage to_image(const py::object &object) {
   return image;
 }
 
+py::array_t<float> to_array(const Array &array) {
+  return py::array_t<float>(array.shape, array.values.data());
+}
+
 py::array_t<float> to_array(const Embeddings &embeddings) {
   const auto rows = static_cast<py::ssize_t>(embeddings.grid.tokens());
   const auto width = static_cast<py::ssize_t>(embeddings.values.size()) / rows;

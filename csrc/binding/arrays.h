@@ -11,6 +11,9 @@ namespace ppocrvl::binding {
 /// Copies a numpy array, uint8 [height, width, 3], C-contiguous. Anything else is ErrorKind::image.
 RgbImage to_image(const pybind11::object &object);
 
+/// float32, a copy.
+pybind11::array_t<float> to_array(const Array &array);
+
 /// float32 [tokens, width].
 pybind11::array_t<float> to_array(const Embeddings &embeddings);
 

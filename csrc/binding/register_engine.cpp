@@ -55,12 +55,12 @@ const char *finish_reason_name(FinishReason reason) {
 }
 
 Request make_request(const py::object &image, std::string prompt, int max_tokens,
-                     bool keep_location_tokens) {
+                     bool keep_location_tokens, bool trace) {
   std::optional<RgbImage> pixels;
   if (!image.is_none()) {
     pixels = to_image(image);
   }
-  return {std::move(pixels), std::move(prompt), max_tokens, keep_location_tokens};
+  return {std::move(pixels), std::move(prompt), max_tokens, keep_location_tokens, trace};
 }
 
 std::optional<std::string> next_piece(Ticket &ticket) {
@@ -131,13 +131,14 @@ Raises:
 
   py::class_<Request>(module, "Request", "What to generate.")
       .def(py::init(&make_request), py::kw_only(), py::arg("image").none(true), py::arg("prompt"),
-           py::arg("max_tokens"), py::arg("keep_location_tokens") = false,
+           py::arg("max_tokens"), py::arg("keep_location_tokens") = false, py::arg("trace") = false,
            R"(Args:
     image: uint8 [height, width, 3], C-contiguous RGB at its exact target size (sides multiples of
         patch_size * merge_size), or None. Copied.
     prompt: The user's text; nothing in it is taken for a control token.
     max_tokens: Most tokens to generate, at least 1.
     keep_location_tokens: Keep `<|LOC_...|>` in the text.
+    trace: Keep what every stage computes; needs an image.
 
 Raises:
     ImageError: The image is no such array.)");
@@ -150,6 +151,23 @@ Raises:
       .def_readonly("prompt_tokens", &Timings::prompt_tokens, "Image tokens included.")
       .def_readonly("generated_tokens", &Timings::generated_tokens);
 
+  py::class_<Trace>(module, "Trace", "What each stage of a request computed, float32.")
+      .def_property_readonly(
+          "pixels", [](const Trace &trace) { return to_array(trace.pixels); },
+          "[height, width, 3], as the encoder gets them.")
+      .def_property_readonly(
+          "patches", [](const Trace &trace) { return to_array(trace.patches); },
+          "[n_patches, hidden], with their position embedding.")
+      .def_property_readonly(
+          "encoded", [](const Trace &trace) { return to_array(trace.encoded); },
+          "[n_patches, hidden], after the encoder's last norm.")
+      .def_property_readonly(
+          "image_tokens", [](const Trace &trace) { return to_array(trace.image_tokens); },
+          "[n_tokens, n_embd], the projector's output.")
+      .def_property_readonly(
+          "logits", [](const Trace &trace) { return to_array(trace.logits); },
+          "[n_vocab], of the first token.");
+
   py::class_<Result>(module, "Result", "What was generated.")
       .def_readonly("text", &Result::text)
       .def_property_readonly(
@@ -158,6 +176,7 @@ Raises:
       .def_readonly("token_ids", &Result::token_ids, "Without the token that ended generation.")
       .def_readonly("logprobs", &Result::logprobs, "Natural logarithms, one a token.")
       .def_readonly("timings", &Result::timings)
+      .def_readonly("trace", &Result::trace, "Where the request asked for it.")
       .def_property_readonly("image_grid",
                              [](const Result &result) {
                                return std::pair(result.image_grid.rows, result.image_grid.cols);

@@ -2,11 +2,13 @@
 #include "binding/register.h"
 #include "core/error.h"
 #include "core/utf8_assembler.h"
+#include "mtmd/vision_graph.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <exception>
+#include <map>
 #include <new>
 #include <string>
 #include <utility>
@@ -70,6 +72,19 @@ py::str decode_utf8(const std::vector<py::bytes> &chunks) {
   return text + assembler.finish();
 }
 
+void deviate_vision(const std::string &name) {
+  static const std::map<std::string, VisionDeviation> deviations{
+      {"", VisionDeviation::none},
+      {"antialiased_positions", VisionDeviation::antialiased_positions},
+      {"tanh_projector", VisionDeviation::tanh_projector},
+  };
+  const auto found = deviations.find(name);
+  if (found == deviations.end()) {
+    throw py::value_error("no deviation " + name);
+  }
+  deviate_for_tests(found->second);
+}
+
 } // namespace
 
 void register_errors(py::module_ &module) {
@@ -80,6 +95,9 @@ void register_errors(py::module_ &module) {
            "Throws the C++ error of that kind.");
   test.def("decode_utf8", &decode_utf8, py::arg("chunks"),
            "Puts the chunks through the assembler that makes text of token bytes.");
+  test.def("deviate_vision", &deviate_vision, py::arg("name"),
+           "Makes the vision graph deviate from the reference as upstream's does, until the next "
+           "call; see the names in its source.");
 }
 
 } // namespace ppocrvl::binding

@@ -5,15 +5,19 @@
 #include "core/error.h"
 #include "core/logging.h"
 
+#include <string_view>
+#include <utility>
+
 namespace ppocrvl {
 
-/// Lets a running graph be left. The scheduler asks before each node whether it should stop there,
-/// and after such a stop whether to go on. Stops cost a synchronisation, so they are spaced by
-/// work.
+/// Lets a running graph be left, and its nodes be read. The scheduler asks before each node whether
+/// it should stop there, and after such a stop whether to go on. Stops cost a synchronisation, so
+/// they are spaced by work.
 class Encoder::Interrupter {
 public:
-  void watch(const std::atomic<bool> &cancelled) {
+  void watch(const std::atomic<bool> &cancelled, Trace *trace) {
     cancelled_ = &cancelled;
+    trace_ = trace;
     work_since_stop_ = 0.0;
   }
 
@@ -27,12 +31,30 @@ private:
 
   bool on_node(const ggml_tensor &node, bool ask) {
     const bool stop = cancelled_->load(std::memory_order_relaxed);
+    Array *stage = traced(node);
     if (!ask) {
+      if (stage != nullptr) {
+        stage->shape = {static_cast<std::size_t>(node.ne[1]), static_cast<std::size_t>(node.ne[0])};
+        stage->values.resize(static_cast<std::size_t>(ggml_nelements(&node)));
+        ggml_backend_tensor_get(&node, stage->values.data(), 0, ggml_nbytes(&node));
+      }
       work_since_stop_ = 0.0;
       return !stop;
     }
     work_since_stop_ += multiply_adds(node);
-    return stop || work_since_stop_ >= work_per_stop;
+    return stop || stage != nullptr || work_since_stop_ >= work_per_stop;
+  }
+
+  /// Where the node's values are to go, by the names that our vision graph gives.
+  Array *traced(const ggml_tensor &node) const {
+    if (trace_ == nullptr) {
+      return nullptr;
+    }
+    const std::string_view name = ggml_get_name(&node);
+    if (name == vision_node::patches) {
+      return &trace_->patches;
+    }
+    return name == vision_node::encoded ? &trace_->encoded : nullptr;
   }
 
   static double multiply_adds(const ggml_tensor &node) {
@@ -47,6 +69,7 @@ private:
   }
 
   const std::atomic<bool> *cancelled_ = nullptr;
+  Trace *trace_ = nullptr;
   double work_since_stop_ = 0.0;
 };
 
@@ -75,19 +98,20 @@ Encoder::~Encoder() = default;
 int Encoder::n_embd() const { return clip_n_mmproj_embd(context_.get()); }
 
 std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
-                                   const std::atomic<bool> &cancelled) {
+                                   const std::atomic<bool> &cancelled, Trace *trace) {
   clear_native_error();
   clip_image_f32_batch batch;
   clip_image_f32 &input = batch.entries.emplace_back();
   input.set_size({image.width, image.height}, /*is_placeholder=*/true, /*is_audio=*/false);
-  input.cpy_buf(normalization_.apply(image));
+  std::vector<float> pixels = normalization_.apply(image);
+  input.cpy_buf(pixels);
   // mtmd aborts the process if its token count is not the one it was given room for.
   if (clip_n_output_tokens(context_.get(), &input) != grid.tokens()) {
     throw Error(ErrorKind::engine, "the vision encoder disagrees about the number of image tokens");
   }
   std::vector<float> embeddings(static_cast<std::size_t>(grid.tokens()) *
                                 static_cast<std::size_t>(n_embd()));
-  interrupter_->watch(cancelled);
+  interrupter_->watch(cancelled, trace);
   set_vision_precision(options_.precision);
   const bool encoded =
       clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
@@ -97,6 +121,11 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   }
   if (!encoded) {
     throw Error(ErrorKind::engine, "encoding the image failed: " + last_native_error());
+  }
+  if (trace != nullptr) {
+    const auto side = [](int value) { return static_cast<std::size_t>(value); };
+    trace->pixels = {{side(image.height), side(image.width), 3}, std::move(pixels)};
+    trace->image_tokens = {{side(grid.tokens()), side(n_embd())}, embeddings};
   }
   return embeddings;
 }

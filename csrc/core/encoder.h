@@ -3,7 +3,8 @@
 
 #include "core/handles.h"
 #include "core/pixels.h"
-#include "mtmd/vision_precision.h"
+#include "core/trace.h"
+#include "mtmd/vision_graph.h"
 
 #include <atomic>
 #include <memory>
@@ -32,9 +33,10 @@ public:
   [[nodiscard]] int n_embd() const;
 
   /// Embeddings of a picture, float32 [grid.tokens(), n_embd]. Throws ErrorKind::cancelled soon
-  /// after `cancelled` turns true, ErrorKind::engine on failure.
+  /// after `cancelled` turns true, ErrorKind::engine on failure. A `trace` gets the stages on the
+  /// way.
   std::vector<float> encode(const RgbImage &image, const ImageGrid &grid,
-                            const std::atomic<bool> &cancelled);
+                            const std::atomic<bool> &cancelled, Trace *trace = nullptr);
 
 private:
   class Interrupter;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/pixels.h"
+#include "core/trace.h"
 
 #include <cstdint>
 #include <optional>
@@ -15,6 +16,7 @@ struct Request {
   std::string prompt;
   int max_tokens = 0;
   bool keep_location_tokens = false;
+  bool trace = false; // keep what every stage computes
 };
 
 enum class FinishReason { stop, length, cancelled };
@@ -35,6 +37,7 @@ struct Result {
   std::vector<double> logprobs;        // natural logarithms, one a token
   Timings timings;
   ImageGrid image_grid;
+  std::optional<Trace> trace;
 };
 
 } // namespace ppocrvl

@@ -13,6 +13,9 @@ Sequence::Sequence(const PreparedRequest &prepared, Encoder &encoder, LanguageMo
                    Ticket &ticket)
     : prepared_(prepared), encoder_(encoder), language_model_(language_model), ticket_(ticket) {
   result_.image_grid = prepared.grid;
+  if (prepared.request.trace) {
+    result_.trace.emplace();
+  }
   result_.timings.image_tokens = prepared.grid.tokens();
   result_.timings.prompt_tokens = static_cast<int>(prepared.prompt.size()) + prepared.grid.tokens();
 }
@@ -22,7 +25,8 @@ void Sequence::prefill() {
   std::vector<float> embeddings;
   if (has_image) {
     const Stopwatch stopwatch;
-    embeddings = encoder_.encode(*prepared_.request.image, prepared_.grid, ticket_.cancelled());
+    embeddings = encoder_.encode(*prepared_.request.image, prepared_.grid, ticket_.cancelled(),
+                                 result_.trace ? &*result_.trace : nullptr);
     result_.timings.encode = stopwatch.seconds();
   }
   const Stopwatch stopwatch;
@@ -39,6 +43,11 @@ void Sequence::prefill() {
     next_position_ += static_cast<std::int32_t>(after_image.size());
   }
   result_.timings.prefill = stopwatch.seconds();
+  if (result_.trace) {
+    const float *logits = language_model_.logits();
+    const std::size_t count = language_model_.vocabulary().size();
+    result_.trace->logits = {{count}, std::vector<float>(logits, logits + count)};
+  }
 }
 
 bool Sequence::step() {

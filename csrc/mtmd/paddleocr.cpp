@@ -13,19 +13,22 @@
 //     (4 * heads * patches^2 bytes) are held at once.
 #include "gelu_tanh.h"
 #include "models/models.h"
-#include "vision_precision.h"
+#include "vision_graph.h"
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace {
 
+using ppocrvl::VisionDeviation;
 using ppocrvl::VisionPrecision;
 
 thread_local VisionPrecision thread_precision = VisionPrecision::automatic;
+std::atomic<VisionDeviation> test_deviation{VisionDeviation::none};
 
 // Rotary embedding of the encoder: half of each head's pairs rotate by the patch's row, half by its
 // column (SigLIP-NaViT, theta 10000). The positions are an input that clip.cpp fills.
@@ -80,8 +83,11 @@ public:
     ggml_tensor *weight = ggml_reshape_2d(ctx_, kernel, pixels->ne[0], graph_.n_embd);
     ggml_tensor *flat = ggml_reshape_2d(ctx_, pixels, pixels->ne[0], graph_.n_patches);
     ggml_tensor *out = ggml_add(ctx_, ggml_mul_mat(ctx_, weight, flat), graph_.model.patch_bias);
-    graph_.cb(out, "patch_embd", -1);
-    return ggml_add(ctx_, out, graph_.resize_position_embeddings(GGML_SCALE_MODE_BILINEAR));
+    std::uint32_t mode = GGML_SCALE_MODE_BILINEAR;
+    if (test_deviation == VisionDeviation::antialiased_positions) {
+      mode |= GGML_SCALE_FLAG_ANTIALIAS;
+    }
+    return ggml_add(ctx_, out, graph_.resize_position_embeddings(mode));
   }
 
   /// One encoder block on [n_embd, n_patches].
@@ -99,7 +105,9 @@ public:
     ggml_tensor *normed =
         norm(encoded, model.mm_input_norm_w, model.mm_input_norm_b, projector_norm_eps);
     ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
-    ggml_tensor *hidden = ggml_gelu_erf(ctx_, linear(model.mm_1_w, model.mm_1_b, merged));
+    ggml_tensor *hidden = linear(model.mm_1_w, model.mm_1_b, merged);
+    const bool tanh = test_deviation == VisionDeviation::tanh_projector;
+    hidden = tanh ? ggml_gelu(ctx_, hidden) : ggml_gelu_erf(ctx_, hidden);
     return linear(model.mm_2_w, model.mm_2_b, hidden);
   }
 
@@ -239,6 +247,8 @@ namespace ppocrvl {
 
 void set_vision_precision(VisionPrecision precision) { thread_precision = precision; }
 
+void deviate_for_tests(VisionDeviation deviation) { test_deviation = deviation; }
+
 } // namespace ppocrvl
 
 ggml_cgraph *clip_graph_paddleocr::build() {
@@ -249,13 +259,13 @@ ggml_cgraph *clip_graph_paddleocr::build() {
 
   Builder builder(*this, positions);
   ggml_tensor *current = builder.patches();
+  cb(current, ppocrvl::vision_node::patches, -1);
   for (const clip_layer &layer : model.layers) {
     current = builder.block(layer, current);
   }
   current = builder.norm(current, model.post_ln_w, model.post_ln_b, eps);
-  cb(current, "vit_out", -1);
+  cb(current, ppocrvl::vision_node::encoded, -1);
   current = builder.project(current);
-  cb(current, "mlp_out", -1);
   ggml_build_forward_expand(gf, current);
   return gf;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where models that were pulled are kept."""
+"""Where pulled models, and what the build compiles once per machine, are kept."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ import sys
 from pathlib import Path
 
 
-def models_folder() -> Path:
-    """The folder of pulled models: `models` in PPOCRVL_CACHE_DIR, else in the user's cache."""
+def cache_folder() -> Path:
+    """PPOCRVL_CACHE_DIR, else `ppocrvl` in the user's cache: as the build has it."""
     named = os.environ.get("PPOCRVL_CACHE_DIR")
     if named:
-        return Path(named).expanduser() / "models"
+        return Path(named).expanduser()
     if sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     elif sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "ppocrvl" / "models"
+    return base / "ppocrvl"
+
+
+def models_folder() -> Path:
+    """The folder of pulled models."""
+    return cache_folder() / "models"
 
 
 def pulled_models() -> list[Path]:

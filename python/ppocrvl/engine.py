@@ -14,6 +14,7 @@ from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
 from ppocrvl.model_folder import ModelPaths, PathLike, find_model
 from ppocrvl.native import _native
 from ppocrvl.results import Result, Timings, mean_probability
+from ppocrvl.stages import Stages
 from ppocrvl.tasks import Task, find_task
 
 if TYPE_CHECKING:
@@ -170,6 +171,55 @@ class Engine:
         row = find_task(task, self.info.model_version)
         pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
         return engine.embed(pixels)
+
+    def prompt_tokens(self, prompt: str, rows: int, cols: int) -> list[int]:
+        """Ids of a prompt as the model gets them, for a picture of rows x cols tokens.
+
+        Raises:
+            OptionError: the prompt is no text, or there can be no such picture.
+            EngineError: the engine is closed.
+        """
+        return self._open().prompt_tokens(_checked_prompt(prompt), rows, cols)
+
+    def trace(
+        self,
+        image: ImageSource,
+        *,
+        task: str = "ocr",
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+    ) -> Stages:
+        """Read one picture and keep what every stage computes, to compare it with the reference.
+
+        Raises:
+            As `ocr`.
+        """
+        engine = self._open()
+        row = find_task(task, self.info.model_version)
+        _check_int("max_tokens", max_tokens, 1, 2**31 - 1)
+        pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
+        request = _native.Request(
+            image=pixels,
+            prompt=row.prompt,
+            max_tokens=max_tokens,
+            keep_location_tokens=row.keeps_location_tokens,
+            trace=True,
+        )
+        result = engine.submit(request).result()
+        trace = result.trace
+        if trace is None:
+            raise EngineError("the engine was closed while it read")
+        return Stages(
+            prompt_ids=tuple(engine.prompt_tokens(row.prompt, *result.image_grid)),
+            pixels=trace.pixels,
+            patches=trace.patches,
+            encoded=trace.encoded,
+            image_tokens=trace.image_tokens,
+            logits=trace.logits,
+            token_ids=tuple(result.token_ids),
+            text=result.text,
+        )
 
     def close(self) -> None:
         """End running requests and free the model. The engine cannot be used afterwards."""

@@ -2,7 +2,7 @@
 """Every error that ppocrvl raises on purpose, and the exit code that the command line gives it.
 
 A message is one line: what is wrong, where, and what to do. `docs/errors.md` is made from this file
-(`python -m ppocrvl.errors`), so the docstrings here are what users read.
+(`scripts/write_errors_doc.py`), so the docstrings here are what users read.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ class ExitCode(IntEnum):
     OUTPUT = 7
     HUB = 8
     ENGINE = 9
+    PARITY = 10
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 class PpocrvlError(Exception):

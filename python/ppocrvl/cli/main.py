@@ -20,7 +20,7 @@ from ppocrvl.errors import EngineError, ExitCode, OutputError, PpocrvlError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("ocr", "export", "inspect", "pull", "doctor")
+COMMANDS = ("ocr", "export", "inspect", "parity", "pull", "doctor")
 """Modules of `ppocrvl.cli`, in the order of the help."""
 
 GRACE_SECONDS = 0.5

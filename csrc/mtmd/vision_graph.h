@@ -19,4 +19,16 @@ enum class VisionPrecision {
 /// clip_image_batch_encode, whose interface has no room for it.
 void set_vision_precision(VisionPrecision precision);
 
+/// Names of nodes between the stages.
+namespace vision_node {
+constexpr const char *patches = "patches"; // with their position embedding
+constexpr const char *encoded = "encoded"; // after the last norm
+} // namespace vision_node
+
+/// What upstream's graph does in place of the reference's mathematics.
+enum class VisionDeviation { none, antialiased_positions, tanh_projector };
+
+/// Makes all graphs deviate from now on. For tests of what compares them with the reference.
+void deviate_for_tests(VisionDeviation deviation);
+
 } // namespace ppocrvl

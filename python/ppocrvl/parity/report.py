@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of a comparison as lines of text, as JSON, and as one HTML file with pictures."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from ppocrvl.parity.compare import first_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from ppocrvl.parity.compare import Difference
+    from ppocrvl.parity.run import CaseReport
+    from ppocrvl.stages import Stages
+
+COLUMNS = ("largest", "mean", "relative", "cosine", "bound")
+PICTURE_WIDTH = 360
+
+_STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em }
+table { border-collapse: collapse; margin: .6em 0 }
+td, th { padding: .15em .8em; text-align: right }
+th:first-child, td:first-child, td.note { text-align: left } tr { border-bottom: 1px solid #ddd }
+.pass { color: #06701f } .fail { color: #b00020; font-weight: bold }
+figure { display: inline-block; margin: .4em 1em .4em 0 }
+figcaption { font-size: 85%; color: #555 }
+img { image-rendering: pixelated; border: 1px solid #bbb }
+pre { background: #f6f6f6; padding: .5em }
+"""
+
+
+def verdict(difference: Difference) -> str:
+    """One word: is the stage within its bound?"""
+    return {True: "pass", False: "FAIL", None: "-"}[difference.passed]
+
+
+def text_lines(report: CaseReport) -> list[str]:
+    """One case as aligned lines."""
+    case = report.case
+    sides = f"{case.picture.width}x{case.picture.height}"
+    height, width = report.reference.pixels.shape[:2]
+    lines = [f"{case.name}: {sides} pixels, encoded as {width}x{height}, task {case.task}"]
+    lines += _text_table("", report.differences)
+    if report.own_errors:
+        own = "  ".join(f"{stage} {error:.2e}" for stage, error in report.own_errors.items())
+        lines.append(f"  the reference in bf16 against itself in f32: {own}")
+    if report.stock_differences is not None:
+        lines += _text_table("stock ", report.stock_differences)
+    return lines
+
+
+def _text_table(prefix: str, differences: Sequence[Difference]) -> list[str]:
+    head = f"  {prefix + 'stage':20}" + "".join(f"{name:>11}" for name in COLUMNS) + "  result"
+    lines = [head]
+    for d in differences:
+        cells = "".join(f"{_cell(d, name):>11}" for name in COLUMNS)
+        lines.append(f"  {prefix + d.stage:20}{cells}  {verdict(d)} {d.note}".rstrip())
+    if (failed := first_failure(differences)) is not None:
+        lines.append(f"  {prefix}differs first at: {failed.stage}")
+    return lines
+
+
+def _cell(difference: Difference, column: str) -> str:
+    value = getattr(difference, column)
+    if value is None:
+        return ""
+    return f"{value:.6f}" if column == "cosine" else _number(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2e}" if value else "0"
+
+
+def to_json(report: CaseReport) -> dict[str, object]:
+    """One case without its arrays."""
+    failed = first_failure(report.differences)
+    return {
+        "image": report.case.name,
+        "task": report.case.task,
+        "passed": report.passed,
+        "first_failure": failed.stage if failed else None,
+        "stages": [asdict(d) for d in report.differences],
+        "text": report.ours.text,
+        "reference_text": report.reference.text,
+        "reference_bf16_errors": report.own_errors,
+        "stock_stages": None
+        if report.stock_differences is None
+        else [asdict(d) for d in report.stock_differences],
+        "stock_text": report.stock.text if report.stock else None,
+    }
+
+
+def to_html(title: str, facts: Sequence[tuple[str, str]], reports: Sequence[CaseReport]) -> str:
+    """All cases as one file that needs no other.
+
+    Args:
+        title: heading.
+        facts: names and values for the table at the top.
+        reports: the cases.
+    """
+    rows = "".join(f"<tr><td>{_e(k)}</td><td class=note>{_e(v)}</td></tr>" for k, v in facts)
+    body = "".join(_case_html(report) for report in reports)
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{_e(title)}</title>"
+        f"<style>{_STYLE}</style><h1>{_e(title)}</h1><table>{rows}</table>{body}</html>\n"
+    )
+
+
+def _case_html(report: CaseReport) -> str:
+    case = report.case
+    word = "pass" if report.passed else "fail"
+    parts = [
+        f"<h2>{_e(case.name)} <span class={word}>{word}</span></h2>",
+        _html_table("ours", report.differences),
+        _maps("ours", report.ours, report.reference),
+    ]
+    if report.stock and report.stock_differences is not None:
+        parts += [
+            _html_table("stock mtmd", report.stock_differences),
+            _maps("stock mtmd", report.stock, report.reference),
+        ]
+    texts = [("reference", report.reference.text), ("ours", report.ours.text)]
+    if report.stock:
+        texts.append(("stock mtmd", report.stock.text))
+    parts += [f"<p>{_e(name)}</p><pre>{_e(text)}</pre>" for name, text in texts]
+    return "".join(parts)
+
+
+def _html_table(name: str, differences: Sequence[Difference]) -> str:
+    head = "".join(f"<th>{column}</th>" for column in (name, *COLUMNS, "result"))
+    rows = []
+    for d in differences:
+        cells = "".join(f"<td>{_cell(d, column)}</td>" for column in COLUMNS)
+        mark = {True: "pass", False: "fail", None: "none"}[d.passed]
+        rows.append(
+            f"<tr><td>{_e(d.stage)}</td>{cells}"
+            f"<td class='note {mark}'>{verdict(d)} {_e(d.note)}</td></tr>"
+        )
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def _maps(name: str, stages: Stages, reference: Stages) -> str:
+    """Where the stages differ: one picture per stage, white where they differ most."""
+    height, width = reference.pixels.shape[:2]
+    figures = []
+    for stage in ("pixels", "patches", "encoded", "image_tokens"):
+        ours, theirs = getattr(stages, stage), getattr(reference, stage)
+        if ours.shape != theirs.shape:
+            continue
+        gap = np.linalg.norm((ours - theirs).astype(np.float64), axis=-1)
+        if gap.ndim == 1:
+            cols = max(1, round((gap.size * width / height) ** 0.5))
+            gap = gap.reshape(-1, cols)
+        largest = float(gap.max())
+        figures.append(
+            f"<figure><img src='{_png(gap, largest)}' width={PICTURE_WIDTH} alt=''>"
+            f"<figcaption>{name}: {stage}, white is {_number(largest)}</figcaption></figure>"
+        )
+    return "".join(figures)
+
+
+def _png(values: npt.NDArray[np.float64], largest: float) -> str:
+    """Grey values [rows, cols] as a data address; 0 is black, ``largest`` white."""
+    grey = Image.fromarray((values * (255.0 / largest if largest else 0.0)).astype(np.uint8))
+    grey.thumbnail((2 * PICTURE_WIDTH, 2 * PICTURE_WIDTH))
+    buffer = io.BytesIO()
+    grey.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _e(text: str) -> str:
+    return html.escape(text)

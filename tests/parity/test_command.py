@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl parity` with the built-in model, and with what must not pass."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+import ppocrvl
+from ppocrvl.cli.main import run_command
+from ppocrvl.errors import ExitCode
+from ppocrvl.images import resize
+from ppocrvl.native import _native
+from ppocrvl.parity.pictures import made_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.reference, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def f32(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in model as f32 files."""
+    folder = tmp_path_factory.mktemp("f32")
+    ppocrvl.export(tiny_checkpoint, folder, llm_type="f32", mmproj_type="f32")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stored(tiny_checkpoint: Path, f32: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference's stages of the small made pictures, and the full report's checks."""
+    folder = tmp_path_factory.mktemp("stored")
+    names = ["thin.png", "round.png", "small.png"]
+    # 40 x 900 and 18 x 200: another size without the small-side rule; 70 x 250: halves are rounded.
+    for name, size in zip(names, [(900, 40), (250, 70), (200, 18)], strict=True):
+        made_picture(*size).save(folder / name)
+    images = [arg for name in names for arg in ("--image", str(folder / name))]
+    command = ["parity", str(tiny_checkpoint), str(f32), *images, "--max-tokens", "12"]
+    command += ["--save-reference", str(folder / "kept"), "--report", str(folder / "report.html")]
+    assert run_command([*command, "--reference-bf16"]) == ExitCode.OK
+    assert (folder / "report.html").read_text().count("<h2>") == 3
+    return folder
+
+
+@pytest.fixture
+def compare_again(
+    stored: Path, f32: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, dict[str, object]]]:
+    """Compare with the stored reference; gives the exit code and the first failure per picture."""
+
+    def run(*arguments: str, model: Path = f32) -> tuple[int, dict[str, object]]:
+        images = [arg for path in sorted(stored.glob("*.png")) for arg in ("--image", str(path))]
+        capsys.readouterr()
+        command = ["parity", str(stored / "kept"), str(model), *images, "--json", *arguments]
+        code = run_command(command)
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return code, {row["image"]: row["first_failure"] for row in rows}
+
+    return run
+
+
+@pytest.fixture
+def deviate() -> Iterator[Callable[[str], None]]:
+    """Make the vision graph deviate until the test ends."""
+    yield _native._test.deviate_vision
+    _native._test.deviate_vision("")
+
+
+def test_stored_reference_needs_no_torch(
+    compare_again: Callable[..., tuple[int, dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, failures = compare_again()
+    assert code == ExitCode.OK
+    assert failures == {"thin.png": None, "round.png": None, "small.png": None}
+
+
+@pytest.mark.parametrize(
+    ("deviation", "stage"),
+    [("antialiased_positions", "patches"), ("tanh_projector", "image_tokens")],
+)
+def test_deviations_of_the_graph_are_found(
+    compare_again: Callable[..., tuple[int, dict[str, object]]],
+    deviate: Callable[[str], None],
+    deviation: str,
+    stage: str,
+) -> None:
+    deviate(deviation)
+    code, failures = compare_again()
+    assert code == ExitCode.PARITY
+    assert set(failures.values()) == {stage}
+
+
+def test_letterbox_is_found(
+    compare_again: Callable[..., tuple[int, dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Image.Image.resize
+
+    def resize_to(self: Image.Image, size: tuple[int, int], *args: object) -> Image.Image:
+        if args == (Image.Resampling.BICUBIC,):
+            scale = min(size[0] / self.width, size[1] / self.height)
+            inner = (round(self.width * scale), round(self.height * scale))
+            canvas = Image.new("RGB", size)
+            canvas.paste(original(self, inner, Image.Resampling.BICUBIC))
+            return canvas
+        return original(self, size, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image.Image, "resize", resize_to)
+    code, failures = compare_again()
+    assert code == ExitCode.PARITY
+    assert failures["thin.png"] == "pixels"
+
+
+@pytest.mark.parametrize(
+    ("picture", "rule"), [("round.png", "half away from zero"), ("small.png", "no small side")]
+)
+def test_other_target_sizes_are_found(
+    compare_again: Callable[..., tuple[int, dict[str, object]]],
+    monkeypatch: pytest.MonkeyPatch,
+    picture: str,
+    rule: str,
+) -> None:
+    def size(height: int, width: int, **_: int) -> tuple[int, int]:
+        to_whole = round if rule == "no small side" else lambda value: int(value + 0.5)
+        rows, cols = (max(1, to_whole(side / 28)) for side in (height, width))
+        return rows * 28, cols * 28
+
+    monkeypatch.setattr(resize, "smart_resize", size)
+    code, failures = compare_again()
+    assert code == ExitCode.PARITY
+    assert failures[picture] == "prompt_ids"
+
+
+def test_half_precision_files_have_wider_bounds(
+    compare_again: Callable[..., tuple[int, dict[str, object]]],
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+) -> None:
+    ppocrvl.export(tiny_checkpoint, tmp_path)
+    code, failures = compare_again(model=tmp_path)
+    assert code == ExitCode.OK
+    assert set(failures.values()) == {None}

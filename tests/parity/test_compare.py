@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How two runs are compared, without the reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from ppocrvl.errors import CheckpointError
+from ppocrvl.parity import report, store
+from ppocrvl.parity.compare import BOUNDS, compare, first_failure, same_order
+from ppocrvl.parity.pictures import SHAPES, made_picture
+from ppocrvl.parity.run import Case, CaseReport, picture_hash, stored_cases
+from ppocrvl.stages import ARRAYS, Stages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def stages() -> Stages:
+    """A picture of 1 x 2 image tokens."""
+    random = np.random.default_rng(4)
+
+    def numbers(*shape: int) -> np.typing.NDArray[np.float32]:
+        return random.standard_normal(shape).astype(np.float32)
+
+    return Stages(
+        prompt_ids=(1, 9, 9, 2),
+        pixels=numbers(28, 56, 3),
+        patches=numbers(8, 6),
+        encoded=numbers(8, 6),
+        image_tokens=numbers(2, 10),
+        logits=numbers(50),
+        token_ids=(3, 4),
+        text="<b>ab",
+    )
+
+
+def test_equal_runs_pass(stages: Stages) -> None:
+    found = compare(stages, stages, BOUNDS["F32"], exact=True)
+    assert [d.passed for d in found] == [True] * 7
+    assert all(d.relative == 0 for d in found if d.stage in ARRAYS)
+    assert first_failure(found) is None
+
+
+@pytest.mark.parametrize("stage", ARRAYS)
+def test_a_difference_is_found_where_it_is(stages: Stages, stage: str) -> None:
+    changed = getattr(stages, stage).copy()
+    changed.flat[5] += 0.25
+    found = compare(replace(stages, **{stage: changed}), stages, BOUNDS["F32"], exact=True)
+    failed = first_failure(found)
+    assert failed is not None
+    assert failed.stage == stage
+    assert failed.largest == pytest.approx(0.25)
+    norm = np.linalg.norm(getattr(stages, stage))
+    assert failed.relative == pytest.approx(0.25 / norm, rel=1e-5)
+    assert failed.mean == pytest.approx(0.25 / changed.size, rel=1e-5)
+
+
+def test_other_shapes_and_ids_fail(stages: Stages) -> None:
+    other = replace(stages, patches=stages.patches[:4], token_ids=(3,), prompt_ids=(1, 9, 2))
+    found = compare(other, stages, BOUNDS["F32"], exact=True)
+    assert [d.stage for d in found if d.passed is False] == ["prompt_ids", "patches", "token_ids"]
+    assert "token 1 on (1 tokens, the reference has 2)" in found[-1].note
+
+
+def test_without_bounds_nothing_is_judged(stages: Stages) -> None:
+    other = replace(stages, logits=stages.logits + 1, token_ids=(5,))
+    found = {d.stage: d for d in compare(other, stages, {}, exact=False)}
+    assert found["logits"].passed is None
+    assert found["token_ids"].passed is None
+
+
+def test_order_of_the_likeliest_tokens() -> None:
+    reference = np.linspace(1, 0, 20, dtype=np.float32)
+    swapped = reference.copy()
+    swapped[[3, 4]] = swapped[[4, 3]]
+    assert same_order(reference, reference, 1e-3)
+    assert not same_order(swapped, reference, 1e-3)
+    assert same_order(swapped, reference, 0.1)  # those two are closer than that
+    beyond = reference.copy()
+    beyond[[13, 14]] = beyond[[14, 13]]
+    assert same_order(beyond, reference, 1e-3)
+
+
+def test_stored_stages_come_back(stages: Stages, tmp_path: Path) -> None:
+    picture = made_picture(28, 28)
+    entry = store.Entry("28x28", picture_hash(picture), "ocr", 8, (784, 90000))
+    store.save(tmp_path / "kept", "the reference", [(entry, stages)])
+    made_with, requests = store.load(tmp_path / "kept")
+    ((case, loaded),) = stored_cases(requests, [])
+    assert made_with == "the reference"
+    assert (case.name, case.max_tokens, case.pixel_limits) == ("28x28", 8, (784, 90000))
+    assert all(d.passed for d in compare(loaded, stages, BOUNDS["F32"], exact=True))
+    assert loaded.text == stages.text
+
+
+@pytest.mark.parametrize("damage", ["index", "array", "escape", "gone"])
+def test_damaged_store(stages: Stages, tmp_path: Path, damage: str) -> None:
+    entry = store.Entry("28x28", "", "ocr", 8, None)
+    store.save(tmp_path, "the reference", [(entry, stages)])
+    index = tmp_path / store.INDEX
+    if damage == "index":
+        index.write_text("{")
+    elif damage == "array":
+        (tmp_path / "000.npz").write_bytes(b"PK\x03\x04 nothing")
+    elif damage == "escape":
+        index.write_text(index.read_text().replace("000.npz", "../000.npz"))
+    else:
+        (tmp_path / "000.npz").unlink()
+    with pytest.raises(CheckpointError, match="make it again"):
+        store.load(tmp_path)
+
+
+def test_another_picture_of_the_same_name(stages: Stages) -> None:
+    entry = store.Entry("28x28", "0" * 64, "ocr", 8, None)
+    with pytest.raises(CheckpointError, match="not the picture"):
+        stored_cases([(entry, stages)], [])
+
+
+@pytest.mark.parametrize("shape", SHAPES[:-1], ids=str)
+def test_made_pictures_have_text_and_their_size(shape: tuple[int, int]) -> None:
+    picture = made_picture(*shape)
+    assert picture.size == shape
+    assert picture_hash(picture) == picture_hash(made_picture(*shape))
+    assert np.asarray(picture.convert("L")).min() < 120
+
+
+def test_report_is_one_file_that_escapes_text(stages: Stages) -> None:
+    changed = replace(stages, encoded=stages.encoded + 1)
+    case = Case("<i>", made_picture(28, 28), "ocr", 8, None)
+    differences = compare(changed, stages, BOUNDS["F32"], exact=True)
+    one = CaseReport(case, stages, changed, differences)
+    page = report.to_html("parity", [("model", "a & b")], [one])
+    assert "&lt;i&gt;" in page
+    assert "&lt;b&gt;ab" in page
+    assert "a &amp; b" in page
+    assert page.count("data:image/png;base64,") == 4
+    assert "http" not in page
+    assert "differs first at: encoded" in "\n".join(report.text_lines(one))
+    assert report.to_json(one)["first_failure"] == "encoded"
