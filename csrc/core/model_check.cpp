@@ -540,9 +540,20 @@ void check_llm_numbers(const GgufFile &file, int64_t n_head, int64_t n_head_kv, 
   for (size_t i = 0; i < sections.count(); ++i) {
     sum += sections.get<int32_t>(i);
   }
+  if (sections.get<int32_t>(3) != 0) {
+    problems.add("the rope sections have a fourth axis; pictures have time, row and column");
+  }
   if (sum != head_dim / 2) {
     problems.add("the rope sections add up to " + std::to_string(sum) + " instead of " +
                  std::to_string(head_dim / 2));
+  }
+}
+
+void check_version(const GgufFile &file, Problems &problems) {
+  const std::string version = text(file, "ppocrvl.model_version");
+  if (!version.empty() && version != "1.0" && version != "1.5" && version != "1.6") {
+    problems.add("key 'ppocrvl.model_version' is " + in_quotes(version) +
+                 "; known are 1.0, 1.5 and 1.6");
   }
 }
 
@@ -662,6 +673,7 @@ void check_llm(const GgufFile &file) {
   const int64_t n_head = integer(file, "paddleocr.attention.head_count");
   const int64_t n_head_kv = integer(file, "paddleocr.attention.head_count_kv", n_head);
   const int64_t head_dim = head_size(file);
+  check_version(file, problems);
   check_llm_numbers(file, n_head, n_head_kv, head_dim, problems);
   check_vocabulary(file, problems);
 
@@ -694,6 +706,7 @@ void check_mmproj(const GgufFile &file) {
   if (projector != "paddleocr") {
     problems.add("its projector is " + in_quotes(projector) + " instead of 'paddleocr'");
   }
+  check_version(file, problems);
   check_vision_numbers(file, problems);
 
   std::array<int64_t, n_dims> dims{};

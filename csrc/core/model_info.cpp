@@ -76,8 +76,10 @@ ModelInfo describe_model(const GgufFile &llm, const GgufFile &mmproj) {
   ModelInfo info;
   info.architecture = llm.architecture();
   const std::string chat_template = text(llm, "tokenizer.chat_template").value_or("");
-  info.model_version = text(llm, "ppocrvl.model_version")
-                           .value_or(std::string(version_of_chat_template(chat_template)));
+  info.model_version = text(llm, "ppocrvl.model_version").value_or("");
+  if (info.model_version.empty()) {
+    info.model_version = version_of_chat_template(chat_template);
+  }
   const GgufValue *tokens = llm.find("tokenizer.ggml.tokens");
   info.n_vocab = tokens == nullptr ? 0 : static_cast<int>(tokens->count());
   info.n_embd = natural_number(llm, info.architecture + ".embedding_length");

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "llama.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace ppocrvl {
@@ -26,6 +27,12 @@ Vocabulary::Vocabulary(const llama_vocab *vocab) : vocab_(vocab) {
       found->second = id;
     } else if (text.rfind(location_prefix, 0) == 0) {
       location_ids_.insert(id);
+    }
+    constexpr int user_defined = LLAMA_TOKEN_ATTR_USER_DEFINED;
+    if (text.size() > 1 && text.front() == '<' && text.back() == '>' &&
+        (llama_vocab_get_attr(vocab, id) & user_defined) != 0) {
+      markup_.insert(text);
+      longest_markup_ = std::max(longest_markup_, text.size());
     }
   }
   for (const auto &[text, id] : control_ids_) {
@@ -85,6 +92,21 @@ PromptIds Vocabulary::prompt_ids(const std::vector<PromptPiece> &pieces) const {
 }
 
 std::vector<std::int32_t> Vocabulary::tokenize(std::string_view text) const {
+  std::vector<std::int32_t> ids;
+  std::size_t begin = 0;
+  for (std::size_t at = text.find('<'); at != text.npos; at = text.find('<', at + 1)) {
+    const std::string_view near = text.substr(at, longest_markup_);
+    const std::size_t end = near.find('>');
+    if (end != near.npos && markup_.count(std::string(near.substr(0, end + 1))) > 0) {
+      append_ids(text.substr(begin, at + 1 - begin), ids);
+      begin = at + 1;
+    }
+  }
+  append_ids(text.substr(begin), ids);
+  return ids;
+}
+
+void Vocabulary::append_ids(std::string_view text, std::vector<std::int32_t> &all) const {
   // A token holds at least one byte, save for a possible leading space of its own.
   if (text.size() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
     throw Error(ErrorKind::context, "the prompt is longer than 2 GiB; shorten it");
@@ -97,8 +119,7 @@ std::vector<std::int32_t> Vocabulary::tokenize(std::string_view text) const {
   if (count < 0) {
     throw Error(ErrorKind::engine, "the tokenizer failed on the prompt");
   }
-  ids.resize(static_cast<std::size_t>(count));
-  return ids;
+  all.insert(all.end(), ids.begin(), ids.begin() + count);
 }
 
 std::int32_t Vocabulary::image_token() const { return control_ids_.at(image_token_text); }

@@ -40,15 +40,21 @@ public:
 
   PromptIds prompt_ids(const std::vector<PromptPiece> &pieces) const;
 
-  /// Ids of plain text: control tokens in it stay text.
+  /// Ids of plain text: control, location and table tokens in it stay text.
   std::vector<std::int32_t> tokenize(std::string_view text) const;
 
   std::int32_t image_token() const;
 
 private:
+  void append_ids(std::string_view text, std::vector<std::int32_t> &all) const;
+
   const llama_vocab *vocab_;
   std::unordered_map<std::string, std::int32_t> control_ids_;
   std::unordered_set<std::int32_t> location_ids_;
+  // Texts like <fcel> of tokens that llama.cpp finds in any text, whatever it is told. Digits are
+  // such tokens too, and are to be found.
+  std::unordered_set<std::string> markup_;
+  std::size_t longest_markup_ = 0;
 };
 
 } // namespace ppocrvl

@@ -41,10 +41,18 @@ constexpr float rope_beta_slow = 1.0F;
 // file.
 constexpr float projector_norm_eps = 1e-5F;
 
-// Attention runs over slices of the queries, so that scores never fill the memory and no node runs
-// for long. clip.cpp has room for 8192 nodes in a graph, which limits the number of slices.
+// Attention runs over slices of the queries, so that scores take little memory and no node runs for
+// long. clip.cpp has room for 8192 nodes and weights in a graph, which limits the number of slices:
+// 22 with the official 27 layers.
 constexpr int64_t bytes_of_scores = 32LL << 20;
-constexpr int64_t most_slices = 16;
+constexpr int64_t graph_room = 7500;
+constexpr int64_t layer_nodes = 56; // of a layer without its slices, weights included
+constexpr int64_t slice_nodes = 10;
+
+int64_t most_slices(int64_t n_layer) {
+  return std::max<int64_t>(1, (graph_room / n_layer - layer_nodes) / slice_nodes);
+}
+
 // ggml's fast float32 product (llamafile's) needs a dot product length of this multiple. The
 // official head has 72.
 constexpr int64_t dot_multiple = 16;
@@ -184,7 +192,8 @@ private:
     std::vector<ggml_tensor *> slices;
     const int64_t n = graph_.n_patches;
     const int64_t bytes = n * n * graph_.n_head * static_cast<int64_t>(sizeof(float));
-    const int64_t count = std::clamp<int64_t>(bytes / bytes_of_scores, 1, most_slices);
+    const int64_t count =
+        std::clamp<int64_t>(bytes / bytes_of_scores, 1, most_slices(graph_.n_layer));
     for (int64_t i = 0; i < count; ++i) {
       const int64_t first = n * i / count;
       const int64_t rows = n * (i + 1) / count - first;

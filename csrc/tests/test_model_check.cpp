@@ -184,6 +184,11 @@ TEST_CASE("the LLM's numbers must agree") {
   CHECK(contains(
       llm_error([](auto &b) { b.ints("paddleocr.rope.dimension_sections", {16, 24, 24, 0}); }),
       "the rope sections add up to 64 instead of 8"));
+  CHECK(contains(
+      llm_error([](auto &b) { b.ints("paddleocr.rope.dimension_sections", {0, 0, 0, 8}); }),
+      "fourth axis")); // ggml asserts on it
+  CHECK(contains(llm_error([](auto &b) { b.string("ppocrvl.model_version", "abc"); }),
+                 "known are 1.0, 1.5 and 1.6"));
   CHECK(contains(llm_error([](auto &b) { b.ints("paddleocr.rope.dimension_sections", {8, 0, 0}); }),
                  "is not i32[4]"));
   CHECK(contains(llm_error([](auto &b) { b.u32("paddleocr.attention.head_count_kv", 3); }),

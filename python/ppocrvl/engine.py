@@ -266,6 +266,8 @@ class Engine:
             low = _check_int("min_pixels", min_pixels, 1, MAX_REQUEST_PIXELS)
         if max_pixels is not None:
             high = _check_int("max_pixels", max_pixels, 1, MAX_REQUEST_PIXELS)
+        # A file may say anything.
+        low, high = min(low, MAX_REQUEST_PIXELS), min(high, MAX_REQUEST_PIXELS)
         if low > high:
             raise OptionError(
                 f"min_pixels {low} is above max_pixels {high}; what is not given comes from the "

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
+import ppocrvl
 from ppocrvl import errors
+from ppocrvl.export.synthetic import SIZES, resized, write_synthetic_checkpoint
 from ppocrvl.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import numpy.typing as npt
     from tests.native.conftest import RandomModel
@@ -101,13 +104,36 @@ def test_prompt_has_the_template_s_tokens(engine: _native.Engine) -> None:
     assert text_only[0] == ids[0]
 
 
-@pytest.mark.parametrize("text", ["</s>", "<|IMAGE_START|>", "<|IMAGE_PLACEHOLDER|>", "<s>"])
-def test_user_text_never_becomes_a_control_token(engine: _native.Engine, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["</s>", "<|IMAGE_START|>", "<|IMAGE_PLACEHOLDER|>", "<s>", "<|LOC_5|>", "<fcel>", "a<<nl>>b"],
+)
+def test_user_text_never_becomes_a_special_token(engine: _native.Engine, text: str) -> None:
     control = set(engine.prompt_tokens("", 1, 1)) - set(engine.prompt_tokens("", 0, 0))
     ids = engine.prompt_tokens(text, 0, 0)
     assert not control & set(ids)
     assert 2 not in ids
     assert len(ids) > len(engine.prompt_tokens("", 0, 0)) + 2
+
+
+def test_digits_are_tokens_of_their_own(engine: _native.Engine) -> None:
+    one, two = (engine.prompt_tokens(text, 0, 0) for text in ("7", "77"))
+    assert len(two) == len(one) + 1
+
+
+def test_deepest_encoder_with_many_slices(tmp_path: Path) -> None:
+    """64 layers leave few nodes of the graph for the slices of each layer's attention."""
+    sizes = {"num_hidden_layers": 64, "num_attention_heads": 16, "hidden_size": 64}
+    deep_size = resized(SIZES["tiny"], {f"vision.{name}": n for name, n in sizes.items()})
+    write_synthetic_checkpoint(tmp_path / "deep", deep_size)
+    files = ppocrvl.export(tmp_path / "deep", tmp_path / "out")
+    options = _native.EngineOptions(
+        llm=str(files.llm), mmproj=str(files.mmproj), precision="exact"
+    )
+    deep = _native.Engine(options)
+    picture = np.full((28 * 22, 28 * 22, 3), 200, np.uint8)  # 1,936 patches: 7 slices would be
+    assert np.isfinite(deep.embed(picture)).all()
+    deep.close()
 
 
 def test_embed(engine: _native.Engine, picture: Picture) -> None:

@@ -150,10 +150,14 @@ def _keep_stdout_for_the_result() -> None:
 
     Native libraries print to descriptor 1 as they like, and a result must stay clean of that.
     """
+    if sys.stderr is None:  # started with them closed
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
         result = os.dup(1)
         os.dup2(2, 1)
-    except OSError:  # started with stdout or stderr closed
+    except OSError:
         return
     sys.stdout = open(  # noqa: SIM115
         result, "w", encoding=sys.stdout.encoding, errors="backslashreplace", closefd=False

@@ -72,12 +72,13 @@ def export(
     llm_file_type, mmproj_file_type = FileType.parse(llm_type), FileType.parse(mmproj_type)
     plan = _Plan(name, model_version, revision, min_pixels, max_pixels)
     with open_checkpoint(Path(checkpoint_dir)) as checkpoint:
-        folder = make_folder(Path(out_dir))
+        folder = Path(out_dir)
         stem = plan.name(checkpoint) or checkpoint.folder.name
         llm = plan.llm(checkpoint, folder / f"{stem}-{llm_file_type.name}.gguf", llm_file_type)
         mmproj = plan.mmproj(
             checkpoint, folder / f"mmproj-{stem}-{mmproj_file_type.name}.gguf", mmproj_file_type
         )
+        make_folder(folder)
         write_files([llm, mmproj], progress)
     return ExportResult(llm.path, mmproj.path)
 

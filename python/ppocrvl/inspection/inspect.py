@@ -12,7 +12,7 @@ from ppocrvl.errors import ModelError
 from ppocrvl.inspection.components import Component, component_tree
 from ppocrvl.inspection.model_files import ModelPart, read_model
 from ppocrvl.inspection.quantizations import Quantization, quantizations
-from ppocrvl.inspection.run_memory import RunMemory, run_memory
+from ppocrvl.inspection.run_memory import RunMemory, check_request, run_memory
 from ppocrvl.native import _native
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Inspection:
         path: what was inspected.
         kind: "checkpoint", "file" or "model".
         parts: LLM and mmproj, or the one file.
-        memory: of a run; None unless both parts are there.
+        memory: of a run; None unless both parts are there and there is no problem.
         problem: why the files could not be run; None where they can, or for a checkpoint.
     """
 
@@ -86,14 +86,18 @@ def inspect_model(
     path = Path(path)
     parts = read_model(path)
     is_checkpoint = parts[0].file_bytes is None
+    problem = None if is_checkpoint else _problem(parts)
+    check_request(image_size, max_tokens)
     return Inspection(
         path=path,
         kind="checkpoint" if is_checkpoint else "file" if len(parts) == 1 else "model",
+        # What is wrong with a file's numbers would make nonsense of what follows from them.
         parts=tuple(
-            InspectedPart(part, component_tree(part), quantizations(part)) for part in parts
+            InspectedPart(part, component_tree(part), () if problem else quantizations(part))
+            for part in parts
         ),
-        memory=run_memory(parts, image_size, max_tokens),
-        problem=None if is_checkpoint else _problem(parts),
+        memory=None if problem else run_memory(parts, image_size, max_tokens),
+        problem=problem,
     )
 
 

@@ -11,7 +11,11 @@ from ppocrvl.errors import ModelNotFoundError
 from ppocrvl.export.checkpoint import tensor_files
 from ppocrvl.export.config import ModelConfig, parse_config
 from ppocrvl.export.json_file import read_json_object
-from ppocrvl.export.preprocessor import read_preprocessor_data, stored_pixels
+from ppocrvl.export.preprocessor import (
+    parse_preprocessor,
+    read_preprocessor_data,
+    stored_pixels,
+)
 from ppocrvl.export.safetensors_reader import SafetensorsFile, StoredTensor
 from ppocrvl.export.tensor_spec import (
     fused_name,
@@ -162,10 +166,15 @@ def _gguf_sizes(
             n_ff=tensors["v.blk.0.ffn_up.weight"].shape[-1],  # the key does not count padding
             n_embd_out=numbers["clip.vision.projection_dim"],
             patch_size=numbers["clip.vision.patch_size"],
-            min_pixels=numbers["clip.vision.image_min_pixels"],
-            max_pixels=numbers["clip.vision.image_max_pixels"],
+            min_pixels=_pixel_limit(numbers, "min_pixels"),
+            max_pixels=_pixel_limit(numbers, "max_pixels"),
         )
     return None
+
+
+def _pixel_limit(numbers: dict[str, int], name: str) -> int:
+    """The engine's limit for reading text: the task's, else the file's."""
+    return numbers.get(f"ppocrvl.task.ocr.{name}", numbers[f"clip.vision.image_{name}"])
 
 
 def _read_checkpoint(folder: Path) -> list[ModelPart]:
@@ -203,7 +212,7 @@ def _read_checkpoint(folder: Path) -> list[ModelPart]:
 
 
 def _tensor(stored: StoredTensor, name: str) -> Tensor:
-    return Tensor(name, stored.shape[::-1], stored.dtype, stored.n_bytes)
+    return Tensor(name, stored.shape[::-1] or (1,), stored.dtype, stored.n_bytes)
 
 
 def _llm_sizes(config: ModelConfig) -> LlmSizes:
@@ -222,8 +231,9 @@ def _llm_sizes(config: ModelConfig) -> LlmSizes:
 
 def _vision_sizes(config: ModelConfig, folder: Path) -> VisionSizes:
     vision = config.vision
-    data, _ = read_preprocessor_data(folder)
-    low, high = stored_pixels(data) or ModelVersion.V1_6.default_pixels
+    data, path = read_preprocessor_data(folder)
+    stored = stored_pixels(data) or ModelVersion.V1_6.default_pixels
+    low, high = parse_preprocessor(data, path, stored).task_pixels()["ocr"]
     return VisionSizes(
         n_layer=vision.num_hidden_layers,
         n_embd=vision.hidden_size,

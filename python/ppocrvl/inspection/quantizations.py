@@ -100,13 +100,15 @@ def _quantization(part: ModelPart, scheme: _Scheme) -> Quantization:
     fallbacks: dict[tuple[str, int, str, str], int] = {}
     for tensor in part.tensors:
         wanted = _wanted_type(tensor, scheme, n_layer, is_tied=is_tied)
-        got = _fitting_type(wanted, tensor.shape[0])
+        row = tensor.shape[0]
+        got = _fitting_type(wanted, row)
         if got != wanted:
-            key = (re.sub(r"\.\d+\.", ".*.", tensor.name), tensor.shape[0], wanted, got)
+            key = (re.sub(r"\.\d+\.", ".*.", tensor.name), row, wanted, got)
             fallbacks[key] = fallbacks.get(key, 0) + 1
         types[got] = types.get(got, 0) + 1
-        n_rows = tensor.n_parameters // tensor.shape[0]
-        n_bytes += n_rows * _native.quantized_row_bytes(got, tensor.shape[0])
+        if row:  # nothing to store else; only a damaged checkpoint has such a tensor
+            n_rows = tensor.n_parameters // row
+            n_bytes += n_rows * _native.quantized_row_bytes(got, row)
     return Quantization(
         name=scheme.name,
         n_bytes=n_bytes,

@@ -93,17 +93,24 @@ class RunMemory:
         )
 
 
+def check_request(image_size: tuple[int, int], max_tokens: int) -> None:
+    """Refuse a picture or an answer of no size.
+
+    Raises:
+        OptionError: `max_tokens` or a side is not positive.
+    """
+    if max_tokens < 1 or min(image_size) < 1:
+        raise OptionError("the picture's sides and max_tokens must be at least 1")
+
+
 def run_memory(
     parts: Sequence[ModelPart], image_size: tuple[int, int], max_tokens: int
 ) -> RunMemory | None:
     """Estimates the memory of one request, or None where the files do not tell enough.
 
     Raises:
-        OptionError: `max_tokens` or a side is not positive.
         ImageTooThinError: one side is over 200 times the other.
     """
-    if max_tokens < 1 or min(image_size) < 1:
-        raise OptionError("the picture's sides and max_tokens must be at least 1")
     vision_part, vision = _first(parts, VisionSizes)
     llm_part, llm = _first(parts, LlmSizes)
     if vision_part is None or vision is None or llm_part is None or llm is None:
