@@ -44,7 +44,7 @@ class Engine:
         model: a folder with both GGUF files, or the LLM file. None: PPOCRVL_MODEL, else the
             built-in model.
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
-        n_threads: CPU threads; 0 for one per physical core.
+        n_threads: CPU threads; 0 for one per physical core, fewer for a small model.
         gpu_layers: layers on the GPU; -1 for all where the build has a GPU backend, 0 for none.
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
             linear layers in the arithmetic of their weights' type. "exact": float32 throughout.

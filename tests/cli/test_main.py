@@ -45,6 +45,14 @@ def test_version(ppocrvl_program: Program) -> None:
     assert ppocrvl_program("--version").stdout == f"ppocrvl {version('ppocrvl')}\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_stdout_and_stderr(environment: dict[str, str], closed: str) -> None:
+    command = f'"{sys.executable}" -m ppocrvl.cli --version {closed}'
+    done = subprocess.run(command, shell=True, env=environment, capture_output=True, check=False)  # noqa: S602
+    assert done.returncode == errors.ExitCode.OK
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("read",), ("ocr",), ("ocr", "--task", "read", "x.png")])
 def test_wrong_usage(ppocrvl_program: Program, arguments: tuple[str, ...]) -> None:
     done = ppocrvl_program(*arguments)

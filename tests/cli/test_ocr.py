@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,6 @@ import ppocrvl
 from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Program
 
 SHORT = ("--max-tokens", "6")
@@ -92,6 +91,48 @@ def test_errors_are_one_line(
     assert done.returncode == code
     assert done.stdout == ""
     assert done.stderr.startswith("ppocrvl: error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_truncated_picture(ppocrvl_program: Program, picture: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.png"
+    path.write_bytes(picture.read_bytes()[:200])
+    done = ppocrvl_program("ocr", path)
+    assert done.returncode == ExitCode.IMAGE
+    assert "truncated" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("empty", "holds no GGUF file of a language model"),
+        ("two", "holds 2 files of a language model"),
+        ("swapped", "this is the mmproj"),
+        ("strangers", "do not belong together"),
+    ],
+)
+def test_models_that_cannot_be_used(
+    ppocrvl_program: Program,
+    picture: Path,
+    endless_model: Path,
+    tmp_path: Path,
+    *,
+    folder: str,
+    message: str,
+) -> None:
+    mmproj, llm = sorted(endless_model.iterdir(), key=lambda path: not path.name.startswith("mm"))
+    model: tuple[object, ...] = ("--model", tmp_path)
+    if folder == "two":
+        for name in ("a.gguf", "b.gguf", "mmproj.gguf"):
+            (tmp_path / name).symlink_to(mmproj if "mm" in name else llm)
+    elif folder == "swapped":
+        model = ("--model", mmproj, "--mmproj", llm)
+    elif folder == "strangers":
+        built_in = Path(ppocrvl.__file__).parent / "models"
+        model = ("--model", llm, "--mmproj", next(built_in.glob("mmproj*.gguf")))
+    done = ppocrvl_program("ocr", picture, *model)
+    assert done.returncode == ExitCode.MODEL
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
 

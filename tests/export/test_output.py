@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl.errors import ExitCode, OutputError
+from ppocrvl.errors import CheckpointError, ExitCode, OutputError
 from ppocrvl.export import export, export_llm
+from ppocrvl.export.synthetic import write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +71,18 @@ ppocrvl.cli.main.main()
 """
 
 
+def test_refused_checkpoint_leaves_no_folder_behind(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    write_synthetic_checkpoint(checkpoint)
+    (checkpoint / "preprocessor_config.json").write_text('{"image_mean": "grey"}')
+    with pytest.raises(CheckpointError):
+        export(checkpoint, tmp_path / "new" / "out")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, 128 + signal.SIGTERM)],
+    [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)],
 )
 def test_interrupted_export_leaves_nothing_behind(
     synthetic: Callable[..., Path], tmp_path: Path, number: signal.Signals, code: int

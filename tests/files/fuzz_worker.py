@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ppocrvl.errors import ContextError, EngineError, ModelError
-from ppocrvl.native import _native
+from ppocrvl.engine import Engine
+from ppocrvl.errors import ContextError, EngineError, ModelError, OptionError
 
 SECONDS_PER_CASE = 60
 
@@ -208,8 +208,7 @@ def _say(line: str) -> None:
 def _outcome(llm: Path, mmproj: Path, damaged: str) -> str:
     """ "ran", "refused", or what should not have happened."""
     try:
-        options = _native.EngineOptions(llm=str(llm), mmproj=str(mmproj), n_threads=1, gpu_layers=0)
-        engine = _native.Engine(options)
+        engine = Engine(llm, mmproj=mmproj, n_threads=1, gpu_layers=0)
     except ModelError as error:
         message = str(error)
         one_line = "\n" not in message and message.isprintable() and damaged in message
@@ -218,9 +217,9 @@ def _outcome(llm: Path, mmproj: Path, damaged: str) -> str:
         return f"while loading: {error!r}"
     image = np.full((56, 56, 3), 255, np.uint8)
     try:
-        engine.submit(_native.Request(image=image, prompt="OCR:", max_tokens=1)).result()
-    except ContextError:
-        return "ran"  # the damage made the context length smaller than the prompt
+        engine.ocr(image, max_tokens=1)
+    except (ContextError, OptionError):
+        return "ran"  # the damage made the context or the pixel limits too small
     except EngineError as error:
         # Damaged weights that make numbers overflow are noticed at the first result.
         return "ran" if "not a number" in str(error) else f"while running: {error!r}"

@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 
 from ppocrvl.errors import ImageError
-from ppocrvl.images.load import load_image
+from ppocrvl.images.load import FORMATS, load_image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF")
 COUNT = 200
 
 
@@ -27,7 +26,11 @@ def _sample(kind: str) -> bytes:
     picture.save(
         buffer,
         kind,
-        **(options if kind in {"BMP", "GIF", "JPEG2000"} else {**options, "exif": exif}),
+        **(
+            options
+            if kind in {"BMP", "DIB", "GIF", "JPEG2000", "PPM"}
+            else {**options, "exif": exif}
+        ),
     )
     return buffer.getvalue()
 

@@ -21,7 +21,7 @@ from ppocrvl.errors import (
     ImageTooLargeError,
 )
 from ppocrvl.images import load
-from ppocrvl.images.load import load_image
+from ppocrvl.images.load import FORMATS, load_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,6 +167,26 @@ def test_16_bit_grey_is_scaled_not_clipped() -> None:
     assert pixels_of(big_endian).tolist() == expected
 
 
+def test_16_bit_tiff_with_white_as_zero() -> None:
+    values = np.array([[0, 257, 32768, 65535]], dtype=np.uint16)
+    tiff = bytearray(encode(Image.fromarray(values), "TIFF"))
+    entry = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, one short
+    at = tiff.index(entry) + len(entry)
+    assert tiff[at] == 1
+    tiff[at] = 0
+    assert pixels_of(bytes(tiff))[0, :, 0].tolist() == [255, 254, 127, 0]
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_16_bit_png_in_colour_and_with_alpha(colour_type: int, channels: int) -> None:
+    """Written by hand: Pillow reads such files but writes none."""
+    grey, opaque = 0x8080, 0xFFFF
+    values = {3: [0, grey, opaque], 2: [grey, opaque], 4: [0, grey, opaque, opaque]}[channels]
+    row = b"\0" + struct.pack(f">{channels}H", *values)
+    found = pixels_of(png(struct.pack(">IIBBBBB", 1, 1, 16, colour_type, 0, 0, 0), row))
+    assert found[0, 0].tolist() == ([128] * 3 if channels == 2 else [0, 128, 255])
+
+
 def test_clear_value_of_a_16_bit_picture_is_white() -> None:
     picture = Image.fromarray(np.array([[0, 65535, 514]], dtype=np.uint16))
     picture.info["transparency"] = 0
@@ -267,7 +287,7 @@ def test_empty_and_non_image_files(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_truncated_file_is_an_error_not_half_a_picture(
     kind: str, colours: npt.NDArray[np.uint8]
 ) -> None:
@@ -286,16 +306,19 @@ def test_lazy_pillow_image_that_is_truncated(colours: npt.NDArray[np.uint8]) -> 
 def bomb(width: int, height: int) -> bytes:
     """A PNG whose header promises width x height pixels."""
 
+    return png(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"\0" * 1000)
+
+
+def png(header: bytes, rows: bytes) -> bytes:
+    """A PNG of these IHDR bytes and uncompressed rows."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(b"\0" * 1000)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    )
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 @pytest.mark.parametrize("sides", [(10_000, 10_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])

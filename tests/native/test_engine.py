@@ -127,9 +127,7 @@ def test_deepest_encoder_with_many_slices(tmp_path: Path) -> None:
     deep_size = resized(SIZES["tiny"], {f"vision.{name}": n for name, n in sizes.items()})
     write_synthetic_checkpoint(tmp_path / "deep", deep_size)
     files = ppocrvl.export(tmp_path / "deep", tmp_path / "out")
-    options = _native.EngineOptions(
-        llm=str(files.llm), mmproj=str(files.mmproj), precision="exact"
-    )
+    options = _native.EngineOptions(llm=str(files.llm), mmproj=str(files.mmproj), precision="exact")
     deep = _native.Engine(options)
     picture = np.full((28 * 22, 28 * 22, 3), 200, np.uint8)  # 1,936 patches: 7 slices would be
     assert np.isfinite(deep.embed(picture)).all()

@@ -2,10 +2,12 @@
 #
 # Compiles llama.cpp once per machine and set of options, outside of our own build tree:
 #   <cache>/llama-libraries-<pin>-<key>/   static libraries and headers, imported by our targets
-#   <cache>/llama-tools-<pin>-<key>/bin    upstream's own programs (PPOCRVL_BUILD_TOOLS)
+#   <cache>/llama-tools-<pin>-<key>/bin    upstream's own programs, and ours that shows what they
+#                                          compute (PPOCRVL_BUILD_TOOLS)
 
 include("${CMAKE_CURRENT_LIST_DIR}/source.cmake")
 set(PPOCRVL_LLAMA_DIR "${CMAKE_CURRENT_LIST_DIR}")
+cmake_path(SET PPOCRVL_STOCK_DIR NORMALIZE "${CMAKE_CURRENT_LIST_DIR}/../../csrc/stock")
 
 # <out>: what -march=native means here, so that a cache shared by two machines never mixes them up.
 function(ppocrvl_native_cpu out)
@@ -84,6 +86,10 @@ function(ppocrvl_llama_build kind out)
     endif()
   endif()
   file(SHA256 "${PPOCRVL_LLAMA_DIR}/${kind}/CMakeLists.txt" recipe)
+  if(kind STREQUAL "tools")
+    file(SHA256 "${PPOCRVL_STOCK_DIR}/stock_stages.cpp" program)
+    string(APPEND recipe " ${program}")
+  endif()
   file(SHA256 "${PPOCRVL_LLAMA_DIR}/options.cmake" common)
   set(identity "${options}\n${version}\n${recipe}\n${common}\n${CMAKE_SYSTEM_NAME} ${CMAKE_SYSTEM_PROCESSOR}\n")
   foreach(lang C CXX)
@@ -133,7 +139,8 @@ function(ppocrvl_llama_build kind out)
           -G "${CMAKE_GENERATOR}" -C "${work}/options.cmake"
           "-DCMAKE_C_COMPILER=${CMAKE_C_COMPILER}" "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"
           "-DCMAKE_MAKE_PROGRAM=${CMAKE_MAKE_PROGRAM}" "-DLLAMA_SOURCE_DIR=${source}"
-          "-DLLAMA_BUILD_COMMIT=${PPOCRVL_LLAMA_PIN}" --no-warn-unused-cli)
+          "-DLLAMA_BUILD_COMMIT=${PPOCRVL_LLAMA_PIN}"
+          "-DPPOCRVL_STOCK_DIR=${PPOCRVL_STOCK_DIR}" --no-warn-unused-cli)
     elseif(step STREQUAL "build")
       set(command "${CMAKE_COMMAND}" --build "${work}/build" --target ppocrvl_wanted
           --config ${configuration} ${parallel})

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ppocrvl.errors import PpocrvlError
+from ppocrvl.cli.main import exit_code
+from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +116,8 @@ def run_script(program: str, export_one: Callable[..., Path], *, pixels: bool) -
     add_shared_arguments(parser, pixels=pixels)
     args = parser.parse_args()
     options = shared_options(args)
-    try:
+
+    def run_one() -> int:
         with cleanup_on_termination():
             path = export_one(
                 args.checkpoint,
@@ -124,11 +126,10 @@ def run_script(program: str, export_one: Callable[..., Path], *, pixels: bool) -
                 progress=ProgressLine(),
                 **options,
             )
-    except PpocrvlError as error:
-        sys.stderr.write(f"{program}: error: {error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{path}\n")
-    return 0
+        sys.stdout.write(f"{path}\n")
+        return ExitCode.OK
+
+    return exit_code(run_one, program)
 
 
 @contextlib.contextmanager
@@ -136,7 +137,7 @@ def cleanup_on_termination() -> Iterator[None]:
     """Lets SIGTERM unwind the program as Ctrl-C does, so that temporary files are removed."""
 
     def leave(number: int, _: object) -> NoReturn:
-        sys.exit(128 + number)
+        sys.exit(128 + number)  # ExitCode.TERMINATED
 
     before = signal.signal(signal.SIGTERM, leave)
     try:

@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from ppocrvl.cli.messages import report
 from ppocrvl.errors import EngineError, ExitCode, OutputError, PpocrvlError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 COMMANDS = ("ocr", "export", "inspect", "parity", "pull", "doctor")
 """Modules of `ppocrvl.cli`, in the order of the help."""
@@ -80,13 +81,26 @@ def run_command(argv: Sequence[str] | None = None) -> int:
         The exit code, one of `ExitCode`.
     """
     try:
-        try:
-            args = build_parser().parse_args(argv)
-        except SystemExit as leave:  # help, version, wrong usage
-            code = leave.code if isinstance(leave.code, int) else ExitCode.OK
-        else:
-            _set_up_messages(verbose=args.verbose)
-            code = int(args.command.run(args))
+        args = build_parser().parse_args(argv)
+    except SystemExit as leave:  # help, version, wrong usage
+        return leave.code if isinstance(leave.code, int) else ExitCode.OK
+
+    def run() -> int:
+        _set_up_messages(verbose=args.verbose)
+        return int(args.command.run(args))
+
+    return exit_code(run)
+
+
+def exit_code(run: Callable[[], int], program: str = "ppocrvl") -> int:
+    """What `run` gives, or the code of the error that ends it, which is reported in one line.
+
+    Args:
+        run: gives an exit code.
+        program: its name in the message.
+    """
+    try:
+        code = run()
         sys.stdout.flush()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -94,11 +108,12 @@ def run_command(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough of it, as in `ppocrvl … | head -1`.
         return ExitCode.BROKEN_PIPE
     except PpocrvlError as error:
-        return report(error)
+        return report(error, program)
     except OSError as error:
-        return report(OutputError(f"cannot write the result: {error.strerror or error}"))
+        return report(OutputError(f"cannot write the result: {error.strerror or error}"), program)
     except MemoryError:
-        return report(EngineError("out of memory; a lower --max-pixels or --max-tokens needs less"))
+        message = "out of memory; a lower --max-pixels or --max-tokens needs less"
+        return report(EngineError(message), program)
     return code
 
 
@@ -151,9 +166,9 @@ def _keep_stdout_for_the_result() -> None:
     Native libraries print to descriptor 1 as they like, and a result must stay clean of that.
     """
     if sys.stderr is None:  # started with them closed
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     try:
         result = os.dup(1)
         os.dup2(2, 1)

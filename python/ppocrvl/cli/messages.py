@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from ppocrvl.errors import PpocrvlError
 
 
-def report(error: PpocrvlError) -> int:
+def report(error: PpocrvlError, program: str = "ppocrvl") -> int:
     """Print an error and give its exit code."""
-    note(f"error: {' '.join(str(error).split())}")
+    note(f"error: {' '.join(str(error).split())}", program)
     return error.exit_code
 
 
-def note(text: str) -> None:
+def note(text: str, program: str = "ppocrvl") -> None:
     """Print a line that is no result."""
-    sys.stderr.write(f"ppocrvl: {text}\n")
+    sys.stderr.write(f"{program}: {text}\n")
     sys.stderr.flush()

@@ -71,7 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse pictures of more pixels (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="CPU threads (default: one per core)"
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="CPU threads (default: one per core, fewer for a small model)",
     )
     parser.add_argument(
         "--gpu-layers",

@@ -101,7 +101,7 @@ def _text_config(section: _Section) -> TextConfig:
         head_dim=section.integer("head_dim", 2, 1024, default=hidden // heads),
         vocab_size=section.integer("vocab_size", 4, 1 << 22),
         max_position_embeddings=section.integer("max_position_embeddings", 1, 1 << 30),
-        rms_norm_eps=section.real("rms_norm_eps", 0.0, 1.0),
+        rms_norm_eps=section.real("rms_norm_eps", 1e-12, 1.0),
         rope_theta=rope.real("rope_theta", 1.0, 1e12),
         mrope_section=rope.mrope_section(),
     )
@@ -123,11 +123,11 @@ def _vision_config(section: _Section) -> VisionConfig:
     config = VisionConfig(
         hidden_size=section.integer("hidden_size", 1, 1 << 16),
         intermediate_size=section.integer("intermediate_size", 1, 1 << 20),
-        num_hidden_layers=section.integer("num_hidden_layers", 1, 512),
+        num_hidden_layers=section.integer("num_hidden_layers", 1, 64),
         num_attention_heads=section.integer("num_attention_heads", 1, 1024),
         image_size=section.integer("image_size", 1, 1 << 14),
         patch_size=section.integer("patch_size", 4, 256),
-        layer_norm_eps=section.real("layer_norm_eps", 0.0, 1.0),
+        layer_norm_eps=section.real("layer_norm_eps", 1e-12, 1.0),
     )
     section.require("hidden_act", "gelu_pytorch_tanh")
     section.require("num_channels", NUM_CHANNELS)

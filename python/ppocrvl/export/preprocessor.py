@@ -24,6 +24,7 @@ _SPOTTING_FACTOR = (8, 5)
 # (min_pixels, max_pixels) in the official files of 1.5/1.6 and 1.0.
 _OFFICIAL_PIXELS = ((112_896, 1_003_520), (147_384, 2_822_400))
 _LARGEST_PIXELS = 1 << 28
+_SMALLEST_STD = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,8 @@ def parse_preprocessor(
         )
     mean = _triple(data, "image_mean", path)
     std = _triple(data, "image_std", path)
-    if min(std) <= 0:
-        raise CheckpointError(f"{path}: image_std {list(std)} must be positive")
+    if min(std) < _SMALLEST_STD:
+        raise CheckpointError(f"{path}: image_std {list(std)} must be at least {_SMALLEST_STD:g}")
     return Preprocessor(low, high, mean, std)
 
 

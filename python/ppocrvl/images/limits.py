@@ -20,7 +20,7 @@ MAX_ASPECT_RATIO = 200
 
 MAX_REQUEST_PIXELS = 4_096 * 28 * 28
 """Upper bound of the pixel limits: 4,096 image tokens, above every limit of the model family (3,600
-in version 1.0, 2,048 for spotting). Attention scores grow with the square: here they take 0.8 GB."""
+in version 1.0, 2,048 for spotting). Attention scores grow with the square: 0.8 GB here."""
 
 
 def check_image_size(width: int, height: int, max_image_pixels: int, where: str) -> None:

@@ -27,8 +27,11 @@ ImageSource: TypeAlias = (
 )
 """What may be given as an image: path, encoded bytes, binary file, Pillow image, or array."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF", "ICO")
-"""Pillow's names of the formats that are tried. The rest is rare; EPS would start Ghostscript."""
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
+"""Pillow's names of the formats that are tried. The rest is rare; EPS would start Ghostscript, and
+ICO is decoded before its size can be checked."""
+
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, PhotometricInterpretation
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -201,10 +204,17 @@ def _deep_grey(picture: Image.Image, where: str) -> Image.Image:
             "are not defined; scale them to 8 bits first"
         )
     grey = np.rint(values * (255.0 / full)).astype(np.uint8)
+    if picture.mode.startswith("I;16") and _tiff_white_is_zero(picture):
+        grey = 255 - grey  # Pillow turns 8-bit pictures only
     clear = picture.info.get("transparency")
     if isinstance(clear, int):
         grey[values == clear] = 255
     return Image.fromarray(grey).convert("RGB")
+
+
+def _tiff_white_is_zero(picture: Image.Image) -> bool:
+    tags = getattr(picture, "tag_v2", {})
+    return tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
 def _from_array(array: npt.NDArray[np.generic], max_image_pixels: int) -> Image.Image:

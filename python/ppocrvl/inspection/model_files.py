@@ -75,6 +75,7 @@ class VisionSizes:
 
     n_layer: int
     n_embd: int
+    n_head: int
     n_ff: int
     n_embd_out: int
     patch_size: int
@@ -163,6 +164,7 @@ def _gguf_sizes(
         return VisionSizes(
             n_layer=numbers["clip.vision.block_count"],
             n_embd=numbers["clip.vision.embedding_length"],
+            n_head=numbers["clip.vision.attention.head_count"],
             n_ff=tensors["v.blk.0.ffn_up.weight"].shape[-1],  # the key does not count padding
             n_embd_out=numbers["clip.vision.projection_dim"],
             patch_size=numbers["clip.vision.patch_size"],
@@ -237,6 +239,7 @@ def _vision_sizes(config: ModelConfig, folder: Path) -> VisionSizes:
     return VisionSizes(
         n_layer=vision.num_hidden_layers,
         n_embd=vision.hidden_size,
+        n_head=vision.num_attention_heads,
         n_ff=vision.intermediate_size,
         n_embd_out=config.text.hidden_size,
         patch_size=vision.patch_size,

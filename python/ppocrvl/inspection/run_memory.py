@@ -9,7 +9,8 @@ fitted to the buffer sizes that llama.cpp reports for synthetic models of three 
 576 and 1152; decoder 256, 512 and 1024) in three types:
 
 * encoder, per patch: the FFN's hidden row, four rows of the embedding's width, and 16 floats; exact
-  for the official widths, up to 35 % too high for others;
+  for the official widths, up to 35 % too high for others; or, where that is more, six rows of the
+  embedding's width and the attention scores of one slice of the queries (csrc/mtmd/paddleocr.cpp);
 * matrix products of types other than F32 convert their input first: per patch, an FFN row of 16-bit
   numbers;
 * the picture, per pixel: 3 bytes, and three float copies of 3 channels; the embeddings made of it;
@@ -19,10 +20,9 @@ fitted to the buffer sizes that llama.cpp reports for synthetic models of three 
 * the vocabulary: 165 bytes per token; process and fixed buffers: 45 MB (Python, numpy, Pillow, the
   libraries).
 
-Against the peak resident size of `ppocrvl ocr --max-tokens 32` with synthetic bf16 files (Linux, 2
-cores): official size, 1140 x 140 pixels: 1.94 GB estimated, 1.95 GB measured; official widths with
-2 + 3 layers, 1240 x 1754: 571 MB, 559 MB; decoder 512 and encoder 576 wide, 1240 x 1754: 339 MB,
-292 MB.
+Against what encoding a picture adds to the resident size (official widths, 3 layers, bf16, Linux):
+5,032 patches: 267 MB estimated, 267 MB measured; 8,100 patches: 430 MB, 410 MB; the same as f32,
+5,032 patches: 223 MB, 213 MB. `precision="exact"` adds the largest matrix in f32, 85 MB.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ _BATCH_TOKENS = 256
 _PROMPT_TOKENS = 16
 _VOCABULARY_BYTES = 165
 _PROCESS_BYTES = 45_000_000
+_SLICE_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +159,14 @@ def _is_f32(part: ModelPart) -> bool:
 
 
 def _encoder_bytes(sizes: VisionSizes, n_patches: int, *, is_f32: bool) -> int:
-    graph = 4 * (sizes.n_ff + 4 * sizes.n_embd + 16)
+    graph = n_patches * 4 * (sizes.n_ff + 4 * sizes.n_embd + 16)
+    scores = 4 * sizes.n_head * n_patches**2
+    most_slices = max(1, (7500 // sizes.n_layer - 56) // 10)
+    slices = min(max(1, scores // _SLICE_BYTES), most_slices)
+    attention = n_patches * 4 * 6 * sizes.n_embd + scores // slices
     conversion = 0 if is_f32 else 2 * sizes.n_ff
     picture = sizes.patch_size**2 * 3 * (1 + 3 * 4) + 4 * sizes.n_embd_out // _MERGE**2
-    return n_patches * (graph + conversion + picture)
+    return max(graph, attention) + n_patches * (conversion + picture)
 
 
 def _decoder_bytes(sizes: LlmSizes, context: int, *, is_f32: bool) -> int:
