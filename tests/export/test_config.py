@@ -160,7 +160,7 @@ def test_limits_per_task(
         ({}, (0, 100), "not a range"),
         ({}, (200, 100), "not a range"),
         ({}, (1, 1 << 40), "not a range"),
-        ({"image_std": [0.5, 0, 0.5]}, (1, 2), "must be positive"),
+        ({"image_std": [0.5, 0, 0.5]}, (1, 2), "must be at least 1e-06"),
         ({"image_mean": [0.5]}, (1, 2), "three numbers"),
         ({"image_mean": [0.5, 0.5, float("nan")]}, (1, 2), "three numbers"),
         ({"image_mean": None}, (1, 2), "three numbers"),

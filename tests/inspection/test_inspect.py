@@ -112,7 +112,7 @@ def test_memory(model: Path) -> None:
     assert memory.kv_cache == 2 * 2 * 2 * 128 * 512 * 2  # k and v, layers, heads, size, F16
     larger = inspect_model(model, image_size=(2000, 2000), max_tokens=100).memory
     assert larger is not None
-    assert larger.encoder_compute > 5 * memory.encoder_compute
+    assert larger.encoder_compute > 3 * memory.encoder_compute
     assert larger.total > memory.total
 
 
