@@ -258,6 +258,8 @@ Raises:
           },
           py::arg("prompt"), py::arg("rows"), py::arg("cols"),
           "Token ids of a prompt as they are fed, the image as rows * cols equal ids.")
+      .def("tokenize", &Engine::tokenize, py::arg("text"), py::call_guard<py::gil_scoped_release>(),
+           "Token ids of any text, special tokens in it included: as the reference's tokenizer.")
       .def_property_readonly("info", &Engine::info, py::return_value_policy::reference_internal)
       .def_property_readonly("load_seconds", &Engine::load_seconds)
       .def("close", &Engine::close, py::call_guard<py::gil_scoped_release>(), // joins the worker

@@ -127,6 +127,11 @@ std::vector<std::int32_t> Engine::prompt_tokens(const std::string &prompt,
   return all;
 }
 
+std::vector<std::int32_t> Engine::tokenize(const std::string &text) const {
+  const std::shared_lock<std::shared_mutex> lock(model_mutex_);
+  return vocabulary().tokenize_with_special(text);
+}
+
 void Engine::close() {
   const std::scoped_lock close_lock(close_mutex_);
   const auto waiting = queue_.close();

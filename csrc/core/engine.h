@@ -56,6 +56,9 @@ public:
   /// Ids of the prompt as they are fed; the image stands for rows * cols equal ids.
   std::vector<std::int32_t> prompt_tokens(const std::string &prompt, const ImageGrid &grid) const;
 
+  /// Ids of any text, special tokens in it included.
+  std::vector<std::int32_t> tokenize(const std::string &text) const;
+
   const ModelInfo &info() const { return info_; }
   double load_seconds() const { return load_seconds_; }
 

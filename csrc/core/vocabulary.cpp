@@ -98,15 +98,22 @@ std::vector<std::int32_t> Vocabulary::tokenize(std::string_view text) const {
     const std::string_view near = text.substr(at, longest_markup_);
     const std::size_t end = near.find('>');
     if (end != near.npos && markup_.count(std::string(near.substr(0, end + 1))) > 0) {
-      append_ids(text.substr(begin, at + 1 - begin), ids);
+      append_ids(text.substr(begin, at + 1 - begin), /*parse_special=*/false, ids);
       begin = at + 1;
     }
   }
-  append_ids(text.substr(begin), ids);
+  append_ids(text.substr(begin), /*parse_special=*/false, ids);
   return ids;
 }
 
-void Vocabulary::append_ids(std::string_view text, std::vector<std::int32_t> &all) const {
+std::vector<std::int32_t> Vocabulary::tokenize_with_special(std::string_view text) const {
+  std::vector<std::int32_t> ids;
+  append_ids(text, /*parse_special=*/true, ids);
+  return ids;
+}
+
+void Vocabulary::append_ids(std::string_view text, bool parse_special,
+                            std::vector<std::int32_t> &all) const {
   // A token holds at least one byte, save for a possible leading space of its own.
   if (text.size() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
     throw Error(ErrorKind::context, "the prompt is longer than 2 GiB; shorten it");
@@ -114,8 +121,7 @@ void Vocabulary::append_ids(std::string_view text, std::vector<std::int32_t> &al
   std::vector<std::int32_t> ids(text.size() + 1);
   const std::int32_t count =
       llama_tokenize(vocab_, text.data(), static_cast<std::int32_t>(text.size()), ids.data(),
-                     static_cast<std::int32_t>(ids.size()), /*add_special=*/false,
-                     /*parse_special=*/false);
+                     static_cast<std::int32_t>(ids.size()), /*add_special=*/false, parse_special);
   if (count < 0) {
     throw Error(ErrorKind::engine, "the tokenizer failed on the prompt");
   }

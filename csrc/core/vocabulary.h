@@ -43,10 +43,13 @@ public:
   /// Ids of plain text: control, location and table tokens in it stay text.
   std::vector<std::int32_t> tokenize(std::string_view text) const;
 
+  /// Ids of text with all tokens that stand in it, as the reference's tokenizer has them.
+  std::vector<std::int32_t> tokenize_with_special(std::string_view text) const;
+
   std::int32_t image_token() const;
 
 private:
-  void append_ids(std::string_view text, std::vector<std::int32_t> &all) const;
+  void append_ids(std::string_view text, bool parse_special, std::vector<std::int32_t> &all) const;
 
   const llama_vocab *vocab_;
   std::unordered_map<std::string, std::int32_t> control_ids_;

@@ -120,7 +120,7 @@ class Reference:
             answer.pop()
         return Stages(
             prompt_ids=tuple(ids),
-            pixels=_picture(inputs["pixel_values"].float().numpy(), rows, cols),
+            pixels=as_picture(inputs["pixel_values"].float().numpy(), rows, cols),
             patches=_rows(seen["patches"]),
             encoded=_rows(seen["encoded"]),
             image_tokens=_rows(seen["image_tokens"]),
@@ -147,8 +147,8 @@ def _rows(tensor: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401
     return np.ascontiguousarray(tensor.float().reshape(-1, tensor.shape[-1]).numpy())
 
 
-def _picture(patches: npt.NDArray[np.float32], rows: int, cols: int) -> npt.NDArray[np.float32]:
-    """[rows * cols, 3, side, side] as [height, width, 3]."""
+def as_picture(patches: npt.NDArray[np.float32], rows: int, cols: int) -> npt.NDArray[np.float32]:
+    """Patches [rows * cols, 3, side, side] as a picture [height, width, 3]."""
     side = patches.shape[-1]
     grid = patches.reshape(rows, cols, 3, side, side).transpose(0, 3, 1, 4, 2)
     return np.ascontiguousarray(grid.reshape(rows * side, cols * side, 3))
