@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,11 @@ def pytest_report_header() -> list[str]:
     return [f"official files: {official}", f"reference (torch, transformers): {reference}"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.markexpr != "full":
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.skip(reason="only with -m full"))
     if _have("torch", "transformers"):
         return
     skip = pytest.mark.skip(reason='needs torch and transformers: pip install ".[reference]"')
@@ -63,3 +69,16 @@ def official_files() -> Path:
 def tiny_checkpoint(project_root: Path) -> Path:
     """The built-in model as a checkpoint."""
     return project_root / "models" / "tiny-en"
+
+
+@pytest.fixture(scope="session")
+def stock_tools(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of upstream's programs; compiled the first time, some 10 minutes."""
+    build = tmp_path_factory.mktemp("tools")
+    command = ["cmake", "-G", "Ninja", "-S", str(project_root), "-B", str(build)]
+    command += ["-DPPOCRVL_BUILD_TOOLS=ON", "-DCMAKE_BUILD_TYPE=Release"]
+    command += ["-DPPOCRVL_BUILD_PYTHON=OFF"]
+    done = subprocess.run(command, check=True, timeout=3000, capture_output=True, text=True)
+    place = re.search(r"programs in (.+)", done.stdout)
+    assert place is not None, done.stdout
+    return Path(place[1])

@@ -11,4 +11,5 @@ PYBIND11_MODULE(_native, module) {
   ppocrvl::binding::register_engine(module);
   ppocrvl::binding::register_files(module);
   ppocrvl::binding::register_system(module);
+  ppocrvl::binding::register_test(module);
 }

@@ -6,9 +6,10 @@
 namespace ppocrvl::binding {
 
 // One function per area of the module; each is called once by module.cpp.
-void register_errors(pybind11::module_ &module); // and the submodule `_test`
+void register_errors(pybind11::module_ &module);
 void register_engine(pybind11::module_ &module);
 void register_files(pybind11::module_ &module);
 void register_system(pybind11::module_ &module);
+void register_test(pybind11::module_ &module); // the submodule `_test`
 
 } // namespace ppocrvl::binding

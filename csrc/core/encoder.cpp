@@ -6,7 +6,6 @@
 #include "core/logging.h"
 
 #include <string_view>
-#include <utility>
 
 namespace ppocrvl {
 
@@ -103,8 +102,7 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   clip_image_f32_batch batch;
   clip_image_f32 &input = batch.entries.emplace_back();
   input.set_size({image.width, image.height}, /*is_placeholder=*/true, /*is_audio=*/false);
-  std::vector<float> pixels = normalization_.apply(image);
-  input.cpy_buf(pixels);
+  input.cpy_buf(normalization_.apply(image));
   // mtmd aborts the process if its token count is not the one it was given room for.
   if (clip_n_output_tokens(context_.get(), &input) != grid.tokens()) {
     throw Error(ErrorKind::engine, "the vision encoder disagrees about the number of image tokens");
@@ -124,7 +122,7 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   }
   if (trace != nullptr) {
     const auto side = [](int value) { return static_cast<std::size_t>(value); };
-    trace->pixels = {{side(image.height), side(image.width), 3}, std::move(pixels)};
+    trace->pixels = {{side(image.height), side(image.width), 3}, normalization_.apply(image)};
     trace->image_tokens = {{side(grid.tokens()), side(n_embd())}, embeddings};
   }
   return embeddings;

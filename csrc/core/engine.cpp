@@ -163,6 +163,9 @@ PreparedRequest Engine::prepare(Request request) const {
     throw Error(ErrorKind::option,
                 "max_tokens is " + std::to_string(request.max_tokens) + "; it must be at least 1");
   }
+  if (request.trace && !request.image) {
+    throw Error(ErrorKind::option, "only a request with a picture can be traced");
+  }
   PreparedRequest prepared;
   if (request.image) {
     prepared.grid = image_grid(*request.image, info_.token_side());

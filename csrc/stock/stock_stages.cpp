@@ -91,7 +91,7 @@ private:
       std::vector<float> values(static_cast<std::size_t>(ggml_nelements(tensor)));
       ggml_backend_tensor_get(tensor, values.data(), 0, ggml_nbytes(tensor));
       std::vector<std::int64_t> shape;
-      for (int i = ggml_n_dims(tensor) - 1; i >= 0; --i) {
+      for (int i = std::max(ggml_n_dims(tensor), 2) - 1; i >= 0; --i) {
         shape.push_back(tensor->ne[i]);
       }
       write_array(folder_ + "/" + stage, values, shape);

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ppocrvl.export import ExportResult, export
     from ppocrvl.inspection import inspect_model
     from ppocrvl.results import Result, Timings
+    from ppocrvl.stages import Stages
     from ppocrvl.tasks import TASKS, Task
 
     __version__: str
@@ -66,6 +67,7 @@ __all__ = [
     "OutputError",
     "PpocrvlError",
     "Result",
+    "Stages",
     "Stream",
     "Task",
     "Timings",
@@ -80,6 +82,7 @@ _HOME = {
     "Engine": "engine",
     "ExportResult": "export",
     "Result": "results",
+    "Stages": "stages",
     "Stream": "engine",
     "TASKS": "tasks",
     "Task": "tasks",

@@ -93,7 +93,7 @@ class ModelMismatchError(ModelError):
 
 
 class CheckpointError(PpocrvlError):
-    """A checkpoint cannot be exported: tensors, tokenizer or config are not as they must be."""
+    """A checkpoint cannot be exported or run as reference: its files are not as they must be."""
 
     exit_code = ExitCode.CHECKPOINT
 

@@ -51,6 +51,8 @@ def test_closed_stdout_and_stderr(environment: dict[str, str], closed: str) -> N
     done = subprocess.run(command, shell=True, env=environment, capture_output=True, check=False)  # noqa: S602
     assert done.returncode == errors.ExitCode.OK
     assert b"Traceback" not in done.stderr
+    if closed == "2>&-":
+        assert done.stdout.decode() == f"ppocrvl {version('ppocrvl')}\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("read",), ("ocr",), ("ocr", "--task", "read", "x.png")])

@@ -3,28 +3,28 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
 import re
+import socket
 import subprocess
+import time
+import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import ppocrvl
+from ppocrvl.cli.main import run_command
+from ppocrvl.errors import ExitCode
+from ppocrvl.parity.pictures import made_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def stock_tools(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of upstream's programs; compiled the first time, some 10 minutes."""
-    build = tmp_path_factory.mktemp("tools")
-    command = ["cmake", "-G", "Ninja", "-S", str(project_root), "-B", str(build)]
-    command += ["-DPPOCRVL_BUILD_TOOLS=ON", "-DCMAKE_BUILD_TYPE=Release"]
-    command += ["-DPPOCRVL_BUILD_PYTHON=OFF"]
-    done = subprocess.run(command, check=True, timeout=3000, capture_output=True, text=True)
-    place = re.search(r"programs in (.+)", done.stdout)
-    assert place is not None, done.stdout
-    return Path(place[1])
 
 
 @pytest.mark.timeout(3600)
@@ -37,3 +37,64 @@ def test_llama_mtmd_cli_reads_the_sample(stock_tools: Path, samples: Path) -> No
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     truth = (samples / "hello.txt").read_text(encoding="utf-8").strip()
     assert truth in done.stdout
+
+
+@pytest.mark.reference
+@pytest.mark.timeout(3600)
+def test_parity_shows_where_stock_mtmd_deviates(
+    stock_tools: Path,
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ppocrvl.export(tiny_checkpoint, tmp_path / "model", llm_type="f32", mmproj_type="f32")
+    for size in ((28, 28), (900, 40)):
+        made_picture(*size).save(tmp_path / f"{size[0]}.png")
+    command = ["parity", str(tiny_checkpoint), str(tmp_path / "model"), "--against", "stock"]
+    command += ["--stock-program", str(stock_tools / "ppocrvl-stock-stages"), "--max-tokens", "4"]
+    for name, stage in (("28.png", "patches"), ("900.png", "pixels")):
+        assert run_command([*command, "--image", str(tmp_path / name), "--json"]) == ExitCode.OK
+        row = json.loads(capsys.readouterr().out)
+        failed = [one["stage"] for one in row["stock_stages"] if one["passed"] is False]
+        assert failed[0] == stage  # the letterbox; in a picture of one token, the positions
+        assert all(one["note"] == "" for one in row["stock_stages"] if one["stage"] == "encoded")
+
+
+@pytest.fixture
+def server(stock_tools: Path) -> Iterator[str]:
+    """The address of llama-server with the built-in model."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    models = Path(ppocrvl.__file__).parent / "models"
+    command = [str(stock_tools / "llama-server"), "-m", str(models / "tiny-en-BF16.gguf")]
+    command += ["--mmproj", str(models / "mmproj-tiny-en-BF16.gguf"), "--jinja", "-c", "2048"]
+    command += ["--port", str(port), "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        address = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(300):
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health"):
+                    break
+                time.sleep(0.1)
+            yield address
+        finally:
+            process.terminate()
+
+
+@pytest.mark.timeout(3600)
+def test_llama_server_renders_the_prompt(server: str) -> None:
+    picture = base64.b64encode(b"the template does not look at it").decode()
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}
+    text = {"type": "text", "text": "Table Recognition:"}
+    start, end = "<|begin_of_sentence|>User: ", "Table Recognition:\nAssistant:\n"
+    for content, expected in (
+        ([image, text], f"{start}<media>{end}"),
+        ([text, image], f"{start}<media>{end}"),  # pictures come first all the same
+        ("Table Recognition:", start + end),
+    ):
+        body = json.dumps({"messages": [{"role": "user", "content": content}]}).encode()
+        request = urllib.request.Request(f"{server}/apply-template", body, method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            prompt = json.load(answer)["prompt"]
+        assert re.sub(r"<__media[^>]*__>", "<media>", prompt) == expected

@@ -68,9 +68,20 @@ def test_renders_as_the_official_template(
     assert render(version, messages, prompt=prompt) == official(messages, start, prompt=prompt)
 
 
-def test_string_content() -> None:
-    messages = [{"role": "user", "content": "<__media__>OCR:"}]
-    expected = "<|begin_of_sentence|>User: <__media__>OCR:\nAssistant:\n"
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("<__media__>OCR:", "<__media__>OCR:"),
+        ("OCR:<__media_x7__>", "<__media_x7__>OCR:"),
+        ("a<__media_1__>b<__media_2__>c", "<__media_1__><__media_2__>abc"),
+        ("<__media", "<__media"),
+        ("a __> b", "a __> b"),
+        ("", ""),
+    ],
+)
+def test_string_content_as_llama_server_gives_it(content: str, shown: str) -> None:
+    messages = [{"role": "user", "content": content}]
+    expected = f"<|begin_of_sentence|>User: {shown}\nAssistant:\n"
     assert render(ModelVersion.V1_6, messages) == expected
 
 

@@ -100,10 +100,7 @@ def test_bytes_and_floats_of_200_pictures() -> None:
         processor = PaddleOCRVLImageProcessorPil(image_mean=mean, image_std=std)
         for data in pictures():
             seen = load_image(data)
-            try:
-                pixels = resize_to_pixels(seen, min_pixels=28 * 28, max_pixels=200_000)
-            except ImageTooThinError:
-                continue
+            pixels = resize_to_pixels(seen, min_pixels=28 * 28, max_pixels=200_000)
             trace = engine.trace(data, max_tokens=1, min_pixels=28 * 28, max_pixels=200_000)
             size = {"shortest_edge": 28 * 28, "longest_edge": 200_000}
             raw = reference(processor, seen, size, do_rescale=False, do_normalize=False)

@@ -15,7 +15,7 @@ from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
 from ppocrvl.images import resize
 from ppocrvl.native import _native
-from ppocrvl.parity.pictures import made_picture
+from ppocrvl.parity.pictures import SHAPES, made_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +114,8 @@ def test_letterbox_is_found(
     monkeypatch.setattr(Image.Image, "resize", resize_to)
     code, failures = compare_again()
     assert code == ExitCode.PARITY
-    assert failures["thin.png"] == "pixels"
+    # The smallest keeps its ratio, so nothing is padded.
+    assert failures == {"thin.png": "pixels", "round.png": "pixels", "small.png": None}
 
 
 @pytest.mark.parametrize(
@@ -138,11 +139,48 @@ def test_other_target_sizes_are_found(
 
 
 def test_half_precision_files_have_wider_bounds(
-    compare_again: Callable[..., tuple[int, dict[str, object]]],
-    tiny_checkpoint: Path,
-    tmp_path: Path,
+    tiny_checkpoint: Path, stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ppocrvl.export(tiny_checkpoint, tmp_path)
-    code, failures = compare_again(model=tmp_path)
-    assert code == ExitCode.OK
-    assert set(failures.values()) == {None}
+    image = ["--image", str(stored / "thin.png"), "--max-tokens", "4", "--json"]
+    for more in ([], ["--reference-bf16"]):
+        command = ["parity", str(tiny_checkpoint), str(tmp_path), *image, *more]
+        assert run_command(command) == ExitCode.OK
+        row = json.loads(capsys.readouterr().out)
+        bounds = {stage["stage"]: stage["bound"] for stage in row["stages"]}
+        errors = row["reference_bf16_errors"]
+        wanted = 1.5 * errors["encoded"] if more else 1e-2
+        assert bounds["encoded"] == pytest.approx(wanted)
+        assert bounds["logits"] is None
+
+
+@pytest.mark.timeout(900)
+def test_all_shapes(tiny_checkpoint: Path, f32: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["parity", str(tiny_checkpoint), str(f32), "--max-tokens", "4", "--json"]
+    assert run_command(command) == ExitCode.OK
+    assert len(capsys.readouterr().out.splitlines()) == len(SHAPES)
+
+
+def test_options_that_cannot_work(
+    tiny_checkpoint: Path,
+    f32: Path,
+    stored: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept, thin = stored / "kept", str(stored / "thin.png")
+    for reference, arguments, code, message in (
+        (tmp_path, (), ExitCode.CHECKPOINT, "no config.json"),
+        (tiny_checkpoint, ("--min-pixels", "9"), ExitCode.USAGE, "give both"),
+        (tiny_checkpoint, ("--max-tokens", "0"), ExitCode.USAGE, "max_tokens must be"),
+        (tiny_checkpoint, ("--image", thin, "--image", thin), ExitCode.USAGE, "two pictures"),
+        (tiny_checkpoint, ("--report", str(tmp_path / "a" / "b")), ExitCode.OUTPUT, "no such"),
+        (tiny_checkpoint, ("--stock-program", thin), ExitCode.USAGE, "--against stock"),
+        (tiny_checkpoint, ("--against", "stock", "--stock-program", thin), ExitCode.USAGE, "run"),
+        (kept, ("--task", "table"), ExitCode.USAGE, "is a stored reference; --task"),
+        (kept, (), ExitCode.USAGE, "name it with --image"),
+    ):
+        assert run_command(["parity", str(reference), str(f32), *arguments]) == code
+        captured = capsys.readouterr()
+        assert message in captured.err
+        assert captured.err.count("\n") == 1

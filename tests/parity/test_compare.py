@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from ppocrvl.errors import CheckpointError
+from ppocrvl.errors import CheckpointError, OptionError
 from ppocrvl.parity import report, store
 from ppocrvl.parity.compare import BOUNDS, compare, first_failure, same_order
 from ppocrvl.parity.pictures import SHAPES, made_picture
-from ppocrvl.parity.run import Case, CaseReport, picture_hash, stored_cases
+from ppocrvl.parity.run import Case, CaseReport, picture_hash, stored_case
 from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
@@ -85,27 +86,40 @@ def test_order_of_the_likeliest_tokens() -> None:
     beyond = reference.copy()
     beyond[[13, 14]] = beyond[[14, 13]]
     assert same_order(beyond, reference, 1e-3)
+    risen = reference.copy()
+    risen[15] = reference[3] - 0.01
+    assert not same_order(risen, reference, 1e-3)
+
+
+def keep(folder: Path, entry: store.Entry, stages: Stages) -> None:
+    writer = store.Writer(folder, "the reference")
+    writer.add(entry, stages)
+    writer.close()
 
 
 def test_stored_stages_come_back(stages: Stages, tmp_path: Path) -> None:
     picture = made_picture(28, 28)
     entry = store.Entry("28x28", picture_hash(picture), "ocr", 8, (784, 90000))
-    store.save(tmp_path / "kept", "the reference", [(entry, stages)])
-    made_with, requests = store.load(tmp_path / "kept")
-    ((case, loaded),) = stored_cases(requests, [])
+    keep(tmp_path / "kept", entry, stages)
+    made_with, (stored,) = store.load(tmp_path / "kept")
+    case, loaded = stored_case(stored, []), stored.stages()
     assert made_with == "the reference"
     assert (case.name, case.max_tokens, case.pixel_limits) == ("28x28", 8, (784, 90000))
     assert all(d.passed for d in compare(loaded, stages, BOUNDS["F32"], exact=True))
     assert loaded.text == stages.text
 
 
-@pytest.mark.parametrize("damage", ["index", "array", "escape", "gone"])
+@pytest.mark.parametrize("damage", ["index", "limits", "array", "empty", "escape", "gone"])
 def test_damaged_store(stages: Stages, tmp_path: Path, damage: str) -> None:
     entry = store.Entry("28x28", "", "ocr", 8, None)
-    store.save(tmp_path, "the reference", [(entry, stages)])
+    keep(tmp_path, entry, stages)
     index = tmp_path / store.INDEX
     if damage == "index":
         index.write_text("{")
+    elif damage == "limits":
+        index.write_text(index.read_text().replace('"pixel_limits": null', '"pixel_limits": [1]'))
+    elif damage == "empty":
+        (tmp_path / "000.npz").write_bytes(b"")
     elif damage == "array":
         (tmp_path / "000.npz").write_bytes(b"PK\x03\x04 nothing")
     elif damage == "escape":
@@ -113,13 +127,30 @@ def test_damaged_store(stages: Stages, tmp_path: Path, damage: str) -> None:
     else:
         (tmp_path / "000.npz").unlink()
     with pytest.raises(CheckpointError, match="make it again"):
-        store.load(tmp_path)
+        [one.stages() for one in store.load(tmp_path)[1]]
 
 
-def test_another_picture_of_the_same_name(stages: Stages) -> None:
+def test_another_picture_of_the_same_name(tmp_path: Path) -> None:
     entry = store.Entry("28x28", "0" * 64, "ocr", 8, None)
-    with pytest.raises(CheckpointError, match="not the picture"):
-        stored_cases([(entry, stages)], [])
+    with pytest.raises(OptionError, match="not the picture"):
+        stored_case(store.Stored(tmp_path, entry, {}), [])
+
+
+def test_a_checkpoint_is_no_place_for_a_store(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(OptionError, match="holds a checkpoint"):
+        store.Writer(tmp_path, "the reference")
+
+
+def test_numbers_that_are_none_are_no_json(stages: Stages) -> None:
+    broken = replace(stages, encoded=stages.encoded * np.float32(np.nan))
+    differences = compare(broken, stages, BOUNDS["F32"], exact=True)
+    one = CaseReport(Case("x", made_picture(28, 28), "ocr", 8, None), stages, broken, differences)
+    assert not one.passed
+    assert "NaN" not in json.dumps(report.to_json(one))
+    page = report.Page()
+    page.add(one)
+    assert "differs first at encoded" in page.html("parity", [])
 
 
 @pytest.mark.parametrize("shape", SHAPES[:-1], ids=str)
@@ -135,7 +166,9 @@ def test_report_is_one_file_that_escapes_text(stages: Stages) -> None:
     case = Case("<i>", made_picture(28, 28), "ocr", 8, None)
     differences = compare(changed, stages, BOUNDS["F32"], exact=True)
     one = CaseReport(case, stages, changed, differences)
-    page = report.to_html("parity", [("model", "a & b")], [one])
+    made = report.Page()
+    made.add(one)
+    page = made.html("parity", [("model", "a & b")])
     assert "&lt;i&gt;" in page
     assert "&lt;b&gt;ab" in page
     assert "a &amp; b" in page

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ppocrvl.cli.main import exit_code
+from ppocrvl.cli.messages import exit_code
 from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
-from ppocrvl.cli.messages import report
-from ppocrvl.errors import EngineError, ExitCode, OutputError, PpocrvlError
+from ppocrvl.cli.messages import exit_code
+from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 COMMANDS = ("ocr", "export", "inspect", "parity", "pull", "doctor")
 """Modules of `ppocrvl.cli`, in the order of the help."""
@@ -80,41 +80,16 @@ def run_command(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code, one of `ExitCode`.
     """
-    try:
-        args = build_parser().parse_args(argv)
-    except SystemExit as leave:  # help, version, wrong usage
-        return leave.code if isinstance(leave.code, int) else ExitCode.OK
 
     def run() -> int:
+        try:
+            args = build_parser().parse_args(argv)
+        except SystemExit as leave:  # help, version, wrong usage
+            return leave.code if isinstance(leave.code, int) else ExitCode.OK
         _set_up_messages(verbose=args.verbose)
         return int(args.command.run(args))
 
     return exit_code(run)
-
-
-def exit_code(run: Callable[[], int], program: str = "ppocrvl") -> int:
-    """What `run` gives, or the code of the error that ends it, which is reported in one line.
-
-    Args:
-        run: gives an exit code.
-        program: its name in the message.
-    """
-    try:
-        code = run()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has had enough of it, as in `ppocrvl … | head -1`.
-        return ExitCode.BROKEN_PIPE
-    except PpocrvlError as error:
-        return report(error, program)
-    except OSError as error:
-        return report(OutputError(f"cannot write the result: {error.strerror or error}"), program)
-    except MemoryError:
-        message = "out of memory; a lower --max-pixels or --max-tokens needs less"
-        return report(EngineError(message), program)
-    return code
 
 
 def main() -> NoReturn:

@@ -1,13 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands say on stderr: one line each."""
+"""What the programs say on stderr, one line each, and the exit codes that go with it."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
+from ppocrvl.errors import EngineError, ExitCode, OutputError, PpocrvlError
+
 if TYPE_CHECKING:
-    from ppocrvl.errors import PpocrvlError
+    from collections.abc import Callable
+
+
+def exit_code(run: Callable[[], int], program: str = "ppocrvl") -> int:
+    """What `run` gives, or the code of the error that ends it, which is reported in one line.
+
+    Args:
+        run: gives an exit code.
+        program: its name in the message.
+    """
+    try:
+        code = run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough of it, as in `ppocrvl … | head -1`.
+        return ExitCode.BROKEN_PIPE
+    except PpocrvlError as error:
+        return report(error, program)
+    except OSError as error:
+        return report(OutputError(f"cannot write the result: {error.strerror or error}"), program)
+    except MemoryError:
+        message = "out of memory; a lower --max-pixels or --max-tokens needs less"
+        return report(EngineError(message), program)
+    return code
 
 
 def report(error: PpocrvlError, program: str = "ppocrvl") -> int:

@@ -17,17 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ppocrvl.engine import Engine
-    from ppocrvl.parity.run import Case, CaseReport
+    from ppocrvl.parity import store
+    from ppocrvl.parity.reference import Reference
+    from ppocrvl.parity.run import Case
     from ppocrvl.stages import Stages
+
+    Run = Callable[[Case], Stages]
 
 NAME = "parity"
 HELP = "compare with the model's own implementation (torch), stage by stage"
 
-PIXEL_LIMITS = ("--min-pixels", "--max-pixels")
+DEFAULT_TASK = "ocr"
+DEFAULT_MAX_TOKENS = 64
+# What decides the stored requests, so it cannot be asked for again.
+_FIXED_BY_A_STORE = ("task", "max_tokens", "min_pixels", "max_pixels", "save_reference")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.epilog = (
+        "Exit code 10: a stage is out of its bound. The bounds hold for f32 files, and wider ones "
+        "for f16 and bf16; other types are measured only. See docs/parity.md."
+    )
     parser.add_argument(
         "reference",
         type=Path,
@@ -45,28 +56,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="picture to compare on, as often as wanted (default: seven made ones, to 2480x3508)",
     )
-    parser.add_argument("--task", default="ocr", choices=sorted(TASKS), help="default: %(default)s")
+    parser.add_argument("--task", choices=sorted(TASKS), help=f"default: {DEFAULT_TASK}")
     parser.add_argument(
-        "--max-tokens", type=int, default=64, metavar="N", help="of each answer (default: 64)"
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help=f"of each answer (default: {DEFAULT_MAX_TOKENS})",
     )
-    for flag in PIXEL_LIMITS:
-        parser.add_argument(flag, type=int, metavar="N", help="for both sides; give both or none")
+    for flag in ("--min-pixels", "--max-pixels"):
+        parser.add_argument(
+            flag, type=int, metavar="N", help="for reference and ours, not stock; both or none"
+        )
     parser.add_argument(
         "--precision",
         default="auto",
         choices=("auto", "exact", "fast"),
-        help="number formats of our vision encoder (default: %(default)s)",
+        help="number formats of our vision encoder (default: %(default)s); fast is out of the "
+        "bounds of f32 files",
     )
     parser.add_argument(
         "--against", choices=("stock",), help="compare upstream's unmodified mtmd as well"
     )
     parser.add_argument(
-        "--stock-program", type=Path, metavar="PATH", help="ppocrvl-stock-stages (default: built)"
+        "--stock-program",
+        type=Path,
+        metavar="PATH",
+        help="ppocrvl-stock-stages for --against stock (default: from the PATH, or as built with "
+        "PPOCRVL_BUILD_TOOLS)",
     )
     parser.add_argument(
         "--reference-bf16",
         action="store_true",
-        help="run the reference in bf16 too: its own error is then the measure for ours",
+        help="run the reference in bf16 too: 1.5 times its error is then the bound for f16 and "
+        "bf16 files",
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
     parser.add_argument(
@@ -79,75 +101,97 @@ def run(args: argparse.Namespace) -> int:
     """Compare picture by picture; exit code PARITY if a stage is out of its bound."""
     from ppocrvl.engine import Engine
     from ppocrvl.parity import report, store
-    from ppocrvl.parity.run import check_cases, file_types
+    from ppocrvl.parity.run import check_case, entry_of, file_types
 
+    _check_options(args)
     engine = Engine(args.model, precision=args.precision)
-    made_with, chosen, references, half = _reference_side(args, engine)
-    stock = _stock_side(args, engine)
-    kept: list[tuple[store.Entry, Stages]] = []
-    reports: list[CaseReport] = []
-    for one in check_cases(engine, chosen, references, upstream=stock, half=half):
-        reports.append(one)
+    upstream = _upstream(args, engine)
+    made_with, pairs, half = _reference_side(args, engine)
+    keeper = store.Writer(args.save_reference, made_with) if args.save_reference else None
+    page = report.Page()
+    failed = []
+    for case, reference in pairs:
+        one = check_case(engine, case, reference, upstream=upstream, half=half)
         lines = [json.dumps(report.to_json(one))] if args.json else report.text_lines(one)
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
-        if args.save_reference:
-            from ppocrvl.parity.run import entry_of
-
-            kept.append((entry_of(one.case), one.reference))
-    if args.save_reference:
-        store.save(args.save_reference, made_with, kept)
+        if keeper:
+            keeper.add(entry_of(case), one.reference)
+        if args.report:
+            page.add(one)
+        if not one.passed:
+            failed.append(case.name)
+    if keeper:
+        keeper.close()
     if args.report:
         types = "{} language model, {} vision encoder".format(*file_types(engine))
         facts = [
             ("reference", f"{args.reference} ({made_with})"),
             ("model", f"{args.model} ({types}, precision {args.precision})"),
-            ("passed", f"{sum(one.passed for one in reports)} of {len(reports)} pictures"),
+            ("within the bounds", f"{len(pairs) - len(failed)} of {len(pairs)} pictures"),
         ]
-        _write(args.report, report.to_html("ppocrvl parity", facts, reports))
-    failed = [one.case.name for one in reports if not one.passed]
+        _write(args.report, page.html("ppocrvl parity", facts))
     if failed:
-        note(f"{len(failed)} of {len(reports)} pictures differ: {', '.join(failed)}")
+        note(f"{len(failed)} of {len(pairs)} pictures differ: {', '.join(failed)}")
         return ExitCode.PARITY
     return ExitCode.OK
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    """What would otherwise fail after the work is done."""
+    from ppocrvl.parity import store
+
+    if (args.min_pixels is None) != (args.max_pixels is None):
+        raise OptionError("give both --min-pixels and --max-pixels, or none")
+    if args.stock_program and not args.against:
+        raise OptionError("--stock-program is for --against stock")
+    if args.report and not args.report.absolute().parent.is_dir():
+        raise OutputError(f"cannot write {args.report}: no such folder")
+    if store.is_stored(args.reference):
+        given = [name for name in _FIXED_BY_A_STORE if getattr(args, name) is not None]
+        given += ["reference_bf16"] if args.reference_bf16 else []
+        if given:
+            flag = "--" + given[0].replace("_", "-")
+            raise OptionError(
+                f"{args.reference} is a stored reference; {flag} needs the checkpoint"
+            )
+
+
 def _reference_side(
     args: argparse.Namespace, engine: Engine
-) -> tuple[str, list[Case], Callable[[Case], Stages], Callable[[Case], Stages] | None]:
-    """What it is, the cases, and how to get the reference's stages, in f32 and perhaps in bf16."""
+) -> tuple[str, list[tuple[Case, Run]], Run | None]:
+    """What it is, the cases with the reference's run of each, and its run in bf16 if asked for."""
     from ppocrvl.parity import store
     from ppocrvl.parity.reference import Reference
-    from ppocrvl.parity.run import cases, reference_stages, stored_cases
+    from ppocrvl.parity.run import cases, reference_stages, stored_case
 
-    limits = (args.min_pixels, args.max_pixels)
-    if (limits[0] is None) != (limits[1] is None):
-        raise OptionError(f"give both of {' and '.join(PIXEL_LIMITS)}, or none")
     if store.is_stored(args.reference):
-        if args.reference_bf16 or args.save_reference:
-            raise OptionError(f"{args.reference} is a stored reference; that needs the checkpoint")
         made_with, requests = store.load(args.reference)
-        stored = stored_cases(requests, args.images)
-        by_case = {id(case): stages for case, stages in stored}
-        return made_with, [case for case, _ in stored], lambda case: by_case[id(case)], None
+        stored = [(stored_case(one, args.images), _constant(one)) for one in requests]
+        if unknown := {path.name for path in args.images} - {case.name for case, _ in stored}:
+            raise OptionError(f"the stored reference has no {min(unknown)}")
+        return made_with, stored, None
     chosen = cases(
         args.images,
-        task=args.task,
-        max_tokens=args.max_tokens,
-        pixel_limits=None if limits[0] is None else limits,
+        task=args.task or DEFAULT_TASK,
+        max_tokens=DEFAULT_MAX_TOKENS if args.max_tokens is None else args.max_tokens,
+        pixel_limits=None if args.min_pixels is None else (args.min_pixels, args.max_pixels),
     )
     reference = Reference(args.reference)
-    half = None
-    if args.reference_bf16:
-        bf16 = Reference(args.reference, "bfloat16")
+    half = Reference(args.reference, "bfloat16") if args.reference_bf16 else None
 
-        def half(case: Case) -> Stages:
-            return reference_stages(bf16, case, engine)
+    def run_in(which: Reference) -> Run:
+        return lambda case: reference_stages(which, engine, case)
 
-    return reference.version, chosen, lambda case: reference_stages(reference, case, engine), half
+    pairs = [(case, run_in(reference)) for case in chosen]
+    return reference.version, pairs, run_in(half) if half else None
 
 
-def _stock_side(args: argparse.Namespace, engine: Engine) -> Callable[[Case], Stages] | None:
+def _constant(stored: store.Stored) -> Run:
+    return lambda _: stored.stages()
+
+
+def _upstream(args: argparse.Namespace, engine: Engine) -> Run | None:
     from ppocrvl.parity import stock
     from ppocrvl.parity.run import stock_stages
 
@@ -163,4 +207,5 @@ def _write(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -3,8 +3,10 @@
 
 It renders what the official template renders: `<|begin_of_sentence|>User: `, all images, all texts,
 a newline, then the assistant's turn. It differs in what it accepts: content may also be a plain
-string, and llama-server's `media_marker` parts count as images (mtmd puts the image tokens around
-the marker itself).
+string, and llama.cpp's media markers count as images (mtmd puts the image tokens around the marker
+itself). llama-server hands over one string with the markers in it, `<__media…__>`, wherever the
+pictures stood in the message: they are moved to the front, because the model has only ever seen
+pictures before texts.
 """
 
 from __future__ import annotations
@@ -26,7 +28,19 @@ _TEMPLATE = """\
     {{- '%(assistant)s' -}}
   {%%- endif -%%}
   {%%- if message['content'] is string -%%}
-    {{- message['content'] -}}
+    {%%- set seen = namespace(media='', text='') -%%}
+    {%%- for piece in message['content'].split('<__media') -%%}
+      {%%- if loop.first -%%}
+        {%%- set seen.text = piece -%%}
+      {%%- elif '__>' not in piece -%%}
+        {%%- set seen.text = seen.text + '<__media' + piece -%%}
+      {%%- else -%%}
+        {%%- set name = piece.split('__>')[0] -%%}
+        {%%- set seen.media = seen.media + '<__media' + name + '__>' -%%}
+        {%%- set seen.text = seen.text + piece[name | length + 3:] -%%}
+      {%%- endif -%%}
+    {%%- endfor -%%}
+    {{- seen.media + seen.text -}}
   {%%- else -%%}
     {%%- for part in message['content'] -%%}
       {%%- if part['type'] == 'media_marker' -%%}

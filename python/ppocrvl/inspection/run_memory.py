@@ -48,7 +48,9 @@ _BATCH_TOKENS = 256
 _PROMPT_TOKENS = 16
 _VOCABULARY_BYTES = 165
 _PROCESS_BYTES = 45_000_000
+# As in csrc/mtmd/paddleocr.cpp: attention in slices, as many as the graph has room for.
 _SLICE_BYTES = 32 << 20
+_GRAPH_ROOM, _LAYER_NODES, _SLICE_NODES = 7500, 56, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def _is_f32(part: ModelPart) -> bool:
 def _encoder_bytes(sizes: VisionSizes, n_patches: int, *, is_f32: bool) -> int:
     graph = n_patches * 4 * (sizes.n_ff + 4 * sizes.n_embd + 16)
     scores = 4 * sizes.n_head * n_patches**2
-    most_slices = max(1, (7500 // sizes.n_layer - 56) // 10)
+    most_slices = max(1, (_GRAPH_ROOM // sizes.n_layer - _LAYER_NODES) // _SLICE_NODES)
     slices = min(max(1, scores // _SLICE_BYTES), most_slices)
     attention = n_patches * 4 * 6 * sizes.n_embd + scores // slices
     conversion = 0 if is_f32 else 2 * sizes.n_ff

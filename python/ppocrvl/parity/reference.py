@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ppocrvl.errors import CheckpointError, MissingExtraError
+from ppocrvl.errors import CheckpointError, EngineError, MissingExtraError
+from ppocrvl.export.preprocessor import (
+    parse_preprocessor,
+    read_preprocessor_data,
+    stored_pixels,
+)
+from ppocrvl.export.version import ModelVersion
+from ppocrvl.images.resize import enlarge_for_spotting
 from ppocrvl.stages import Stages
 
 if TYPE_CHECKING:
@@ -16,6 +22,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     from PIL import Image
+
+    from ppocrvl.tasks import Task
 
 Module: TypeAlias = Any  # torch and transformers have no types that hold without them
 
@@ -33,20 +41,22 @@ class Reference:
     """
 
     def __init__(self, checkpoint: Path, dtype: str = "float32") -> None:
+        if not (checkpoint / "config.json").is_file():
+            raise CheckpointError(f"{checkpoint}: no config.json; name a checkpoint's folder")
         try:
             import torch
             import transformers
+            from transformers.models.paddleocr_vl.image_processing_pil_paddleocr_vl import (
+                PaddleOCRVLImageProcessorPil,
+            )
         except ImportError as error:
             raise MissingExtraError(
                 f"the reference needs torch and transformers ({error}): "
                 'pip install "ppocrvl[reference]"'
             ) from error
-        from transformers.models.paddleocr_vl.image_processing_pil_paddleocr_vl import (
-            PaddleOCRVLImageProcessorPil,
-        )
-
-        if not (checkpoint / "config.json").is_file():
-            raise CheckpointError(f"{checkpoint}: no config.json; name a checkpoint's folder")
+        data, path = read_preprocessor_data(checkpoint)
+        stored = stored_pixels(data) or ModelVersion.V1_6.default_pixels
+        self._limits = parse_preprocessor(data, path, stored).task_pixels()
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         self._torch = torch
@@ -56,9 +66,8 @@ class Reference:
                 checkpoint, dtype=dtype, attn_implementation="sdpa"
             ).eval()
             self._tokenizer: Module = transformers.AutoTokenizer.from_pretrained(checkpoint)
-            config = json.loads((checkpoint / "preprocessor_config.json").read_text("utf-8"))
-            self._processor: Module = PaddleOCRVLImageProcessorPil(**config)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            self._processor: Module = PaddleOCRVLImageProcessorPil(**data)
+        except Exception as error:  # they raise what they like on damaged files
             message = " ".join(str(error).split())
             raise CheckpointError(
                 f"{checkpoint}: transformers cannot load it: {message}"
@@ -68,7 +77,7 @@ class Reference:
         self,
         picture: Image.Image,
         *,
-        prompt: str,
+        task: Task,
         max_tokens: int,
         pixel_limits: tuple[int, int] | None = None,
     ) -> Stages:
@@ -76,17 +85,32 @@ class Reference:
 
         Args:
             picture: RGB, as a person sees it.
-            prompt: the task's text.
+            task: gives the prompt.
             max_tokens: the answer ends after so many tokens.
-            pixel_limits: least and most pixels; None for the checkpoint's own.
+            pixel_limits: least and most pixels; None for those that the official pipeline uses for
+                the task, or the checkpoint's own where those are not the official ones.
+
+        Raises:
+            EngineError: torch failed, for want of memory for instance.
         """
+        if task.enlarges_small_pictures:
+            picture = enlarge_for_spotting(picture)
+        least, most = pixel_limits or self._limits[task.name]
+        try:
+            return self._run(
+                picture, task, max_tokens, {"shortest_edge": least, "longest_edge": most}
+            )
+        except (RuntimeError, ValueError) as error:
+            message = " ".join(str(error).split())
+            raise EngineError(f"the reference failed: {message}") from error
+
+    def _run(
+        self, picture: Image.Image, task: Task, max_tokens: int, size: dict[str, int]
+    ) -> Stages:
         torch, model = self._torch, self._model
-        size = {}
-        if pixel_limits is not None:
-            size = {"size": dict(zip(("shortest_edge", "longest_edge"), pixel_limits, strict=True))}
-        inputs = self._processor(picture, return_tensors="pt", **size)
+        inputs = self._processor(picture, return_tensors="pt", size=size)
         rows, cols = inputs["image_grid_thw"][0, 1:].tolist()
-        ids = self._prompt_ids(prompt, rows * cols // self._processor.merge_size**2)
+        ids = self._prompt_ids(task.prompt, rows * cols // self._processor.merge_size**2)
         encoder = model.model.visual.vision_model
         seen: dict[str, Any] = {}
         hooks = [
@@ -126,7 +150,7 @@ class Reference:
             image_tokens=_rows(seen["image_tokens"]),
             logits=out.logits[0][0].float().numpy(),
             token_ids=tuple(answer),
-            text=self._tokenizer.decode(answer, skip_special_tokens=True),
+            text=self._tokenizer.decode(answer, skip_special_tokens=not task.keeps_location_tokens),
         )
 
     def _prompt_ids(self, prompt: str, image_tokens: int) -> list[int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from PIL import Image
 from ppocrvl.parity.compare import first_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -46,17 +47,26 @@ def verdict(difference: Difference) -> str:
 
 def text_lines(report: CaseReport) -> list[str]:
     """One case as aligned lines."""
-    case = report.case
-    sides = f"{case.picture.width}x{case.picture.height}"
-    height, width = report.reference.pixels.shape[:2]
-    lines = [f"{case.name}: {sides} pixels, encoded as {width}x{height}, task {case.task}"]
-    lines += _text_table("", report.differences)
+    lines = [_heading(report), *_text_table("", report.differences)]
     if report.own_errors:
-        own = "  ".join(f"{stage} {error:.2e}" for stage, error in report.own_errors.items())
-        lines.append(f"  the reference in bf16 against itself in f32: {own}")
+        lines.append(f"  {_own_errors(report.own_errors)}")
     if report.stock_differences is not None:
         lines += _text_table("stock ", report.stock_differences)
     return lines
+
+
+def _heading(report: CaseReport) -> str:
+    picture = report.case.picture
+    height, width = report.reference.pixels.shape[:2]
+    return (
+        f"{report.case.name}: {picture.width}x{picture.height} pixels, encoded as "
+        f"{width}x{height}, task {report.case.task}"
+    )
+
+
+def _own_errors(errors: Mapping[str, float]) -> str:
+    parts = "  ".join(f"{stage} {error:.2e}" for stage, error in errors.items())
+    return f"the reference in bf16 against itself in f32: {parts}"
 
 
 def _text_table(prefix: str, differences: Sequence[Difference]) -> list[str]:
@@ -89,51 +99,66 @@ def to_json(report: CaseReport) -> dict[str, object]:
         "task": report.case.task,
         "passed": report.passed,
         "first_failure": failed.stage if failed else None,
-        "stages": [asdict(d) for d in report.differences],
+        "stages": [_finite(asdict(d)) for d in report.differences],
         "text": report.ours.text,
         "reference_text": report.reference.text,
         "reference_bf16_errors": report.own_errors,
         "stock_stages": None
         if report.stock_differences is None
-        else [asdict(d) for d in report.stock_differences],
+        else [_finite(asdict(d)) for d in report.stock_differences],
         "stock_text": report.stock.text if report.stock else None,
     }
 
 
-def to_html(title: str, facts: Sequence[tuple[str, str]], reports: Sequence[CaseReport]) -> str:
-    """All cases as one file that needs no other.
-
-    Args:
-        title: heading.
-        facts: names and values for the table at the top.
-        reports: the cases.
-    """
-    rows = "".join(f"<tr><td>{_e(k)}</td><td class=note>{_e(v)}</td></tr>" for k, v in facts)
-    body = "".join(_case_html(report) for report in reports)
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{_e(title)}</title>"
-        f"<style>{_STYLE}</style><h1>{_e(title)}</h1><table>{rows}</table>{body}</html>\n"
-    )
+def _finite(values: dict[str, object]) -> dict[str, object]:
+    """JSON has no NaN and no infinity."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
 
 
-def _case_html(report: CaseReport) -> str:
-    case = report.case
-    word = "pass" if report.passed else "fail"
-    parts = [
-        f"<h2>{_e(case.name)} <span class={word}>{word}</span></h2>",
-        _html_table("ours", report.differences),
-        _maps("ours", report.ours, report.reference),
-    ]
-    if report.stock and report.stock_differences is not None:
-        parts += [
-            _html_table("stock mtmd", report.stock_differences),
-            _maps("stock mtmd", report.stock, report.reference),
+class Page:
+    """The HTML report, made case by case, so that no arrays need to be kept."""
+
+    def __init__(self) -> None:
+        self._cases: list[str] = []
+
+    def add(self, report: CaseReport) -> None:
+        """One more case."""
+        word = "pass" if report.passed else "fail"
+        parts = [
+            f"<h2>{_e(_heading(report))} <span class={word}>{word}</span></h2>",
+            _picture(report.case.picture),
+            _html_table("ours", report.differences),
+            _maps("ours", report.ours, report.reference),
         ]
-    texts = [("reference", report.reference.text), ("ours", report.ours.text)]
-    if report.stock:
-        texts.append(("stock mtmd", report.stock.text))
-    parts += [f"<p>{_e(name)}</p><pre>{_e(text)}</pre>" for name, text in texts]
-    return "".join(parts)
+        if report.own_errors:
+            parts.append(f"<p>{_e(_own_errors(report.own_errors))}</p>")
+        if report.stock and report.stock_differences is not None:
+            parts += [
+                _html_table("stock mtmd", report.stock_differences),
+                _maps("stock mtmd", report.stock, report.reference),
+            ]
+        texts = [("reference", report.reference.text), ("ours", report.ours.text)]
+        if report.stock:
+            texts.append(("stock mtmd", report.stock.text))
+        parts += [f"<p>{_e(name)}</p><pre>{_e(text)}</pre>" for name, text in texts]
+        self._cases.append("".join(parts))
+
+    def html(self, title: str, facts: Sequence[tuple[str, str]]) -> str:
+        """The whole page, one file that needs no other.
+
+        Args:
+            title: heading.
+            facts: names and values for the table at the top.
+        """
+        rows = "".join(f"<tr><td>{_e(k)}</td><td class=note>{_e(v)}</td></tr>" for k, v in facts)
+        return (
+            f"<!doctype html><html lang=en><meta charset=utf-8><title>{_e(title)}</title>"
+            f"<style>{_STYLE}</style><h1>{_e(title)}</h1><table>{rows}</table>"
+            f"{''.join(self._cases)}</html>\n"
+        )
 
 
 def _html_table(name: str, differences: Sequence[Difference]) -> str:
@@ -146,7 +171,9 @@ def _html_table(name: str, differences: Sequence[Difference]) -> str:
             f"<tr><td>{_e(d.stage)}</td>{cells}"
             f"<td class='note {mark}'>{verdict(d)} {_e(d.note)}</td></tr>"
         )
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+    failed = first_failure(differences)
+    first = f"<p class=fail>differs first at {_e(failed.stage)}</p>" if failed else ""
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>{first}"
 
 
 def _maps(name: str, stages: Stages, reference: Stages) -> str:
@@ -161,7 +188,7 @@ def _maps(name: str, stages: Stages, reference: Stages) -> str:
         if gap.ndim == 1:
             cols = max(1, round((gap.size * width / height) ** 0.5))
             gap = gap.reshape(-1, cols)
-        largest = float(gap.max())
+        largest = float(np.nanmax(gap, initial=0.0))
         figures.append(
             f"<figure><img src='{_png(gap, largest)}' width={PICTURE_WIDTH} alt=''>"
             f"<figcaption>{name}: {stage}, white is {_number(largest)}</figcaption></figure>"
@@ -170,12 +197,30 @@ def _maps(name: str, stages: Stages, reference: Stages) -> str:
 
 
 def _png(values: npt.NDArray[np.float64], largest: float) -> str:
-    """Grey values [rows, cols] as a data address; 0 is black, ``largest`` white."""
-    grey = Image.fromarray((values * (255.0 / largest if largest else 0.0)).astype(np.uint8))
-    grey.thumbnail((2 * PICTURE_WIDTH, 2 * PICTURE_WIDTH))
+    """Grey values [rows, cols] as a data address; 0 is black, ``largest`` and NaN are white.
+
+    Large arrays are reduced by the maximum, so that no point gets lost.
+    """
+    step = max(1, max(values.shape) // PICTURE_WIDTH)
+    rows, cols = (-(-n // step) * step for n in values.shape)
+    full = np.zeros((rows, cols))
+    full[: values.shape[0], : values.shape[1]] = np.nan_to_num(values, nan=largest)
+    most = full.reshape(rows // step, step, cols // step, step).max(axis=(1, 3))
+    grey = most * (255.0 / largest if largest > 0 else 0.0)
+    return _data_address(Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)), "PNG")
+
+
+def _picture(picture: Image.Image) -> str:
+    small = picture.copy()
+    small.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH))
+    return f"<figure><img src='{_data_address(small, 'JPEG')}' alt=''></figure>"
+
+
+def _data_address(picture: Image.Image, kind: str) -> str:
     buffer = io.BytesIO()
-    grey.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    picture.save(buffer, kind)
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/{kind.lower()};base64,{text}"
 
 
 def _e(text: str) -> str:

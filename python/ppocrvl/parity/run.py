@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ppocrvl.errors import CheckpointError, OptionError
+from ppocrvl.errors import OptionError
+from ppocrvl.export.encode import FileType
 from ppocrvl.images.load import load_image
-from ppocrvl.images.resize import enlarge_for_spotting
 from ppocrvl.native import _native
 from ppocrvl.parity import stock, store
 from ppocrvl.parity.compare import BOUNDS, EXACT_TYPES, Difference, compare, relative_error
@@ -18,7 +18,7 @@ from ppocrvl.parity.pictures import SHAPES, made_picture
 from ppocrvl.tasks import find_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from PIL import Image
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from ppocrvl.parity.reference import Reference
     from ppocrvl.stages import Stages
 
-FILE_TYPES = {0: "F32", 1: "F16", 7: "Q8_0", 32: "BF16"}
-"""`general.file_type` (llama_ftype in llama.h) of the types that we export."""
-
 ENCODER_STAGES = ("patches", "encoded", "image_tokens")
+HALF_TYPES = ("F16", "BF16")
 OWN_ERROR_FACTOR = 1.5
 """What our error with half-precision files may be, in parts of the reference's own bf16 error."""
 
@@ -56,7 +54,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseReport:
-    """One case: the reference's stages, ours, perhaps upstream's, and how far they are apart."""
+    """One case: the reference's stages, ours, perhaps upstream's, and how far they are apart.
+
+    `own_errors` are those of the reference in bf16, by stage.
+    """
 
     case: Case
     reference: Stages
@@ -64,7 +65,7 @@ class CaseReport:
     differences: list[Difference]
     stock: Stages | None = None
     stock_differences: list[Difference] | None = None
-    own_errors: dict[str, float] | None = None
+    own_errors: Mapping[str, float] | None = None
 
     @property
     def passed(self) -> bool:
@@ -73,13 +74,17 @@ class CaseReport:
 
 
 def cases(
-    images: Sequence[Path],
-    *,
-    task: str,
-    max_tokens: int,
-    pixel_limits: tuple[int, int] | None,
+    images: Sequence[Path], *, task: str, max_tokens: int, pixel_limits: tuple[int, int] | None
 ) -> list[Case]:
-    """The user's pictures, or one per shape of `SHAPES`."""
+    """The user's pictures, or one per shape of `SHAPES`.
+
+    Raises:
+        OptionError: two pictures have the same name.
+        ImageError: a picture cannot be read.
+    """
+    names = Counter(path.name for path in images)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise OptionError(f"two pictures are called {twice[0]}; rename one")
     named = [(path.name, load_image(path)) for path in images]
     named = named or [(f"{w}x{h}", made_picture(w, h)) for w, h in SHAPES]
     return [Case(name, picture, task, max_tokens, pixel_limits) for name, picture in named]
@@ -87,25 +92,12 @@ def cases(
 
 def file_types(engine: Engine) -> tuple[str, str]:
     """Types of the LLM and of the mmproj file, "?" for one that we do not export."""
+    names = {kind.value: kind.name for kind in FileType}
     llm, mmproj = (
-        FILE_TYPES.get(
-            int(str(_native.read_gguf(str(path)).metadata.get("general.file_type"))), "?"
-        )
+        _native.read_gguf(str(path)).metadata.get("general.file_type")
         for path in (engine.paths.llm, engine.paths.mmproj)
     )
-    return llm, mmproj
-
-
-def reference_stages(reference: Reference, case: Case, engine: Engine) -> Stages:
-    """The reference's run of a case."""
-    task = find_task(case.task, engine.info.model_version)
-    picture = case.picture
-    if task.enlarges_small_pictures:
-        picture = enlarge_for_spotting(picture)
-    limits = case.pixel_limits or engine.info.task_pixels.get(task.name)
-    return reference.run(
-        picture, prompt=task.prompt, max_tokens=case.max_tokens, pixel_limits=limits
-    )
+    return tuple(names.get(v, "?") if isinstance(v, int) else "?" for v in (llm, mmproj))  # type: ignore[return-value]
 
 
 def our_stages(engine: Engine, case: Case) -> Stages:
@@ -116,71 +108,75 @@ def our_stages(engine: Engine, case: Case) -> Stages:
     )
 
 
+def reference_stages(reference: Reference, engine: Engine, case: Case) -> Stages:
+    """The reference's run of a case; the engine knows the model's version, and so its tasks."""
+    return reference.run(
+        case.picture,
+        task=find_task(case.task, engine.info.model_version),
+        max_tokens=case.max_tokens,
+        pixel_limits=case.pixel_limits,
+    )
+
+
 def stock_stages(program: Path, engine: Engine, case: Case) -> Stages:
     """Upstream's run of a case; it knows no limits but the file's, and no rule for spotting."""
     prompt = find_task(case.task, engine.info.model_version).prompt
     cue = "Assistant: " if engine.info.model_version == "1.0" else "Assistant:\n"
+    one, two = (Counter(engine.prompt_tokens(prompt, 1, cols)) for cols in (1, 2))
     return stock.run(
         program,
         engine.paths,
         case.picture,
         prompt=f"<|begin_of_sentence|>User: {stock.MARKER}{prompt}\n{cue}",
-        image_token=image_token(engine),
+        image_token=next(iter(two - one)),  # it comes once more for one more column
         max_tokens=case.max_tokens,
     )
 
 
-def image_token(engine: Engine) -> int:
-    """Id of the token that stands for one token of a picture: it comes twice as often in two."""
-    one, two = (Counter(engine.prompt_tokens("OCR:", 1, cols)) for cols in (1, 2))
-    return next(iter(two - one))
-
-
-def check_cases(
+def check_case(
     engine: Engine,
-    chosen: Sequence[Case],
-    references: Callable[[Case], Stages],
+    case: Case,
+    reference: Callable[[Case], Stages],
     *,
     upstream: Callable[[Case], Stages] | None = None,
     half: Callable[[Case], Stages] | None = None,
-) -> Iterator[CaseReport]:
-    """Compare the cases one by one.
+) -> CaseReport:
+    """Compare one case.
 
     Args:
         engine: ours, with f32 files for the strict bounds.
-        chosen: the cases.
-        references: gives the reference's stages of a case.
+        case: picture and question.
+        reference: gives the reference's stages.
         upstream: gives unmodified mtmd's, to be compared as well.
-        half: gives those of the reference in bf16: our encoder's bound is then 1.5 times its error.
+        half: gives those of the reference in bf16, to be measured as well; the encoder's bound for
+            half-precision files is then 1.5 times its error.
     """
+    ours = our_stages(engine, case)  # first, because its errors say what to do
+    theirs = reference(case)
     llm, mmproj = file_types(engine)
     exact = llm in EXACT_TYPES and mmproj in EXACT_TYPES
     bounds = dict(BOUNDS.get(mmproj, {"pixels": 0.0}))
     if not exact:
         bounds.pop("logits", None)
-    for case in chosen:
-        reference = references(case)
-        own: dict[str, float] | None = None
-        allowed = bounds
-        if half is not None:
-            other = half(case)
-            own = {
-                stage: relative_error(getattr(other, stage), getattr(reference, stage))
-                for stage in (*ENCODER_STAGES, "logits")
-            }
-            if not exact:
-                allowed = {**bounds, **{s: OWN_ERROR_FACTOR * own[s] for s in ENCODER_STAGES}}
-        ours = our_stages(engine, case)
-        other_stages = upstream(case) if upstream else None
-        yield CaseReport(
-            case,
-            reference,
-            ours,
-            compare(ours, reference, allowed, exact=exact),
-            other_stages,
-            compare(other_stages, reference, allowed, exact=exact) if other_stages else None,
-            own,
-        )
+    own = None
+    if half is not None:
+        other = half(case)
+        own = {
+            stage: relative_error(getattr(other, stage), getattr(theirs, stage))
+            for stage in (*ENCODER_STAGES, "logits")
+        }
+        if mmproj in HALF_TYPES:
+            bounds |= {stage: OWN_ERROR_FACTOR * own[stage] for stage in ENCODER_STAGES}
+    stocks = upstream(case) if upstream else None
+    return CaseReport(
+        case,
+        theirs,
+        ours,
+        compare(ours, theirs, bounds, exact=exact),
+        stocks,
+        compare(stocks, theirs, bounds, exact=exact) if stocks else None,
+        own,
+    )
 
 
 def entry_of(case: Case) -> store.Entry:
@@ -190,32 +186,26 @@ def entry_of(case: Case) -> store.Entry:
     )
 
 
-def stored_cases(
-    requests: Sequence[tuple[store.Entry, Stages]], images: Sequence[Path]
-) -> list[tuple[Case, Stages]]:
-    """The stored requests with their pictures: made again by their size, or the user's.
+def stored_case(stored: store.Stored, images: Sequence[Path]) -> Case:
+    """A stored request with its picture: made again by its size, or the user's.
 
     Raises:
-        OptionError: the picture of a request is not among `images`.
-        CheckpointError: a picture is not the one that was stored.
+        OptionError: the picture is not among `images`, or another one has its name.
     """
+    entry = stored.entry
     by_name = {path.name: path for path in images}
-    found = []
-    for entry, stages in requests:
-        if entry.image in by_name:
-            picture = load_image(by_name[entry.image])
-        elif entry.image in {f"{w}x{h}" for w, h in SHAPES}:
-            picture = made_picture(*map(int, entry.image.split("x")))
-        else:
-            raise OptionError(f"the stored reference has {entry.image}: name it with --image")
-        if picture_hash(picture) != entry.image_hash:
-            raise CheckpointError(
-                f"{entry.image} is not the picture that the reference was stored for; "
-                "make it again with --save-reference"
-            )
-        case = Case(entry.image, picture, entry.task, entry.max_tokens, entry.pixel_limits)
-        found.append((case, stages))
-    return found
+    if entry.image in by_name:
+        picture = load_image(by_name[entry.image])
+    elif entry.image in {f"{w}x{h}" for w, h in SHAPES}:
+        picture = made_picture(*map(int, entry.image.split("x")))
+    else:
+        raise OptionError(f"the stored reference has {entry.image}: name it with --image")
+    if picture_hash(picture) != entry.image_hash:
+        raise OptionError(
+            f"{entry.image} is not the picture that the reference was stored for; name that one, "
+            "or make the reference again with --save-reference"
+        )
+    return Case(entry.image, picture, entry.task, entry.max_tokens, entry.pixel_limits)
 
 
 def picture_hash(picture: Image.Image) -> str:

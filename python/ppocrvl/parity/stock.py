@@ -14,6 +14,7 @@ import numpy as np
 
 from ppocrvl.cache import cache_folder
 from ppocrvl.errors import EngineError, OptionError
+from ppocrvl.native import _native
 from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
@@ -34,16 +35,17 @@ def find_program(named: Path | None) -> Path:
         OptionError: there is none.
     """
     if named is not None:
-        if not os.access(named, os.X_OK):
+        if not (named.is_file() and os.access(named, os.X_OK)):
             raise OptionError(f"{named} is no program that can be run")
         return named
     if (on_path := shutil.which(PROGRAM)) is not None:
         return Path(on_path)
-    built = list(cache_folder().glob(f"llama-tools-*/bin/{PROGRAM}"))
+    pin = _native.build_info().llama_commit[:9]
+    built = list(cache_folder().glob(f"llama-tools-{pin}-*/bin/{PROGRAM}"))
     if not built:
         raise OptionError(
-            f"{PROGRAM} is not built; run `cmake -B build/tools -DPPOCRVL_BUILD_TOOLS=ON`, or name "
-            "it with --stock-program"
+            f"{PROGRAM} is not built; run `cmake -B build/tools -DPPOCRVL_BUILD_TOOLS=ON "
+            "-DPPOCRVL_BUILD_PYTHON=OFF`, or name it with --stock-program"
         )
     return max(built, key=lambda path: path.stat().st_mtime)
 
@@ -75,14 +77,22 @@ def run(
         (folder / "rgb").write_bytes(picture.tobytes())
         command = [str(program), str(paths.llm), str(paths.mmproj), str(folder / "rgb")]
         command += [str(picture.width), str(picture.height), prompt, str(max_tokens), name]
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
-        )
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise EngineError(f"{PROGRAM} failed with exit code {done.returncode}: {last}")
-        arrays = {stage: _read(folder, stage) for stage in ARRAYS}
-        prompt_ids = _ids(folder / "prompt_ids")
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=SECONDS,
+                check=False,
+            )
+            if done.returncode != 0:
+                last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+                raise EngineError(f"{PROGRAM} failed with exit code {done.returncode}: {last}")
+            arrays = {stage: _read(folder, stage) for stage in ARRAYS}
+            prompt_ids = _ids(folder / "prompt_ids")
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise EngineError(f"{program} does not work as {PROGRAM}: {error}") from error
         return Stages(
             prompt_ids=tuple(image_token if i < 0 else i for i in prompt_ids),
             pixels=np.ascontiguousarray(arrays.pop("pixels").transpose(1, 2, 0)),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stages of the reference in a folder, for later comparisons without torch.
 
-reference.json   which checkpoint, and per request: picture, task, limits, prompt, answer
+reference.json   what it was made with, and per request: picture, task, limits, prompt, answer
 000.npz, ...     the arrays of each request
 """
 
@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ppocrvl.errors import CheckpointError, OutputError
+from ppocrvl.errors import CheckpointError, OptionError, OutputError
 from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 INDEX = "reference.json"
 FORMAT = 1
+_DAMAGE = (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Entry:
 
     Attributes:
         image: the picture's name.
-        image_hash: SHA-256 of the picture's RGB bytes, to tell another picture of that name.
+        image_hash: SHA-256 of the picture's size and RGB bytes.
         task: name of the task.
         max_tokens: limit of the answer.
         pixel_limits: least and most pixels; None for the checkpoint's own.
@@ -49,73 +52,114 @@ def is_stored(folder: Path) -> bool:
     return (folder / INDEX).is_file()
 
 
-def save(folder: Path, made_with: str, requests: Sequence[tuple[Entry, Stages]]) -> None:
-    """Write the folder; the index comes last and by renaming, so that it is never half there.
+class Writer:
+    """Writes a folder request by request; the index comes last, so that it is never half there.
+
+    Args:
+        folder: made if it is not there; an older store in it is replaced.
+        made_with: versions of what computes the stages.
 
     Raises:
-        OutputError: a file cannot be written.
+        OptionError: the folder is a checkpoint's.
+        OutputError: the folder cannot be written.
     """
-    rows = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / INDEX).unlink(missing_ok=True)
-        for number, (entry, stages) in enumerate(requests):
-            name = f"{number:03}.npz"
-            np.savez_compressed(folder / name, **{s: getattr(stages, s) for s in ARRAYS})
-            rows.append(
-                {
-                    **asdict(entry),
-                    "file": name,
-                    "prompt_ids": stages.prompt_ids,
-                    "token_ids": stages.token_ids,
-                    "text": stages.text,
-                }
+
+    def __init__(self, folder: Path, made_with: str) -> None:
+        if (folder / "config.json").exists():
+            raise OptionError(f"{folder} holds a checkpoint; name another folder for its stages")
+        self._folder = folder
+        self._made_with = made_with
+        self._rows: list[dict[str, Any]] = []
+        with self._output_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / INDEX).unlink(missing_ok=True)
+
+    def add(self, entry: Entry, stages: Stages) -> None:
+        """Write one request's arrays."""
+        name = f"{len(self._rows):03}.npz"
+        with self._output_errors():
+            np.savez_compressed(self._folder / name, **{s: getattr(stages, s) for s in ARRAYS})
+        ids = {"prompt_ids": stages.prompt_ids, "token_ids": stages.token_ids}
+        self._rows.append({**asdict(entry), **ids, "text": stages.text, "file": name})
+
+    def close(self) -> None:
+        """Write the index."""
+        index = {"format": FORMAT, "made_with": self._made_with, "requests": self._rows}
+        part = self._folder / f"{INDEX}.part"
+        with self._output_errors():
+            part.write_text(json.dumps(index, indent=1), encoding="utf-8")
+            part.replace(self._folder / INDEX)
+
+    @contextmanager
+    def _output_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"cannot write {self._folder}: {reason}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored request; its arrays are read when they are wanted."""
+
+    folder: Path
+    entry: Entry
+    row: dict[str, Any]
+
+    def stages(self) -> Stages:
+        """Read the arrays.
+
+        Raises:
+            CheckpointError: the file is missing or damaged.
+        """
+        with _damage_errors(self.folder):
+            name = str(self.row["file"])
+            if "/" in name or "\\" in name:
+                raise ValueError(f"{name} is no plain file name")
+            path = self.folder / name
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                values = {s: np.asarray(arrays[s], dtype=np.float32) for s in ARRAYS}
+            return Stages(
+                prompt_ids=tuple(map(int, self.row["prompt_ids"])),
+                token_ids=tuple(map(int, self.row["token_ids"])),
+                text=str(self.row["text"]),
+                **values,
             )
-        part = folder / f"{INDEX}.part"
-        part.write_text(
-            json.dumps({"format": FORMAT, "made_with": made_with, "requests": rows}, indent=1),
-            encoding="utf-8",
-        )
-        part.replace(folder / INDEX)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
-def load(folder: Path) -> tuple[str, list[tuple[Entry, Stages]]]:
-    """What it was made with, and the requests.
+def load(folder: Path) -> tuple[str, list[Stored]]:
+    """What the store was made with, and its requests.
 
     Raises:
-        CheckpointError: a file is missing or damaged.
+        CheckpointError: the index is missing or damaged.
     """
-    try:
+    with _damage_errors(folder):
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if index["format"] != FORMAT:
-            raise CheckpointError(f"{folder}: stored by another version; make it again")
-        return str(index["made_with"]), [_load_one(folder, row) for row in index["requests"]]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            f"{folder}: the stored reference is damaged ({error}); make it again with "
-            "--save-reference"
-        ) from error
+            raise ValueError(f"format {index['format']} is of another version")
+        rows = index["requests"]
+        return str(index["made_with"]), [Stored(folder, _entry(row), row) for row in rows]
 
 
-def _load_one(folder: Path, row: dict[str, object]) -> tuple[Entry, Stages]:
+def _entry(row: dict[str, Any]) -> Entry:
     limits = row["pixel_limits"]
-    entry = Entry(
+    return Entry(
         image=str(row["image"]),
         image_hash=str(row["image_hash"]),
         task=str(row["task"]),
-        max_tokens=int(str(row["max_tokens"])),
-        pixel_limits=None if limits is None else (int(limits[0]), int(limits[1])),  # type: ignore[index]
+        max_tokens=int(row["max_tokens"]),
+        pixel_limits=None if limits is None else (int(limits[0]), int(limits[1])),
     )
-    name = str(row["file"])
-    if "/" in name or "\\" in name:
-        raise ValueError(f"{name} is no plain file name")
-    with (folder / name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        values = {s: np.asarray(arrays[s], dtype=np.float32) for s in ARRAYS}
-    return entry, Stages(
-        prompt_ids=tuple(row["prompt_ids"]),  # type: ignore[arg-type]
-        token_ids=tuple(row["token_ids"]),  # type: ignore[arg-type]
-        text=str(row["text"]),
-        **values,
-    )
+
+
+@contextmanager
+def _damage_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise CheckpointError(
+            f"{folder}: the stored reference is damaged ({message}); make it again with "
+            "--save-reference"
+        ) from error

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parity at the official size, with random weights, on all shapes: `pytest -m full -s`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import ppocrvl
+from ppocrvl.cli.main import run_command
+from ppocrvl.errors import ExitCode
+from ppocrvl.export.synthetic import FULL, write_synthetic_checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.full, pytest.mark.reference, pytest.mark.timeout(7200)]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """0.96 billion random parameters in bf16."""
+    folder = tmp_path_factory.mktemp("full") / "PaddleOCR-VL"
+    write_synthetic_checkpoint(folder, FULL)
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "more"), [("f32", []), ("bf16", ["--reference-bf16"])])
+def test_all_shapes(checkpoint: Path, tmp_path: Path, kind: str, more: list[str]) -> None:
+    ppocrvl.export(checkpoint, tmp_path, llm_type=kind, mmproj_type=kind)
+    command = ["parity", str(checkpoint), str(tmp_path), "--max-tokens", "4", *more]
+    assert run_command(command) == ExitCode.OK
