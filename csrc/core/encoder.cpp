@@ -45,7 +45,7 @@ private:
   }
 
   /// Where the node's values are to go, by the names that our vision graph gives.
-  Array *traced(const ggml_tensor &node) const {
+  [[nodiscard]] Array *traced(const ggml_tensor &node) const {
     if (trace_ == nullptr) {
       return nullptr;
     }

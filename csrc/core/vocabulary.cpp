@@ -94,10 +94,10 @@ PromptIds Vocabulary::prompt_ids(const std::vector<PromptPiece> &pieces) const {
 std::vector<std::int32_t> Vocabulary::tokenize(std::string_view text) const {
   std::vector<std::int32_t> ids;
   std::size_t begin = 0;
-  for (std::size_t at = text.find('<'); at != text.npos; at = text.find('<', at + 1)) {
+  for (std::size_t at = text.find('<'); at != std::string_view::npos; at = text.find('<', at + 1)) {
     const std::string_view near = text.substr(at, longest_markup_);
     const std::size_t end = near.find('>');
-    if (end != near.npos && markup_.count(std::string(near.substr(0, end + 1))) > 0) {
+    if (end != std::string_view::npos && markup_.count(std::string(near.substr(0, end + 1))) > 0) {
       append_ids(text.substr(begin, at + 1 - begin), /*parse_special=*/false, ids);
       begin = at + 1;
     }
