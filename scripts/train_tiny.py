@@ -160,6 +160,7 @@ class Training:
             fused=True,
         )
         self.step, self.samples = 0, 0
+        self.warm = 0  # the step from which the learning rate rises
         self.elapsed = args.start * args.hours * 3600
         self.state = args.work / "state.pt"
 
@@ -174,13 +175,16 @@ class Training:
     def resume(self) -> None:
         """Take up the kept state; a network that has grown since then starts with new moments."""
         state = torch.load(self.state, weights_only=True)
-        same = all(state["model"][k].shape == v.shape for k, v in self.model.state_dict().items())
+        same = "optimizer" in state and all(
+            state["model"][k].shape == v.shape for k, v in self.model.state_dict().items()
+        )
         for name, part in self._parts().items():
             if name in {"model", "average"}:
                 part.load_state_dict(network.grown(state[name], part))
             elif same or name == "teachers":
                 part.load_state_dict(state[name])
         self.step, self.samples = state["step"], state["samples"]
+        self.warm = self.step if not same else 0
         self.elapsed = state["elapsed"]
 
     def keep(self) -> None:
@@ -271,7 +275,7 @@ def main() -> None:
         helper.start()
     begin = saved = time.monotonic()
     for count, figures in workers[0].run():
-        rate = learning_rate(args.lr, training.step + 1, training.elapsed / total)
+        rate = learning_rate(args.lr, training.step - training.warm + 1, training.elapsed / total)
         training.update(flat, rate)
         training.samples += count * args.processes
         log.add(figures)

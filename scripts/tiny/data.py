@@ -115,10 +115,10 @@ class Stream:
         """
         kind = "line"
         if progress >= STAGE_ALL:
-            kind = self._shape.choices(("line", "block", "table"), (32, 43, 25))[0]
+            kind = self._shape.choices(("line", "block", "table"), (24, 60, 16))[0]
         rows, cols = size_of(self._shape, kind, progress)
         readers = max(2, min(64, round(self._budget / (rows * cols + 4))))
-        extra = min(0.6, max(0.2, (0.85 - progress) / 0.25))
+        extra = min(1.0, max(0.3, (0.85 - progress) / 0.2))
         paths = fonts.first_fonts() if progress < STAGE_LINES else fonts.train_fonts()
         src = Source(paths, self._rng)
         count = readers + round(readers * extra)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 Network: TypeAlias = Any  # transformers' PaddleOCRVLForConditionalGeneration, which has no types
 
 VISION = {
-    "hidden_size": 128,
+    "hidden_size": 192,
     "intermediate_size": 1008,  # 32 does not divide it: must be padded before quantization
     "num_hidden_layers": 6,
-    "num_attention_heads": 4,
+    "num_attention_heads": 6,
 }
 TEXT = {
     "hidden_size": 256,
