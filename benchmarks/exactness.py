@@ -21,13 +21,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import ppocrvl  # noqa: E402
-from ppocrvl.parity import stock  # noqa: E402
-from ppocrvl.parity.reference import Reference  # noqa: E402
-from ppocrvl.parity.run import Case, our_stages, reference_stages, stock_stages  # noqa: E402
-from tiny import fonts, render  # noqa: E402
-from tiny.data import page, size_of  # noqa: E402
-from tiny.score import cer  # noqa: E402
+import ppocrvl
+from ppocrvl.parity import stock
+from ppocrvl.parity.reference import Reference
+from ppocrvl.parity.run import Case, our_stages, reference_stages, stock_stages
+from tiny import fonts, render
+from tiny.data import page, size_of
+from tiny.score import cer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -47,8 +47,8 @@ def test_version(ppocrvl_program: Program) -> None:
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_stdout_and_stderr(environment: dict[str, str], closed: str) -> None:
-    command = f'"{sys.executable}" -m ppocrvl.cli --version {closed}'
-    done = subprocess.run(command, shell=True, env=environment, capture_output=True, check=False)  # noqa: S602
+    command = ["sh", "-c", f'"{sys.executable}" -m ppocrvl.cli --version {closed}']
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == errors.ExitCode.OK
     assert b"Traceback" not in done.stderr
     if closed == "2>&-":

@@ -19,7 +19,7 @@ from ppocrvl.images.resize import resize_to_pixels, smart_resize
 from ppocrvl.parity.reference import as_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -37,10 +37,12 @@ LIMITS = {"1.0": (147384, 2822400), "1.6": (112896, 1003520), "spotting": (11289
 N_PICTURES = 200
 
 
-def size_of(resize: Any, height: int, width: int, limits: tuple[int, int]) -> Any:  # noqa: ANN401
+def size_of(
+    resize: Callable[..., tuple[int, int]], height: int, width: int, limits: tuple[int, int]
+) -> tuple[int, int] | None:
     """The target size, or None where the picture is refused."""
     try:
-        return tuple(resize(height, width, factor=28, min_pixels=limits[0], max_pixels=limits[1]))
+        return resize(height, width, factor=28, min_pixels=limits[0], max_pixels=limits[1])
     except (ValueError, ImageTooThinError):
         return None
 

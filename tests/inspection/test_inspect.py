@@ -156,20 +156,24 @@ def test_tensor_of_an_impossible_shape_in_a_checkpoint(
 ) -> None:
     for path in checkpoint.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
+    # By hand and in order: the reader takes no file with gaps between its tensors.
     weights = tmp_path / "model.safetensors"
     data = weights.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    tensor = header["model.norm.weight"]
-    tensor["shape"] = shape
-    end = tensor["data_offsets"][0] + (0 if shape else 2)
-    tensor["data_offsets"][1] = end
+    start = 8 + int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8:start]), bytearray()
+    for name, tensor in sorted(
+        ((n, t) for n, t in header.items() if n != "__metadata__"),
+        key=lambda item: item[1]["data_offsets"],
+    ):
+        first, last = tensor["data_offsets"]
+        if name == "model.norm.weight":
+            tensor["shape"], last = shape, first + (0 if shape else 2)
+        tensor["data_offsets"] = [len(body), len(body) + last - first]
+        body += data[start + first : start + last]
     text = json.dumps(header).encode()
-    weights.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
-    try:
-        assert inspect_model(tmp_path).parts
-    except CheckpointError as error:
-        assert "\n" not in str(error)  # noqa: PT017 - either is fine, a traceback is not
+    weights.write_bytes(len(text).to_bytes(8, "little") + text + body)
+    norm = next(t for t in inspect_model(tmp_path).parts[0].part.tensors if "output_norm" in t.name)
+    assert norm.n_parameters == (0 if shape else 1)
 
 
 def test_checkpoint_with_impossible_pixel_limits(checkpoint: Path, tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def test_options_that_cannot_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     kept, thin = stored / "kept", str(stored / "thin.png")
+    images = [arg for path in sorted(stored.glob("*.png")) for arg in ("--image", str(path))]
     for reference, arguments, code, message in (
         (tmp_path, (), ExitCode.CHECKPOINT, "no config.json"),
         (tiny_checkpoint, ("--min-pixels", "9"), ExitCode.USAGE, "give both"),
@@ -177,6 +178,8 @@ def test_options_that_cannot_work(
         (tiny_checkpoint, ("--report", str(tmp_path / "a" / "b")), ExitCode.OUTPUT, "no such"),
         (tiny_checkpoint, ("--stock-program", thin), ExitCode.USAGE, "--against stock"),
         (tiny_checkpoint, ("--against", "stock", "--stock-program", thin), ExitCode.USAGE, "run"),
+        (kept, (*images, "--against", "stock", "--stock-program", "/bin/false"), 9, "exit code 1"),
+        (kept, (*images, "--against", "stock", "--stock-program", "/bin/true"), 9, "work as"),
         (kept, ("--task", "table"), ExitCode.USAGE, "is a stored reference; --task"),
         (kept, (), ExitCode.USAGE, "name it with --image"),
     ):

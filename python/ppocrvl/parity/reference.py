@@ -164,7 +164,7 @@ class Reference:
         return [*ids[:at], *[ids[at]] * image_tokens, *ids[at + 1 :]]
 
 
-def _rows(tensor: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401
+def _rows(tensor: Module) -> npt.NDArray[np.float32]:
     """The last two axes of a tensor, or of the first of several."""
     if isinstance(tensor, (list, tuple)):
         tensor = tensor[0]

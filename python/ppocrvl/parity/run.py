@@ -92,12 +92,13 @@ def cases(
 
 def file_types(engine: Engine) -> tuple[str, str]:
     """Types of the LLM and of the mmproj file, "?" for one that we do not export."""
-    names = {kind.value: kind.name for kind in FileType}
-    llm, mmproj = (
-        _native.read_gguf(str(path)).metadata.get("general.file_type")
-        for path in (engine.paths.llm, engine.paths.mmproj)
-    )
-    return tuple(names.get(v, "?") if isinstance(v, int) else "?" for v in (llm, mmproj))  # type: ignore[return-value]
+    names: dict[object, str] = {kind.value: kind.name for kind in FileType}
+
+    def type_of(path: Path) -> str:
+        number = _native.read_gguf(str(path)).metadata.get("general.file_type")
+        return "?" if isinstance(number, list) else names.get(number, "?")
+
+    return type_of(engine.paths.llm), type_of(engine.paths.mmproj)
 
 
 def our_stages(engine: Engine, case: Case) -> Stages:

@@ -91,15 +91,15 @@ def run(
                 raise EngineError(f"{PROGRAM} failed with exit code {done.returncode}: {last}")
             arrays = {stage: _read(folder, stage) for stage in ARRAYS}
             prompt_ids = _ids(folder / "prompt_ids")
+            return Stages(
+                prompt_ids=tuple(image_token if i < 0 else i for i in prompt_ids),
+                pixels=np.ascontiguousarray(arrays.pop("pixels").transpose(1, 2, 0)),
+                token_ids=_ids(folder / "token_ids"),
+                text=(folder / "text").read_text(encoding="utf-8", errors="replace"),
+                **arrays,
+            )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise EngineError(f"{program} does not work as {PROGRAM}: {error}") from error
-        return Stages(
-            prompt_ids=tuple(image_token if i < 0 else i for i in prompt_ids),
-            pixels=np.ascontiguousarray(arrays.pop("pixels").transpose(1, 2, 0)),
-            token_ids=_ids(folder / "token_ids"),
-            text=(folder / "text").read_text(encoding="utf-8", errors="replace"),
-            **arrays,
-        )
 
 
 def _ids(path: Path) -> tuple[int, ...]:
