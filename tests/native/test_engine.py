@@ -129,7 +129,7 @@ def test_deepest_encoder_with_many_slices(tmp_path: Path) -> None:
     files = ppocrvl.export(tmp_path / "deep", tmp_path / "out")
     options = _native.EngineOptions(llm=str(files.llm), mmproj=str(files.mmproj), precision="exact")
     deep = _native.Engine(options)
-    picture = np.full((28 * 22, 28 * 22, 3), 200, np.uint8)  # 1,936 patches: 7 slices would be
+    picture = np.full((28 * 24, 28 * 24, 3), 200, np.uint8)  # 2,304 patches: 10 slices wanted
     assert np.isfinite(deep.embed(picture)).all()
     deep.close()
 
