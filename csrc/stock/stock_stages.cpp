@@ -22,6 +22,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,11 @@ namespace {
 
 constexpr int batch_tokens = 2048; // upstream's default
 constexpr int spare_tokens = 64;   // for the text of the prompt
+
+/// Upstream's default of 4 is slow on fewer cores. Results do not depend on it.
+int thread_count() {
+  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+}
 
 template <auto Free> struct Deleter {
   template <class T> void operator()(T *object) const { Free(object); }
@@ -153,6 +159,7 @@ void run(const std::vector<std::string> &arguments) {
   Tap tap(folder);
   mtmd_context_params vision_params = mtmd_context_params_default();
   vision_params.warmup = false;
+  vision_params.n_threads = thread_count();
   vision_params.cb_eval = &Tap::callback;
   vision_params.cb_eval_user_data = &tap;
   const Vision vision(mtmd_init_from_file(arguments.at(1).c_str(), model.get(), vision_params));
@@ -167,6 +174,7 @@ void run(const std::vector<std::string> &arguments) {
   params.n_ctx =
       static_cast<std::uint32_t>(static_cast<int>(prompt_ids.size()) + max_tokens + spare_tokens);
   params.n_batch = batch_tokens;
+  params.n_threads = params.n_threads_batch = thread_count();
   const Context context(llama_init_from_model(model.get(), params));
   require(context != nullptr, "no context can be made");
   llama_pos position = 0;
