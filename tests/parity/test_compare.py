@@ -43,7 +43,7 @@ def stages() -> Stages:
 
 def test_equal_runs_pass(stages: Stages) -> None:
     found = compare(stages, stages, BOUNDS["F32"], exact=True)
-    assert [d.passed for d in found] == [True] * 7
+    assert [d.passed for d in found] == [True] * 8
     assert all(d.relative == 0 for d in found if d.stage in ARRAYS)
     assert first_failure(found) is None
 
@@ -66,7 +66,16 @@ def test_other_shapes_and_ids_fail(stages: Stages) -> None:
     other = replace(stages, patches=stages.patches[:4], token_ids=(3,), prompt_ids=(1, 9, 2))
     found = compare(other, stages, BOUNDS["F32"], exact=True)
     assert [d.stage for d in found if d.passed is False] == ["prompt_ids", "patches", "token_ids"]
-    assert "token 1 on (1 tokens, the reference has 2)" in found[-1].note
+    assert "token 1 on (1 tokens, the reference has 2)" in found[-2].note
+
+
+def test_text_is_compared_unless_it_has_no_one_reading(stages: Stages) -> None:
+    found = compare(replace(stages, text="<b>b"), stages, BOUNDS["F32"], exact=True)
+    assert [d.stage for d in found if d.passed is False] == ["text"]
+    assert found[-1].note == "differs from character 3 on"
+    broken = replace(stages, text="<b>\ufffd\ufffd")
+    found = compare(replace(stages, text="<b>\ufffd"), broken, BOUNDS["F32"], exact=True)
+    assert found[-1].passed is None
 
 
 def test_without_bounds_nothing_is_judged(stages: Stages) -> None:

@@ -35,6 +35,8 @@ BOUNDS: Mapping[str, Mapping[str, float]] = {
 }
 """Largest relative error per type of the files and stage. Others are measured, not judged."""
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
 EXACT_TYPES = ("F32",)
 """File types whose answers must be the reference's, token by token."""
 
@@ -46,7 +48,7 @@ class Difference:
     Attributes:
         stage: a field of `Stages`.
         largest: largest absolute difference of two elements; None where shapes differ, or for
-            the stages that are ids.
+            the stages that are ids or text.
         mean: mean absolute difference.
         relative: norm of the difference over the norm of the reference.
         cosine: of the angle between the two, taken as vectors.
@@ -81,6 +83,7 @@ def compare(
         ours, theirs = getattr(stages, name), getattr(reference, name)
         found.append(compare_arrays(name, ours, theirs, bounds.get(name)))
     found.append(_compare_ids("token_ids", stages.token_ids, reference.token_ids, judged=exact))
+    found.append(_compare_texts(stages.text, reference.text, judged=exact))
     return found
 
 
@@ -150,9 +153,21 @@ def _compare_ids(
 ) -> Difference:
     if ours == theirs:
         return Difference(stage, passed=True if judged else None, note="identical")
-    at = next(
-        (i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b),
-        min(len(ours), len(theirs)),
-    )
+    at = _first_difference(ours, theirs)
     note = f"differs from token {at} on ({len(ours)} tokens, the reference has {len(theirs)})"
     return Difference(stage, passed=False if judged else None, note=note)
+
+
+def _compare_texts(ours: str, theirs: str, *, judged: bool) -> Difference:
+    if ours == theirs:
+        return Difference("text", passed=True if judged else None, note="identical")
+    if REPLACEMENT in theirs:
+        note = "the reference's has bytes that are no text, for which decoders differ"
+        return Difference("text", note=note)
+    note = f"differs from character {_first_difference(ours, theirs)} on"
+    return Difference("text", passed=False if judged else None, note=note)
+
+
+def _first_difference(ours: Sequence[object], theirs: Sequence[object]) -> int:
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
