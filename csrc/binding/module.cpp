@@ -10,6 +10,7 @@ PYBIND11_MODULE(_native, module) {
   ppocrvl::binding::register_errors(module);
   ppocrvl::binding::register_engine(module);
   ppocrvl::binding::register_files(module);
+  ppocrvl::binding::register_quantize(module);
   ppocrvl::binding::register_system(module);
   ppocrvl::binding::register_test(module);
 }

@@ -9,6 +9,7 @@ namespace ppocrvl::binding {
 void register_errors(pybind11::module_ &module);
 void register_engine(pybind11::module_ &module);
 void register_files(pybind11::module_ &module);
+void register_quantize(pybind11::module_ &module);
 void register_system(pybind11::module_ &module);
 void register_test(pybind11::module_ &module); // the submodule `_test`
 

@@ -5,6 +5,9 @@
 
 #include <pybind11/stl.h>
 
+#include <string>
+#include <vector>
+
 namespace py = pybind11;
 
 namespace ppocrvl::binding {
@@ -65,6 +68,17 @@ py::dict metadata(const GgufFile &file) {
   return dict;
 }
 
+std::vector<double> numbers(const GgufFile &file, const std::string &key) {
+  const GgufValue *value = file.find(key);
+  std::vector<double> found;
+  if (value != nullptr && value->is_array && value->type != GgufType::string) {
+    for (size_t i = 0; i < value->count(); ++i) {
+      found.push_back(value->number(i));
+    }
+  }
+  return found;
+}
+
 py::tuple shape(const GgufTensor &tensor) {
   py::tuple tuple(tensor.n_dims);
   for (uint32_t i = 0; i < tensor.n_dims; ++i) {
@@ -100,6 +114,8 @@ void register_files(py::module_ &module) {
       .def_readonly("data_offset", &GgufFile::data_offset)
       .def_property_readonly("metadata", &metadata,
                              "In file order; arrays of more than 64 elements as GgufArray.")
+      .def("numbers", &numbers, py::arg("key"),
+           "All elements of an array of numbers, however long; none where there is no such array.")
       .def_readonly("tensors", &GgufFile::tensors)
       .def_property_readonly(
           "role", [](const GgufFile &file) { return model_role_name(model_role(file)); },

@@ -400,26 +400,29 @@ std::string tensor_type_name(int32_t type) {
   return name;
 }
 
-uint64_t quantized_row_bytes(const std::string &type, int64_t n_elements) {
-  std::string wanted = type;
+int32_t tensor_type_number(const std::string &name) {
+  std::string wanted = name;
   std::transform(wanted.begin(), wanted.end(), wanted.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   for (int32_t i = 0; i < GGML_TYPE_COUNT; ++i) {
-    const auto candidate = static_cast<ggml_type>(i);
-    const int64_t block = ggml_blck_size(candidate);
-    if (block == 0 || tensor_type_name(i) != wanted) {
-      continue;
+    if (ggml_blck_size(static_cast<ggml_type>(i)) != 0 && tensor_type_name(i) == wanted) {
+      return i;
     }
-    // 2^40 elements keep the product far from overflow for any block.
-    if (n_elements < 0 || n_elements > (int64_t{1} << 40) || n_elements % block != 0) {
-      throw Error(ErrorKind::option, "a row of " + std::to_string(n_elements) +
-                                         " elements cannot be " + wanted + ": its blocks hold " +
-                                         std::to_string(block));
-    }
-    return static_cast<uint64_t>(n_elements / block) * ggml_type_size(candidate);
   }
-  throw Error(ErrorKind::option, in_quotes(type) + " is no tensor type; types are F32, F16, BF16, "
+  throw Error(ErrorKind::option, in_quotes(name) + " is no tensor type; types are F32, F16, BF16, "
                                                    "Q8_0, Q6_K, Q5_K, Q4_K, Q4_0, ...");
+}
+
+uint64_t quantized_row_bytes(const std::string &type, int64_t n_elements) {
+  const auto number = static_cast<ggml_type>(tensor_type_number(type));
+  const int64_t block = ggml_blck_size(number);
+  // 2^40 elements keep the product far from overflow for any block.
+  if (n_elements < 0 || n_elements > (int64_t{1} << 40) || n_elements % block != 0) {
+    throw Error(ErrorKind::option, "a row of " + std::to_string(n_elements) +
+                                       " elements cannot be " + tensor_type_name(number) +
+                                       ": its blocks hold " + std::to_string(block));
+  }
+  return static_cast<uint64_t>(n_elements / block) * ggml_type_size(number);
 }
 
 std::string in_quotes(const std::string &text) {

@@ -94,6 +94,9 @@ GgufFile read_gguf(const std::string &path);
 /// Upper-case name of a ggml type ("F32", "Q4_K"), or "?" for a number that is none.
 std::string tensor_type_name(int32_t type);
 
+/// The ggml type of that name (any case). Throws Error(option) for an unknown name.
+int32_t tensor_type_number(const std::string &name);
+
 /// Bytes of a row of `n_elements` in the type of that name (any case).
 /// Throws Error(option) for an unknown name, or a row that the type's block size does not divide.
 uint64_t quantized_row_bytes(const std::string &type, int64_t n_elements);

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from ppocrvl.export import ExportResult, export
     from ppocrvl.inspection import inspect_model
+    from ppocrvl.quantize import QuantizeResult, quantize
     from ppocrvl.results import Result, Timings
     from ppocrvl.stages import Stages
     from ppocrvl.tasks import TASKS, Task
@@ -66,6 +67,7 @@ __all__ = [
     "OptionError",
     "OutputError",
     "PpocrvlError",
+    "QuantizeResult",
     "Result",
     "Stages",
     "Stream",
@@ -75,12 +77,14 @@ __all__ = [
     "export",
     "inspect_model",
     "ocr",
+    "quantize",
     "stream",
 ]
 
 _HOME = {
     "Engine": "engine",
     "ExportResult": "export",
+    "QuantizeResult": "quantize",
     "Result": "results",
     "Stages": "stages",
     "Stream": "engine",
@@ -90,6 +94,7 @@ _HOME = {
     "export": "export",
     "inspect_model": "inspection",
     "ocr": "api",
+    "quantize": "quantize",
     "stream": "api",
 }
 

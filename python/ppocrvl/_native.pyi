@@ -82,6 +82,7 @@ class GgufFile:
     def metadata(self) -> dict[str, _Scalar | list[_Scalar] | GgufArray]: ...
     @property
     def tensors(self) -> list[TensorInfo]: ...
+    def numbers(self, key: str) -> list[float]: ...
     @property
     def role(self) -> str: ...
 
@@ -216,3 +217,18 @@ class Engine:
     @property
     def load_seconds(self) -> float: ...
     def close(self) -> None: ...
+
+def quantize_rows(
+    type: str,  # noqa: A002
+    values: NDArray[np.float32],
+    *,
+    importance: NDArray[np.float32] | None = None,
+    n_threads: int = 1,
+) -> tuple[NDArray[np.uint8], float, float]: ...
+def dequantize_rows(
+    type: str,  # noqa: A002
+    data: NDArray[np.uint8],
+    n_per_row: int,
+    *,
+    n_threads: int = 1,
+) -> NDArray[np.float32]: ...

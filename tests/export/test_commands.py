@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl.cli.export import ProgressLine
 from ppocrvl.cli.main import run_command
+from ppocrvl.cli.writing import ProgressLine
 from ppocrvl.errors import ExitCode
 from ppocrvl.export import export
 

@@ -4,25 +4,22 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.messages import exit_code
+from ppocrvl.cli.writing import ProgressLine, cleanup_on_termination
 from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 NAME = "export"
 HELP = "convert a safetensors checkpoint to the two GGUF files"
 
 FILE_TYPES = ("f32", "f16", "bf16", "q8_0")
 VERSIONS = ("1.0", "1.5", "1.6")
-_SECONDS_BETWEEN_UPDATES = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,38 +127,3 @@ def run_script(program: str, export_one: Callable[..., Path], *, pixels: bool) -
         return ExitCode.OK
 
     return exit_code(run_one, program)
-
-
-@contextlib.contextmanager
-def cleanup_on_termination() -> Iterator[None]:
-    """Lets SIGTERM unwind the program as Ctrl-C does, so that temporary files are removed."""
-
-    def leave(number: int, _: object) -> NoReturn:
-        sys.exit(128 + number)  # ExitCode.TERMINATED
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class ProgressLine:
-    """Shows on stderr how far the export is; without a terminal, one line for each file done."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._last_update = 0.0
-
-    def __call__(self, name: str, done: int, total: int) -> None:
-        """Take note of `done` bytes of `total`."""
-        complete = done == total
-        now = time.monotonic()
-        is_due = now - self._last_update >= _SECONDS_BETWEEN_UPDATES
-        if not complete and not (self._is_terminal and is_due):
-            return
-        self._last_update = now
-        start = "\r" if self._is_terminal else ""
-        end = "\n" if complete else ""
-        sys.stderr.write(f"{start}{name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB{end}")
-        sys.stderr.flush()

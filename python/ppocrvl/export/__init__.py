@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 
 from ppocrvl.export.exporter import ExportResult, export, export_llm, export_mmproj
-from ppocrvl.export.gguf_output import Progress
+from ppocrvl.output import Progress
 
 __all__ = ["ExportResult", "Progress", "export", "export_llm", "export_mmproj"]
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from ppocrvl.errors import OptionError
 from ppocrvl.export.checkpoint import Checkpoint, open_checkpoint
 from ppocrvl.export.encode import FileType
-from ppocrvl.export.gguf_output import PendingFile, Progress, make_folder, write_files
+from ppocrvl.export.gguf_output import PendingGguf
 from ppocrvl.export.llm import llm_metadata
 from ppocrvl.export.metadata import Provenance
 from ppocrvl.export.mmproj import mmproj_metadata
 from ppocrvl.export.preprocessor import Preprocessor, parse_preprocessor
 from ppocrvl.export.version import ModelVersion, detect_version
+from ppocrvl.output import Progress, make_folder, write_files
 
 # A space and what follows it are for people who name a model "PaddleOCR-VL 1.6 (ours)".
 _NAME = re.compile(r"[^\W_][\w .()+-]{0,127}")
@@ -161,13 +162,13 @@ class _Plan:
             return hub["name"]
         return self._name
 
-    def llm(self, checkpoint: Checkpoint, path: Path, file_type: FileType) -> PendingFile:
+    def llm(self, checkpoint: Checkpoint, path: Path, file_type: FileType) -> PendingGguf:
         metadata = llm_metadata(
             checkpoint, file_type, self.name(checkpoint), self._provenance(checkpoint)
         )
-        return PendingFile(path, metadata, checkpoint.llm, file_type)
+        return PendingGguf(path, metadata, checkpoint.llm, file_type)
 
-    def mmproj(self, checkpoint: Checkpoint, path: Path, file_type: FileType) -> PendingFile:
+    def mmproj(self, checkpoint: Checkpoint, path: Path, file_type: FileType) -> PendingGguf:
         provenance = self._provenance(checkpoint)
         metadata = mmproj_metadata(
             checkpoint,
@@ -176,7 +177,7 @@ class _Plan:
             self.name(checkpoint),
             provenance,
         )
-        return PendingFile(path, metadata, checkpoint.mmproj, file_type)
+        return PendingGguf(path, metadata, checkpoint.mmproj, file_type)
 
     def _provenance(self, checkpoint: Checkpoint) -> Provenance:
         version = self._version or detect_version(

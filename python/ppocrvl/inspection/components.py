@@ -48,6 +48,7 @@ class Component:
         n_bytes: of the data, in the file's types.
         types: bytes by type, the largest first.
         share: of the whole part's bytes, 0 to 1.
+        largest_error: of a tensor, relative, where `ppocrvl quantize` wrote the file; else None.
         children: finer components; they add up to this one.
     """
 
@@ -57,6 +58,7 @@ class Component:
     n_bytes: int
     types: dict[str, int]
     share: float
+    largest_error: float | None
     children: tuple[Component, ...] = ()
 
 
@@ -90,6 +92,9 @@ def _component(
         n_bytes=n_bytes,
         types=_bytes_by_type(tensors),
         share=n_bytes / total if total else 0.0,
+        largest_error=max(
+            (t.relative_error for t in tensors if t.relative_error is not None), default=None
+        ),
         children=tuple(_component(group, groups[group], total) for group in names),
     )
 

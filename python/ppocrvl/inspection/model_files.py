@@ -26,6 +26,7 @@ from ppocrvl.export.tensor_spec import (
 from ppocrvl.export.version import ModelVersion
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
+from ppocrvl.quantize.rewrite import ERRORS_KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,12 +43,15 @@ class Tensor:
         shape: in ggml's order: the first is the contiguous dimension, a row.
         type: "F32", "BF16", "Q8_0", ...
         n_bytes: size of the data, without padding.
+        relative_error: what `ppocrvl quantize` changed, as its norm over that of the values; None
+            where the file does not say.
     """
 
     name: str
     shape: tuple[int, ...]
     type: str
     n_bytes: int
+    relative_error: float | None = None
 
     @property
     def n_parameters(self) -> int:
@@ -134,7 +138,12 @@ def read_model(path: Path) -> list[ModelPart]:
 
 def _read_gguf(path: Path) -> ModelPart:
     file = _native.read_gguf(str(path))
-    tensors = tuple(Tensor(t.name, t.shape, t.type, t.n_bytes) for t in file.tensors)
+    found = file.numbers(ERRORS_KEY)
+    errors = found if len(found) == len(file.tensors) else [None] * len(file.tensors)
+    tensors = tuple(
+        Tensor(t.name, t.shape, t.type, t.n_bytes, error)
+        for t, error in zip(file.tensors, errors, strict=True)
+    )
     role: Role = "llm" if file.role == "llm" else "mmproj" if file.role == "mmproj" else "other"
     numbers = {key: value for key, value in file.metadata.items() if type(value) is int}
     try:

@@ -54,9 +54,12 @@ def _part(inspected: InspectedPart) -> Iterator[str]:
 
 def _component(component: Component, depth: int, name: str | None = None) -> Iterator[str]:
     label = "  " * depth + (name or component.name)
+    error = component.largest_error
+    note = f" (error up to {error:.1%})" if error else ""
     yield (
         f"  {label:32}{component.n_tensors:>8}{component.n_parameters:>15,}"
         f"{size_text(component.n_bytes):>12}{component.share:>8.1%}  {', '.join(component.types)}"
+        f"{note}"
     )
     if name is None:
         for child in component.children:

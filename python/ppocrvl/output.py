@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files are written aside and renamed when all of them are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ppocrvl.errors import OutputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Progress = Callable[[str, int, int], None]
+"""Called with (file name, bytes written, bytes in all) as the writing goes on."""
+
+
+class PendingFile(Protocol):
+    """A file to be written."""
+
+    @property
+    def path(self) -> Path:
+        """Its final path."""
+
+    def write(self, path: Path, progress: Progress | None) -> None:
+        """Write all of it to `path`, and sync it."""
+
+
+def write_files(files: Sequence[PendingFile], progress: Progress | None = None) -> None:
+    """Writes the files under temporary names beside their final ones and renames all at the end.
+
+    Existing files are replaced once all new ones are complete. Nothing is left behind when writing
+    fails or is interrupted.
+
+    Raises:
+        OutputError: Disk full, no permission, or another failure of the file system.
+        PpocrvlError: What the files raise while they are written.
+    """
+    temporaries = [
+        file.path.with_name(f".{file.path.name}.{secrets.token_hex(4)}.part") for file in files
+    ]
+    for file in files:
+        if file.path.is_dir():
+            raise OutputError(f"{file.path}: a folder has this name; remove it or choose another")
+    try:
+        for file, temporary in zip(files, temporaries, strict=True):
+            with _output_errors(file.path):
+                file.write(temporary, progress)
+        for file, temporary in zip(files, temporaries, strict=True):
+            with _output_errors(file.path):
+                temporary.replace(file.path)
+        for folder in {file.path.parent for file in files}:
+            _sync_folder(folder)
+    finally:
+        for temporary in temporaries:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _TextFile:
+    path: Path
+    text: str
+
+    def write(self, path: Path, progress: Progress | None) -> None:  # noqa: ARG002
+        path.write_text(self.text, encoding="utf-8")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file, in UTF-8, aside and renamed.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_files([_TextFile(path, text)])
+
+
+def make_folder(path: Path) -> Path:
+    """Makes the folder with its parents if it is not there, and returns it.
+
+    Raises:
+        OutputError: It cannot be made, or is not a folder.
+    """
+    with _output_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the renames durable, where the system can open and sync a folder."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _output_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); free some space or choose "
+            "another folder with -o"
+        ) from error

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an exported pair of files to a quantized pair.
+
+`schemes` says which tensor gets which type, `plan` what that makes of a file's tensors, `source`
+reads them, `rewrite` writes the new file, `quantizer` is the public function.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from ppocrvl.quantize.quantizer import QuantizedFile, QuantizedTensor, QuantizeResult, quantize
+
+__all__ = ["QuantizeResult", "QuantizedFile", "QuantizedTensor", "quantize"]
+
+
+class _CallableModule(ModuleType):
+    """Importing this package binds it to the name that the function `ppocrvl.quantize` also has."""
+
+    __call__ = staticmethod(quantize)
+
+
+sys.modules[__name__].__class__ = _CallableModule

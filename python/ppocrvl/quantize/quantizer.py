@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The quantization of an exported pair."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ppocrvl.errors import OptionError
+from ppocrvl.model_folder import find_model
+from ppocrvl.native import _native
+from ppocrvl.output import Progress, make_folder, write_files
+from ppocrvl.quantize.plan import plan_tensors
+from ppocrvl.quantize.rewrite import Rewrite
+from ppocrvl.quantize.schemes import (
+    FLOATS,
+    LLM_SCHEMES,
+    MMPROJ_SCHEMES,
+    ModelShape,
+    find_scheme,
+)
+from ppocrvl.quantize.source import GgufSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ppocrvl.model_folder import PathLike
+
+_TYPE_IN_NAME = re.compile(r"[-.](F32|F16|BF16|I?Q\d\w*)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedTensor:
+    """What became of a tensor.
+
+    Attributes:
+        name: in both files.
+        shape: in the new file, in ggml's order: a row's length comes first.
+        source_type: type in the old file.
+        type: type in the new file.
+        wanted: type that the quantization asks for; other than `type` where its blocks do not
+            divide a row.
+        n_bytes: size of the new data.
+        relative_error: norm of the change over the norm of the old values.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    source_type: str
+    type: str
+    wanted: str
+    n_bytes: int
+    relative_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedFile:
+    """A written file.
+
+    Attributes:
+        path: the file.
+        scheme: name of the quantization.
+        source_bytes: size of the old file.
+        n_bytes: size of the new file.
+        tensors: in file order.
+    """
+
+    path: Path
+    scheme: str
+    source_bytes: int
+    n_bytes: int
+    tensors: tuple[QuantizedTensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeResult:
+    """The two files that were written."""
+
+    llm: QuantizedFile
+    mmproj: QuantizedFile
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it for JSON; sizes in bytes."""
+        found = dataclasses.asdict(self)
+        for part in ("llm", "mmproj"):
+            found[part]["path"] = str(found[part]["path"])
+        return found
+
+
+def quantize(
+    model: PathLike,
+    out_dir: str | os.PathLike[str],
+    *,
+    llm: str = "Q4_K_M",
+    mmproj: str = "Q8_0",
+    keep: Mapping[str, str] | None = None,
+    allow_requantize: bool = False,
+    n_threads: int | None = None,
+    progress: Progress | None = None,
+) -> QuantizeResult:
+    """Writes `<name>-<LLM>.gguf` and `mmproj-<name>-<MMPROJ>.gguf`.
+
+    Both take their names once both are complete; files of these names are replaced. The bytes of
+    the language model's tensors are those of llama-quantize.
+
+    Args:
+        model: folder with both files, or the LLM file beside the mmproj file.
+        out_dir: folder for the result; made if it is not there.
+        llm: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type.
+        mmproj: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type.
+        keep: types for single tensors by pattern, such as {"v.blk.0.*.weight": "BF16"}; a pattern
+            may mean tensors of either file.
+        allow_requantize: take files that are quantized already; their error adds to the new one.
+        n_threads: rows are shared among so many; by default as many as there are cores.
+        progress: called with (file name, bytes written, bytes in all).
+
+    Raises:
+        OptionError: an argument has an impossible value, or the files are quantized already.
+        ModelNotFoundError: there is no such model.
+        ModelFormatError: a file is damaged, or holds values that the type cannot.
+        ModelMismatchError: the files are not of one model.
+        OutputError: the files cannot be written; nothing is left behind.
+    """
+    schemes = {
+        "llm": find_scheme(llm, LLM_SCHEMES, "llm"),
+        "mmproj": find_scheme(mmproj, MMPROJ_SCHEMES, "mmproj"),
+    }
+    threads = n_threads or os.cpu_count() or 1
+    if threads < 1:
+        raise OptionError(f"n_threads {threads} is not positive")
+    paths = find_model(model)
+    _native.check_pair(str(paths.llm), str(paths.mmproj))
+    sources = {"llm": GgufSource(paths.llm), "mmproj": GgufSource(paths.mmproj)}
+    if not allow_requantize:
+        for source in sources.values():
+            _refuse_quantized(source)
+    folder = Path(out_dir)
+    kept = _keep_by_role(keep or {}, sources)
+    files = {
+        role: Rewrite(
+            folder / f"{_stem(source.path)}-{schemes[role].name}.gguf",
+            source,
+            schemes[role],
+            plan_tensors(source.tensors, schemes[role], _shape(source), kept[role]),
+            threads,
+        )
+        for role, source in sources.items()
+    }
+    for file in files.values():
+        if file.path.exists() and file.path.samefile(file.source.path):
+            raise OptionError(f"{file.path} would replace its own source; choose another folder")
+    make_folder(folder)
+    write_files(list(files.values()), progress)
+    return QuantizeResult(_report(files["llm"]), _report(files["mmproj"]))
+
+
+def _refuse_quantized(source: GgufSource) -> None:
+    found = sorted({tensor.type for tensor in source.tensors} - set(FLOATS))
+    if found:
+        raise OptionError(
+            f"{source.path} holds {found[0]} already; start from a BF16 or F32 file, or allow it "
+            "with --allow-requantize"
+        )
+
+
+def _keep_by_role(
+    keep: Mapping[str, str], sources: Mapping[str, GgufSource]
+) -> dict[str, dict[str, str]]:
+    """The patterns for each file; what matches nothing in either goes to both, to be refused."""
+    found: dict[str, dict[str, str]] = {role: {} for role in sources}
+    for pattern, kind in keep.items():
+        roles = [
+            role
+            for role, source in sources.items()
+            if any(fnmatch.fnmatchcase(tensor.name, pattern) for tensor in source.tensors)
+        ]
+        for role in roles or sources:
+            found[role][pattern] = kind
+    return found
+
+
+def _shape(source: GgufSource) -> ModelShape:
+    if source.role != "llm":
+        return ModelShape()
+    n_head = source.number("paddleocr.attention.head_count")
+    return ModelShape(
+        n_layer=source.number("paddleocr.block_count"),
+        group=n_head // source.number("paddleocr.attention.head_count_kv", n_head),
+        is_tied=all(tensor.name != "output.weight" for tensor in source.tensors),
+    )
+
+
+def _stem(path: Path) -> str:
+    """The file's name without the type and ".gguf"."""
+    return _TYPE_IN_NAME.sub("", path.stem)
+
+
+def _report(file: Rewrite) -> QuantizedFile:
+    return QuantizedFile(
+        path=file.path,
+        scheme=file.scheme.name,
+        source_bytes=file.source.path.stat().st_size,
+        n_bytes=file.path.stat().st_size,
+        tensors=tuple(
+            QuantizedTensor(
+                tensor.name,
+                tensor.shape,
+                tensor.source_type,
+                tensor.type,
+                tensor.wanted,
+                tensor.n_bytes,
+                error,
+            )
+            for tensor, error in zip(file.tensors, file.errors, strict=True)
+        ),
+    )

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quantized pairs: they run, they are what the report says, and nothing goes wrong halfway."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ppocrvl
+from ppocrvl.cli.main import run_command
+from ppocrvl.errors import ExitCode, ModelFormatError, ModelNotFoundError, OptionError
+from ppocrvl.native import _native
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+
+def values(path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """All tensors of a file as float32 rows."""
+    data = np.fromfile(path, np.uint8)
+    found = {}
+    for tensor in _native.read_gguf(str(path)).tensors:
+        row = tensor.shape[0]
+        some = data[tensor.offset : tensor.offset + tensor.n_bytes]
+        some = some.reshape(-1, _native.quantized_row_bytes(tensor.type, row))
+        found[tensor.name] = _native.dequantize_rows(tensor.type, some, row)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("llm", "mmproj"), [("Q8_0", "Q8_0"), ("Q6_K", "Q6_K"), ("Q4_K_M", "Q5_1"), ("q5_k_s", "bf16")]
+)
+def test_a_quantized_pair_reads(
+    built_in: Path, samples: Path, tmp_path: Path, llm: str, mmproj: str
+) -> None:
+    result = ppocrvl.quantize(built_in, tmp_path, llm=llm, mmproj=mmproj)
+    assert result.llm.path == tmp_path / f"tiny-{llm.upper()}.gguf"
+    assert result.mmproj.path == tmp_path / f"mmproj-tiny-{mmproj.upper()}.gguf"
+    truth = (samples / "hello.txt").read_text(encoding="utf-8").strip()
+    with ppocrvl.Engine(tmp_path) as engine:
+        assert engine.ocr(samples / "hello.png").text == truth
+
+
+def test_the_report_is_what_the_file_holds(built_in: Path, tmp_path: Path) -> None:
+    result = ppocrvl.quantize(built_in, tmp_path, llm="Q4_K_M", mmproj="Q8_0")
+    for file, source in zip(
+        (result.llm, result.mmproj), ("tiny-BF16.gguf", "mmproj-tiny-BF16.gguf"), strict=True
+    ):
+        assert file.n_bytes == file.path.stat().st_size < file.source_bytes
+        before, after = values(built_in / source), values(file.path)
+        written = _native.read_gguf(str(file.path))
+        stored = written.numbers("ppocrvl.quantize.relative_errors")
+        assert written.metadata["ppocrvl.quantize.scheme"] == file.scheme
+        assert [t.name for t in written.tensors] == [t.name for t in file.tensors] == list(before)
+        for tensor, info, error in zip(file.tensors, written.tensors, stored, strict=True):
+            assert (tensor.type, tensor.shape, tensor.n_bytes) == (
+                info.type,
+                info.shape,
+                info.n_bytes,
+            )
+            old, new = before[tensor.name], after[tensor.name]
+            padded = np.zeros_like(new)
+            padded[: len(old), : old.shape[1]] = old
+            norm = float(np.linalg.norm(padded.astype(np.float64)))
+            gap = float(np.linalg.norm(new.astype(np.float64) - padded))
+            assert tensor.relative_error == pytest.approx(gap / norm if norm else 0.0, abs=1e-7)
+            assert error == pytest.approx(tensor.relative_error, rel=1e-6)
+            assert (tensor.relative_error > 0) == (tensor.type != tensor.source_type)
+
+
+def test_padding_alone_changes_nothing(built_in: Path, tmp_path: Path) -> None:
+    """FFN rows as long as Q8_0 needs them, but nothing quantized."""
+    floats = {"mm.*.weight": "F32", "v.blk.*.weight": "F32"}
+    ppocrvl.quantize(built_in, tmp_path, llm="BF16", mmproj="Q8_0", keep=floats)
+    mmproj = next(tmp_path.glob("mmproj-*"))
+    up = next(
+        t for t in _native.read_gguf(str(mmproj)).tensors if t.name.endswith("0.ffn_up.weight")
+    )
+    assert up.shape == (192, 1024), "1008 is no multiple of 32"
+    picture = Image.effect_noise((336, 168), 60).convert("RGB")
+    with ppocrvl.Engine(built_in, precision="exact") as before:
+        expected = before.embed(picture)
+    with ppocrvl.Engine(tmp_path, precision="exact") as after:
+        found = after.embed(picture)
+    assert np.linalg.norm(found - expected) <= 2e-6 * np.linalg.norm(expected)
+
+
+def test_all_else_of_the_file_stays(built_in: Path, tmp_path: Path) -> None:
+    result = ppocrvl.quantize(built_in, tmp_path)
+    for file in (result.llm, result.mmproj):
+        name = file.path.name.replace(file.scheme, "BF16")
+        before = _native.read_gguf(str(built_in / name)).metadata
+        after = _native.read_gguf(str(file.path)).metadata
+        changed = {key for key in after if repr(after[key]) != repr(before.get(key))}
+        assert changed == {
+            "general.file_type",
+            "ppocrvl.quantize.scheme",
+            "ppocrvl.quantize.relative_errors",
+        }
+        assert set(before) <= set(after)
+
+
+def test_twice_gives_the_same_bytes(built_in: Path, tmp_path: Path) -> None:
+    first = ppocrvl.quantize(built_in, tmp_path / "a", n_threads=1)
+    second = ppocrvl.quantize(built_in, tmp_path / "b", n_threads=3)
+    assert first.llm.path.read_bytes() == second.llm.path.read_bytes()
+    assert first.mmproj.path.read_bytes() == second.mmproj.path.read_bytes()
+
+
+def test_a_quantized_source_is_refused_unless_allowed(built_in: Path, tmp_path: Path) -> None:
+    ppocrvl.quantize(built_in, tmp_path / "a", llm="Q8_0", mmproj="Q8_0")
+    with pytest.raises(OptionError, match=r"holds Q8_0 already.*--allow-requantize"):
+        ppocrvl.quantize(tmp_path / "a", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+    again = ppocrvl.quantize(tmp_path / "a", tmp_path / "b", allow_requantize=True)
+    assert again.llm.path.name == "tiny-Q4_K_M.gguf"
+    assert {tensor.source_type for tensor in again.llm.tensors} == {"Q8_0", "F32"}
+
+
+def test_a_file_never_replaces_its_source(built_in: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(built_in, tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(OptionError, match="would replace its own source"):
+        ppocrvl.quantize(folder, folder, llm="BF16", mmproj="Q8_0")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_damaged_tensor_is_named(built_in: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(built_in, tmp_path / "model")
+    path = folder / "tiny-BF16.gguf"
+    tensor = next(
+        t for t in _native.read_gguf(str(path)).tensors if t.name == "blk.1.ffn_up.weight"
+    )
+    data = bytearray(path.read_bytes())
+    data[tensor.offset : tensor.offset + 2] = b"\xff\x7f"  # NaN
+    path.write_bytes(data)
+    with pytest.raises(ModelFormatError, match=r"tensor blk\.1\.ffn_up\.weight: it holds NaN"):
+        ppocrvl.quantize(folder, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+from ppocrvl.cli.main import main
+main()
+"""
+
+
+def test_a_full_disk_leaves_nothing_behind(built_in: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        LIMITED,
+        "quantize",
+        str(built_in),
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.OUTPUT
+    assert "tiny-Q4_K_M.gguf: cannot be written" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_command(built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "report.json"
+    arguments = ["quantize", str(built_in), "-o", str(tmp_path / "out"), "--llm", "q6_k"]
+    arguments += ["--mmproj", "Q4_K", "--keep", "mm.2.weight=Q8_0", "--report", str(report)]
+    assert run_command(arguments) == ExitCode.OK
+    printed = capsys.readouterr().out
+    assert "tiny-Q6_K.gguf: " in printed
+    assert "Q4_K does not fit" in printed  # rows of 192
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["llm"]["scheme"] == "Q6_K"
+    types = {tensor["name"]: tensor["type"] for tensor in found["mmproj"]["tensors"]}
+    assert (types["mm.1.weight"], types["mm.2.weight"]) == ("Q4_K", "Q8_0")
+    assert run_command(["inspect", str(tmp_path / "out")]) == ExitCode.OK
+    assert "error up to" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--llm", "Q4"], "'Q4' is no quantization"),
+        (["--mmproj", "Q4_K_M"], "'Q4_K_M' is no quantization"),
+        (["--keep", "nothing*=Q8_0"], "no tensor's name matches 'nothing*'"),
+        (["--keep", "nothing"], "is not PATTERN=TYPE"),
+        (["--threads", "-1"], "n_threads -1 is not positive"),
+    ],
+)
+def test_bad_options(
+    built_in: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    reason: str,
+) -> None:
+    out = tmp_path / "out"
+    command = ["quantize", str(built_in), "-o", str(out), *arguments]
+    assert run_command(command) == ExitCode.USAGE
+    assert reason in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError):
+        ppocrvl.quantize(tmp_path / "none", tmp_path / "out")
