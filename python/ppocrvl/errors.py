@@ -25,6 +25,7 @@ class ExitCode(IntEnum):
     HUB = 8
     ENGINE = 9
     PARITY = 10
+    DATASET = 11
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143
@@ -96,6 +97,12 @@ class CheckpointError(PpocrvlError):
     """A checkpoint cannot be exported or run as reference: its files are not as they must be."""
 
     exit_code = ExitCode.CHECKPOINT
+
+
+class DatasetError(PpocrvlError):
+    """A set of pictures with their texts cannot be read: missing, empty, or with a broken line."""
+
+    exit_code = ExitCode.DATASET
 
 
 class ContextError(PpocrvlError):

@@ -90,6 +90,7 @@ EXIT_CODES = {
     errors.ModelFormatError: 4,
     errors.ModelMismatchError: 4,
     errors.CheckpointError: 5,
+    errors.DatasetError: 11,
     errors.ContextError: 6,
     errors.OutputError: 7,
     errors.HubError: 8,

@@ -30,21 +30,25 @@ def cleanup_on_termination() -> Iterator[None]:
 
 
 class ProgressLine:
-    """Shows on stderr how far the writing is; without a terminal, one line for each file done."""
+    """Shows on stderr how far the work is; without a terminal, one line for each thing done."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "MB", divisor: int = 1_000_000) -> None:
+        """Count in `unit`, each of so many of what the calls say."""
+        self._unit, self._divisor = unit, divisor
         self._is_terminal = sys.stderr.isatty()
         self._last_update = 0.0
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        """Take note of `done` bytes of `total`."""
+        """Take note of `done` of `total`."""
         complete = done == total
         now = time.monotonic()
         is_due = now - self._last_update >= _SECONDS_BETWEEN_UPDATES
         if not complete and not (self._is_terminal and is_due):
             return
         self._last_update = now
+        digits = 0 if self._divisor == 1 else 1
+        counts = [f"{count / self._divisor:.{digits}f}" for count in (done, total)]
         start = "\r" if self._is_terminal else ""
         end = "\n" if complete else ""
-        sys.stderr.write(f"{start}{name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB{end}")
+        sys.stderr.write(f"{start}{name}: {counts[0]} of {counts[1]} {self._unit}{end}")
         sys.stderr.flush()

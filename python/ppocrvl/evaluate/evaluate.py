@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a dataset with an engine and sums up how well it went."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ppocrvl.errors import ImageError, MissingExtraError
+
+try:
+    from ppocrvl.evaluate import metrics
+except ModuleNotFoundError as error:
+    raise MissingExtraError(
+        f'evaluation needs the package {error.name}; install it with pip install "ppocrvl[eval]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ppocrvl.engine import Engine
+    from ppocrvl.evaluate.dataset import Item
+
+DEFAULT_MAX_TOKENS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of an item.
+
+    Attributes:
+        item: picture and truth.
+        text: what was read; "" where the picture could not be.
+        finish_reason: as in `Result`; "error" where the picture could not be read.
+        seconds: for this picture.
+        confidence: as in `Result`.
+        character_errors: edit distance to the truth, in characters.
+        word_errors: likewise, in words.
+        cells: right cells and true cells of a table, else None.
+        teds: similarity of a table to the true one, 0 to 1; None for other tasks and huge tables.
+        error: why the picture could not be read; else "".
+    """
+
+    item: Item
+    text: str
+    finish_reason: str
+    seconds: float
+    confidence: float
+    character_errors: int
+    word_errors: int
+    cells: tuple[int, int] | None
+    teds: float | None
+    error: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every character is right."""
+        return self.text == self.item.text
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Figures of some readings.
+
+    Attributes:
+        n: pictures.
+        n_failed: pictures that could not be read; the figures below leave them out.
+        n_unended: answers that ran to the token limit, as a loop does; the error rates leave them
+            out, since one of them can outweigh all others.
+        characters: of the truths.
+        cer: character errors over characters of the truths.
+        wer: word errors over words of the truths.
+        exact: share of texts without an error.
+        cells: share of right table cells; None without tables.
+        teds: mean over tables; None without.
+        seconds: mean per picture.
+    """
+
+    n: int
+    n_failed: int
+    n_unended: int
+    characters: int
+    cer: float | None
+    wer: float | None
+    exact: float | None
+    cells: float | None
+    teds: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All readings of a dataset, in its order, and their sums.
+
+    Attributes:
+        model: what read.
+        readings: one for each item.
+        tasks: figures by task.
+        tags: figures by tag, value and task, as {"size": {"18": {"ocr": ...}}}.
+    """
+
+    model: str
+    readings: tuple[Reading, ...]
+    tasks: dict[str, Summary]
+    tags: dict[str, dict[str, dict[str, Summary]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values for JSON."""
+        values = asdict(self)
+        for reading in values["readings"]:
+            reading["item"]["image"] = str(reading["item"]["image"])
+        return values
+
+
+def evaluate(
+    engine: Engine,
+    items: Sequence[Item],
+    *,
+    model: str = "",
+    max_tokens: int = DEFAULT_MAX_TOKENS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Reads every item, one after the other.
+
+    A picture that cannot be read is counted, and the others go on.
+
+    Args:
+        engine: what reads.
+        items: what is read.
+        model: its name, for the report.
+        max_tokens: an answer ends after so many tokens.
+        progress: called with (items done, items in all).
+
+    Raises:
+        OptionError: an item's task is unknown to the model.
+        EngineError: the engine failed.
+    """
+    readings = []
+    for done, item in enumerate(items, 1):
+        readings.append(_read(engine, item, max_tokens))
+        if progress:
+            progress(done, len(items))
+    names = sorted({name for item in items for name in item.tags})
+    return Evaluation(
+        model=model,
+        readings=tuple(readings),
+        tasks=_by_task(readings),
+        tags={
+            name: {
+                value: _by_task(r for r in readings if r.item.tags.get(name) == value)
+                for value in sorted({i.tags[name] for i in items if name in i.tags}, key=_order)
+            }
+            for name in names
+        },
+    )
+
+
+def summarize(readings: Iterable[Reading]) -> Summary:
+    """The figures of some readings."""
+    every = list(readings)
+    read = [r for r in every if not r.error]
+    ended = [r for r in read if r.finish_reason == "stop"]
+    tables = [r.cells for r in ended if r.cells is not None]
+    similarities = [r.teds for r in ended if r.teds is not None]
+    characters = sum(len(r.item.text) for r in ended)
+    return Summary(
+        n=len(every),
+        n_failed=len(every) - len(read),
+        n_unended=len(read) - len(ended),
+        characters=characters,
+        cer=_share(sum(r.character_errors for r in ended), characters),
+        wer=_share(sum(r.word_errors for r in ended), sum(len(r.item.text.split()) for r in ended)),
+        exact=_share(sum(r.is_exact for r in read), len(read)),
+        cells=_share(sum(hit for hit, _ in tables), sum(n for _, n in tables)),
+        teds=_share(sum(similarities), len(similarities)),
+        seconds=_share(sum(r.seconds for r in read), len(read)),
+    )
+
+
+def _by_task(readings: Iterable[Reading]) -> dict[str, Summary]:
+    groups: dict[str, list[Reading]] = {}
+    for reading in readings:
+        groups.setdefault(reading.item.task, []).append(reading)
+    return {task: summarize(some) for task, some in groups.items()}
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _order(value: str) -> tuple[float, str]:
+    """Numbers by size, before other text."""
+    try:
+        return float(value), value
+    except ValueError:
+        return float("inf"), value
+
+
+def _read(engine: Engine, item: Item, max_tokens: int) -> Reading:
+    started = time.perf_counter()
+    try:
+        result = engine.ocr(item.image, task=item.task, max_tokens=max_tokens)
+    except ImageError as error:
+        seconds = time.perf_counter() - started
+        words = len(item.text.split())
+        return Reading(
+            item, "", "error", seconds, 0.0, len(item.text), words, None, None, str(error)
+        )
+    seconds = time.perf_counter() - started
+    is_table = item.task == "table"
+    return Reading(
+        item=item,
+        text=result.text,
+        finish_reason=result.finish_reason,
+        seconds=seconds,
+        confidence=result.confidence,
+        character_errors=metrics.character_errors(result.text, item.text),
+        word_errors=metrics.word_errors(result.text, item.text),
+        cells=metrics.cell_hits(result.text, item.text) if is_table else None,
+        teds=metrics.teds(result.text, item.text) if is_table else None,
+    )
