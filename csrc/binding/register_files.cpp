@@ -68,6 +68,14 @@ py::dict metadata(const GgufFile &file) {
   return dict;
 }
 
+py::dict metadata_places(const GgufFile &file) {
+  py::dict dict;
+  for (size_t i = 0; i < file.metadata.size(); ++i) {
+    dict[to_str(file.metadata[i].first)] = file.metadata_places[i];
+  }
+  return dict;
+}
+
 std::vector<double> numbers(const GgufFile &file, const std::string &key) {
   const GgufValue *value = file.find(key);
   std::vector<double> found;
@@ -116,6 +124,8 @@ void register_files(py::module_ &module) {
                              "In file order; arrays of more than 64 elements as GgufArray.")
       .def("numbers", &numbers, py::arg("key"),
            "All elements of an array of numbers, however long; none where there is no such array.")
+      .def_property_readonly("metadata_places", &metadata_places,
+                             "By key: where it stands with its value, as (first byte, end).")
       .def_readonly("tensors", &GgufFile::tensors)
       .def_property_readonly(
           "role", [](const GgufFile &file) { return model_role_name(model_role(file)); },

@@ -70,30 +70,31 @@ Floats dequantize(const std::string &type, const Bytes &data, int64_t n_per_row,
 
 void register_quantize(py::module_ &module) {
   module.def("quantize_rows", &quantize, py::arg("type"), py::arg("values"), py::kw_only(),
-             py::arg("importance") = py::none(), py::arg("n_threads") = 1,
+             py::arg("importance") = py::none(), py::arg("n_threads") = 0,
              R"(Writes rows in a tensor type such as "Q4_K", with ggml's own kernels.
 
 Args:
     type: Its name, in any case.
     values: float32 [rows, elements].
     importance: float32 [elements], the weight of each column's error; None for equal weights.
-    n_threads: The rows are shared among so many.
+    n_threads: The rows are shared among so many; 0 for the machine's cores.
 
 Returns:
     uint8 [rows, bytes], and the sums of the squared errors and of the squared values.
 
 Raises:
-    OptionError: No such type, its blocks do not divide the rows, or it needs the importance.
+    OptionError: No such type, its blocks do not divide the rows, it needs the importance, or
+        that holds other than weights from 0.
     ModelFormatError: A value is not finite, or too large for the type.)");
   module.def("dequantize_rows", &dequantize, py::arg("type"), py::arg("data"), py::arg("n_per_row"),
-             py::kw_only(), py::arg("n_threads") = 1,
+             py::kw_only(), py::arg("n_threads") = 0,
              R"(Reads rows of a tensor type as float32 [rows, n_per_row].
 
 Args:
     type: Its name, in any case.
     data: uint8 [rows, bytes].
     n_per_row: Elements.
-    n_threads: The rows are shared among so many.
+    n_threads: The rows are shared among so many; 0 for the machine's cores.
 
 Raises:
     OptionError: No such type, or the rows have other sizes.)");

@@ -367,6 +367,7 @@ GgufFile read_gguf(const std::string &path) {
                    std::to_string(key_count) + " keys; download or export it again");
   }
   for (uint64_t i = 0; i < key_count; ++i) {
+    const uint64_t begin = reader.position();
     std::string key = reader.string("a key");
     if (!is_plain_name(key)) {
       fail(path, "corrupt: " + in_quotes(key) + " is no metadata key; download or export it again");
@@ -376,6 +377,7 @@ GgufFile read_gguf(const std::string &path) {
     }
     GgufValue value = read_value(reader, file, key);
     file.metadata.emplace_back(std::move(key), std::move(value));
+    file.metadata_places.emplace_back(begin, reader.position());
   }
   file.alignment = read_alignment(file);
   for (uint64_t i = 0; i < tensor_count; ++i) {

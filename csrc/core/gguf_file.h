@@ -76,6 +76,8 @@ struct GgufFile {
   uint64_t alignment = 0;
   std::vector<std::pair<std::string, GgufValue>> metadata; ///< in file order, keys unique
   std::vector<GgufTensor> tensors;                         ///< in file order, names unique
+  /// Where each key with its value stands: first byte, and the byte behind it.
+  std::vector<std::pair<uint64_t, uint64_t>> metadata_places;
 
   [[nodiscard]] const GgufValue *find(const std::string &key) const;
   [[nodiscard]] const GgufTensor *find_tensor(const std::string &name) const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/row_format.h"
 
+#include "core/cpu_count.h"
 #include "core/error.h"
 #include "core/gguf_file.h"
 #include "ggml.h"
@@ -11,6 +12,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -53,11 +55,20 @@ bool all_finite(const float *values, int64_t n) {
   return std::all_of(values, values + n, [](float value) { return std::isfinite(value); });
 }
 
+/// Block types keep their scales as F16; some of ggml's kernels abort on what is far beyond that.
+bool all_representable(ggml_type type, const float *values, int64_t n) {
+  constexpr float largest_half = 65504.0F;
+  return !ggml_is_quantized(type) || std::all_of(values, values + n, [](float value) {
+    return std::fabs(value) <= largest_half;
+  });
+}
+
 /// Calls work(first row, number of rows) for parts of the rows, on threads; the first exception is
 /// thrown again.
 void share_rows(int64_t n_rows, int n_threads,
                 const std::function<void(int64_t first, int64_t count)> &work) {
-  const int64_t parts = std::clamp<int64_t>(std::min<int64_t>(n_threads, n_rows), 1, most_threads);
+  const int64_t wanted = n_threads > 0 ? n_threads : usable_physical_cores();
+  const int64_t parts = std::clamp<int64_t>(std::min(wanted, n_rows), 1, most_threads);
   std::exception_ptr failure;
   std::mutex mutex;
   const auto run = [&](int64_t part) {
@@ -70,8 +81,13 @@ void share_rows(int64_t n_rows, int n_threads,
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<size_t>(parts));
   for (int64_t part = 1; part < parts; ++part) {
-    threads.emplace_back(run, part);
+    try {
+      threads.emplace_back(run, part);
+    } catch (const std::system_error &) { // no more threads to be had
+      run(part);
+    }
   }
   run(0);
   for (std::thread &thread : threads) {
@@ -82,33 +98,34 @@ void share_rows(int64_t n_rows, int n_threads,
   }
 }
 
-/// Of some rows. Row by row, so that what is read back needs no memory of the tensor's size.
-RowLoss quantize_part(ggml_type type, const float *values, RowShape shape, const float *importance,
-                      uint8_t *out) {
-  const auto n = shape.n_per_row;
-  const auto stride = ggml_row_size(type, n);
+/// Row by row, so that what is read back needs no memory of the tensor's size.
+void quantize_part(ggml_type type, const float *values, RowShape shape, const float *importance,
+                   uint8_t *out, RowLoss *losses) {
+  const int64_t n = shape.n_per_row;
+  const size_t stride = ggml_row_size(type, n);
   std::vector<float> back(static_cast<size_t>(n));
-  RowLoss loss;
   for (int64_t row = 0; row < shape.n_rows; ++row) {
     const float *source = values + row * n;
     uint8_t *target = out + static_cast<size_t>(row) * stride;
     if (!all_finite(source, n)) {
       throw Error(ErrorKind::model_format, "it holds NaN or infinity; the file is damaged");
     }
-    ggml_quantize_chunk(type, source, target, 0, 1, n, importance);
-    to_float(type, target, back.data(), n);
-    if (!all_finite(back.data(), n)) {
-      throw Error(ErrorKind::model_format, "it holds values too large for " +
-                                               tensor_type_name(type) + "; take another type");
+    const bool fits = all_representable(type, source, n);
+    if (fits) {
+      ggml_quantize_chunk(type, source, target, 0, 1, n, importance);
+      to_float(type, target, back.data(), n);
+    }
+    if (!fits || !all_finite(back.data(), n)) {
+      throw Error(ErrorKind::model_format,
+                  "it holds values too large for " + tensor_type_name(type) + "; take BF16");
     }
     for (int64_t i = 0; i < n; ++i) {
       const double value = source[i];
       const double gap = static_cast<double>(back[static_cast<size_t>(i)]) - value;
-      loss.squared_error += gap * gap;
-      loss.squared_norm += value * value;
+      losses[row].squared_error += gap * gap;
+      losses[row].squared_norm += value * value;
     }
   }
-  return loss;
 }
 
 } // namespace
@@ -121,18 +138,23 @@ RowLoss quantize_rows(const std::string &type, const float *values, RowShape sha
                 tensor_type_name(number) +
                     " needs an importance matrix; take a type of 3 or more bits");
   }
+  if (importance != nullptr && !std::all_of(importance, importance + shape.n_per_row,
+                                            [](float w) { return std::isfinite(w) && w >= 0; })) {
+    throw Error(ErrorKind::option, "the importance holds negative or infinite weights, or NaN");
+  }
   ggml_quantize_init(number); // its tables; takes a lock
-  RowLoss loss;
-  std::mutex mutex;
+  const size_t stride = ggml_row_size(number, shape.n_per_row);
+  std::vector<RowLoss> losses(static_cast<size_t>(shape.n_rows));
   share_rows(shape.n_rows, n_threads, [&](int64_t first, int64_t count) {
-    const RowLoss part = quantize_part(
-        number, values + first * shape.n_per_row, {count, shape.n_per_row}, importance,
-        out + static_cast<size_t>(first) * ggml_row_size(number, shape.n_per_row));
-    const std::lock_guard<std::mutex> lock(mutex);
-    loss.squared_error += part.squared_error;
-    loss.squared_norm += part.squared_norm;
+    quantize_part(number, values + first * shape.n_per_row, {count, shape.n_per_row}, importance,
+                  out + static_cast<size_t>(first) * stride, losses.data() + first);
   });
-  return loss;
+  RowLoss sum; // in the order of the rows, so that it does not depend on the threads
+  for (const RowLoss &loss : losses) {
+    sum.squared_error += loss.squared_error;
+    sum.squared_norm += loss.squared_norm;
+  }
+  return sum;
 }
 
 void dequantize_rows(const std::string &type, const uint8_t *data, RowShape shape, int n_threads,

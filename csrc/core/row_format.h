@@ -20,11 +20,11 @@ struct RowShape {
 };
 
 /// Writes float32 rows in the type of that name with ggml's own kernels, so that the bytes are
-/// those of llama-quantize. `importance`: a weight for each element of a row, or null. `out` has
-/// room for n_rows * quantized_row_bytes(type, n_per_row).
+/// those of llama-quantize. `importance`: a weight for each element of a row, or null. `n_threads`:
+/// 0 for the machine's cores. `out` has room for n_rows * quantized_row_bytes(type, n_per_row).
 /// Throws Error(option) for a type that nothing can be written in, that needs `importance`, or
-/// whose blocks do not divide the rows; Error(model_format) if a value is not finite, or is not
-/// after it.
+/// whose blocks do not divide the rows, and for weights that are none; Error(model_format) if a
+/// value is not finite, or too large for the type.
 RowLoss quantize_rows(const std::string &type, const float *values, RowShape shape,
                       const float *importance, int n_threads, uint8_t *out);
 

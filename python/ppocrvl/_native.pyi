@@ -81,6 +81,8 @@ class GgufFile:
     @property
     def metadata(self) -> dict[str, _Scalar | list[_Scalar] | GgufArray]: ...
     @property
+    def metadata_places(self) -> dict[str, tuple[int, int]]: ...
+    @property
     def tensors(self) -> list[TensorInfo]: ...
     def numbers(self, key: str) -> list[float]: ...
     @property
@@ -223,12 +225,12 @@ def quantize_rows(
     values: NDArray[np.float32],
     *,
     importance: NDArray[np.float32] | None = None,
-    n_threads: int = 1,
+    n_threads: int = 0,
 ) -> tuple[NDArray[np.uint8], float, float]: ...
 def dequantize_rows(
     type: str,  # noqa: A002
     data: NDArray[np.uint8],
     n_per_row: int,
     *,
-    n_threads: int = 1,
+    n_threads: int = 0,
 ) -> NDArray[np.float32]: ...

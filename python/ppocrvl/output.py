@@ -43,6 +43,8 @@ def write_files(files: Sequence[PendingFile], progress: Progress | None = None) 
     temporaries = [
         file.path.with_name(f".{file.path.name}.{secrets.token_hex(4)}.part") for file in files
     ]
+    if len({file.path for file in files}) < len(files):
+        raise AssertionError(f"{files[0].path} would be written twice")
     for file in files:
         if file.path.is_dir():
             raise OutputError(f"{file.path}: a folder has this name; remove it or choose another")
@@ -67,7 +69,10 @@ class _TextFile:
     text: str
 
     def write(self, path: Path, progress: Progress | None) -> None:  # noqa: ARG002
-        path.write_text(self.text, encoding="utf-8")
+        with path.open("w", encoding="utf-8") as out:
+            out.write(self.text)
+            out.flush()
+            os.fsync(out.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,6 +82,16 @@ def write_text(path: Path, text: str) -> None:
         OutputError: It cannot be written.
     """
     write_files([_TextFile(path, text)])
+
+
+def require_folder(path: Path) -> None:
+    """Checks, before any work is done, that a file can be put where it is wanted.
+
+    Raises:
+        OutputError: its folder is not there.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: its folder is not there; make it, or name another file")
 
 
 def make_folder(path: Path) -> Path:

@@ -94,19 +94,25 @@ def test_padding_alone_changes_nothing(built_in: Path, tmp_path: Path) -> None:
     assert np.linalg.norm(found - expected) <= 2e-6 * np.linalg.norm(expected)
 
 
+def metadata(path: Path) -> dict[str, bytes]:
+    """Every key with its value as it is encoded."""
+    data = path.read_bytes()
+    places = _native.read_gguf(str(path)).metadata_places
+    return {key: data[begin:end] for key, (begin, end) in places.items()}
+
+
 def test_all_else_of_the_file_stays(built_in: Path, tmp_path: Path) -> None:
     result = ppocrvl.quantize(built_in, tmp_path)
     for file in (result.llm, result.mmproj):
-        name = file.path.name.replace(file.scheme, "BF16")
-        before = _native.read_gguf(str(built_in / name)).metadata
-        after = _native.read_gguf(str(file.path)).metadata
-        changed = {key for key in after if repr(after[key]) != repr(before.get(key))}
-        assert changed == {
+        before = metadata(built_in / file.path.name.replace(file.scheme, "BF16"))
+        after = metadata(file.path)
+        assert set(before) <= set(after)
+        assert {key for key in after if after[key] != before.get(key)} == {
             "general.file_type",
             "ppocrvl.quantize.scheme",
             "ppocrvl.quantize.relative_errors",
+            "ppocrvl.quantize.tensors",
         }
-        assert set(before) <= set(after)
 
 
 def test_twice_gives_the_same_bytes(built_in: Path, tmp_path: Path) -> None:
@@ -124,6 +130,10 @@ def test_a_quantized_source_is_refused_unless_allowed(built_in: Path, tmp_path: 
     again = ppocrvl.quantize(tmp_path / "a", tmp_path / "b", allow_requantize=True)
     assert again.llm.path.name == "tiny-Q4_K_M.gguf"
     assert {tensor.source_type for tensor in again.llm.tensors} == {"Q8_0", "F32"}
+    # What has its type already is copied.
+    copy = ppocrvl.quantize(tmp_path / "b", tmp_path / "c", allow_requantize=True)
+    assert copy.llm.path.read_bytes()[-100_000:] == again.llm.path.read_bytes()[-100_000:]
+    assert all(tensor.relative_error == 0 for tensor in copy.llm.tensors)
 
 
 def test_a_file_never_replaces_its_source(built_in: Path, tmp_path: Path) -> None:
@@ -132,6 +142,35 @@ def test_a_file_never_replaces_its_source(built_in: Path, tmp_path: Path) -> Non
     with pytest.raises(OptionError, match="would replace its own source"):
         ppocrvl.quantize(folder, folder, llm="BF16", mmproj="Q8_0")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_names_come_from_what_the_files_are(built_in: Path, tmp_path: Path) -> None:
+    """Files are told apart by their headers; the two outputs never share a name."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    shutil.copy(built_in / "tiny-BF16.gguf", folder / "m-F32.gguf")
+    shutil.copy(built_in / "mmproj-tiny-BF16.gguf", folder / "m-BF16.gguf")
+    files = ppocrvl.quantize(folder, tmp_path / "out", llm="F16", mmproj="F16")
+    assert (files.llm.path.name, files.mmproj.path.name) == ("m-F16.gguf", "mmproj-m-F16.gguf")
+    with pytest.raises(OptionError, match="would replace its own source"):
+        ppocrvl.quantize(folder, folder, llm="BF16", mmproj="F16")
+
+
+def test_kept_tensors_still_run(built_in: Path, samples: Path, tmp_path: Path) -> None:
+    keep = {"v.blk.0.*": "BF16", "*attn_v*": "Q8_0"}  # norms, biases and all
+    ppocrvl.quantize(built_in, tmp_path, llm="Q5_0", mmproj="Q8_0", keep=keep)
+    with ppocrvl.Engine(tmp_path) as engine:
+        assert engine.ocr(samples / "hello.png").text.startswith("Hello")
+
+
+def test_inspect_believes_errors_only_of_these_tensors(built_in: Path, tmp_path: Path) -> None:
+    path = ppocrvl.quantize(built_in, tmp_path, llm="Q4_0").llm.path
+    tree = ppocrvl.inspect_model(path).parts[0].tree
+    assert tree.largest_error is not None
+    assert 0.05 < tree.largest_error < 0.2
+    digest = metadata(path)["ppocrvl.quantize.tensors"][-64:]
+    path.write_bytes(path.read_bytes().replace(digest, b"0" * 64))
+    assert ppocrvl.inspect_model(path).parts[0].tree.largest_error is None
 
 
 def test_a_damaged_tensor_is_named(built_in: Path, tmp_path: Path) -> None:
@@ -193,9 +232,12 @@ def test_command(built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     [
         (["--llm", "Q4"], "'Q4' is no quantization"),
         (["--mmproj", "Q4_K_M"], "'Q4_K_M' is no quantization"),
-        (["--keep", "nothing*=Q8_0"], "no tensor's name matches 'nothing*'"),
+        (["--keep", "nothing*=Q8_0"], "'nothing*' matches no tensor that is ever quantized"),
+        (["--keep", "v.patch_embd.weight=BF16"], "matches no tensor that is ever quantized"),
+        (["--keep", "mm.1.weight=Q2_0"], "'Q2_0' is no type to keep"),
         (["--keep", "nothing"], "is not PATTERN=TYPE"),
-        (["--threads", "-1"], "n_threads -1 is not positive"),
+        (["--threads", "-1"], "n_threads -1 is not from 0 to 1024"),
+        (["--threads", "99999999999"], "n_threads 99999999999 is not from 0 to 1024"),
     ],
 )
 def test_bad_options(

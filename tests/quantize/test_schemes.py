@@ -45,6 +45,7 @@ def test_some_layers_get_more_bits() -> None:
     assert [i for i, kind in enumerate(down) if kind == "Q6_K"] == [0, 1, 4, 7, 10, 13, 15, 16, 17]
     assert set(down) == {"Q6_K", "Q4_K"}
     assert set(types_of_layers("Q4_K_M", "ffn_up")) == {"Q4_K"}
+    assert types_of_layers("Q4_K_M", "attn_qkv") == types_of_layers("Q4_K_M", "attn_v")
     assert types_of_layers("Q3_K_M", "attn_v")[:3] == ["Q5_K", "Q5_K", "Q4_K"]
 
 
@@ -122,15 +123,17 @@ def test_kept_types_come_first() -> None:
     tensor = Tensor("v.blk.0.attn_q.weight", (1152, 1152))
     assert planned(tensor, "Q4_0", **{"v_dot_blk_dot_*": "q8_0"}).type == "Q8_0"
     assert planned(tensor, "Q4_0", **{"*": "Q8_0", "*attn_q*": "F16"}).type == "F16"
-    for pattern, kind, reason in (
-        ("no.such*", "Q8_0", "no tensor's name matches"),
-        ("*", "Q4_K", "rows of 1152 elements"),
-        ("*", "Q9_Z", "no tensor type"),
+    for kind, reason in (
+        ("Q4_K", "rows of 1152 elements"),
+        ("Q9_Z", "no type to keep"),
+        ("IQ2_XXS", "no type to keep"),  # needs an importance matrix
+        ("I32", "no type to keep"),
     ):
         with pytest.raises(OptionError, match=reason):
-            planned(tensor, "Q4_0", **{pattern: kind})
-    with pytest.raises(OptionError, match="vector"):
-        planned(Tensor("mm.1.bias", (1024,), "F32"), "Q4_0", **{"*": "Q8_0"})
+            planned(tensor, "Q4_0", **{"*": kind})
+    for name in ("mm.1.bias", "v.blk.0.ln1.weight", "v.patch_embd.weight"):
+        vector = Tensor(name, (1024,), "F32")
+        assert planned(vector, "Q4_0", **{"*": "Q8_0"}).type == "F32"
 
 
 def test_names_in_any_case() -> None:

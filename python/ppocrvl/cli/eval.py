@@ -42,10 +42,12 @@ def run(args: argparse.Namespace) -> int:
     from ppocrvl.errors import OptionError
     from ppocrvl.evaluate import evaluate, read_dataset
     from ppocrvl.evaluate.report import render
-    from ppocrvl.output import write_text
+    from ppocrvl.output import require_folder, write_text
 
     if args.limit is not None and args.limit < 1:
         raise OptionError(f"--limit {args.limit} leaves nothing to read")
+    if args.report is not None:
+        require_folder(args.report)
     items = read_dataset(args.dataset)[: args.limit]
     line = ProgressLine("pictures", 1)
     with Engine(args.model, n_threads=args.threads) as engine:

@@ -53,19 +53,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATTERN=TYPE",
-        help="another type for the tensors of these names, as 'v.blk.0.*.weight=BF16'; repeatable",
+        help="another type for the tensors of these names, as 'v.blk.0.*=BF16'; repeatable, the "
+        "last one that matches counts",
     )
     parser.add_argument(
         "--allow-requantize", action="store_true", help="take files that are quantized already"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: all cores")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON too")
 
 
 def run(args: argparse.Namespace) -> int:
     """Quantize, and print what became of each tensor."""
-    from ppocrvl.output import write_text
+    from ppocrvl.output import require_folder, write_text
     from ppocrvl.quantize import quantize
+
+    if args.report is not None:
+        require_folder(args.report)
 
     with cleanup_on_termination():
         result = quantize(
@@ -73,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             llm=args.llm,
             mmproj=args.mmproj,
-            keep=dict(args.keep),
+            keep=_in_order(args.keep),
             allow_requantize=args.allow_requantize,
             n_threads=args.threads,
             progress=ProgressLine(),
@@ -104,3 +108,12 @@ def _pattern_and_type(text: str) -> tuple[str, str]:
     if not (pattern and equals and kind):
         raise argparse.ArgumentTypeError(f"{text!r} is not PATTERN=TYPE, as 'v.blk.0.*=BF16'")
     return pattern, kind
+
+
+def _in_order(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """As a dictionary in which a pattern that is repeated stands where it came last."""
+    found: dict[str, str] = {}
+    for pattern, kind in pairs:
+        found.pop(pattern, None)
+        found[pattern] = kind
+    return found

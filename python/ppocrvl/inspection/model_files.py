@@ -26,9 +26,10 @@ from ppocrvl.export.tensor_spec import (
 from ppocrvl.export.version import ModelVersion
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
-from ppocrvl.quantize.rewrite import ERRORS_KEY
+from ppocrvl.quantize.rewrite import ERRORS_KEY, TENSORS_KEY, tensors_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 Role = Literal["llm", "mmproj", "other"]
@@ -138,11 +139,9 @@ def read_model(path: Path) -> list[ModelPart]:
 
 def _read_gguf(path: Path) -> ModelPart:
     file = _native.read_gguf(str(path))
-    found = file.numbers(ERRORS_KEY)
-    errors = found if len(found) == len(file.tensors) else [None] * len(file.tensors)
     tensors = tuple(
         Tensor(t.name, t.shape, t.type, t.n_bytes, error)
-        for t, error in zip(file.tensors, errors, strict=True)
+        for t, error in zip(file.tensors, _quantization_errors(file), strict=True)
     )
     role: Role = "llm" if file.role == "llm" else "mmproj" if file.role == "mmproj" else "other"
     numbers = {key: value for key, value in file.metadata.items() if type(value) is int}
@@ -151,6 +150,17 @@ def _read_gguf(path: Path) -> ModelPart:
     except KeyError:  # inspecting an incomplete file must show what there is
         sizes = None
     return ModelPart(role, path, file.size, tensors, sizes=sizes)
+
+
+def _quantization_errors(file: _native.GgufFile) -> Sequence[float | None]:
+    """What `ppocrvl quantize` noted for each tensor, if the tensors are still those."""
+    errors = file.numbers(ERRORS_KEY)
+    is_valid = (
+        len(errors) == len(file.tensors)
+        and all(math.isfinite(error) and error >= 0 for error in errors)
+        and file.metadata.get(TENSORS_KEY) == tensors_hash(file.tensors)
+    )
+    return errors if is_valid else [None] * len(file.tensors)
 
 
 def _gguf_sizes(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from ppocrvl.errors import OptionError
 from ppocrvl.native import _native
 from ppocrvl.quantize.schemes import (
-    FLOATS,
+    LLM_SCHEMES,
+    MMPROJ_SCHEMES,
     ModelShape,
     Scheme,
     fits,
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 # The first dimension that has the encoder's FFN width, in ggml's order.
 _FFN_DIMENSION = {"ffn_up.weight": 1, "ffn_up.bias": 0, "ffn_down.weight": 0}
+_ANY = MMPROJ_SCHEMES["Q8_0"]
+TYPES = tuple(
+    dict.fromkeys(scheme.base for scheme in (*LLM_SCHEMES.values(), *MMPROJ_SCHEMES.values()))
+)
+"""Of tensors in the files that this writes, and that the engine reads."""
+
 _VISION_FFN = re.compile(r"v\.blk\.\d+\.(ffn_(?:up|down)\.\w+)$")
 
 
@@ -90,17 +97,26 @@ def plan_tensors(
         scheme: the quantization.
         model: what they are part of.
         keep: types for tensors by pattern (`*` and `?` stand for any characters), which come before
-            the scheme's; the last pattern that matches counts.
+            the scheme's; the last pattern that matches counts. What is never quantized stays as it
+            is, whatever matches.
 
     Raises:
-        OptionError: a pattern matches nothing, or its type does not fit a tensor.
+        OptionError: a type is none of the schemes', or does not fit a tensor.
     """
-    keep = keep or {}
-    for pattern, kind in keep.items():
-        if not fnmatch.filter([tensor.name for tensor in tensors], pattern):
-            raise OptionError(f"no tensor's name matches {pattern!r}; `ppocrvl inspect` lists them")
-        _native.quantized_row_bytes(kind, 0)  # refuses an unknown type
-    return [_plan(tensor, scheme, model, keep) for tensor in tensors]
+    types = {pattern: _kept_type(kind) for pattern, kind in (keep or {}).items()}
+    return [_plan(tensor, scheme, model, types) for tensor in tensors]
+
+
+def can_be_kept(tensor: SourceTensor) -> bool:
+    """Whether a pattern may mean this tensor: whether it is one that schemes quantize."""
+    row = tensor.shape[0]
+    return wanted_type(tensor.name, len(tensor.shape), row, _ANY, ModelShape()) is not None
+
+
+def _kept_type(kind: str) -> str:
+    if kind.upper() not in TYPES:
+        raise OptionError(f"{kind!r} is no type to keep; choose from {', '.join(TYPES)}")
+    return kind.upper()
 
 
 def substitutes(planned: Iterable[PlannedTensor]) -> dict[tuple[str, int, str, str], int]:
@@ -123,16 +139,12 @@ def _plan(
 ) -> PlannedTensor:
     shape = _padded_shape(tensor, scheme)
     row = shape[0]
-    kept = [
-        kind.upper() for pattern, kind in keep.items() if fnmatch.fnmatchcase(tensor.name, pattern)
-    ]
-    if kept:
+    kept = [kind for pattern, kind in keep.items() if fnmatch.fnmatchcase(tensor.name, pattern)]
+    if kept and can_be_kept(tensor):
         wanted = kept[-1]
-        if len(shape) < 2 and wanted not in FLOATS:
-            raise OptionError(f"{tensor.name} is a vector and cannot be {wanted}; take F32")
         if not fits(wanted, row):
             raise OptionError(
-                f"{tensor.name} has rows of {row} elements, which cannot be {wanted}; take Q8_0"
+                f"{tensor.name} has rows of {row} elements, which cannot be {wanted}; take BF16"
             )
         return PlannedTensor(tensor.name, tensor.shape, shape, tensor.type, wanted, wanted)
     wanted = wanted_type(tensor.name, len(shape), row, scheme, model) or tensor.type

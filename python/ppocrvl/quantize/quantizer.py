@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from ppocrvl.errors import OptionError
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
 from ppocrvl.output import Progress, make_folder, write_files
-from ppocrvl.quantize.plan import plan_tensors
+from ppocrvl.quantize.plan import can_be_kept, plan_tensors
 from ppocrvl.quantize.rewrite import Rewrite
 from ppocrvl.quantize.schemes import (
     FLOATS,
@@ -27,10 +26,13 @@ from ppocrvl.quantize.schemes import (
 from ppocrvl.quantize.source import GgufSource
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from ppocrvl.model_folder import PathLike
 
+MOST_THREADS = 1024
+_PREFIX = {"llm": "", "mmproj": "mmproj-"}
 _TYPE_IN_NAME = re.compile(r"[-.](F32|F16|BF16|I?Q\d\w*)$", re.IGNORECASE)
 
 
@@ -100,7 +102,7 @@ def quantize(
     mmproj: str = "Q8_0",
     keep: Mapping[str, str] | None = None,
     allow_requantize: bool = False,
-    n_threads: int | None = None,
+    n_threads: int = 0,
     progress: Progress | None = None,
 ) -> QuantizeResult:
     """Writes `<name>-<LLM>.gguf` and `mmproj-<name>-<MMPROJ>.gguf`.
@@ -113,10 +115,11 @@ def quantize(
         out_dir: folder for the result; made if it is not there.
         llm: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type.
         mmproj: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type.
-        keep: types for single tensors by pattern, such as {"v.blk.0.*.weight": "BF16"}; a pattern
-            may mean tensors of either file.
+        keep: types for single tensors by pattern, such as {"v.blk.0.*": "BF16"}, as in `fnmatch`; a
+            pattern may mean tensors of either file, and the last one that matches counts. Norms,
+            biases, patch and position embedding stay as they are.
         allow_requantize: take files that are quantized already; their error adds to the new one.
-        n_threads: rows are shared among so many; by default as many as there are cores.
+        n_threads: rows are shared among so many; 0: as many as there are cores.
         progress: called with (file name, bytes written, bytes in all).
 
     Raises:
@@ -130,9 +133,8 @@ def quantize(
         "llm": find_scheme(llm, LLM_SCHEMES, "llm"),
         "mmproj": find_scheme(mmproj, MMPROJ_SCHEMES, "mmproj"),
     }
-    threads = n_threads or os.cpu_count() or 1
-    if threads < 1:
-        raise OptionError(f"n_threads {threads} is not positive")
+    if not 0 <= n_threads <= MOST_THREADS:
+        raise OptionError(f"n_threads {n_threads} is not from 0 to {MOST_THREADS}")
     paths = find_model(model)
     _native.check_pair(str(paths.llm), str(paths.mmproj))
     sources = {"llm": GgufSource(paths.llm), "mmproj": GgufSource(paths.mmproj)}
@@ -143,17 +145,20 @@ def quantize(
     kept = _keep_by_role(keep or {}, sources)
     files = {
         role: Rewrite(
-            folder / f"{_stem(source.path)}-{schemes[role].name}.gguf",
+            folder / f"{_PREFIX[role]}{_stem(source.path)}-{schemes[role].name}.gguf",
             source,
             schemes[role],
             plan_tensors(source.tensors, schemes[role], _shape(source), kept[role]),
-            threads,
+            n_threads,
         )
         for role, source in sources.items()
     }
     for file in files.values():
-        if file.path.exists() and file.path.samefile(file.source.path):
-            raise OptionError(f"{file.path} would replace its own source; choose another folder")
+        for source in sources.values():
+            if file.path.exists() and file.path.samefile(source.path):
+                raise OptionError(
+                    f"{file.path} would replace its own source; choose another folder"
+                )
     make_folder(folder)
     write_files(list(files.values()), progress)
     return QuantizeResult(_report(files["llm"]), _report(files["mmproj"]))
@@ -171,15 +176,23 @@ def _refuse_quantized(source: GgufSource) -> None:
 def _keep_by_role(
     keep: Mapping[str, str], sources: Mapping[str, GgufSource]
 ) -> dict[str, dict[str, str]]:
-    """The patterns for each file; what matches nothing in either goes to both, to be refused."""
+    """The patterns for each file.
+
+    Raises:
+        OptionError: a pattern matches nothing in either that is ever quantized.
+    """
     found: dict[str, dict[str, str]] = {role: {} for role in sources}
     for pattern, kind in keep.items():
         roles = [
             role
             for role, source in sources.items()
-            if any(fnmatch.fnmatchcase(tensor.name, pattern) for tensor in source.tensors)
+            if any(fnmatch.fnmatchcase(t.name, pattern) and can_be_kept(t) for t in source.tensors)
         ]
-        for role in roles or sources:
+        if not roles:
+            raise OptionError(
+                f"{pattern!r} matches no tensor that is ever quantized; a report lists all names"
+            )
+        for role in roles:
             found[role][pattern] = kind
     return found
 
@@ -196,8 +209,8 @@ def _shape(source: GgufSource) -> ModelShape:
 
 
 def _stem(path: Path) -> str:
-    """The file's name without the type and ".gguf"."""
-    return _TYPE_IN_NAME.sub("", path.stem)
+    """The model's name: that of the file without "mmproj-", type and ".gguf"."""
+    return _TYPE_IN_NAME.sub("", path.stem.removeprefix(_PREFIX["mmproj"]))
 
 
 def _report(file: Rewrite) -> QuantizedFile:

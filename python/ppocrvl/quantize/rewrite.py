@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 from gguf import GGML_QUANT_VERSION, GGUF_MAGIC, GGUF_VERSION, GGMLQuantizationType, GGUFValueType
@@ -16,7 +17,7 @@ from ppocrvl.errors import ModelFormatError
 from ppocrvl.native import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -30,6 +31,21 @@ if TYPE_CHECKING:
 SCHEME_KEY = "ppocrvl.quantize.scheme"
 ERRORS_KEY = "ppocrvl.quantize.relative_errors"
 """float32, one for each tensor in file order: what `ppocrvl inspect` shows."""
+TENSORS_KEY = "ppocrvl.quantize.tensors"
+"""Hash of the names and types that the errors belong to: other programs keep keys that they do not
+know, and change the tensors."""
+
+
+class NamedType(Protocol):
+    """A tensor, of a file or of a plan."""
+
+    @property
+    def name(self) -> str:
+        """In the file."""
+
+    @property
+    def type(self) -> str:
+        """Of its elements."""
 
 
 @dataclass(slots=True)
@@ -63,11 +79,10 @@ class Rewrite:
             self._pad(out)
             for info, tensor in zip(self.source.tensors, self.tensors, strict=True):
                 squared_error = squared_norm = 0.0
-                for chunk in self._padded_rows(info, tensor):
-                    encoded, error, norm = self._encode(chunk, tensor)
+                for chunk, error, norm in self._encoded(info, tensor):
                     squared_error, squared_norm = squared_error + error, squared_norm + norm
-                    out.write(encoded.data)
-                    done += encoded.nbytes
+                    out.write(chunk.data)
+                    done += chunk.nbytes
                     if progress:
                         progress(self.path.name, done, total)
                 self.errors.append(math.sqrt(squared_error / squared_norm) if squared_norm else 0.0)
@@ -77,13 +92,24 @@ class Rewrite:
             out.flush()
             os.fsync(out.fileno())
 
-    def _encode(
-        self, chunk: npt.NDArray[np.float32], tensor: PlannedTensor
-    ) -> tuple[npt.NDArray[np.uint8], float, float]:
-        try:
-            return _native.quantize_rows(tensor.type, chunk, n_threads=self.n_threads)
-        except ModelFormatError as error:
-            raise ModelFormatError(f"{self.source.path}: tensor {tensor.name}: {error}") from error
+    def _encoded(
+        self, info: TensorInfo, tensor: PlannedTensor
+    ) -> Iterator[tuple[npt.NDArray[np.uint8], float, float]]:
+        """Rows of the new tensor, with the sums of the squared errors and of the squared values."""
+        where = f"{self.source.path}: tensor {tensor.name}"
+        if (tensor.type, tensor.shape) == (info.type, info.shape):
+            for rows in self.source.rows(info, self.n_threads):
+                if not np.isfinite(rows).all():
+                    raise ModelFormatError(
+                        f"{where}: it holds NaN or infinity; the file is damaged"
+                    )
+            yield np.ascontiguousarray(self.source.encoded_rows(info)), 0.0, 0.0
+            return
+        for chunk in self._padded_rows(info, tensor):
+            try:
+                yield _native.quantize_rows(tensor.type, chunk, n_threads=self.n_threads)
+            except ModelFormatError as error:
+                raise ModelFormatError(f"{where}: {error}") from error
 
     def _padded_rows(
         self, info: TensorInfo, tensor: PlannedTensor
@@ -102,6 +128,7 @@ class Rewrite:
         values = self.source.metadata_bytes()
         values.pop(ERRORS_KEY, None)
         changes = {
+            TENSORS_KEY: _text(tensors_hash(self.tensors)),
             "general.file_type": _u32(self.scheme.file_type),
             SCHEME_KEY: _text(self.scheme.name),
         }
@@ -125,6 +152,12 @@ class Rewrite:
 
     def _pad(self, out: BinaryIO) -> None:
         out.write(bytes(-out.tell() % self.source.alignment))
+
+
+def tensors_hash(tensors: Iterable[NamedType]) -> str:
+    """SHA-256 of all names and types, in order, as hexadecimal digits."""
+    text = "".join(f"{tensor.name} {tensor.type}\n" for tensor in tensors)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _string(text: str) -> bytes:

@@ -180,6 +180,7 @@ _LAST_RESORT = "F16"
 _NEVER = re.compile(
     r".*norm\.|.*\.ln[12]\.|.*\.post_ln\.|v\.position_embd\.|v\.patch_embd\.|.*\.bias$"
 )
+_SAME_RULES = {"attn_qkv": "attn_v"}  # fused queries, keys and values
 _LAYER = re.compile(r"blk\.(?P<layer>\d+)\.(?P<tensor>\w+)\.")
 
 
@@ -232,9 +233,10 @@ def wanted_type(name: str, n_dims: int, row: int, scheme: Scheme, model: ModelSh
     match = _LAYER.match(name)
     if match:
         layer = int(match["layer"])
+        tensor = _SAME_RULES.get(match["tensor"], match["tensor"])
         for rule in scheme.rules:
             if (
-                rule.tensor == match["tensor"]
+                rule.tensor == tensor
                 and rule.layers(layer, model.n_layer)
                 and (model.group >= LARGE_GROUP or not rule.large_group)
             ):

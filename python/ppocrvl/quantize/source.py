@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from gguf import GGUFReader
 
 from ppocrvl.errors import ModelFormatError
 from ppocrvl.native import _native
@@ -45,6 +44,7 @@ class GgufSource:
         self.role = file.role
         self.metadata = file.metadata
         self.tensors = tuple(file.tensors)
+        self._places = file.metadata_places
         self.alignment = self.number("general.alignment", 32)
         self._bytes = np.memmap(path, np.uint8, "r")
 
@@ -61,22 +61,18 @@ class GgufSource:
 
     def metadata_bytes(self) -> dict[str, bytes]:
         """Every key with its value, encoded as it stands in the file."""
-        reader = GGUFReader(self.path)
-        fields = [field for name, field in reader.fields.items() if not name.startswith("GGUF.")]
-        ends = [field.offset for field in fields[1:]] + [reader.tensors[0].field.offset]
-        return {
-            field.name: self._bytes[field.offset : end].tobytes()
-            for field, end in zip(fields, ends, strict=True)
-        }
+        places = self._places.items()
+        return {key: self._bytes[begin:end].tobytes() for key, (begin, end) in places}
+
+    def encoded_rows(self, tensor: TensorInfo) -> npt.NDArray[np.uint8]:
+        """The tensor's rows as they stand in the file: uint8 [rows, bytes]."""
+        data = self._bytes[tensor.offset : tensor.offset + tensor.n_bytes]
+        return data.reshape(-1, _native.quantized_row_bytes(tensor.type, tensor.shape[0]))
 
     def rows(self, tensor: TensorInfo, n_threads: int) -> Iterator[npt.NDArray[np.float32]]:
         """The tensor's rows as float32 [rows, elements], some at a time."""
         n_per_row = tensor.shape[0]
-        data = self._bytes[tensor.offset : tensor.offset + tensor.n_bytes]
-        stride = _native.quantized_row_bytes(tensor.type, n_per_row)
-        if stride == 0:
-            raise ModelFormatError(f"{self.path}: tensor {tensor.name} is empty")
-        encoded = data.reshape(-1, stride)
+        encoded = self.encoded_rows(tensor)
         step = max(1, CHUNK_ELEMENTS // n_per_row)
         for first in range(0, len(encoded), step):
             some = encoded[first : first + step]
