@@ -10,7 +10,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A machine that is busy is no failure.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 ROOT = Path(__file__).resolve().parent.parent
 

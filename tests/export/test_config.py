@@ -91,7 +91,7 @@ ANYTHING = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.dictionaries(st.sampled_from(sorted({*FLAT, *FLAT["vision_config"]})), ANYTHING))
 def test_any_values_are_refused_or_make_sense(changes: dict[str, Any]) -> None:
     vision = {**FLAT["vision_config"], **changes}

@@ -130,7 +130,7 @@ def read_all(path: Path, content: bytes) -> None:
 SAME_FOLDER = [HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=SAME_FOLDER)
+@settings(max_examples=120, suppress_health_check=SAME_FOLDER)
 @given(
     position=st.integers(0, len(GOOD) - 1),
     replacement=st.binary(max_size=6),
@@ -151,7 +151,7 @@ NEARLY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=SAME_FOLDER)
+@settings(max_examples=120, suppress_health_check=SAME_FOLDER)
 @given(header=st.dictionaries(st.text(max_size=4), NEARLY | JSON, max_size=3), n=st.integers(0, 40))
 @example(header=entry(), n=8)
 def test_any_header(tmp_path: Path, header: dict[str, Any], n: int) -> None:

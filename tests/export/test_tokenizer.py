@@ -373,7 +373,7 @@ SMALL_MODEL = serialize_model(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     position=st.integers(0, len(SMALL_MODEL) - 1),
     replacement=st.binary(max_size=8),
