@@ -46,7 +46,8 @@ def draw(kind: str, count: int) -> list[tuple[Case, str]]:
     source = render.Source(fonts.train_fonts(), rng)
     made = []
     for number in range(count):
-        drawn = page(source, kind, size_of(rng, kind, 1.0))
+        size = size_of(rng, kind, 1.0)
+        drawn = page(source, kind, render.Frame(*size, size))
         picture = render.photograph(rng, noise, drawn)
         truth = "".join(unit.token for unit in drawn.units[:-1])
         made.append((Case(f"{kind} {number}", picture, TASKS[kind], MAX_TOKENS, None), truth))

@@ -61,7 +61,7 @@ def cases(kind: str, paths: Sequence[Path], per_font: int, seed: int) -> list[Ca
         if i % 8 == 0:
             rows, cols = size_of(rng, kind, 1.0)
         src = Source((path,), rng)
-        page = draw_page(src, kind, (rows, cols))
+        page = draw_page(src, kind, render.Frame(rows, cols, (rows, cols)))
         truth = "".join(u.token for u in page.units[:-1])
         picture = render.photograph(rng, noise, page)
         out.append(Case(kind, picture, truth, path.name, page.size))

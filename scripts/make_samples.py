@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the sample pictures: ``python scripts/make_samples.py samples``.
 
-Both sides of each are multiples of 28, so that every program feeds the model the same pixels.
+Both sides of each are multiples of 28 and none is so small that it would be enlarged, so that
+every program feeds the model the same pixels.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"  # Debian package fonts-dejavu
-SIZE, TABLE_SIZE = 21, 18
+SIZE, TABLE_SIZE = 26, 18
 HELLO = ("Hello world!", "This picture was drawn", "by the project.")
 TABLE = (
     ("Name", "Count", "Price"),
@@ -24,11 +25,11 @@ PAPER, INK, RULE = 250, 20, 120
 
 
 def hello() -> Image.Image:
-    """A block of three lines, 280 x 84."""
-    picture = Image.new("L", (280, 84), PAPER)
+    """A block of three lines, 392 x 112."""
+    picture = Image.new("L", (392, 112), PAPER)
     draw, font = ImageDraw.Draw(picture), ImageFont.truetype(FONT, SIZE)
     for i, line in enumerate(HELLO):
-        draw.text((8, -2 + 29 * i), line, font=font, fill=INK)
+        draw.text((12, 1 + 36 * i), line, font=font, fill=INK)
     return picture
 
 

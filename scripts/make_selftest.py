@@ -7,9 +7,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from make_samples import FONT, INK, PAPER, SIZE
+from make_samples import FONT, INK, PAPER
 
 TEXT = "The quick brown fox"
+SIZE = 21
 TARGET = Path(__file__).resolve().parent.parent / "python" / "ppocrvl" / "models"
 
 

@@ -68,6 +68,11 @@ def learning_rate(peak: float, step: int, progress: float) -> float:
     return peak * min(1.0, step / WARMUP) * (0.02 + 0.98 * cosine)
 
 
+def is_inner(name: str) -> bool:
+    """Whether a matrix lies between hidden states, which is what Muon is made for."""
+    return "embed" not in name and not name.startswith("lm_head")
+
+
 def evaluate(model: network.Network, count: int = 48) -> dict[str, float]:
     """Character error rate of greedy reading on a few fixed pictures per kind."""
     out = {}
@@ -76,7 +81,7 @@ def evaluate(model: network.Network, count: int = 48) -> dict[str, float]:
         noise = np.random.default_rng(990)
         n = count if kind == "line" else count // 4
         samples = [draw(src, noise, kind, (rows, cols)) for _ in range(n)]
-        pixels = losses.pixels_of(collate(kind, rows, cols, samples))
+        pixels = losses.pixels_of(collate(kind, samples))
         read = decode.greedy(model, pixels, PROMPT[kind], 60 if kind == "line" else 300)
         out[kind] = cer(read, ["".join(s.tokens[:-1]) for s in samples])
     return out
@@ -110,6 +115,7 @@ class Worker:
         """
         stream = Stream(self.args.seed * 1_000_003 + self.step, self.rank, self.args.budget)
         choose = random.Random(self.args.seed + self.step)
+        chance = torch.Generator().manual_seed(choose.getrandbits(32) + self.rank)
         parameters = [*self.model.parameters(), *self.teachers.parameters()]
         while True:
             batch = stream.next(self.shared.progress.value)
@@ -118,7 +124,9 @@ class Worker:
                 return
             antialias = choose.random() < 0.2
             with torch.autocast("cpu", torch.bfloat16):  # half the time of float32 products
-                parts = losses.compute(self.model, self.teachers, batch, antialias=antialias)
+                parts = losses.compute(
+                    self.model, self.teachers, batch, antialias=antialias, chance=chance
+                )
             for p in parameters:
                 p.grad = None
             parts.total(self.shared.progress.value).backward()
@@ -151,14 +159,13 @@ class Training:
         self.teachers.share_memory()
         named = [*self.model.named_parameters(), *self.teachers.named_parameters()]
         self.parameters = [p for _, p in named]
-        matrices = [p for n, p in named if p.ndim >= 2 and "embed" not in n]
-        rest = [p for n, p in named if p.ndim < 2 or "embed" in n]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-            lr=args.lr,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
+        inner = [p for n, p in named if n.endswith("weight") and p.ndim == 2 and is_inner(n)]
+        rest = [p for _, p in named if all(p is not q for q in inner)]
+        # Half the steps of AdamW alone; "match_rms_adamw" lets both have one learning rate.
+        self.optimizers = [
+            torch.optim.Muon(inner, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+        ]
         self.step, self.samples = 0, 0
         self.warm = 0  # the step from which the learning rate rises
         self.elapsed = args.start * args.hours * 3600
@@ -169,14 +176,15 @@ class Training:
             "model": self.model,
             "teachers": self.teachers,
             "average": self.average,
-            "optimizer": self.optimizer,
+            **{type(o).__name__: o for o in self.optimizers},
         }
 
     def resume(self) -> None:
         """Take up the kept state; a network that has grown since then starts with new moments."""
         state = torch.load(self.state, weights_only=True)
-        same = "optimizer" in state and all(
-            state["model"][k].shape == v.shape for k, v in self.model.state_dict().items()
+        same = "Muon" in state and all(
+            k in state["model"] and state["model"][k].shape == v.shape
+            for k, v in self.model.state_dict().items()
         )
         for name, part in self._parts().items():
             if name in {"model", "average"}:
@@ -202,9 +210,12 @@ class Training:
         parts = mean.split([p.numel() for p in self.parameters])
         for p, g in zip(self.parameters, parts, strict=True):
             p.grad = g.view_as(p)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
+        torch.set_num_threads(self.args.processes)  # the others wait
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+        torch.set_num_threads(1)
         self.step += 1
         decay = min(DECAY, self.step / (self.step + 100))
         with torch.no_grad():

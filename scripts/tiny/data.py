@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiny import fonts, render, tokenizer
-from tiny.render import Sample, Source
+from tiny.render import CELL, Frame, Sample, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 PROMPT = {"line": "OCR:", "block": "OCR:", "table": "Table Recognition:"}
 # Shares of the training after which longer lines, then blocks and tables come in.
 STAGE_LINES, STAGE_ALL = 0.08, 0.28
-CROWD = 3  # small text is the hardest to read, so training sees more of it
+CROWD = 2  # small text is the hardest to read, so training sees more of it
 
 
 @dataclass
@@ -37,8 +38,9 @@ class Batch:
     readers: int  # this many of the B pictures are for the decoder, all are for the encoder
 
 
-def collate(kind: str, rows: int, cols: int, samples: list[Sample]) -> Batch:
+def collate(kind: str, samples: list[Sample]) -> Batch:
     """Stack samples of one size."""
+    rows, cols = (side // CELL for side in samples[0].pixels.shape[:2])
     lengths = np.array([len(s.tokens) for s in samples], np.int64)
     shape = (len(samples), int(lengths.max()))
     ids = np.full(shape, tokenizer.EOS, np.int64)
@@ -59,7 +61,7 @@ def collate(kind: str, rows: int, cols: int, samples: list[Sample]) -> Batch:
 
 
 def size_of(rng: random.Random, kind: str, progress: float) -> tuple[int, int]:
-    """A random number of cell rows and columns for pictures of ``kind``."""
+    """A random number of cell rows and columns for pictures of ``kind``, before enlargement."""
     if kind == "line":
         if progress < STAGE_LINES:
             return 1, rng.randint(3, 9)
@@ -70,15 +72,15 @@ def size_of(rng: random.Random, kind: str, progress: float) -> tuple[int, int]:
 
 
 def page(
-    src: Source, kind: str, size: tuple[int, int], *, progress: float = 1.0, crowd: int = 1
+    src: Source, kind: str, frame: Frame, *, progress: float = 1.0, crowd: int = 1
 ) -> render.Page:
-    """A drawn page of ``kind`` on ``size`` (rows, columns) cells.
+    """A drawn page of ``kind``.
 
     The more ``crowd``, the more lines or table rows there are, and the smaller is their text.
     """
     if kind == "line":
-        return render.line(src, *size, (18, 28) if progress < STAGE_LINES else (14, 32))
-    return (render.block if kind == "block" else render.table)(src, *size, crowd=crowd)
+        return render.line(src, frame, (18, 28) if progress < STAGE_LINES else (14, 32))
+    return (render.block if kind == "block" else render.table)(src, frame, crowd=crowd)
 
 
 def draw(
@@ -90,8 +92,13 @@ def draw(
     progress: float = 1.0,
     crowd: int = 1,
 ) -> Sample:
-    """A finished sample; arguments as for ``page``."""
-    return render.finish(src, noise, page(src, kind, size, progress=progress, crowd=crowd), *size)
+    """A finished sample of some ``size`` (rows, columns) cells; other arguments as for ``page``.
+
+    All samples of one size have the same number of pixels.
+    """
+    frame = Frame.of(*size)
+    drawn = page(src, kind, frame, progress=progress, crowd=crowd)
+    return render.finish(src, noise, drawn, frame.grid)
 
 
 class Stream:
@@ -115,15 +122,14 @@ class Stream:
         """
         kind = "line"
         if progress >= STAGE_ALL:
-            kind = self._shape.choices(("line", "block", "table"), (24, 60, 16))[0]
-        rows, cols = size_of(self._shape, kind, progress)
-        readers = max(2, min(64, round(self._budget / (rows * cols + 4))))
-        extra = min(1.0, max(0.3, (0.85 - progress) / 0.2))
+            kind = self._shape.choices(("line", "block", "table"), (34, 46, 20))[0]
+        size = size_of(self._shape, kind, progress)
+        readers = max(2, min(64, round(self._budget / (math.prod(Frame.of(*size).grid) + 4))))
+        extra = min(1.0, max(0.3, (0.65 - progress) / 0.2))
         paths = fonts.first_fonts() if progress < STAGE_LINES else fonts.train_fonts()
         src = Source(paths, self._rng)
         count = readers + round(readers * extra)
         samples = [
-            draw(src, self._noise, kind, (rows, cols), progress=progress, crowd=CROWD)
-            for _ in range(count)
+            draw(src, self._noise, kind, size, progress=progress, crowd=CROWD) for _ in range(count)
         ]
-        return replace(collate(kind, rows, cols, samples), readers=readers)
+        return replace(collate(kind, samples), readers=readers)

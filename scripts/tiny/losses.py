@@ -23,7 +23,8 @@ from tiny.data import PROMPT
 if TYPE_CHECKING:
     from tiny.data import Batch
 
-GUIDED = (1, 2, 3)  # decoder layers with a guided head
+GUIDED = (2, 3, 4)  # decoder layers with a guided head
+MISREAD = 0.12  # at most this share of a picture's characters is wrong in what the decoder is shown
 PLACE_DIM = 32
 Teachers: TypeAlias = Any  # the module of make_teachers
 
@@ -92,6 +93,8 @@ def target_classes() -> tuple[Tensor, Tensor, float]:
 
 
 ROWS, TO_CLASS, LOG_UNUSED = target_classes()
+IS_CHARACTER = torch.zeros(tokenizer.VOCAB_SIZE, dtype=torch.bool)
+IS_CHARACTER[[tokenizer.unit_id(chr(c)) for c in range(32, 127)]] = True
 
 
 def _dense(logits: Tensor, marks: render.Marks) -> Tensor:
@@ -105,7 +108,28 @@ def _dense(logits: Tensor, marks: render.Marks) -> Tensor:
     return seen - 0.5 * (log[:, render.BLANK] * blank).sum() / blank.sum()
 
 
-def compute(model: network.Network, teachers: Teachers, batch: Batch, *, antialias: bool) -> Parts:
+def _misread(ids: Tensor, chance: torch.Generator) -> Tensor:
+    """``ids`` [B, T] with some characters of each picture replaced by others of the batch.
+
+    A decoder that has only ever continued the truth loses its place after its own first mistake.
+    """
+    letter = IS_CHARACTER[ids]
+    share = torch.rand((len(ids), 1), generator=chance) * MISREAD
+    wrong = letter & (torch.rand(ids.shape, generator=chance) < share)
+    others = ids[letter]
+    out = ids.clone()
+    out[wrong] = others[torch.randint(len(others), (int(wrong.sum()),), generator=chance)]
+    return out
+
+
+def compute(
+    model: network.Network,
+    teachers: Teachers,
+    batch: Batch,
+    *,
+    antialias: bool,
+    chance: torch.Generator,
+) -> Parts:
     """All losses of a batch.
 
     Every picture teaches the encoder (dense), only the first ``batch.readers`` are read by the
@@ -124,10 +148,11 @@ def compute(model: network.Network, teachers: Teachers, batch: Batch, *, antiali
 
     before, after = tokenizer.prompt_ids(PROMPT[batch.kind])
     size, steps = ids.shape
+    shown = _misread(ids[:, :-1], chance)
     embed = model.model.language_model.embed_tokens
     prefix = embed(torch.tensor(before + after)).expand(size, -1, -1)
     x = torch.cat(
-        (prefix[:, : len(before)], image[:readers], prefix[:, len(before) :], embed(ids[:, :-1])),
+        (prefix[:, : len(before)], image[:readers], prefix[:, len(before) :], embed(shown)),
         dim=1,
     )
     cos, sin = network.rope_tables(

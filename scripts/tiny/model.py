@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PaddleOCRVLConfig, PaddleOCRVLForConditionalGeneration
 
-from tiny import tokenizer
+from tiny import render, tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +33,12 @@ VISION = {
 TEXT = {
     "hidden_size": 256,
     "intermediate_size": 512,
-    "num_hidden_layers": 4,
+    "num_hidden_layers": 5,
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
     "head_dim": 128,
 }
-MIN_PIXELS, MAX_PIXELS = 28 * 28, 1280 * 28 * 28  # a short word must not be blown up
+MIN_PIXELS, MAX_PIXELS = render.MIN_CELLS * 28 * 28, 1280 * 28 * 28
 
 
 def official_config(

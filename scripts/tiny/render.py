@@ -3,7 +3,7 @@
 
 A picture is planned at an arbitrary canvas size and then stretched to whole 28-pixel cells exactly
 as the processor stretches a user's picture (smart_resize: each side is rounded to the nearest
-multiple of 28, a side below 28 is enlarged first). So the network sees what it will meet.
+multiple of 28, a small picture is enlarged). So the network sees what it will meet.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SMALLEST = 14  # pixels per em
 CELL = 28  # pixels of one image token: patch 14, merge 2
+MIN_CELLS = 48  # smaller pictures are enlarged, as the official 1.6 model's are (to 144 cells)
 SUB_ROWS, SUB_COLS = 3, 7  # the dense head's grid inside a cell: one character at most in each
 SLOTS = SUB_ROWS * SUB_COLS
 BLANK, END_OF_LINE = 0, 96  # dense classes; 1..95 are the characters 32..126
@@ -141,30 +142,58 @@ class Source:
         return Pen(self.rng.choice(self.fonts), size, scale, raqm=self.rng.random() < 0.3)
 
 
+@dataclass(frozen=True)
+class Frame:
+    """About how large pictures are drawn, and the cells that the processor makes of them."""
+
+    rows: int  # cells of the drawn canvas
+    cols: int
+    grid: tuple[int, int]  # rows and columns after the stretch
+    aspects: tuple[float, float] | None = None  # of height to width, that lead to this grid
+
+    @classmethod
+    def of(cls, rows: int, cols: int) -> Frame:
+        """Pictures of some ``rows`` x ``cols`` cells which all get one grid.
+
+        smart_resize rounds a small picture's sides up after it has enlarged it to ``MIN_CELLS``,
+        so its grid follows from its proportions.
+        """
+        if rows * cols >= MIN_CELLS:
+            return cls(rows, cols, (rows, cols))
+        high = math.ceil((MIN_CELLS * rows / cols) ** 0.5)
+        wide = math.ceil((MIN_CELLS * cols / rows) ** 0.5)
+        least = max((high - 1) ** 2 / MIN_CELLS, MIN_CELLS / wide**2)
+        most = min(high**2 / MIN_CELLS, MIN_CELLS / max(wide - 1, 0.5) ** 2)
+        return cls(rows, cols, (high, wide), (least, most))
+
+
 def _canvas(
-    rng: random.Random, rows: int, cols: int, need: float, spare: float = math.inf
+    rng: random.Random, frame: Frame, need: float, spare: float = math.inf
 ) -> tuple[float, float]:
-    """A canvas (width, height >= ``need``) that is stretched to ``rows`` x ``cols`` cells.
+    """A canvas (width, height >= ``need``) for this frame.
 
     It is at most ``spare`` higher than needed, unless it then had fewer rows.
     """
+    rows, cols = frame.rows, frame.cols
     low = max(need, 15.0) if rows == 1 else max(need, CELL * rows - 13.5)
     high = min(CELL * rows + 13.5, low + spare)
     h = float(round(rng.uniform(low, max(low, high))))
+    if frame.aspects is not None:
+        return h / rng.uniform(*frame.aspects), h
     grow = max(1.0, CELL / h)
     w = CELL * (cols + rng.uniform(-0.48, 0.48)) / grow
     return max(w, CELL / 2), h
 
 
-def line(src: Source, rows: int, cols: int, sizes: tuple[int, int] = (14, 32)) -> Page:
-    """One line of text on ``rows`` x ``cols`` cells."""
-    rng = src.rng
+def line(src: Source, frame: Frame, sizes: tuple[int, int] = (14, 32)) -> Page:
+    """One line of text."""
+    rng, rows = src.rng, frame.rows
     least = sizes[0] if rows == 1 else max(20, sizes[0])
     pen = src.pick(rng.randint(least, sizes[1]))
     if pen.height + 1 > CELL * rows + 13:
         pen = pen.resized(int(pen.size * (CELL * rows + 12) / pen.height))
     tight = rng.random() < 0.7  # most crops of a line leave little above and below it
-    w, h = _canvas(rng, rows, cols, pen.height + 1, pen.size / 2 if tight else math.inf)
+    w, h = _canvas(rng, frame, pen.height + 1, pen.size / 2 if tight else math.inf)
     left = rng.choice([rng.uniform(1, 4), rng.uniform(0, 14)])
     room = w - left - rng.uniform(1, 6)
     if rng.random() < 0.25:
@@ -186,10 +215,10 @@ def _count(rng: random.Random, most: int, crowd: int) -> int:
     return max(rng.randint(2, max(2, min(6, most))) for _ in range(crowd))
 
 
-def block(src: Source, rows: int, cols: int, *, crowd: int = 1) -> Page:
-    """A block of 2 to 6 lines on ``rows`` x ``cols`` cells (``crowd``: see ``_count``)."""
+def block(src: Source, frame: Frame, *, crowd: int = 1) -> Page:
+    """A block of 2 to 6 lines (``crowd``: see ``_count``)."""
     rng = src.rng
-    w, h = _canvas(rng, rows, cols, 0)
+    w, h = _canvas(rng, frame, 0)
     n = _count(rng, int(h / 18), crowd)
     pen = src.pick(max(SMALLEST, min(30, int(rng.uniform(0.62, 0.92) * h / n))))
     if pen.height + 1 > h / n:
@@ -238,10 +267,10 @@ def _rules(
     return rng.uniform(3, 7) if style == "grid" else rng.uniform(4, 8)
 
 
-def table(src: Source, rows: int, cols: int, *, crowd: int = 1) -> Page:
+def table(src: Source, frame: Frame, *, crowd: int = 1) -> Page:
     """A table of 2 to 6 rows and 2 to 5 columns, with or without rules."""
     rng = src.rng
-    w, h = _canvas(rng, rows, cols, 0)
+    w, h = _canvas(rng, frame, 0)
     n = _count(rng, int(h / 24), crowd)
     pen = src.pick(max(SMALLEST, min(26, int(rng.uniform(0.5, 0.8) * h / n))))
     if pen.height + 4 > h / n:
@@ -315,7 +344,7 @@ def _paint(
 
 
 def smart_resize(
-    height: int, width: int, least: int = CELL * CELL, most: int = 1280 * CELL * CELL
+    height: int, width: int, least: int = MIN_CELLS * CELL * CELL, most: int = 1280 * CELL * CELL
 ) -> tuple[int, int]:
     """The (height, width) that the processor stretches a picture to: multiples of 28 in limits."""
     h, w = float(height), float(width)
@@ -363,8 +392,9 @@ def _marks(
     return Marks(np.concatenate(places), np.tile(classes[keep], 4), found)
 
 
-def finish(src: Source, noise: np.random.Generator, page: Page, rows: int, cols: int) -> Sample:
-    """Stretch a page to its cells, colour it (before or after that), and compute the targets."""
+def finish(src: Source, noise: np.random.Generator, page: Page, grid: tuple[int, int]) -> Sample:
+    """Stretch a page to ``grid``, colour it (before or after that), and compute the targets."""
+    rows, cols = grid
     w, h = CELL * cols, CELL * rows
     if src.rng.random() < 0.5:
         pixels = np.asarray(

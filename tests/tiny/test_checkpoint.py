@@ -129,6 +129,6 @@ def test_reads_fresh_lines(tiny_checkpoint: Path) -> None:
     for paths, bound in ((fonts.train_fonts(), 0.05), (fonts.held_out_fonts(), 0.10)):
         src = render.Source(paths, rng)
         drawn = [data.draw(src, noise, "line", (1, 12)) for _ in range(40)]
-        pixels = losses.pixels_of(data.collate("line", 1, 12, drawn))
+        pixels = losses.pixels_of(data.collate("line", drawn))
         read = decode.greedy(network, pixels, "OCR:", 80)
         assert score.cer(read, ["".join(s.tokens[:-1]) for s in drawn]) <= bound

@@ -19,10 +19,10 @@ needs_fonts = pytest.mark.skipif(
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
-        ((20, 200), (28, 280)),  # a low picture is enlarged first
-        ((40, 400), (28, 392)),
-        ((42, 70), (56, 56)),  # 1.5 -> 2 and 2.5 -> 2: half to even
-        ((1, 1), (28, 28)),
+        ((20, 200), (84, 616)),  # enlarged to 48 cells, then rounded up
+        ((40, 1600), (28, 1596)),  # large enough as it is
+        ((210, 350), (224, 336)),  # 7.5 -> 8 and 12.5 -> 12: half to even
+        ((1, 1), (196, 196)),
         ((3000, 3000), (980, 980)),  # at most 1280 cells
     ],
 )
@@ -41,8 +41,9 @@ def test_targets_lie_in_the_picture(kind: str) -> None:
     rng, noise = random.Random(5), np.random.default_rng(5)
     src = Source(fonts.train_fonts(), rng)
     for _ in range(30):
-        rows, cols = data.size_of(rng, kind, 1.0)
-        s = data.draw(src, noise, kind, (rows, cols))
+        size = data.size_of(rng, kind, 1.0)
+        s = data.draw(src, noise, kind, size)
+        rows, cols = render.Frame.of(*size).grid
         assert s.pixels.shape == (rows * 28, cols * 28, 3)
         assert s.tokens[-1] == "</s>"
         assert "</s>" not in s.tokens[:-1]
@@ -57,11 +58,25 @@ def test_targets_lie_in_the_picture(kind: str) -> None:
 
 
 @needs_fonts
+@pytest.mark.parametrize("kind", ["line", "block", "table"])
+def test_training_s_grid_is_the_processor_s(kind: str) -> None:
+    rng = random.Random(11)
+    src = Source(fonts.train_fonts(), rng)
+    same = 0
+    for _ in range(100):
+        frame = render.Frame.of(*data.size_of(rng, kind, 1.0))
+        page = data.page(src, kind, frame)
+        sides = render.smart_resize(round(page.height), round(page.width))
+        same += sides == (28 * frame.grid[0], 28 * frame.grid[1])
+    assert same >= 90  # whole pixels and the limit's edge make the rest differ
+
+
+@needs_fonts
 def test_ink_is_where_a_character_is_said_to_be() -> None:
     rng = random.Random(7)
     src = Source(fonts.train_fonts()[:1], rng)
     for _ in range(20):
-        page = render.line(src, 1, 10)
+        page = render.line(src, render.Frame.of(1, 10))
         scale = page.ink.width / page.width
         ink = np.asarray(page.ink)
         for unit in page.units[:-1]:
