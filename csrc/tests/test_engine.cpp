@@ -91,8 +91,8 @@ TEST_CASE("engine: cancelling from another thread ends waiting and running reque
     std::this_thread::sleep_for(std::chrono::milliseconds(round));
     waiting->cancel();
     running->cancel();
-    CHECK(wait(*waiting).finish_reason == FinishReason::cancelled);
-    // A model that stops by itself may have been faster.
+    // A model that stops by itself may have been faster, with either of them.
+    CHECK(wait(*waiting).finish_reason != FinishReason::length);
     CHECK(wait(*running).finish_reason != FinishReason::length);
   }
 }
