@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine.h"
 #include "core/pixels.h"
+#include "core/request.h"
 
 #include <pybind11/numpy.h>
 

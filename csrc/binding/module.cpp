@@ -8,6 +8,7 @@ PYBIND11_MODULE(_native, module) {
   module.attr("__version__") = PPOCRVL_VERSION;
 
   ppocrvl::binding::register_errors(module);
+  ppocrvl::binding::register_request(module);
   ppocrvl::binding::register_engine(module);
   ppocrvl::binding::register_files(module);
   ppocrvl::binding::register_quantize(module);

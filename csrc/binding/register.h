@@ -7,6 +7,7 @@ namespace ppocrvl::binding {
 
 // One function per area of the module; each is called once by module.cpp.
 void register_errors(pybind11::module_ &module);
+void register_request(pybind11::module_ &module);
 void register_engine(pybind11::module_ &module);
 void register_files(pybind11::module_ &module);
 void register_quantize(pybind11::module_ &module);

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/arrays.h"
+#include "binding/event_queue.h"
 #include "binding/register.h"
 #include "binding/wait.h"
 #include "core/engine.h"
 #include "core/error.h"
 
-#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +36,7 @@ VisionPrecision precision_named(const std::string &name) {
   throw Error(ErrorKind::option, "precision must be auto, exact or fast, not \"" + name + "\"");
 }
 
-/// Joining the worker takes time, and the worker may want the GIL for a log line.
+/// Joining the threads takes time, and they may want the GIL for a log line.
 struct DeleteWithoutGil {
   void operator()(Engine *engine) const {
     const py::gil_scoped_release no_gil;
@@ -42,25 +44,23 @@ struct DeleteWithoutGil {
   }
 };
 
-const char *finish_reason_name(FinishReason reason) {
-  switch (reason) {
-  case FinishReason::stop:
-    return "stop";
-  case FinishReason::length:
-    return "length";
-  case FinishReason::cancelled:
-    return "cancelled";
+/// Waits for room in the line if asked to.
+template <class Submit> auto submit_when_possible(Engine &engine, bool wait, Submit submit) {
+  while (true) {
+    try {
+      const py::gil_scoped_release no_gil; // tokenising a long prompt takes time
+      return submit();
+    } catch (const Error &error) {
+      if (error.kind() != ErrorKind::queue_full || !wait) {
+        throw;
+      }
+    }
+    if (PyErr_CheckSignals() != 0) {
+      throw py::error_already_set();
+    }
+    const py::gil_scoped_release no_gil; // the wait is long
+    engine.wait_for_room(signal_interval);
   }
-  return "";
-}
-
-Request make_request(const py::object &image, std::string prompt, int max_tokens,
-                     bool keep_location_tokens, bool trace) {
-  std::optional<RgbImage> pixels;
-  if (!image.is_none()) {
-    pixels = to_image(image);
-  }
-  return {std::move(pixels), std::move(prompt), max_tokens, keep_location_tokens, trace};
 }
 
 std::optional<std::string> next_piece(Ticket &ticket) {
@@ -77,17 +77,34 @@ std::optional<std::string> next_piece(Ticket &ticket) {
   return std::nullopt;
 }
 
+/// Pieces that are there already.
+std::vector<std::string> take_pieces(Ticket &ticket) {
+  std::vector<std::string> pieces;
+  std::string piece;
+  while (ticket.wait_piece(piece, std::chrono::milliseconds(0)) == Ticket::Next::piece) {
+    pieces.push_back(std::move(piece));
+  }
+  return pieces;
+}
+
 void register_values(py::module_ &module) {
   py::class_<EngineOptions>(module, "EngineOptions", "What an engine is made from.")
       .def(py::init([](std::string llm, std::string mmproj, int n_threads, int gpu_layers,
-                       bool use_mmap, const std::string &precision) {
+                       bool use_mmap, const std::string &precision, int n_parallel, int kv_tokens,
+                       int encode_threads, int max_waiting, std::size_t cache_bytes,
+                       bool deterministic) {
              return EngineOptions{
                  std::move(llm), std::move(mmproj), n_threads,
                  gpu_layers,     use_mmap,          precision_named(precision),
+                 n_parallel,     kv_tokens,         encode_threads,
+                 max_waiting,    cache_bytes,       deterministic,
              };
            }),
            py::kw_only(), py::arg("llm"), py::arg("mmproj"), py::arg("n_threads") = 0,
            py::arg("gpu_layers") = -1, py::arg("use_mmap") = true, py::arg("precision") = "auto",
+           py::arg("n_parallel") = 1, py::arg("kv_tokens") = 0, py::arg("encode_threads") = 0,
+           py::arg("max_waiting") = 256, py::arg("cache_bytes") = std::size_t{64} << 20,
+           py::arg("deterministic") = false,
            R"(Args:
     llm: Path of the language model's GGUF file.
     mmproj: Path of the vision encoder's GGUF file.
@@ -97,6 +114,12 @@ void register_values(py::module_ &module) {
     precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear
         layers in the arithmetic of their weights' type; "exact": float32 throughout; "fast":
         keys, values and GELU in half precision.
+    n_parallel: Requests that decode together.
+    kv_tokens: Most tokens in the cache, of all requests together; 0 for n_parallel usual requests.
+    encode_threads: Threads for encoding alone, the others decode meanwhile; 0 to take turns on all.
+    max_waiting: Most requests that wait.
+    cache_bytes: Most memory for image tokens of pictures that may come again.
+    deterministic: The same answers whatever else runs, at a price in speed.
 
 Raises:
     OptionError: There is no such precision.)")
@@ -128,69 +151,20 @@ Raises:
       .def_readonly("task_pixels", &ModelInfo::task_pixels, "Task to (min_pixels, max_pixels).")
       .def_readonly("llm_bytes", &ModelInfo::llm_bytes, "File size.")
       .def_readonly("mmproj_bytes", &ModelInfo::mmproj_bytes, "File size.");
-
-  py::class_<Request>(module, "Request", "What to generate.")
-      .def(py::init(&make_request), py::kw_only(), py::arg("image").none(true), py::arg("prompt"),
-           py::arg("max_tokens"), py::arg("keep_location_tokens") = false, py::arg("trace") = false,
-           R"(Args:
-    image: uint8 [height, width, 3], C-contiguous RGB at its exact target size (sides multiples of
-        patch_size * merge_size), or None. Copied.
-    prompt: The user's text; nothing in it is taken for a control token.
-    max_tokens: Most tokens to generate, at least 1.
-    keep_location_tokens: Keep `<|LOC_...|>` in the text.
-    trace: Keep what every stage computes; needs an image.
-
-Raises:
-    ImageError: The image is no such array.)");
-
-  py::class_<Timings>(module, "Timings", "Seconds and tokens of one request.")
-      .def_readonly("encode", &Timings::encode, "Seconds.")
-      .def_readonly("prefill", &Timings::prefill, "Seconds.")
-      .def_readonly("decode", &Timings::decode, "Seconds.")
-      .def_readonly("image_tokens", &Timings::image_tokens)
-      .def_readonly("prompt_tokens", &Timings::prompt_tokens, "Image tokens included.")
-      .def_readonly("generated_tokens", &Timings::generated_tokens);
-
-  py::class_<Trace>(module, "Trace", "What each stage of a request computed, float32.")
-      .def_property_readonly(
-          "pixels", [](const Trace &trace) { return to_array(trace.pixels); },
-          "[height, width, 3], as the encoder gets them.")
-      .def_property_readonly(
-          "patches", [](const Trace &trace) { return to_array(trace.patches); },
-          "[n_patches, hidden], with their position embedding.")
-      .def_property_readonly(
-          "encoded", [](const Trace &trace) { return to_array(trace.encoded); },
-          "[n_patches, hidden], after the encoder's last norm.")
-      .def_property_readonly(
-          "image_tokens", [](const Trace &trace) { return to_array(trace.image_tokens); },
-          "[n_tokens, n_embd], the projector's output.")
-      .def_property_readonly(
-          "logits", [](const Trace &trace) { return to_array(trace.logits); },
-          "[n_vocab], of the first token.");
-
-  py::class_<Result>(module, "Result", "What was generated.")
-      .def_readonly("text", &Result::text)
-      .def_property_readonly(
-          "finish_reason",
-          [](const Result &result) { return finish_reason_name(result.finish_reason); })
-      .def_readonly("token_ids", &Result::token_ids, "Without the token that ended generation.")
-      .def_readonly("logprobs", &Result::logprobs, "Natural logarithms, one a token.")
-      .def_readonly("timings", &Result::timings)
-      .def_readonly("trace", &Result::trace, "Where the request asked for it.")
-      .def_property_readonly("image_grid",
-                             [](const Result &result) {
-                               return std::pair(result.image_grid.rows, result.image_grid.cols);
-                             })
-      .def("__repr__", [](const Result &result) {
-        return py::str("<ppocrvl._native.Result {} tokens, {}>")
-            .format(result.token_ids.size(), finish_reason_name(result.finish_reason));
-      });
 }
 
 } // namespace
 
 void register_engine(py::module_ &module) {
   register_values(module);
+
+  py::class_<EventQueue, std::shared_ptr<EventQueue>>(module, "EventQueue",
+                                                      "Tells which tickets have changed.")
+      .def(py::init<>())
+      .def("wait", &EventQueue::wait, py::call_guard<py::gil_scoped_release>(), // may be long
+           "Waits for changes; the ids, each once, or none once the queue is closed.")
+      .def("close", &EventQueue::close, py::call_guard<py::gil_scoped_release>(),
+           "Ends all waits.");
 
   py::class_<Ticket, std::shared_ptr<Ticket>>(module, "Ticket", "A request on its way.")
       .def("next", &next_piece, R"(Waits for the next piece of text.
@@ -201,8 +175,19 @@ Returns:
 Raises:
     PpocrvlError: What the request failed with.
     KeyboardInterrupt: Ctrl-C while waiting; the request is then cancelled and gone.)")
-      .def("cancel", &Ticket::cancel,
+      .def("cancel", &Ticket::cancel, py::call_guard<py::gil_scoped_release>(), // takes a lock
            "Stops the request at its next step; its result then has `finish_reason` \"cancelled\".")
+      .def(
+          "done", [](Ticket &ticket) { return ticket.wait_done(std::chrono::milliseconds(0)); },
+          "Whether `result` would return or raise at once.")
+      .def("take_pieces", &take_pieces, "The pieces of text that are there and were not taken.")
+      .def(
+          "listen",
+          [](Ticket &ticket, const std::shared_ptr<EventQueue> &events, std::uint64_t id) {
+            ticket.listen([events, id] { events->push(id); });
+          },
+          py::arg("events"), py::arg("id"), py::call_guard<py::gil_scoped_release>(),
+          "Puts `id` into the queue now and after every change: a piece of text, the end.")
       .def(
           "result", [](Ticket &ticket) { return wait_for_value(ticket); },
           R"(Waits until the request is done.
@@ -212,7 +197,7 @@ Raises:
     KeyboardInterrupt: Ctrl-C while waiting; the request is then cancelled and gone.)");
 
   py::class_<Engine, std::unique_ptr<Engine, DeleteWithoutGil>>(
-      module, "Engine", "A loaded model with its one computing thread. Thread-safe.")
+      module, "Engine", "A loaded model with its threads. Thread-safe.")
       .def(py::init([](const EngineOptions &options) {
              const py::gil_scoped_release no_gil; // loading takes seconds
              return std::make_unique<Engine>(options).release();
@@ -224,26 +209,41 @@ Raises:
     ModelFormatError: A file is damaged or no such model.
     ModelMismatchError: The files are swapped or do not fit each other.
     EngineError: The native library failed.)")
-      .def("submit", &Engine::submit, py::arg("request"),
-           py::call_guard<py::gil_scoped_release>(), // tokenising a long prompt takes time
-           py::keep_alive<0, 1>(),                   // an unfinished ticket needs its engine
-           R"(Queues a request.
+      .def(
+          "submit",
+          [](Engine &engine, const Request &request, bool wait) {
+            Request copy = request;
+            return submit_when_possible(engine, wait,
+                                        [&] { return engine.submit(std::move(copy)); });
+          },
+          py::arg("request"), py::arg("wait") = true,
+          py::keep_alive<0, 1>(), // an unfinished ticket needs its engine
+          R"(Queues a request.
+
+Args:
+    request: What to generate.
+    wait: Wait while too many requests wait already, instead of raising.
 
 Raises:
-    OptionError: max_tokens is less than 1.
+    QueueFullError: Too many requests wait, and `wait` is false.
+    OptionError: max_tokens is less than 1, or the sampling cannot work.
     ImageError: The image's sides do not fit the model.
     ContextError: Prompt and image fill the model's context.
     CancelledError: The engine is closed.)")
       .def(
           "embed",
-          [](Engine &engine, const py::object &image) {
-            const auto pending = engine.submit_embedding(to_image(image));
-            return to_array(wait_for_value(*pending));
+          [](Engine &engine, const py::object &image, const py::bytes &image_key) {
+            RgbImage copy = to_image(image);
+            const std::string key(image_key);
+            const auto pending = submit_when_possible(
+                engine, true, [&] { return engine.submit_embedding(std::move(copy), key); });
+            return to_array(*wait_for_value(*pending));
           },
-          py::arg("image"), R"(Encodes a picture.
+          py::arg("image"), py::arg("image_key") = py::bytes(), R"(Encodes a picture.
 
 Args:
     image: As in Request.
+    image_key: As in Request.
 
 Returns:
     float32 [tokens, n_embd], tokens row by row.
@@ -262,7 +262,7 @@ Raises:
            "Token ids of any text, special tokens in it included: as the reference's tokenizer.")
       .def_property_readonly("info", &Engine::info, py::return_value_policy::reference_internal)
       .def_property_readonly("load_seconds", &Engine::load_seconds)
-      .def("close", &Engine::close, py::call_guard<py::gil_scoped_release>(), // joins the worker
+      .def("close", &Engine::close, py::call_guard<py::gil_scoped_release>(), // joins the threads
            "Frees the model. Unfinished requests fail with CancelledError. Idempotent.");
 }
 

@@ -27,6 +27,8 @@ constexpr KindName kind_names[] = {
     {ErrorKind::model_mismatch, "model_mismatch", "ModelMismatchError"},
     {ErrorKind::context, "context", "ContextError"},
     {ErrorKind::engine, "engine", "EngineError"},
+    {ErrorKind::text, "text", "InvalidTextError"},
+    {ErrorKind::queue_full, "queue_full", "QueueFullError"},
     {ErrorKind::cancelled, "cancelled", "CancelledError"},
 };
 

@@ -2,7 +2,10 @@
 //
 // Hooks for tests that need parts of the core without an engine.
 #include "binding/register.h"
+#include "core/faults.h"
 #include "core/mrope.h"
+#include "core/sequence.h"
+#include "core/ticket.h"
 #include "core/utf8_assembler.h"
 #include "mtmd/vision_graph.h"
 
@@ -64,6 +67,23 @@ void deviate_vision(const std::string &name) {
   deviate_for_tests(found->second);
 }
 
+void inject(const std::string &place, int count) {
+  static const std::map<std::string, FaultPoint> places{
+      {"encode", FaultPoint::encode},
+      {"make_room", FaultPoint::make_room},
+      {"decode", FaultPoint::decode},
+  };
+  const auto found = places.find(place);
+  if (found == places.end()) {
+    throw py::value_error("no place " + place);
+  }
+  inject_fault(found->second, count);
+}
+
+std::map<std::string, int> live_objects() {
+  return {{"tickets", LiveCount<Ticket>::count()}, {"sequences", LiveCount<Sequence>::count()}};
+}
+
 } // namespace
 
 void register_test(py::module_ &module) {
@@ -75,6 +95,9 @@ void register_test(py::module_ &module) {
   test.def("deviate_vision", &deviate_vision, py::arg("name"),
            "Makes the vision graph deviate from the reference as upstream's does, until the next "
            "call; see the names in its source.");
+  test.def("inject_fault", &inject, py::arg("place"), py::arg("count"),
+           "Makes the next `count` passes of a place fail: encode, make_room or decode.");
+  test.def("live_objects", &live_objects, "How many objects of some classes there are.");
 }
 
 } // namespace ppocrvl::binding

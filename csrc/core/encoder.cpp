@@ -14,11 +14,15 @@ namespace ppocrvl {
 /// they are spaced by work.
 class Encoder::Interrupter {
 public:
-  void watch(const std::atomic<bool> &cancelled, Trace *trace) {
-    cancelled_ = &cancelled;
+  void watch(const std::function<bool()> &goes_on, Trace *trace) {
+    goes_on_ = &goes_on;
     trace_ = trace;
     work_since_stop_ = 0.0;
+    left_ = false;
   }
+
+  /// Whether the graph was left before its end.
+  [[nodiscard]] bool left() const { return left_; }
 
   static bool callback(ggml_tensor *node, bool ask, void *self) {
     return static_cast<Interrupter *>(self)->on_node(*node, ask);
@@ -29,7 +33,6 @@ private:
   static constexpr double work_per_stop = 1e9;
 
   bool on_node(const ggml_tensor &node, bool ask) {
-    const bool stop = cancelled_->load(std::memory_order_relaxed);
     Array *stage = traced(node);
     if (!ask) {
       if (stage != nullptr) {
@@ -38,10 +41,11 @@ private:
         ggml_backend_tensor_get(&node, stage->values.data(), 0, ggml_nbytes(&node));
       }
       work_since_stop_ = 0.0;
-      return !stop;
+      left_ = left_ || !(*goes_on_)();
+      return !left_;
     }
     work_since_stop_ += multiply_adds(node);
-    return stop || stage != nullptr || work_since_stop_ >= work_per_stop;
+    return stage != nullptr || work_since_stop_ >= work_per_stop;
   }
 
   /// Where the node's values are to go, by the names that our vision graph gives.
@@ -67,8 +71,9 @@ private:
     return elements;
   }
 
-  const std::atomic<bool> *cancelled_ = nullptr;
+  const std::function<bool()> *goes_on_ = nullptr;
   Trace *trace_ = nullptr;
+  bool left_ = false;
   double work_since_stop_ = 0.0;
 };
 
@@ -97,7 +102,13 @@ Encoder::~Encoder() = default;
 int Encoder::n_embd() const { return clip_n_mmproj_embd(context_.get()); }
 
 std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
-                                   const std::atomic<bool> &cancelled, Trace *trace) {
+                                   const std::function<bool()> &goes_on, Trace *trace) {
+  const auto require_goes_on = [](bool whether) {
+    if (!whether) {
+      throw Error(ErrorKind::cancelled, "the request was cancelled");
+    }
+  };
+  require_goes_on(goes_on());
   clear_native_error();
   clip_image_f32_batch batch;
   clip_image_f32 &input = batch.entries.emplace_back();
@@ -109,14 +120,12 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   }
   std::vector<float> embeddings(static_cast<std::size_t>(grid.tokens()) *
                                 static_cast<std::size_t>(n_embd()));
-  interrupter_->watch(cancelled, trace);
+  interrupter_->watch(goes_on, trace);
   set_vision_precision(options_.precision);
   const bool encoded =
       clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
-  // A graph that was left half-way reports success: the flag alone tells.
-  if (cancelled.load()) {
-    throw Error(ErrorKind::cancelled, "the request was cancelled");
-  }
+  // A graph that was left half-way reports success.
+  require_goes_on(!interrupter_->left());
   if (!encoded) {
     throw Error(ErrorKind::engine, "encoding the image failed: " + last_native_error());
   }

@@ -6,7 +6,7 @@
 #include "core/trace.h"
 #include "mtmd/vision_graph.h"
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,11 +32,11 @@ public:
   /// Width of one image token.
   [[nodiscard]] int n_embd() const;
 
-  /// Embeddings of a picture, float32 [grid.tokens(), n_embd]. Throws ErrorKind::cancelled soon
-  /// after `cancelled` turns true, ErrorKind::engine on failure. A `trace` gets the stages on the
-  /// way.
+  /// Embeddings of a picture, float32 [grid.tokens(), n_embd]. Calls `goes_on` every so often,
+  /// between two operations, when nothing computes; throws ErrorKind::cancelled soon after it was
+  /// false, ErrorKind::engine on failure. A `trace` gets the stages on the way.
   std::vector<float> encode(const RgbImage &image, const ImageGrid &grid,
-                            const std::atomic<bool> &cancelled, Trace *trace = nullptr);
+                            const std::function<bool()> &goes_on, Trace *trace = nullptr);
 
 private:
   class Interrupter;

@@ -2,45 +2,40 @@
 #include "core/engine.h"
 
 #include "core/cpu_count.h"
+#include "core/encode_worker.h"
 #include "core/error.h"
 #include "core/gguf_file.h"
 #include "core/model_check.h"
+#include "core/sampler.h"
+#include "core/scheduler.h"
 #include "core/stopwatch.h"
 
 #include <algorithm>
-#include <new>
+#include <iterator>
 #include <set>
+#include <utility>
 
 namespace ppocrvl {
 namespace {
 
 constexpr int max_grid_side = 4096; // far above any picture that image_grid lets pass
 
-Error closed_error() {
-  return {ErrorKind::cancelled, "the engine was closed; make a new Engine to go on"};
-}
-
-/// Upstream throws plain std::exception; callers of the core see only Error and bad_alloc.
-std::exception_ptr current_error() {
-  try {
-    throw;
-  } catch (const Error &) {
-    return std::current_exception();
-  } catch (const std::bad_alloc &) {
-    return std::current_exception();
-  } catch (const std::exception &error) {
-    return std::make_exception_ptr(
-        Error(ErrorKind::engine, std::string("inference failed: ") + error.what()));
-  }
-}
+// What a request takes by default: the picture's tokens, the prompt's, and an answer's.
+constexpr std::size_t usual_answer = 4096;
+constexpr std::size_t usual_prompt = 64;
 
 std::mutex registry_mutex; // held while `close_all` works, so that no engine dies meanwhile
 std::set<Engine *> registry;
 
 } // namespace
 
-Engine::Engine(const EngineOptions &options) {
+Engine::Engine(const EngineOptions &options)
+    : options_(options), board_(std::make_shared<Board>(options.cache_bytes)) {
   const Stopwatch stopwatch;
+  if (options.n_parallel < 1 || options.n_parallel > most_parallel) {
+    throw Error(ErrorKind::option, "n_parallel must be from 1 to " + std::to_string(most_parallel) +
+                                       ", not " + std::to_string(options.n_parallel));
+  }
   {
     const GgufFile llm = read_gguf(options.llm);
     const GgufFile mmproj = read_gguf(options.mmproj);
@@ -51,16 +46,19 @@ Engine::Engine(const EngineOptions &options) {
   const auto n_threads = [&](std::uint64_t weight_bytes) {
     return options.n_threads > 0 ? options.n_threads : useful_threads(weight_bytes, cores);
   };
+  const int decode_threads = std::max(1, n_threads(info_.llm_bytes) - options.encode_threads);
   language_model_.emplace(LanguageModelOptions{
       options.llm,
-      n_threads(info_.llm_bytes),
+      decode_threads,
       options.gpu_layers,
       options.use_mmap,
+      options.n_parallel,
+      options.deterministic,
   });
   encoder_.emplace(
       EncoderOptions{
           options.mmproj,
-          n_threads(info_.mmproj_bytes),
+          options.encode_threads > 0 ? options.encode_threads : n_threads(info_.mmproj_bytes),
           options.gpu_layers != 0,
           options.precision,
       },
@@ -71,12 +69,36 @@ Engine::Engine(const EngineOptions &options) {
                     " wide, those of " + options.llm + " " +
                     std::to_string(language_model_->n_embd()) + "; use two files of one model");
   }
-  worker_ = std::thread([this] { work(); });
+  start_threads();
   {
     const std::scoped_lock lock(registry_mutex);
     registry.insert(this);
   }
   load_seconds_ = stopwatch.seconds();
+}
+
+void Engine::start_threads() {
+  CoreTurns *turns = options_.encode_threads > 0 ? nullptr : &turns_;
+  const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
+  encode_thread_ = std::thread(
+      [this, turns, n_parallel] { EncodeWorker(*board_, *encoder_, turns, n_parallel).run(); });
+  const std::size_t kv_tokens =
+      options_.kv_tokens > 0 ? static_cast<std::size_t>(options_.kv_tokens) : default_kv_tokens();
+  const SchedulerOptions scheduling{options_.n_parallel, kv_tokens, options_.deterministic};
+  decode_thread_ = std::thread(
+      [this, turns, scheduling] { Scheduler(*board_, *language_model_, turns, scheduling).run(); });
+}
+
+/// Room for as many requests of the usual size as may run.
+std::size_t Engine::default_kv_tokens() const {
+  int pixels = info_.max_pixels;
+  for (const auto &[task, limits] : info_.task_pixels) {
+    pixels = std::max(pixels, limits.second);
+  }
+  const auto image = static_cast<std::size_t>(pixels / (info_.token_side() * info_.token_side()));
+  const std::size_t one =
+      std::min(image + usual_prompt + usual_answer, static_cast<std::size_t>(info_.n_ctx_train));
+  return one * static_cast<std::size_t>(options_.n_parallel);
 }
 
 Engine::~Engine() {
@@ -94,22 +116,65 @@ void Engine::close_all() {
   }
 }
 
-std::shared_ptr<Ticket> Engine::submit(Request request) {
-  GenerateJob job{prepare(std::move(request)), std::make_shared<Ticket>()};
-  auto ticket = job.ticket;
-  if (!queue_.push(std::move(job))) {
-    throw closed_error();
+std::shared_ptr<Ticket> Engine::submit(Request &&request) {
+  PreparedRequest prepared = prepare(request);
+  const std::shared_ptr<Waker> waker = board_;
+  auto ticket = std::make_shared<Ticket>(waker, request.deadline);
+  {
+    const std::scoped_lock lock(board_->mutex);
+    require_room();
+    prepared.request = std::move(request);
+    GenerateJob job;
+    job.prepared = std::move(prepared);
+    job.ticket = ticket;
+    job.number = board_->arrivals++;
+    if (job.prepared.request.image) {
+      board_->to_encode.emplace_back(std::move(job));
+    } else {
+      board_->to_admit.push_back(std::move(job));
+    }
   }
+  board_->changed.notify_all();
   return ticket;
 }
 
-std::shared_ptr<Pending<Embeddings>> Engine::submit_embedding(RgbImage image) {
+std::shared_ptr<Pending<EmbeddingsPtr>> Engine::submit_embedding(RgbImage &&image,
+                                                                 std::string image_key) {
   const ImageGrid grid = image_grid(image, info_.token_side());
-  auto pending = std::make_shared<Pending<Embeddings>>();
-  if (!queue_.push(EmbedJob{std::move(image), grid, pending})) {
+  const std::shared_ptr<Waker> waker = board_;
+  auto pending = std::make_shared<Pending<EmbeddingsPtr>>(waker);
+  {
+    const std::scoped_lock lock(board_->mutex);
+    require_room();
+    board_->to_encode.emplace_back(EmbedJob{
+        std::move(image),
+        std::move(image_key),
+        grid,
+        pending,
+        board_->arrivals++,
+    });
+  }
+  board_->changed.notify_all();
+  return pending;
+}
+
+bool Engine::wait_for_room(std::chrono::milliseconds limit) {
+  std::unique_lock<std::mutex> lock(board_->mutex);
+  return board_->changed.wait_for(lock, limit, [this] {
+    return board_->closing || board_->waiting() < static_cast<std::size_t>(options_.max_waiting);
+  });
+}
+
+/// Under the board's lock.
+void Engine::require_room() const {
+  if (board_->closing) {
     throw closed_error();
   }
-  return pending;
+  if (board_->waiting() >= static_cast<std::size_t>(options_.max_waiting)) {
+    throw Error(ErrorKind::queue_full, std::to_string(options_.max_waiting) +
+                                           " requests wait already; try again later, or raise "
+                                           "max_waiting");
+  }
 }
 
 std::vector<std::int32_t> Engine::prompt_tokens(const std::string &prompt,
@@ -134,37 +199,52 @@ std::vector<std::int32_t> Engine::tokenize(const std::string &text) const {
 
 void Engine::close() {
   const std::scoped_lock close_lock(close_mutex_);
-  const auto waiting = queue_.close();
   {
-    const std::scoped_lock lock(running_mutex_);
-    closing_ = true;
-    if (running_ != nullptr) {
-      running_->cancel();
+    const std::scoped_lock lock(board_->mutex);
+    board_->closing = true;
+  }
+  board_->changed.notify_all();
+  for (std::thread *thread : {&encode_thread_, &decode_thread_}) {
+    if (thread->joinable()) {
+      thread->join();
     }
   }
-  for (const auto &job : waiting) {
-    const auto error = std::make_exception_ptr(closed_error());
-    if (const auto *generate_job = std::get_if<GenerateJob>(&job)) {
-      generate_job->ticket->fail(error);
-    } else if (const auto *embed_job = std::get_if<EmbedJob>(&job)) {
-      embed_job->pending->fail(error);
-    }
-  }
-  if (worker_.joinable()) {
-    worker_.join();
-  }
+  fail_waiting();
   const std::unique_lock<std::shared_mutex> lock(model_mutex_);
   encoder_.reset();
   language_model_.reset();
 }
 
-PreparedRequest Engine::prepare(Request request) const {
+void Engine::fail_waiting() {
+  std::vector<EncodeJob> left;
+  {
+    const std::scoped_lock lock(board_->mutex);
+    left.swap(board_->to_encode);
+    std::move(board_->to_admit.begin(), board_->to_admit.end(), std::back_inserter(left));
+    board_->to_admit.clear();
+  }
+  const auto error = std::make_exception_ptr(closed_error());
+  for (const EncodeJob &job : left) {
+    if (const auto *generate = std::get_if<GenerateJob>(&job)) {
+      generate->ticket->fail(error);
+    } else if (const auto *embed = std::get_if<EmbedJob>(&job)) {
+      embed->pending->fail(error);
+    }
+  }
+}
+
+PreparedRequest Engine::prepare(const Request &request) const {
   if (request.max_tokens <= 0) {
     throw Error(ErrorKind::option,
                 "max_tokens is " + std::to_string(request.max_tokens) + "; it must be at least 1");
   }
   if (request.trace && !request.image) {
     throw Error(ErrorKind::option, "only a request with a picture can be traced");
+  }
+  for (const std::string &stop : request.stop) {
+    if (stop.empty()) {
+      throw Error(ErrorKind::option, "a stop text is empty; leave it out");
+    }
   }
   PreparedRequest prepared;
   if (request.image) {
@@ -174,6 +254,7 @@ PreparedRequest Engine::prepare(Request request) const {
     const std::shared_lock<std::shared_mutex> lock(model_mutex_);
     prepared.prompt = vocabulary().prompt_ids(
         chat_prompt(info_.model_version, request.prompt, request.image.has_value()));
+    check_sampling(request.sampling, language_model_->vocab());
   }
   const auto n_prompt = prepared.prompt.size() + static_cast<std::size_t>(prepared.grid.tokens());
   const auto n_ctx = static_cast<std::size_t>(info_.n_ctx_train);
@@ -185,7 +266,12 @@ PreparedRequest Engine::prepare(Request request) const {
                                         "; shorten the prompt or lower max_pixels");
   }
   prepared.max_tokens = std::min(request.max_tokens, static_cast<int>(n_ctx - n_prompt));
-  prepared.request = std::move(request);
+  if (options_.kv_tokens > 0 && prepared.n_reserved() > kv_tokens_of_one()) {
+    throw Error(ErrorKind::context,
+                "the request may take " + std::to_string(prepared.n_reserved()) +
+                    " tokens of the cache, which holds " + std::to_string(kv_tokens_of_one()) +
+                    "; lower max_tokens or max_pixels, or raise kv_tokens");
+  }
   return prepared;
 }
 
@@ -196,66 +282,10 @@ const Vocabulary &Engine::vocabulary() const {
   return language_model_->vocabulary();
 }
 
-void Engine::work() {
-  while (auto job = queue_.pop()) {
-    if (const auto *generate_job = std::get_if<GenerateJob>(&*job)) {
-      complete(*generate_job->ticket, [&] { return generate(*generate_job); });
-    } else if (const auto *embed_job = std::get_if<EmbedJob>(&*job)) {
-      const auto &cancelled = embed_job->pending->cancelled();
-      complete(*embed_job->pending, [&] {
-        return Embeddings{
-            embed_job->grid,
-            encoder_->encode(embed_job->image, embed_job->grid, cancelled),
-        };
-      });
-    }
-  }
-}
-
-Result Engine::generate(const GenerateJob &job) {
-  Sequence sequence(job.prepared, encoder_.value(), language_model_.value(), *job.ticket);
-  try {
-    sequence.prefill();
-    while (sequence.step()) {
-    }
-  } catch (const Error &error) {
-    if (error.kind() != ErrorKind::cancelled) {
-      throw;
-    }
-    const std::scoped_lock lock(running_mutex_);
-    if (closing_) {
-      throw closed_error();
-    }
-    sequence.mark_cancelled();
-  }
-  return sequence.finish();
-}
-
-/// Keeps `close` able to stop what runs, and the worker alive whatever `make` throws.
-template <class Value, class Make> void Engine::complete(Pending<Value> &pending, Make make) {
-  {
-    const std::scoped_lock lock(running_mutex_);
-    running_ = &pending;
-    if (closing_) {
-      pending.cancel();
-    }
-  }
-  std::optional<Value> value;
-  std::exception_ptr error;
-  try {
-    value.emplace(make());
-  } catch (...) {
-    error = current_error();
-  }
-  {
-    const std::scoped_lock lock(running_mutex_);
-    running_ = nullptr;
-  }
-  if (value) {
-    pending.fulfil(std::move(*value));
-  } else {
-    pending.fail(error);
-  }
+/// What one request may take of a cache of the given size.
+std::size_t Engine::kv_tokens_of_one() const {
+  return static_cast<std::size_t>(options_.deterministic ? options_.kv_tokens / options_.n_parallel
+                                                         : options_.kv_tokens);
 }
 
 } // namespace ppocrvl

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/board.h"
+#include "core/core_turns.h"
 #include "core/encoder.h"
 #include "core/language_model.h"
 #include "core/model_info.h"
 #include "core/request.h"
-#include "core/sequence.h"
 #include "core/ticket.h"
-#include "core/work_queue.h"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -16,7 +18,6 @@
 #include <shared_mutex>
 #include <string>
 #include <thread>
-#include <variant>
 #include <vector>
 
 namespace ppocrvl {
@@ -28,30 +29,36 @@ struct EngineOptions {
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
   VisionPrecision precision = VisionPrecision::automatic;
+  int n_parallel = 1;     // requests that decode together
+  int kv_tokens = 0;      // of the cache; 0: n_parallel long answers
+  int encode_threads = 0; // 0: encoding and decoding take turns on all threads
+  int max_waiting = 256;  // requests
+  std::size_t cache_bytes = std::size_t{64} << 20; // of image tokens
+  bool deterministic = false;
 };
 
-/// Image tokens, float32 [grid.tokens(), n_embd].
-struct Embeddings {
-  ImageGrid grid;
-  std::vector<float> values;
-};
-
-/// One model, and the one thread that computes with it. Requests wait in line. All public functions
-/// may be called from any thread.
+/// One model and its two threads: one encodes pictures, one decodes. All public functions may be
+/// called from any thread.
 class Engine {
 public:
-  /// Checks both files, then loads them. Throws what `check_pair` throws, and ErrorKind::engine.
+  static constexpr int most_parallel = 64;
+
+  /// Checks both files, then loads them. Throws what `check_pair` throws, ErrorKind::option and
+  /// ErrorKind::engine.
   explicit Engine(const EngineOptions &options);
   ~Engine();
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;
 
   /// Queues a request. Throws at once for what can be seen at once: ErrorKind::option, image,
-  /// context.
-  std::shared_ptr<Ticket> submit(Request request);
+  /// context; ErrorKind::queue_full, and then `request` is as it was.
+  std::shared_ptr<Ticket> submit(Request &&request);
 
-  /// Queues the encoding of a picture alone.
-  std::shared_ptr<Pending<Embeddings>> submit_embedding(RgbImage image);
+  /// Queues the encoding of a picture alone; `image` is as it was after ErrorKind::queue_full.
+  std::shared_ptr<Pending<EmbeddingsPtr>> submit_embedding(RgbImage &&image, std::string image_key);
+
+  /// Waits until the line has room, or the engine is closed. False if the time was too short.
+  bool wait_for_room(std::chrono::milliseconds limit);
 
   /// Ids of the prompt as they are fed; the image stands for rows * cols equal ids.
   std::vector<std::int32_t> prompt_tokens(const std::string &prompt, const ImageGrid &grid) const;
@@ -62,7 +69,7 @@ public:
   const ModelInfo &info() const { return info_; }
   double load_seconds() const { return load_seconds_; }
 
-  /// Stops the worker and frees the model; unfinished requests fail with ErrorKind::cancelled.
+  /// Stops the threads and frees the model; unfinished requests fail with ErrorKind::cancelled.
   /// Idempotent.
   void close();
 
@@ -70,35 +77,26 @@ public:
   static void close_all();
 
 private:
-  struct GenerateJob {
-    PreparedRequest prepared;
-    std::shared_ptr<Ticket> ticket;
-  };
-  struct EmbedJob {
-    RgbImage image;
-    ImageGrid grid;
-    std::shared_ptr<Pending<Embeddings>> pending;
-  };
-  using Job = std::variant<GenerateJob, EmbedJob>;
-
-  PreparedRequest prepare(Request request) const;
+  PreparedRequest prepare(const Request &request) const;
   const Vocabulary &vocabulary() const;
-  void work();
-  Result generate(const GenerateJob &job);
-  template <class Value, class Make> void complete(Pending<Value> &pending, Make make);
+  std::size_t default_kv_tokens() const;
+  std::size_t kv_tokens_of_one() const;
+  void require_room() const;
+  void start_threads();
+  void fail_waiting();
 
+  EngineOptions options_;
   ModelInfo info_;
   double load_seconds_ = 0.0;
   // Shared by callers that read the vocabulary, exclusive while `close` frees the model.
   mutable std::shared_mutex model_mutex_;
-  std::optional<LanguageModel> language_model_; // the worker's, save for its vocabulary
-  std::optional<Encoder> encoder_;              // the worker's
-  WorkQueue<Job> queue_;
-  std::mutex running_mutex_; // guards the next two
-  Cancellable *running_ = nullptr;
-  bool closing_ = false;
-  std::mutex close_mutex_; // lets one caller at a time close
-  std::thread worker_;
+  std::optional<LanguageModel> language_model_; // the decoding thread's, save for its vocabulary
+  std::optional<Encoder> encoder_;              // the encoding thread's
+  CoreTurns turns_;
+  std::shared_ptr<Board> board_; // tickets ring it, and may outlive the engine
+  std::mutex close_mutex_;       // lets one caller at a time close
+  std::thread encode_thread_;
+  std::thread decode_thread_;
 };
 
 } // namespace ppocrvl

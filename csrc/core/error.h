@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 
 namespace ppocrvl {
 
 /// What went wrong, in the user's terms; the binding maps each kind to one Python exception class.
-enum class ErrorKind { option, image, model_format, model_mismatch, context, engine, cancelled };
+enum class ErrorKind {
+  option,
+  image,
+  model_format,
+  model_mismatch,
+  context,
+  engine,
+  text,
+  queue_full,
+  cancelled,
+};
 
 /// The only exception the core throws on purpose. The message is one line: what is wrong, where,
 /// and what to do about it.
@@ -20,5 +31,9 @@ public:
 private:
   ErrorKind kind_;
 };
+
+/// The exception that is being handled, as callers of the core are to see it: an Error, or
+/// bad_alloc. Upstream throws plain std::exception. Only inside a catch block.
+std::exception_ptr current_error();
 
 } // namespace ppocrvl

@@ -12,6 +12,7 @@ namespace ppocrvl {
 // Owners of everything llama.cpp hands out. libllama and ggml ship their own aliases.
 using LlamaModelPtr = llama_model_ptr;
 using LlamaContextPtr = llama_context_ptr;
+using LlamaSamplerPtr = llama_sampler_ptr;
 using GgufContextPtr = gguf_context_ptr;
 
 struct ClipContextDeleter {

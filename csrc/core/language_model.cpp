@@ -11,8 +11,6 @@
 namespace ppocrvl {
 namespace {
 
-// Tokens fed at once. Compute buffers grow with it; prefill speed hardly does above this.
-constexpr int batch_tokens = 256;
 constexpr std::size_t context_step = 256; // libllama rounds the context up to this
 
 LlamaModelPtr load_model(const LanguageModelOptions &options) {
@@ -35,6 +33,23 @@ LlamaModelPtr load_model(const LanguageModelOptions &options) {
 
 } // namespace
 
+/// A llama_batch and what it points to.
+struct LanguageModel::Batch {
+  std::vector<std::int32_t> tokens;
+  std::vector<float> embeddings;
+  std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> slots;
+  std::vector<std::int8_t> outputs;
+
+  [[nodiscard]] int size() const { return static_cast<int>(slots.size()); }
+
+  /// Makes room for some more entries of one sequence.
+  void append(int slot, std::size_t count) {
+    slots.insert(slots.end(), count, slot);
+    outputs.insert(outputs.end(), count, 0);
+  }
+};
+
 LanguageModel::LanguageModel(const LanguageModelOptions &options)
     : model_(load_model(options)), vocabulary_(llama_model_get_vocab(model_.get())),
       options_(options) {}
@@ -43,23 +58,26 @@ int LanguageModel::n_embd() const { return llama_model_n_embd_inp(model_.get());
 
 int LanguageModel::n_ctx_train() const { return llama_model_n_ctx_train(model_.get()); }
 
-void LanguageModel::begin(std::size_t n_tokens, const std::atomic<bool> &cancelled) {
-  cancelled_ = &cancelled;
-  if (context_ && n_tokens <= llama_n_ctx(context_.get())) {
-    llama_memory_clear(llama_get_memory(context_.get()), /*data=*/false);
+std::size_t LanguageModel::room() const { return context_ ? llama_n_ctx(context_.get()) : 0; }
+
+void LanguageModel::make_room(std::size_t n_tokens) {
+  if (n_tokens <= room()) {
     return;
   }
   context_.reset(); // before the new one is made: never two caches at a time
   clear_native_error();
   const bool is_f32 = llama_model_ftype(model_.get()) == LLAMA_FTYPE_ALL_F32;
+  const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
+  // Equal shares must be whole steps too.
+  const std::size_t step = options_.separate_kv ? context_step * n_parallel : context_step;
   llama_context_params params = llama_context_default_params();
-  params.n_ctx =
-      static_cast<std::uint32_t>((n_tokens + context_step - 1) / context_step * context_step);
+  params.n_ctx = static_cast<std::uint32_t>((n_tokens + step - 1) / step * step);
   params.n_batch = batch_tokens;
   params.n_ubatch = batch_tokens;
-  params.n_seq_max = 1;
-  params.n_outputs_max =
-      1; // a row of logits is n_vocab floats; without this, n_batch rows are kept
+  params.n_seq_max = static_cast<std::uint32_t>(n_parallel);
+  params.kv_unified = !options_.separate_kv;
+  // A row of logits is n_vocab floats; without this, n_batch rows are kept.
+  params.n_outputs_max = params.n_seq_max;
   params.n_threads = options_.n_threads;
   params.n_threads_batch = options_.n_threads;
   // An f32 file asks for f32 arithmetic: flash attention would round the cache to F16.
@@ -69,7 +87,8 @@ void LanguageModel::begin(std::size_t n_tokens, const std::atomic<bool> &cancell
   params.offload_kqv = options_.gpu_layers != 0;
   params.op_offload = options_.gpu_layers != 0;
   params.abort_callback = [](void *self) {
-    return static_cast<const LanguageModel *>(self)->cancelled_->load(std::memory_order_relaxed);
+    const auto *abandoned = static_cast<const LanguageModel *>(self)->abandoned_;
+    return abandoned != nullptr && (*abandoned)();
   };
   params.abort_callback_data = this;
   context_.reset(llama_init_from_model(model_.get(), params));
@@ -79,50 +98,66 @@ void LanguageModel::begin(std::size_t n_tokens, const std::atomic<bool> &cancell
   }
 }
 
-void LanguageModel::feed_tokens(const std::vector<std::int32_t> &tokens,
-                                std::int32_t first_position, bool want_logits) {
-  const int total = static_cast<int>(tokens.size());
-  std::vector<std::int32_t> chunk;
-  std::vector<std::int8_t> outputs;
-  for (int begin = 0; begin < total; begin += batch_tokens) {
-    const int count = std::min(batch_tokens, total - begin);
-    chunk.assign(tokens.begin() + begin, tokens.begin() + begin + count);
-    auto positions = text_positions(first_position + begin, count);
-    outputs.assign(static_cast<std::size_t>(count), 0);
-    outputs.back() = want_logits && begin + count == total ? 1 : 0;
-    llama_batch batch{};
-    batch.n_tokens = count;
-    batch.token = chunk.data();
-    batch.pos = positions.data();
-    batch.logits = outputs.data();
-    decode(batch);
+void LanguageModel::feed_tokens(const std::vector<TokenFeed> &feeds,
+                                const std::function<bool()> &abandoned) {
+  Batch batch;
+  output_rows_.assign(feeds.size(), -1);
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    const TokenFeed &feed = feeds[i];
+    const auto positions =
+        text_positions(feed.first_position, static_cast<int>(feed.tokens.size()));
+    batch.append(feed.slot, feed.tokens.size());
+    batch.tokens.insert(batch.tokens.end(), feed.tokens.begin(), feed.tokens.end());
+    batch.positions.insert(batch.positions.end(), positions.begin(), positions.end());
+    if (feed.want_logits) {
+      batch.outputs.back() = 1;
+      output_rows_[i] = batch.size() - 1;
+    }
   }
+  decode(batch, abandoned);
 }
 
-void LanguageModel::feed_image(std::vector<float> &embeddings, const ImageGrid &grid,
-                               std::int32_t first_position) {
+void LanguageModel::feed_image(const ImageFeed &feed, const std::function<bool()> &abandoned) {
   const auto width = static_cast<std::size_t>(n_embd());
-  std::vector<std::int8_t> outputs(batch_tokens, 0);
-  for (int begin = 0; begin < grid.tokens(); begin += batch_tokens) {
-    const int count = std::min(batch_tokens, grid.tokens() - begin);
-    auto planes = image_position_planes(grid, first_position, begin, count);
-    llama_batch batch{};
-    batch.n_tokens = count;
-    batch.embd = embeddings.data() + static_cast<std::size_t>(begin) * width;
-    batch.pos = planes.data();
-    batch.logits = outputs.data();
-    decode(batch);
+  const auto count = static_cast<std::size_t>(feed.count);
+  const float *rows = feed.image->values.data() + static_cast<std::size_t>(feed.begin) * width;
+  Batch batch;
+  batch.append(feed.slot, count);
+  batch.embeddings.assign(rows, rows + count * width);
+  batch.positions =
+      image_position_planes(feed.image->grid, feed.first_position, feed.begin, feed.count);
+  decode(batch, abandoned);
+}
+
+const float *LanguageModel::logits(std::size_t feed) const {
+  return llama_get_logits_ith(context_.get(), output_rows_.at(feed));
+}
+
+void LanguageModel::forget(int slot) {
+  if (context_) {
+    llama_memory_seq_rm(llama_get_memory(context_.get()), slot, -1, -1);
   }
 }
 
-const float *LanguageModel::logits() const { return llama_get_logits_ith(context_.get(), -1); }
-
-void LanguageModel::decode(const llama_batch &batch) {
-  if (cancelled_->load(std::memory_order_relaxed)) {
-    throw Error(ErrorKind::cancelled, "the request was cancelled");
+void LanguageModel::decode(Batch &batch, const std::function<bool()> &abandoned) {
+  std::vector<std::int32_t> counts(batch.slots.size(), 1); // of sequences of each entry
+  std::vector<std::int32_t *> lists;
+  lists.reserve(batch.slots.size());
+  for (std::int32_t &slot : batch.slots) {
+    lists.push_back(&slot);
   }
+  llama_batch view{};
+  view.n_tokens = batch.size();
+  view.token = batch.tokens.empty() ? nullptr : batch.tokens.data();
+  view.embd = batch.embeddings.empty() ? nullptr : batch.embeddings.data();
+  view.pos = batch.positions.data();
+  view.n_seq_id = counts.data();
+  view.seq_id = lists.data();
+  view.logits = batch.outputs.data();
   clear_native_error();
-  const int status = llama_decode(context_.get(), batch);
+  abandoned_ = &abandoned;
+  const int status = llama_decode(context_.get(), view);
+  abandoned_ = nullptr;
   constexpr int aborted = 2;
   if (status == aborted) {
     throw Error(ErrorKind::cancelled, "the request was cancelled");

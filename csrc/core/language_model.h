@@ -3,11 +3,12 @@
 
 #include "core/handles.h"
 #include "core/pixels.h"
+#include "core/request.h"
 #include "core/vocabulary.h"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,34 @@ struct LanguageModelOptions {
   int n_threads = 1;
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
+  int n_parallel = 1;       // sequences at a time
+  bool separate_kv = false; // equal shares of the cache, so that no sequence sees another's layout
 };
 
-/// The decoder and its KV cache. One thread at a time; `vocabulary()` and the scalars are free.
+/// Tokens that go on with one sequence.
+struct TokenFeed {
+  int slot = 0; // of the sequence
+  std::vector<std::int32_t> tokens;
+  std::int32_t first_position = 0;
+  bool want_logits = false; // of the last one
+};
+
+/// Rows `begin` to `begin + count` of a picture that belongs to one sequence.
+struct ImageFeed {
+  int slot = 0;
+  const Embeddings *image = nullptr;
+  int begin = 0;
+  int count = 0;
+  std::int32_t first_position = 0; // of the whole picture
+};
+
+/// The decoder and its KV cache, with room for several sequences. One thread at a time;
+/// `vocabulary()` and the scalars are free.
 class LanguageModel {
 public:
+  /// Most tokens of one call. Compute buffers grow with it; prefill speed hardly does above this.
+  static constexpr int batch_tokens = 256;
+
   /// The file must have passed the model check. Throws ErrorKind::engine.
   explicit LanguageModel(const LanguageModelOptions &options);
   ~LanguageModel() = default;
@@ -31,34 +55,43 @@ public:
 
   const Vocabulary &vocabulary() const { return vocabulary_; }
   const llama_model *handle() const { return model_.get(); }
+  const llama_vocab *vocab() const { return llama_model_get_vocab(model_.get()); }
   int n_embd() const;
   int n_ctx_train() const;
 
-  /// Starts a sequence of at most `n_tokens` tokens: clears the cache and enlarges it if need be.
-  /// `cancelled` is watched by all calls up to the next `begin`; each of them then throws
-  /// ErrorKind::cancelled.
-  void begin(std::size_t n_tokens, const std::atomic<bool> &cancelled);
+  /// Tokens that the cache has room for; all sequences together, unless the shares are separate.
+  std::size_t room() const;
 
-  /// Feeds tokens from `first_position` on; with `want_logits`, those of the last are in
-  /// `logits()`.
-  void feed_tokens(const std::vector<std::int32_t> &tokens, std::int32_t first_position,
-                   bool want_logits);
+  /// Makes room for `n_tokens` in all. A cache that has to grow is made anew, without its
+  /// sequences.
+  void make_room(std::size_t n_tokens);
 
-  /// Feeds a picture's embeddings, float32 [grid.tokens(), n_embd].
-  void feed_image(std::vector<float> &embeddings, const ImageGrid &grid,
-                  std::int32_t first_position);
+  /// Goes on with several sequences, at most `batch_tokens` in all. A true `abandoned` ends the
+  /// call with ErrorKind::cancelled. After that and after ErrorKind::engine, nothing of the call is
+  /// in the cache.
+  void feed_tokens(const std::vector<TokenFeed> &feeds, const std::function<bool()> &abandoned);
 
-  /// float32 [vocabulary().size()], valid until the next call.
-  const float *logits() const;
+  /// The same for a picture's embeddings; after an error the sequence is of no use.
+  void feed_image(const ImageFeed &feed, const std::function<bool()> &abandoned);
+
+  /// float32 [vocabulary().size()]: those that `feed_tokens` was asked for, by the place of the
+  /// feed. Valid until the next call.
+  const float *logits(std::size_t feed) const;
+
+  /// Empties a sequence.
+  void forget(int slot);
 
 private:
-  void decode(const llama_batch &batch);
+  struct Batch;
+
+  void decode(Batch &batch, const std::function<bool()> &abandoned);
 
   LlamaModelPtr model_;
   Vocabulary vocabulary_;
   LanguageModelOptions options_;
-  const std::atomic<bool> *cancelled_ = nullptr; // read by the abort callback of context_
+  const std::function<bool()> *abandoned_ = nullptr; // read by the abort callback of context_
   LlamaContextPtr context_;
+  std::vector<int> output_rows_; // of each feed's last token in the batch
 };
 
 } // namespace ppocrvl

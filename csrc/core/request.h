@@ -2,32 +2,52 @@
 #pragma once
 
 #include "core/pixels.h"
+#include "core/sampling.h"
 #include "core/trace.h"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace ppocrvl {
 
+/// What becomes of token bytes that are no valid UTF-8.
+enum class Utf8Policy {
+  replace,   // each maximal broken part is one U+FFFD
+  strict,    // the request fails
+  constrain, // only tokens that go on with an open character may be chosen
+};
+
 struct Request {
   std::optional<RgbImage> image;
+  std::string image_key; // equal for equal pictures, empty if unknown: what the cache goes by
   std::string prompt;
   int max_tokens = 0;
   bool keep_location_tokens = false;
   bool trace = false; // keep what every stage computes
+  int priority = 0;   // higher ones go first
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  Sampling sampling;
+  std::vector<std::string> stop; // texts that end the answer and are not part of it
+  Utf8Policy utf8 = Utf8Policy::replace;
+  bool stop_loops = true;
 };
 
-enum class FinishReason { stop, length, cancelled };
+enum class FinishReason { stop, length, repetition, cancelled, deadline };
 
 struct Timings {
-  double encode = 0.0; // seconds, like the next two
+  double queue = 0.0;  // seconds, like the next three: waiting for the encoder and for room
+  double encode = 0.0; // 0 for a cached picture
   double prefill = 0.0;
   double decode = 0.0;
   int image_tokens = 0;
   int prompt_tokens = 0; // image tokens included
   int generated_tokens = 0;
+  bool cached_image = false;
 };
 
 struct Result {
@@ -35,9 +55,18 @@ struct Result {
   FinishReason finish_reason = FinishReason::stop;
   std::vector<std::int32_t> token_ids; // without the token that ended generation
   std::vector<double> logprobs;        // natural logarithms, one a token
+  std::vector<std::size_t> text_ends;  // bytes of `text` that were there after each token
+  int repeated_tokens = 0;             // trimmed from the end, of a loop
   Timings timings;
   ImageGrid image_grid;
   std::optional<Trace> trace;
 };
+
+/// Image tokens, float32 [grid.tokens(), n_embd].
+struct Embeddings {
+  ImageGrid grid;
+  std::vector<float> values;
+};
+using EmbeddingsPtr = std::shared_ptr<const Embeddings>;
 
 } // namespace ppocrvl

@@ -4,29 +4,168 @@
 #include "core/error.h"
 
 #include <cmath>
+#include <optional>
+#include <string>
 
 namespace ppocrvl {
+namespace {
 
-Choice choose_greedily(const float *logits, std::size_t n_vocab) {
+constexpr int penalty_window = 256; // tokens of the answer that the penalty looks at
+constexpr std::size_t max_grammar_bytes = 1 << 20;
+
+Error not_a_number() {
+  return {ErrorKind::engine,
+          "the model's output is not a number; the model file is damaged or its type overflows"};
+}
+
+/// log softmax of the candidate = logit - highest - log(sum(exp(logit - highest))); every term is
+/// at most 1, so nothing overflows.
+double log_normalizer(const float *logits, std::size_t n_vocab, float highest) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < n_vocab; ++i) {
+    sum += std::exp(static_cast<double>(logits[i]) - static_cast<double>(highest));
+  }
+  if (!std::isfinite(sum)) {
+    throw not_a_number();
+  }
+  return std::log(sum);
+}
+
+Choice choice_of(std::size_t token, const float *logits, std::size_t n_vocab, float highest) {
+  const double normalizer = log_normalizer(logits, n_vocab, highest);
+  const double logit = static_cast<double>(logits[token]) - static_cast<double>(highest);
+  return {static_cast<std::int32_t>(token), logit - normalizer};
+}
+
+std::size_t index_of_highest(const float *logits, std::size_t n_vocab) {
   std::size_t best = 0;
   for (std::size_t i = 1; i < n_vocab; ++i) {
     if (logits[i] > logits[best]) {
       best = i;
     }
   }
-  // log softmax = -log(sum(exp(logit - best logit))); every term is at most 1, so nothing
-  // overflows.
-  const double highest = logits[best];
-  double sum = 0.0;
+  return best;
+}
+
+void require(bool good, const std::string &problem) {
+  if (!good) {
+    throw Error(ErrorKind::option, problem);
+  }
+}
+
+LlamaSamplerPtr grammar_sampler(const Sampling &sampling, const llama_vocab *vocab) {
+  return LlamaSamplerPtr(llama_sampler_init_grammar(vocab, sampling.grammar.c_str(), "root"));
+}
+
+} // namespace
+
+Choice choose_greedily(const float *logits, std::size_t n_vocab) {
+  const std::size_t best = index_of_highest(logits, n_vocab);
+  return choice_of(best, logits, n_vocab, logits[best]);
+}
+
+Choice choose_among(const float *logits, std::size_t n_vocab, const TokenFilter &allowed) {
+  std::optional<std::size_t> best;
   for (std::size_t i = 0; i < n_vocab; ++i) {
-    sum += std::exp(static_cast<double>(logits[i]) - highest);
+    if ((!best || logits[i] > logits[*best]) && allowed(static_cast<std::int32_t>(i))) {
+      best = i;
+    }
   }
-  if (!std::isfinite(sum)) {
-    throw Error(
-        ErrorKind::engine,
-        "the model's output is not a number; the model file is damaged or its type overflows");
+  if (!best) {
+    throw Error(ErrorKind::engine, "no token is allowed to come next");
   }
-  return {static_cast<std::int32_t>(best), -std::log(sum)};
+  return choice_of(*best, logits, n_vocab, logits[index_of_highest(logits, n_vocab)]);
+}
+
+void check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
+  const auto number = [](float value) { return std::to_string(value); };
+  require(std::isfinite(sampling.temperature) && sampling.temperature >= 0.0F,
+          "temperature must be a number from 0, not " + number(sampling.temperature));
+  require(sampling.top_k >= 0, "top_k must be at least 0, not " + std::to_string(sampling.top_k));
+  require(sampling.top_p > 0.0F && sampling.top_p <= 1.0F,
+          "top_p must be above 0 and at most 1, not " + number(sampling.top_p));
+  require(sampling.min_p >= 0.0F && sampling.min_p <= 1.0F,
+          "min_p must be from 0 to 1, not " + number(sampling.min_p));
+  require(std::isfinite(sampling.repetition_penalty) && sampling.repetition_penalty > 0.0F,
+          "repetition_penalty must be above 0, not " + number(sampling.repetition_penalty));
+  const int n_vocab = llama_vocab_n_tokens(vocab);
+  for (const auto &[token, bias] : sampling.logit_bias) {
+    require(token >= 0 && token < n_vocab, "logit_bias names token " + std::to_string(token) +
+                                               "; the model's are 0 to " +
+                                               std::to_string(n_vocab - 1));
+    require(!std::isnan(bias), "logit_bias of token " + std::to_string(token) + " is no number");
+  }
+  if (!sampling.grammar.empty()) {
+    require(sampling.grammar.size() <= max_grammar_bytes &&
+                sampling.grammar.find('\0') == std::string::npos,
+            "the grammar is longer than 1 MiB or holds a zero byte");
+    require(grammar_sampler(sampling, vocab) != nullptr,
+            "the grammar does not parse; it must be GBNF with a rule `root`");
+  }
+}
+
+Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
+    : n_vocab_(static_cast<std::size_t>(llama_vocab_n_tokens(vocab))) {
+  if (sampling.is_greedy()) {
+    return;
+  }
+  chain_.reset(llama_sampler_chain_init(llama_sampler_chain_default_params()));
+  const auto add = [&](llama_sampler *sampler) { llama_sampler_chain_add(chain_.get(), sampler); };
+  const int n_vocab = llama_vocab_n_tokens(vocab);
+  if (!sampling.logit_bias.empty()) {
+    std::vector<llama_logit_bias> biases;
+    for (const auto &[token, bias] : sampling.logit_bias) {
+      biases.push_back({token, bias});
+    }
+    add(llama_sampler_init_logit_bias(n_vocab, static_cast<std::int32_t>(biases.size()),
+                                      biases.data()));
+  }
+  if (sampling.repetition_penalty != 1.0F) {
+    add(llama_sampler_init_penalties(n_vocab, penalty_window, sampling.repetition_penalty, 0.0F,
+                                     0.0F));
+  }
+  if (!sampling.grammar.empty()) {
+    add(grammar_sampler(sampling, vocab).release());
+  }
+  if (sampling.temperature == 0.0F) {
+    add(llama_sampler_init_greedy());
+    return;
+  }
+  if (sampling.top_k > 0) {
+    add(llama_sampler_init_top_k(sampling.top_k));
+  }
+  add(llama_sampler_init_top_p(sampling.top_p, 1));
+  add(llama_sampler_init_min_p(sampling.min_p, 1));
+  add(llama_sampler_init_temp(sampling.temperature));
+  add(llama_sampler_init_dist(sampling.seed));
+}
+
+Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
+  if (chain_ == nullptr) {
+    return allowed ? choose_among(logits, n_vocab_, allowed) : choose_greedily(logits, n_vocab_);
+  }
+  const float highest = logits[index_of_highest(logits, n_vocab_)];
+  const double normalizer = log_normalizer(logits, n_vocab_, highest); // throws where NaN is
+  candidates_.clear();
+  for (std::size_t i = 0; i < n_vocab_; ++i) {
+    const auto token = static_cast<std::int32_t>(i);
+    if (!allowed || allowed(token)) {
+      candidates_.push_back({token, logits[i], 0.0F});
+    }
+  }
+  if (candidates_.empty()) {
+    throw Error(ErrorKind::engine, "no token is allowed to come next");
+  }
+  llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
+  llama_sampler_apply(chain_.get(), &array);
+  const bool chosen = array.selected >= 0 && static_cast<std::size_t>(array.selected) < array.size;
+  if (!chosen || !std::isfinite(array.data[array.selected].logit)) {
+    throw Error(ErrorKind::engine, "grammar and logit_bias leave no token that could come next");
+  }
+  const std::int32_t token = array.data[array.selected].id;
+  llama_sampler_accept(chain_.get(), token);
+  const double logit = static_cast<double>(logits[token]) - static_cast<double>(highest);
+  return {token, logit - normalizer};
 }
 
 } // namespace ppocrvl

@@ -1,89 +1,245 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sequence.h"
 
+#include "core/error.h"
 #include "core/mrope.h"
-#include "core/sampler.h"
-#include "core/stopwatch.h"
 
+#include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace ppocrvl {
+namespace {
 
-Sequence::Sequence(const PreparedRequest &prepared, Encoder &encoder, LanguageModel &language_model,
-                   Ticket &ticket)
-    : prepared_(prepared), encoder_(encoder), language_model_(language_model), ticket_(ticket) {
+/// The end of the last whole character at or before `end`.
+std::size_t character_end(std::string_view text, std::size_t end) {
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
+    --end;
+  }
+  return end;
+}
+
+std::string hex(std::string_view bytes) {
+  constexpr const char *digits = "0123456789ABCDEF";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += text.empty() ? "" : " ";
+    text += digits[byte / 16];
+    text += digits[byte % 16];
+  }
+  return text;
+}
+
+Error broken_text(std::string_view bytes, std::size_t n_tokens) {
+  return {ErrorKind::text, "the answer is no valid UTF-8: byte " + hex(bytes) + " at token " +
+                               std::to_string(n_tokens) +
+                               "; utf8=\"replace\" or \"constrain\" would go on"};
+}
+
+} // namespace
+
+Sequence::Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab,
+                   int slot)
+    : job_(std::move(job)), vocabulary_(vocabulary), slot_(slot),
+      sampler_(job_.prepared.request.sampling, vocab),
+      loops_(job_.prepared.request.image ? job_.prepared.request.image->width : 0,
+             job_.prepared.request.image ? job_.prepared.request.image->height : 0) {
+  const PreparedRequest &prepared = job_.prepared;
   result_.image_grid = prepared.grid;
-  if (prepared.request.trace) {
-    result_.trace.emplace();
-  }
-  result_.timings.image_tokens = prepared.grid.tokens();
-  result_.timings.prompt_tokens = static_cast<int>(prepared.prompt.size()) + prepared.grid.tokens();
-}
-
-void Sequence::prefill() {
-  const bool has_image = prepared_.request.image.has_value();
-  std::vector<float> embeddings;
-  if (has_image) {
-    const Stopwatch stopwatch;
-    embeddings = encoder_.encode(*prepared_.request.image, prepared_.grid, ticket_.cancelled(),
-                                 result_.trace ? &*result_.trace : nullptr);
-    result_.timings.encode = stopwatch.seconds();
-  }
-  const Stopwatch stopwatch;
-  language_model_.begin(static_cast<std::size_t>(result_.timings.prompt_tokens) +
-                            static_cast<std::size_t>(prepared_.max_tokens),
-                        ticket_.cancelled());
-  const auto &[before_image, after_image] = prepared_.prompt;
-  language_model_.feed_tokens(before_image, 0, !has_image);
-  next_position_ = static_cast<std::int32_t>(before_image.size());
-  if (has_image) {
-    language_model_.feed_image(embeddings, prepared_.grid, next_position_);
-    next_position_ = position_after_image(prepared_.grid, next_position_);
-    language_model_.feed_tokens(after_image, next_position_, true);
-    next_position_ += static_cast<std::int32_t>(after_image.size());
-  }
-  result_.timings.prefill = stopwatch.seconds();
-  if (result_.trace) {
-    const float *logits = language_model_.logits();
-    const std::size_t count = language_model_.vocabulary().size();
-    result_.trace->logits = {{count}, std::vector<float>(logits, logits + count)};
+  result_.trace = std::move(job_.trace);
+  Timings &timings = result_.timings;
+  timings.encode = job_.encode_seconds;
+  timings.queue = std::max(0.0, job_.since_arrival.seconds() - job_.encode_seconds);
+  timings.image_tokens = prepared.grid.tokens();
+  timings.prompt_tokens = static_cast<int>(prepared.n_prompt());
+  timings.cached_image = job_.cached_image;
+  for (const std::string &stop : prepared.request.stop) {
+    longest_stop_ = std::max(longest_stop_, stop.size());
   }
 }
 
-bool Sequence::step() {
-  const Stopwatch stopwatch;
-  const Vocabulary &vocabulary = language_model_.vocabulary();
-  const Choice choice = choose_greedily(language_model_.logits(), vocabulary.size());
-  bool goes_on = false;
-  if (vocabulary.ends_generation(choice.token)) {
-    result_.finish_reason = FinishReason::stop;
+bool Sequence::wants_image() const {
+  const std::size_t before = job_.prepared.prompt.before_image.size();
+  const auto rows = static_cast<std::size_t>(job_.prepared.grid.tokens());
+  return n_fed_ >= before && n_fed_ < before + rows;
+}
+
+TokenFeed Sequence::next_tokens(int most) const {
+  TokenFeed feed;
+  feed.slot = slot_;
+  if (is_decoding_) {
+    feed.tokens = {result_.token_ids.back()};
+    feed.first_position = position_;
+    feed.want_logits = true;
+    return feed;
+  }
+  const PreparedRequest &prepared = job_.prepared;
+  const auto &[before, after] = prepared.prompt;
+  const auto rows = static_cast<std::size_t>(prepared.grid.tokens());
+  const bool is_before = n_fed_ < before.size();
+  const auto &part = is_before ? before : after;
+  const std::size_t first = is_before ? n_fed_ : n_fed_ - before.size() - rows;
+  const std::size_t count = std::min(part.size() - first, static_cast<std::size_t>(most));
+  const auto begin = part.begin() + static_cast<std::ptrdiff_t>(first);
+  feed.tokens.assign(begin, begin + static_cast<std::ptrdiff_t>(count));
+  const auto start = static_cast<std::int32_t>(before.size());
+  feed.first_position = static_cast<std::int32_t>(first) +
+                        (is_before ? 0 : position_after_image(prepared.grid, start));
+  feed.want_logits = n_fed_ + count == prepared.n_prompt();
+  return feed;
+}
+
+ImageFeed Sequence::next_rows(int most) const {
+  const auto before = job_.prepared.prompt.before_image.size();
+  const int begin = static_cast<int>(n_fed_ - before);
+  return {
+      slot_,
+      job_.image.get(),
+      begin,
+      std::min(most, job_.prepared.grid.tokens() - begin),
+      static_cast<std::int32_t>(before),
+  };
+}
+
+void Sequence::fed(int count) {
+  if (is_decoding_) {
+    ++position_;
   } else {
-    result_.token_ids.push_back(choice.token);
-    result_.logprobs.push_back(choice.logprob);
-    emit(assembler_.push(
-        vocabulary.token_bytes(choice.token, prepared_.request.keep_location_tokens)));
-    if (++result_.timings.generated_tokens == prepared_.max_tokens) {
-      result_.finish_reason = FinishReason::length;
-    } else {
-      language_model_.feed_tokens({choice.token}, next_position_++, true);
-      goes_on = true;
+    n_fed_ += static_cast<std::size_t>(count);
+  }
+}
+
+bool Sequence::take(const float *logits) {
+  if (!is_decoding_) {
+    is_decoding_ = true;
+    const auto &[before, after] = job_.prepared.prompt;
+    position_ = position_after_image(job_.prepared.grid, static_cast<std::int32_t>(before.size())) +
+                static_cast<std::int32_t>(after.size());
+    result_.timings.prefill = stopwatch_.seconds();
+    stopwatch_ = {};
+    if (result_.trace) {
+      const std::size_t count = vocabulary_.size();
+      result_.trace->logits = {{count}, std::vector<float>(logits, logits + count)};
     }
   }
-  result_.timings.decode += stopwatch.seconds();
+  const bool constrained =
+      job_.prepared.request.utf8 == Utf8Policy::constrain && assembler_.is_open();
+  const Choice choice = sampler_.choose(logits, constrained ? open_character_filter() : nullptr);
+  const bool goes_on = append(choice);
+  stream_text();
   return goes_on;
 }
 
-Result Sequence::finish() {
-  emit(assembler_.finish());
-  return std::exchange(result_, {});
+TokenFilter Sequence::open_character_filter() const {
+  return [this](std::int32_t token) {
+    const std::string bytes = vocabulary_.token_bytes(token, true);
+    return !bytes.empty() && assembler_.accepts(bytes);
+  };
 }
 
-void Sequence::emit(std::string piece) {
-  if (piece.empty()) {
-    return;
+bool Sequence::append(const Choice &choice) {
+  const Request &request = job_.prepared.request;
+  if (vocabulary_.ends_generation(choice.token)) {
+    result_.finish_reason = FinishReason::stop;
+    return false;
   }
-  result_.text += piece;
-  ticket_.push_piece(std::move(piece));
+  result_.token_ids.push_back(choice.token);
+  result_.logprobs.push_back(choice.logprob);
+  ++result_.timings.generated_tokens;
+  std::string bytes = vocabulary_.token_bytes(choice.token, request.keep_location_tokens);
+  result_.text += assembler_.push(bytes);
+  result_.text_ends.push_back(result_.text.size());
+  if (request.utf8 == Utf8Policy::strict && !assembler_.broken().empty()) {
+    throw broken_text(assembler_.broken(), result_.token_ids.size());
+  }
+  if (reaches_stop_text()) {
+    result_.finish_reason = FinishReason::stop;
+    return false;
+  }
+  if (request.stop_loops) {
+    if (bytes.empty()) { // a location token that is not kept
+      bytes = vocabulary_.token_bytes(choice.token, true);
+    }
+    if (const int repeated = loops_.push(choice.token, std::move(bytes)); repeated > 0) {
+      trim_loop(repeated);
+      return false;
+    }
+  }
+  if (result_.timings.generated_tokens == job_.prepared.max_tokens) {
+    result_.finish_reason = FinishReason::length;
+    return false;
+  }
+  return true;
+}
+
+bool Sequence::reaches_stop_text() {
+  if (longest_stop_ == 0) {
+    return false;
+  }
+  const auto &ends = result_.text_ends;
+  const std::size_t known = ends.size() > 1 ? ends[ends.size() - 2] : 0;
+  const std::size_t from = known - std::min(known, longest_stop_ - 1);
+  std::size_t cut = std::string::npos;
+  for (const std::string &stop : job_.prepared.request.stop) {
+    cut = std::min(cut, result_.text.find(stop, from));
+  }
+  if (cut == std::string::npos) {
+    return false;
+  }
+  result_.text.resize(cut);
+  assembler_ = {};
+  for (std::size_t &end : result_.text_ends) {
+    end = std::min(end, cut);
+  }
+  return true;
+}
+
+/// Leaves the first of the repeated units.
+void Sequence::trim_loop(int tokens) {
+  const std::size_t kept = result_.token_ids.size() - static_cast<std::size_t>(tokens);
+  result_.finish_reason = FinishReason::repetition;
+  result_.repeated_tokens = tokens;
+  result_.token_ids.resize(kept);
+  result_.logprobs.resize(kept);
+  result_.text_ends.resize(kept);
+  result_.text.resize(kept == 0 ? 0 : result_.text_ends.back());
+  assembler_ = {};
+}
+
+/// Passes on what cannot be the beginning of a stop text.
+void Sequence::stream_text() {
+  const std::string &text = result_.text;
+  const std::size_t held = longest_stop_ == 0 ? 0 : longest_stop_ - 1;
+  const std::size_t end = character_end(text, text.size() - std::min(text.size(), held));
+  if (end > streamed_) {
+    ticket().push_piece(text.substr(streamed_, end - streamed_));
+    streamed_ = end;
+  }
+}
+
+Result Sequence::finish(std::optional<FinishReason> reason) {
+  const Utf8Policy policy = job_.prepared.request.utf8;
+  if (policy == Utf8Policy::strict && assembler_.is_open() && !reason) {
+    assembler_.finish();
+    throw broken_text(assembler_.broken(), result_.token_ids.size());
+  }
+  if (policy == Utf8Policy::replace) {
+    result_.text += assembler_.finish();
+    if (!result_.text_ends.empty()) {
+      result_.text_ends.back() = result_.text.size();
+    }
+  }
+  if (reason) {
+    result_.finish_reason = *reason;
+  }
+  longest_stop_ = 0;
+  stream_text();
+  if (is_decoding_) {
+    result_.timings.decode = stopwatch_.seconds();
+  }
+  return std::exchange(result_, {});
 }
 
 } // namespace ppocrvl

@@ -1,54 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/encoder.h"
+#include "core/job.h"
 #include "core/language_model.h"
-#include "core/request.h"
-#include "core/ticket.h"
+#include "core/live_count.h"
+#include "core/loop_detector.h"
+#include "core/sampler.h"
+#include "core/stopwatch.h"
 #include "core/utf8_assembler.h"
 #include "core/vocabulary.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 
 namespace ppocrvl {
 
-/// A request that passed all checks.
-struct PreparedRequest {
-  Request request;
-  PromptIds prompt;
-  ImageGrid grid;     // 0x0 without an image
-  int max_tokens = 0; // the request's, within what the model's context leaves
-};
-
-/// One generation on its way: what is fed, where it stands and what came out. Used by the worker.
-class Sequence {
+/// One generation in the cache: what is to be fed next, where it stands, and what came out. Used by
+/// the scheduler's thread.
+class Sequence : public LiveCount<Sequence> {
 public:
-  /// Borrows everything; the ticket gets the pieces of text as they come.
-  Sequence(const PreparedRequest &prepared, Encoder &encoder, LanguageModel &language_model,
-           Ticket &ticket);
+  Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab, int slot);
 
-  /// Encodes the picture and feeds the prompt. Throws ErrorKind::cancelled or engine, as `step`
-  /// does.
-  void prefill();
+  [[nodiscard]] int slot() const { return slot_; }
+  [[nodiscard]] Ticket &ticket() const { return *job_.ticket; }
+  [[nodiscard]] std::shared_ptr<Ticket> shared_ticket() const { return job_.ticket; }
+  [[nodiscard]] std::size_t reserved() const { return job_.prepared.n_reserved(); }
+  [[nodiscard]] bool is_decoding() const { return is_decoding_; }
 
-  /// Takes one token; false when it was the last.
-  bool step();
+  /// Whether rows of the picture come next, and not tokens.
+  [[nodiscard]] bool wants_image() const;
 
-  /// Ends the text and hands the result over; the sequence is empty afterwards.
-  Result finish();
+  /// What comes next, at most `most` tokens or rows of it. `fed` says that it is in the cache.
+  [[nodiscard]] TokenFeed next_tokens(int most) const;
+  [[nodiscard]] ImageFeed next_rows(int most) const;
+  void fed(int count);
 
-  /// Notes that the caller gave up; `finish` comes next.
-  void mark_cancelled() { result_.finish_reason = FinishReason::cancelled; }
+  /// Takes the next token from the logits that `next_tokens` wanted; false when it was the last.
+  bool take(const float *logits);
+
+  /// Ends the text and hands the result over; the sequence is empty afterwards. A sequence that
+  /// was stopped from outside says why.
+  Result finish(std::optional<FinishReason> reason = std::nullopt);
 
 private:
-  void emit(std::string piece);
+  bool append(const Choice &choice);
+  bool reaches_stop_text();
+  void trim_loop(int tokens);
+  void stream_text();
+  TokenFilter open_character_filter() const;
 
-  const PreparedRequest &prepared_;
-  Encoder &encoder_;
-  LanguageModel &language_model_;
-  Ticket &ticket_;
+  GenerateJob job_;
+  const Vocabulary &vocabulary_;
+  int slot_;
+  Sampler sampler_;
   Utf8Assembler assembler_;
-  std::int32_t next_position_ = 0;
+  LoopDetector loops_;
+  std::size_t n_fed_ = 0; // of the prompt, the picture's rows included
+  bool is_decoding_ = false;
+  std::int32_t position_ = 0; // of the next token of the answer
+  std::size_t streamed_ = 0;  // bytes of the text that the ticket has
+  std::size_t longest_stop_ = 0;
+  Stopwatch stopwatch_;
   Result result_;
 };
 

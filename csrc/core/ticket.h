@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/live_count.h"
 #include "core/request.h"
+#include "core/waker.h"
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -15,20 +19,44 @@
 
 namespace ppocrvl {
 
-/// Work that can be asked to stop; asking is idempotent and takes effect at the worker's next look.
+/// Work that can be asked to stop, or has to be done by some time. Thread-safe.
 class Cancellable {
 public:
-  void cancel() { cancelled_.store(true); }
-  [[nodiscard]] const std::atomic<bool> &cancelled() const { return cancelled_; }
+  using Clock = std::chrono::steady_clock;
+
+  explicit Cancellable(std::shared_ptr<Waker> waker = nullptr,
+                       std::optional<Clock::time_point> deadline = std::nullopt)
+      : waker_(std::move(waker)), deadline_(deadline) {}
+
+  /// Takes effect at the engine's next step. Idempotent.
+  void cancel() {
+    cancelled_.store(true);
+    if (waker_) {
+      waker_->ring();
+    }
+  }
+
+  [[nodiscard]] bool is_cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+
+  /// Whether to go on makes no sense: cancelled, or too late.
+  [[nodiscard]] bool is_over() const {
+    return is_cancelled() || (deadline_ && Clock::now() >= *deadline_);
+  }
+
+  [[nodiscard]] const std::optional<Clock::time_point> &deadline() const { return deadline_; }
 
 private:
   std::atomic<bool> cancelled_{false};
+  std::shared_ptr<Waker> waker_;
+  std::optional<Clock::time_point> deadline_;
 };
 
 /// A value that another thread makes, or the error it met. Thread-safe; every wait has a limit, so
 /// that the waiting thread can look at signals in between.
 template <class Value> class Pending : public Cancellable {
 public:
+  using Cancellable::Cancellable;
+
   /// Whether value or error are there.
   bool wait_done(std::chrono::milliseconds limit) {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -45,23 +73,34 @@ public:
   }
 
   void fulfil(Value value) {
-    {
-      const std::scoped_lock lock(mutex_);
-      value_ = std::move(value);
-    }
-    changed_.notify_all();
+    change([&] { value_ = std::move(value); });
   }
 
   void fail(std::exception_ptr error) {
-    {
-      const std::scoped_lock lock(mutex_);
-      error_ = std::move(error);
-    }
-    changed_.notify_all();
+    change([&] { error_ = std::move(error); });
+  }
+
+  /// Calls `listener` now, and in future after every change, in the thread that changed. It must be
+  /// quick and must not throw.
+  void listen(std::function<void()> listener) {
+    change([&] { listener_ = std::move(listener); });
   }
 
 protected:
-  bool done() const { return value_.has_value() || error_ != nullptr; }
+  [[nodiscard]] bool done() const { return value_.has_value() || error_ != nullptr; }
+
+  template <class Change> void change(Change make) {
+    std::function<void()> listener;
+    {
+      const std::scoped_lock lock(mutex_);
+      make();
+      listener = listener_;
+    }
+    changed_.notify_all();
+    if (listener) { // outside the lock: it may look at this object
+      listener();
+    }
+  }
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -69,19 +108,18 @@ protected:
 private:
   std::optional<Value> value_;
   std::exception_ptr error_;
+  std::function<void()> listener_;
 };
 
 /// A running generation: pieces of text while it runs, the result at the end.
-class Ticket : public Pending<Result> {
+class Ticket : public Pending<Result>, public LiveCount<Ticket> {
 public:
+  using Pending<Result>::Pending;
+
   enum class Next { piece, end, timeout };
 
   void push_piece(std::string piece) {
-    {
-      const std::scoped_lock lock(mutex_);
-      pieces_.push_back(std::move(piece));
-    }
-    changed_.notify_all();
+    change([&] { pieces_.push_back(std::move(piece)); });
   }
 
   /// Takes the oldest piece that was not taken yet. `end` also stands for failure; `value` tells.

@@ -15,6 +15,7 @@ std::string Utf8Assembler::push(std::string_view bytes) {
     if (missing_ > 0 && (byte < lowest_ || byte > highest_)) {
       // The byte does not belong to what is held: replace that, then look at the byte afresh.
       text += replacement;
+      broken_ = held_;
       reset();
     }
     if (missing_ > 0) {
@@ -26,6 +27,7 @@ std::string Utf8Assembler::push(std::string_view bytes) {
       held_ = c;
     } else {
       held_ = replacement;
+      broken_ = c;
     }
     if (missing_ == 0) {
       text += held_;
@@ -54,8 +56,19 @@ bool Utf8Assembler::begin(unsigned char byte) {
   return true;
 }
 
+bool Utf8Assembler::accepts(std::string_view bytes) const {
+  Utf8Assembler copy = *this;
+  copy.broken_.clear();
+  copy.push(bytes);
+  return copy.broken_.empty();
+}
+
 std::string Utf8Assembler::finish() {
-  std::string text = missing_ > 0 ? replacement : "";
+  std::string text;
+  if (missing_ > 0) {
+    text = replacement;
+    broken_ = held_;
+  }
   reset();
   return text;
 }

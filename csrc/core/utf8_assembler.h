@@ -18,12 +18,22 @@ public:
   /// What is held back, as U+FFFD; the assembler is empty afterwards.
   std::string finish();
 
+  /// Whether a character waits for more bytes.
+  [[nodiscard]] bool is_open() const { return missing_ > 0; }
+
+  /// Whether `push` would take the bytes without a U+FFFD.
+  [[nodiscard]] bool accepts(std::string_view bytes) const;
+
+  /// The bytes that were replaced last; empty if none ever were.
+  [[nodiscard]] const std::string &broken() const { return broken_; }
+
 private:
   /// Sets what must follow a character's first byte; false if no character begins with it.
   bool begin(unsigned char byte);
   void reset();
 
-  std::string held_;            // the valid beginning of a character
+  std::string held_; // the valid beginning of a character
+  std::string broken_;
   std::size_t missing_ = 0;     // continuation bytes still to come
   unsigned char lowest_ = 0x80; // bounds of the next continuation byte
   unsigned char highest_ = 0xBF;

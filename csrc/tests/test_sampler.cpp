@@ -40,3 +40,15 @@ TEST_CASE("sampler: what is no number is refused") {
     CHECK_THROWS_KIND(ErrorKind::engine, choose_greedily(logits.data(), logits.size()));
   }
 }
+
+TEST_CASE("sampler: only what the filter lets through") {
+  const std::vector<float> logits = {0.0F, 2.0F, 1.0F};
+  const auto model_less = [&](const ppocrvl::TokenFilter &allowed) {
+    return ppocrvl::choose_among(logits.data(), logits.size(), allowed);
+  };
+  const auto second = model_less([](std::int32_t token) { return token != 1; });
+  CHECK_EQUAL(second.token, 2);
+  // The probability is the model's, not that among what is left.
+  CHECK(std::abs(second.logprob - (1.0 - std::log(1.0 + std::exp(2.0) + std::exp(1.0)))) < 1e-6);
+  CHECK_THROWS_KIND(ErrorKind::engine, model_less([](std::int32_t) { return false; }));
+}

@@ -78,3 +78,31 @@ TEST_CASE("utf8: a piece never ends inside a character") {
   CHECK_EQUAL(assembler.push("\x80z"), "\xF0\x9F\x98\x80z");
   CHECK_EQUAL(assembler.finish(), "");
 }
+
+TEST_CASE("utf8: what goes on with an open character") {
+  Utf8Assembler assembler;
+  CHECK(!assembler.is_open());
+  CHECK(assembler.accepts("a"));
+  CHECK(assembler.accepts("\xE2"));
+  CHECK(!assembler.accepts("\x82"));
+  assembler.push("\xE2");
+  CHECK(assembler.is_open());
+  CHECK(assembler.accepts("\x82"));
+  CHECK(assembler.accepts("\x82\xAC!"));
+  CHECK(!assembler.accepts("a"));
+  CHECK(!assembler.accepts("\xE2"));
+  assembler.push("\x82");
+  CHECK(assembler.is_open());
+  CHECK(assembler.broken().empty());
+  CHECK_EQUAL(assembler.push("\xAC"), "\xE2\x82\xAC");
+  CHECK(!assembler.is_open());
+}
+
+TEST_CASE("utf8: the broken bytes are kept") {
+  Utf8Assembler assembler;
+  assembler.push("\xE2\x82");
+  assembler.push("a");
+  CHECK_EQUAL(assembler.broken(), "\xE2\x82");
+  assembler.push("\xFF");
+  CHECK_EQUAL(assembler.broken(), "\xFF");
+}

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ppocrvl.answers import Answer, AsyncStream, Stream
     from ppocrvl.api import ocr, stream
-    from ppocrvl.engine import Engine, Stream
+    from ppocrvl.engine import Engine, Outcome
     from ppocrvl.errors import (
         CancelledError,
         CheckpointError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         ImageNotFoundError,
         ImageTooLargeError,
         ImageTooThinError,
+        InvalidTextError,
         MissingExtraError,
         ModelAmbiguousError,
         ModelError,
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
         OptionError,
         OutputError,
         PpocrvlError,
+        QueueFullError,
     )
     from ppocrvl.export import ExportResult, export
     from ppocrvl.inspection import inspect_model
+    from ppocrvl.options import RequestOptions, Retry
     from ppocrvl.quantize import QuantizeResult, quantize
-    from ppocrvl.results import Result, Timings
+    from ppocrvl.results import Attempt, Line, Result, Timings
     from ppocrvl.stages import Stages
     from ppocrvl.tasks import TASKS, Task
 
@@ -46,6 +50,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TASKS",
+    "Answer",
+    "AsyncStream",
+    "Attempt",
     "CancelledError",
     "CheckpointError",
     "ContextError",
@@ -60,6 +67,8 @@ __all__ = [
     "ImageNotFoundError",
     "ImageTooLargeError",
     "ImageTooThinError",
+    "InvalidTextError",
+    "Line",
     "MissingExtraError",
     "ModelAmbiguousError",
     "ModelError",
@@ -67,10 +76,14 @@ __all__ = [
     "ModelMismatchError",
     "ModelNotFoundError",
     "OptionError",
+    "Outcome",
     "OutputError",
     "PpocrvlError",
     "QuantizeResult",
+    "QueueFullError",
+    "RequestOptions",
     "Result",
+    "Retry",
     "Stages",
     "Stream",
     "Task",
@@ -84,12 +97,19 @@ __all__ = [
 ]
 
 _HOME = {
+    "Answer": "answers",
+    "AsyncStream": "answers",
+    "Attempt": "results",
     "Engine": "engine",
     "ExportResult": "export",
+    "Line": "results",
+    "Outcome": "engine",
     "QuantizeResult": "quantize",
+    "RequestOptions": "options",
     "Result": "results",
+    "Retry": "options",
     "Stages": "stages",
-    "Stream": "engine",
+    "Stream": "answers",
     "TASKS": "tasks",
     "Task": "tasks",
     "Timings": "results",

@@ -6,11 +6,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Unpack
 
-from ppocrvl.engine import Engine, ReadOptions, Stream
+from ppocrvl.engine import Engine
 from ppocrvl.model_folder import FileKey, PathLike, file_key, find_model
 
 if TYPE_CHECKING:
+    from ppocrvl.answers import Stream
     from ppocrvl.images.load import ImageSource
+    from ppocrvl.options import ReadOptions
     from ppocrvl.results import Result
 
 
@@ -56,8 +58,7 @@ def ocr(
         model: a folder with both GGUF files, or the LLM file. None: the environment variable
             PPOCRVL_MODEL, else the built-in model.
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
-        options: `task`, `prompt`, `max_tokens`, `min_pixels`, `max_pixels`, `keep_location_tokens`,
-            as `Engine.stream` explains them.
+        options: those of `RequestOptions`.
 
     Raises:
         ImageError: the picture cannot be read.

@@ -3,42 +3,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import hashlib
+import os
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Self, TypeAlias, Unpack
 
-from ppocrvl.errors import EngineError, OptionError
+from ppocrvl.answers import Answer, AsyncStream, Notifier, Reading, Stream
+from ppocrvl.errors import EngineError, OptionError, PpocrvlError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
 from ppocrvl.model_folder import ModelPaths, PathLike, find_model
 from ppocrvl.native import _native
-from ppocrvl.results import Result, Timings, mean_probability
+from ppocrvl.options import (
+    DEFAULT_MAX_TOKENS,
+    MOST,
+    ReadOptions,
+    RequestOptions,
+    check_int,
+    check_text,
+)
+from ppocrvl.results import Result
+from ppocrvl.retries import Attempts
 from ppocrvl.stages import Stages
 from ppocrvl.tasks import Task, find_task
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from types import TracebackType
 
     import numpy as np
     import numpy.typing as npt
 
-DEFAULT_MAX_TOKENS = 4096
+MAX_PARALLEL = 64
+DEFAULT_CACHE_BYTES = 64 << 20
+AHEAD = 2
+"""Pictures that `ocr_many` prepares beyond those that can decode."""
 
-
-class ReadOptions(TypedDict, total=False):
-    """The options of a request, which `Engine.stream` explains."""
-
-    task: str
-    prompt: str | None
-    max_tokens: int
-    min_pixels: int | None
-    max_pixels: int | None
-    keep_location_tokens: bool | None
+Outcome: TypeAlias = Result | PpocrvlError
+"""What one picture of many gives: its answer, or why there is none."""
 
 
 class Engine:
-    """A loaded model. Safe to use from several threads: requests wait for their turn.
+    """A loaded model that reads several pictures at once. Safe to use from several threads.
 
     Args:
         model: a folder with both GGUF files, or the LLM file. None: PPOCRVL_MODEL, else the
@@ -50,6 +61,15 @@ class Engine:
             linear layers in the arithmetic of their weights' type. "exact": float32 throughout.
             "fast": attention over half-precision keys and values, and a half-precision GELU.
         max_image_pixels: limit on width * height of a picture before it is resized.
+        n_parallel: requests that decode together, 1 to 64; others wait.
+        kv_tokens: tokens that the KV cache holds at most, of all requests together (18 KiB each for
+            the official model). A request takes prompt + picture + `max_tokens` of them. 0 for
+            n_parallel requests of the usual size.
+        encode_threads: threads that encode pictures while the others decode; 0 for taking turns on
+            all of them.
+        max_waiting: requests that may wait; a further one waits outside, or is refused.
+        cache_bytes: memory for encoded pictures that may be asked about again.
+        deterministic: the same answer to a request whatever else runs, at a price in speed.
 
     Attributes:
         paths: the two files.
@@ -70,12 +90,28 @@ class Engine:
         gpu_layers: int = -1,
         precision: str = "auto",
         max_image_pixels: int = MAX_IMAGE_PIXELS,
+        n_parallel: int = 1,
+        kv_tokens: int = 0,
+        encode_threads: int = 0,
+        max_waiting: int = 256,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        deterministic: bool = False,
     ) -> None:
-        _check_int("n_threads", n_threads, 0, 1024)
-        _check_int("gpu_layers", gpu_layers, -1, 2**31 - 1)
-        _check_int("max_image_pixels", max_image_pixels, 1, 2**31 - 1)
+        check_int("n_threads", n_threads, 0, 1024)
+        check_int("gpu_layers", gpu_layers, -1, MOST)
+        check_int("max_image_pixels", max_image_pixels, 1, MOST)
+        check_int("n_parallel", n_parallel, 1, MAX_PARALLEL)
+        check_int("kv_tokens", kv_tokens, 0, MOST)
+        check_int("encode_threads", encode_threads, 0, 1024)
+        check_int("max_waiting", max_waiting, 1, MOST)
+        check_int("cache_bytes", cache_bytes, 0, 2**62)
         self.paths: ModelPaths = find_model(model, mmproj)
         self._max_image_pixels = max_image_pixels
+        self._n_parallel = n_parallel
+        self._lock = threading.Lock()  # guards the next two
+        self._notifier: Notifier | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
         self._native: _native.Engine | None = _native.Engine(
             _native.EngineOptions(
                 llm=str(self.paths.llm),
@@ -83,73 +119,186 @@ class Engine:
                 n_threads=n_threads,
                 gpu_layers=gpu_layers,
                 precision=precision,
+                n_parallel=n_parallel,
+                kv_tokens=kv_tokens,
+                encode_threads=encode_threads,
+                max_waiting=max_waiting,
+                cache_bytes=cache_bytes,
+                deterministic=deterministic,
             )
         )
         self.info: _native.ModelInfo = self._native.info
 
     def ocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
-        """Read one picture; arguments and errors are those of `stream`.
+        """Read one picture.
+
+        Args:
+            image: as for `stream`.
+            options: those of `RequestOptions`.
 
         Raises:
-            EngineError: besides, the engine failed while it read.
+            As `stream`, and EngineError: the engine failed while it read.
         """
-        with self.stream(image, **options) as stream:
-            return stream.wait()
+        first = RequestOptions(**options)
+        attempts = Attempts(first)
+        source = self._repeatable(image, first)
+        asked: RequestOptions | None = first
+        while asked is not None:
+            with Stream(self._start(source, asked)) as stream:
+                asked = attempts.next(stream.wait())
+        return attempts.best()
 
-    def stream(
-        self,
-        image: ImageSource,
-        *,
-        task: str = "ocr",
-        prompt: str | None = None,
-        max_tokens: int = DEFAULT_MAX_TOKENS,
-        min_pixels: int | None = None,
-        max_pixels: int | None = None,
-        keep_location_tokens: bool | None = None,
-    ) -> Stream:
+    def ocr_many(
+        self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
+    ) -> Iterator[Outcome]:
+        """Read many pictures, several at once.
+
+        Pictures are taken from `images` as they are needed. Dropping the iterator cancels what
+        runs.
+
+        Args:
+            images: as for `stream`; any iterable, also an endless one.
+            options: those of `RequestOptions`, for all pictures.
+
+        Yields:
+            For each picture in its order the result, or, where it could not be read, the error as a
+            value: one bad picture does not keep the others from being read.
+
+        Raises:
+            OptionError: an option is out of range.
+        """
+        asked = RequestOptions(**options)
+        find_task(asked.task, self.info.model_version)
+        return self._many(iter(images), asked)
+
+    def _many(self, images: Iterator[ImageSource], asked: RequestOptions) -> Iterator[Outcome]:
+        answers: deque[Answer] = deque()
+        try:
+            while True:
+                while len(answers) < self._n_parallel + AHEAD:
+                    try:
+                        image = next(images)
+                    except StopIteration:
+                        break
+                    answers.append(self._answer(image, asked, wait=True))
+                if not answers:
+                    return
+                yield _outcome(answers[0])
+                answers.popleft()
+        finally:
+            for answer in answers:
+                answer.cancel()
+
+    def submit(
+        self, image: ImageSource, *, wait: bool = True, **options: Unpack[ReadOptions]
+    ) -> Answer:
+        """Read one picture in the background.
+
+        The picture is loaded and checked before this returns.
+
+        Args:
+            image: as for `stream`.
+            wait: wait while `max_waiting` requests wait already, instead of raising.
+            options: those of `RequestOptions`.
+
+        Returns:
+            A `concurrent.futures.Future` of the result, whose `cancel` ends the reading.
+
+        Raises:
+            QueueFullError: too many requests wait, and `wait` is false.
+            As `stream`.
+        """
+        answer = self._answer(image, RequestOptions(**options), wait=wait)
+        if answer.done() and (error := answer.exception()) is not None:
+            raise error
+        return answer
+
+    def stream(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Stream:
         """Read one picture and give the text piece by piece as it comes.
 
         The picture is loaded and checked before this returns. Closing the stream, or dropping it,
-        cancels the request.
+        cancels the request. Of a loop that is trimmed from the result, the pieces have come
+        already. There is one attempt, whatever `retry` says.
 
         Args:
             image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
                 [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1.
-            task: "ocr", "table", "formula", "chart", "spotting" or "seal".
-            prompt: text in place of the task's own prompt. Never parsed for special tokens.
-            max_tokens: the answer ends after so many tokens, or when the context is full, with
-                `finish_reason` "length".
-            min_pixels: smaller pictures are enlarged to this area; None for the model's own limit.
-            max_pixels: larger pictures are reduced to this area; None for the model's own limit.
-            keep_location_tokens: keep `<|LOC_n|>` in the text; None for what the task does.
+            options: those of `RequestOptions`.
 
         Raises:
             ImageError: the picture cannot be read.
             OptionError: an option is out of range.
-            ContextError: prompt and picture are longer than the model's context.
+            ContextError: prompt and picture are longer than the model's context, or than the cache.
             EngineError: the engine is closed.
         """
-        engine = self._open()
-        row = find_task(task, self.info.model_version)
-        _check_int("max_tokens", max_tokens, 1, 2**31 - 1)
-        start = perf_counter()
-        pixels, image_size = self._preprocess(image, row, min_pixels, max_pixels)
-        request = _native.Request(
-            image=pixels,
-            prompt=row.prompt if prompt is None else _checked_prompt(prompt),
-            max_tokens=max_tokens,
-            keep_location_tokens=row.keeps_location_tokens
-            if keep_location_tokens is None
-            else keep_location_tokens,
-        )
-        return Stream(
-            engine,
-            engine.submit(request),
-            task=row.name,
-            image_size=image_size,
-            resized=(pixels.shape[1], pixels.shape[0]),
-            preprocess=perf_counter() - start,
-        )
+        return Stream(self._start(image, RequestOptions(**options)))
+
+    async def aocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
+        """As `ocr`, for asyncio. Cancelling the task cancels the request.
+
+        Raises:
+            As `ocr`.
+        """
+        asked = RequestOptions(**options)
+        answer = Answer()
+
+        def begin() -> None:
+            self._answer(image, asked, wait=True, answer=answer)
+
+        try:
+            await asyncio.to_thread(begin)  # decoding a picture, and waiting for a place
+            return await asyncio.wrap_future(answer)
+        finally:
+            answer.cancel()
+
+    async def aocr_many(
+        self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
+    ) -> AsyncIterator[Outcome]:
+        """As `ocr_many`, for asyncio.
+
+        Yields:
+            As `ocr_many`.
+
+        Raises:
+            As `ocr_many`.
+        """
+        asked = RequestOptions(**options)
+        find_task(asked.task, self.info.model_version)
+        source = iter(images)
+        tasks: deque[asyncio.Task[Outcome]] = deque()
+
+        async def read(image: ImageSource) -> Outcome:
+            try:
+                return await self.aocr(image, **options)
+            except PpocrvlError as error:
+                return error
+
+        try:
+            while True:
+                while len(tasks) < self._n_parallel + AHEAD:
+                    try:
+                        image = next(source)
+                    except StopIteration:
+                        break
+                    tasks.append(asyncio.create_task(read(image)))
+                if not tasks:
+                    return
+                task = tasks.popleft()
+                yield await task
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def astream(self, image: ImageSource, **options: Unpack[ReadOptions]) -> AsyncStream:
+        """As `stream`, for asyncio: `async for piece in await engine.astream(image)`.
+
+        Raises:
+            As `stream`.
+        """
+        asked = RequestOptions(**options)
+        reading = await asyncio.to_thread(self._start, image, asked)
+        return AsyncStream(reading, self._notify())
 
     def embed(
         self,
@@ -170,7 +319,7 @@ class Engine:
         engine = self._open()
         row = find_task(task, self.info.model_version)
         pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
-        return engine.embed(pixels)
+        return engine.embed(pixels, _key(pixels))
 
     def prompt_tokens(self, prompt: str, rows: int, cols: int) -> list[int]:
         """Ids of a prompt as the model gets them, for a picture of rows x cols tokens.
@@ -179,7 +328,7 @@ class Engine:
             OptionError: the prompt is no text, or there can be no such picture.
             EngineError: the engine is closed.
         """
-        return self._open().prompt_tokens(_checked_prompt(prompt), rows, cols)
+        return self._open().prompt_tokens(check_text("prompt", prompt), rows, cols)
 
     def trace(
         self,
@@ -197,7 +346,7 @@ class Engine:
         """
         engine = self._open()
         row = find_task(task, self.info.model_version)
-        _check_int("max_tokens", max_tokens, 1, 2**31 - 1)
+        check_int("max_tokens", max_tokens, 1, MOST)
         pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
         request = _native.Request(
             image=pixels,
@@ -205,6 +354,7 @@ class Engine:
             max_tokens=max_tokens,
             keep_location_tokens=row.keeps_location_tokens,
             trace=True,
+            stop_loops=False,
         )
         result = engine.submit(request).result()
         trace = result.trace
@@ -223,8 +373,16 @@ class Engine:
     def close(self) -> None:
         """End running requests and free the model. The engine cannot be used afterwards."""
         engine, self._native = self._native, None
-        if engine is not None:
-            engine.close()
+        if engine is None or os.getpid() != self._process:
+            return
+        engine.close()
+        with self._lock:
+            notifier, self._notifier = self._notifier, None
+            pool, self._pool = self._pool, None
+        if notifier is not None:
+            notifier.close()
+        if pool is not None:
+            pool.shutdown(wait=False)
 
     def __enter__(self) -> Self:
         return self
@@ -241,7 +399,116 @@ class Engine:
         engine = self._native
         if engine is None:
             raise EngineError("the engine is closed; make a new Engine")
+        if os.getpid() != self._process:
+            raise EngineError(
+                "this process was forked from the one that made the engine, whose threads it does "
+                "not have; make the Engine after the fork"
+            )
         return engine
+
+    def _notify(self) -> Notifier:
+        with self._lock:
+            self._open()
+            if self._notifier is None:
+                self._notifier = Notifier()
+            return self._notifier
+
+    def _helper(self) -> ThreadPoolExecutor:
+        """Where further attempts are prepared, which the notifier must not wait for."""
+        with self._lock:
+            self._open()
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, "ppocrvl-retry")
+            return self._pool
+
+    def _start(self, image: ImageSource, asked: RequestOptions, *, wait: bool = True) -> Reading:
+        """Load the picture and queue the request."""
+        engine = self._open()
+        row = find_task(asked.task, self.info.model_version)
+        start = perf_counter()
+        pixels, image_size = self._preprocess(image, row, asked.min_pixels, asked.max_pixels)
+        request = _native.Request(
+            image=pixels,
+            image_key=_key(pixels),
+            prompt=row.prompt if asked.prompt is None else asked.prompt,
+            max_tokens=asked.max_tokens,
+            keep_location_tokens=row.keeps_location_tokens
+            if asked.keep_location_tokens is None
+            else asked.keep_location_tokens,
+            priority=asked.priority,
+            seconds=asked.deadline,
+            sampling=_native.Sampling(
+                temperature=asked.temperature,
+                top_k=asked.top_k,
+                top_p=asked.top_p,
+                min_p=asked.min_p,
+                repetition_penalty=asked.repetition_penalty,
+                seed=asked.seed,
+                logit_bias=list(asked.logit_bias.items()),
+                grammar=asked.grammar,
+            ),
+            stop=list(asked.stops),
+            utf8=asked.utf8,
+            stop_loops=asked.stop_loops,
+        )
+        preprocess = perf_counter() - start
+        return Reading(
+            engine,
+            engine.submit(request, wait),
+            task=row.name,
+            image_size=image_size,
+            resized=(pixels.shape[1], pixels.shape[0]),
+            preprocess=preprocess,
+        )
+
+    def _answer(
+        self,
+        image: ImageSource,
+        asked: RequestOptions,
+        *,
+        wait: bool,
+        answer: Answer | None = None,
+    ) -> Answer:
+        """The future of an answer; what keeps the request from starting is in it as well."""
+        future = Answer() if answer is None else answer
+        attempts = Attempts(asked)
+
+        def attempt(source: ImageSource, options: RequestOptions, *, may_wait: bool) -> None:
+            try:
+                reading = self._start(source, options, wait=may_wait)
+                future.follow(reading)
+                self._notify().watch(reading.ticket, lambda: not ended(source, reading))
+            except PpocrvlError as error:
+                future.settle(_raiser(error))
+
+        def ended(source: ImageSource, reading: Reading) -> bool:
+            if not reading.ticket.done():
+                return False
+            try:
+                result = reading.result()
+                again = attempts.next(result)
+                if again is not None and not future.stopped:
+                    self._helper().submit(attempt, source, again, may_wait=True)
+                    return True
+            except PpocrvlError as error:
+                future.settle(_raiser(error))
+            else:
+                future.settle(attempts.best)
+            return True
+
+        try:
+            source = self._repeatable(image, asked)
+        except PpocrvlError as error:
+            future.settle(_raiser(error))
+        else:
+            attempt(source, asked, may_wait=wait)
+        return future
+
+    def _repeatable(self, image: ImageSource, asked: RequestOptions) -> ImageSource:
+        """The image so that it can be read more than once, if need be: a file gives only once."""
+        if asked.retry is None:
+            return image
+        return load_image(image, max_image_pixels=self._max_image_pixels)
 
     def _preprocess(
         self, image: ImageSource, task: Task, min_pixels: int | None, max_pixels: int | None
@@ -261,10 +528,8 @@ class Engine:
         low, high = self.info.task_pixels.get(
             task.name, (self.info.min_pixels, self.info.max_pixels)
         )
-        if min_pixels is not None:
-            low = _check_int("min_pixels", min_pixels, 1, MAX_REQUEST_PIXELS)
-        if max_pixels is not None:
-            high = _check_int("max_pixels", max_pixels, 1, MAX_REQUEST_PIXELS)
+        low = low if min_pixels is None else check_int("min_pixels", min_pixels, 1, MOST)
+        high = high if max_pixels is None else check_int("max_pixels", max_pixels, 1, MOST)
         # A file may say anything.
         low, high = min(low, MAX_REQUEST_PIXELS), min(high, MAX_REQUEST_PIXELS)
         if low > high:
@@ -275,114 +540,20 @@ class Engine:
         return low, high
 
 
-class Stream(Iterator[str]):
-    """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer."""
-
-    def __init__(
-        self,
-        engine: _native.Engine,
-        ticket: _native.Ticket,
-        *,
-        task: str,
-        image_size: tuple[int, int],
-        resized: tuple[int, int],
-        preprocess: float,
-    ) -> None:
-        self._engine = engine  # lives at least as long as its stream
-        self._ticket = ticket
-        self._task = task
-        self._image_size = image_size
-        self._resized = resized
-        self._preprocess = preprocess
-        self._result: Result | None = None
-
-    def __next__(self) -> str:
-        piece = self._ticket.next()
-        if piece is None:
-            self.wait()
-            raise StopIteration
-        return piece
-
-    def wait(self) -> Result:
-        """The whole answer, once it is there, with the text of pieces that were not taken.
-
-        Raises:
-            ContextError: prompt and picture are longer than the model's context.
-            EngineError: the engine failed or was closed.
-        """
-        if self._result is None:
-            native = self._ticket.result()
-            logprobs = tuple(native.logprobs)
-            self._result = Result(
-                text=native.text,
-                finish_reason=native.finish_reason,
-                confidence=mean_probability(logprobs),
-                task=self._task,
-                image_size=self._image_size,
-                resized=self._resized,
-                timings=Timings(
-                    load=self._engine.load_seconds,
-                    preprocess=self._preprocess,
-                    encode=native.timings.encode,
-                    prefill=native.timings.prefill,
-                    decode=native.timings.decode,
-                    image_tokens=native.timings.image_tokens,
-                    prompt_tokens=native.timings.prompt_tokens,
-                    generated_tokens=native.timings.generated_tokens,
-                ),
-                token_ids=tuple(native.token_ids),
-                logprobs=logprobs,
-            )
-        return self._result
-
-    @property
-    def result(self) -> Result:
-        """The whole answer; there once the pieces have ended.
-
-        Raises:
-            EngineError: the pieces have not ended yet.
-        """
-        if self._result is None:
-            raise EngineError("the stream has not ended; take all of its pieces, or call wait()")
-        return self._result
-
-    def close(self) -> None:
-        """Cancel the request if it still runs. Safe to call twice, and from another thread."""
-        self._ticket.cancel()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        # absent when __init__ was never reached
-        if (ticket := getattr(self, "_ticket", None)) is not None:
-            ticket.cancel()
+def _key(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Equal for equal pictures of equal shape, for the cache of encoded ones."""
+    return hashlib.sha256(pixels.data).digest() + repr(pixels.shape).encode()
 
 
-def _check_int(name: str, value: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise OptionError(f"{name} must be a whole number, not {value!r}")
-    number = value.__index__()
-    if not low <= number <= high:
-        raise OptionError(f"{name} must be from {low} to {high}, not {number}")
-    return number
-
-
-def _checked_prompt(prompt: object) -> str:
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise OptionError(f"prompt must be a text that is not empty, not {prompt!r}")
+def _outcome(answer: Answer) -> Outcome:
     try:
-        prompt.encode()
-    except UnicodeEncodeError as error:
-        raise OptionError(
-            f"prompt is not valid Unicode: {error.reason} at {error.start}"
-        ) from error
-    return prompt
+        return answer.result()
+    except PpocrvlError as error:
+        return error
+
+
+def _raiser(error: PpocrvlError) -> Callable[[], Result]:
+    def raise_it() -> Result:
+        raise error
+
+    return raise_it

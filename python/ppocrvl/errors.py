@@ -129,6 +129,14 @@ class EngineError(PpocrvlError):
     exit_code = ExitCode.ENGINE
 
 
+class InvalidTextError(EngineError):
+    """With `utf8="strict"`: the answer holds bytes that are no UTF-8; the message names them."""
+
+
+class QueueFullError(EngineError):
+    """Too many requests wait already (`Engine(max_waiting=…)`), and waiting was not asked for."""
+
+
 class CancelledError(PpocrvlError):
     """The request was cancelled before it ended."""
 

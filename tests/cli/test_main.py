@@ -95,6 +95,8 @@ EXIT_CODES = {
     errors.OutputError: 7,
     errors.HubError: 8,
     errors.EngineError: 9,
+    errors.InvalidTextError: 9,
+    errors.QueueFullError: 9,
     errors.CancelledError: 130,
 }
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
-import inspect
 import logging
 import shutil
 import signal
@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 import ppocrvl
-from ppocrvl.engine import ReadOptions
 from ppocrvl.errors import ContextError, EngineError, ImageError, ModelMismatchError, OptionError
+from ppocrvl.options import ReadOptions, RequestOptions
 from ppocrvl.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -282,10 +282,11 @@ def test_one_call_functions_see_a_changed_model(
     assert ppocrvl.ocr(picture, model=copy, max_tokens=1).timings.load != first.timings.load
 
 
-def test_read_options_are_those_of_stream() -> None:
-    parameters = inspect.signature(ppocrvl.Engine.stream).parameters.values()
-    keywords = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    assert keywords == set(ReadOptions.__annotations__)
+def test_keyword_options_are_those_of_the_model_of_options() -> None:
+    fields = {field.name: field.type for field in dataclasses.fields(RequestOptions)}
+    assert fields == {
+        name: kind.__forward_arg__ for name, kind in ReadOptions.__annotations__.items()
+    }
 
 
 def test_an_unknown_option_is_a_type_error() -> None:

@@ -18,9 +18,10 @@ RESULT = Result(
     task="ocr",
     image_size=(300, 24),
     resized=(1204, 112),
-    timings=Timings(0.1, 0.2, 0.3, 0.4, 0.5, 172, 185, 2),
+    timings=Timings(0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 172, 185, 2),
     token_ids=(5, 6),
     logprobs=(-0.1, -0.2),
+    token_ends=(8, 12),
 )
 
 
@@ -46,15 +47,46 @@ def test_dict_goes_through_json() -> None:
         "timings": {
             "load": 0.1,
             "preprocess": 0.2,
+            "queue": 0.25,
             "encode": 0.3,
             "prefill": 0.4,
             "decode": 0.5,
             "image_tokens": 172,
             "prompt_tokens": 185,
             "generated_tokens": 2,
+            "cached_image": False,
         },
+        "repeated_tokens": 0,
+        "min_confidence": math.exp(-0.2),
     }
     assert RESULT.to_dict(tokens=True)["token_ids"] == (5, 6)
+    assert RESULT.to_dict(tokens=True)["token_ends"] == (8, 12)
+
+
+def test_lines_have_the_confidence_of_their_tokens() -> None:
+    first, second = RESULT.lines
+    assert (first.text, second.text) == ("Grüße", "1.50")
+    assert first.confidence == first.min_confidence == pytest.approx(math.exp(-0.1))
+    assert second.confidence == second.min_confidence == pytest.approx(math.exp(-0.2))
+
+
+def test_tokens_are_shared_out_among_lines() -> None:
+    chances = (0.9, 0.8, 0.7, 0.6, 0.5)
+    result = dataclasses.replace(
+        RESULT,
+        text="ab\n\nc",
+        logprobs=tuple(map(math.log, chances)),
+        token_ends=(1, 3, 4, 5, 5),  # "a", "b\n", "\n", "c", and a token without text
+    )
+    assert [line.text for line in result.lines] == ["ab", "", "c"]
+    assert [line.confidence for line in result.lines] == pytest.approx([0.85, 0.7, 0.55])
+    assert [line.min_confidence for line in result.lines] == pytest.approx([0.8, 0.7, 0.5])
+
+
+def test_an_answer_without_tokens_has_one_empty_line() -> None:
+    nothing = dataclasses.replace(RESULT, text="", token_ids=(), logprobs=(), token_ends=())
+    assert [(line.text, line.confidence) for line in nothing.lines] == [("", 0.0)]
+    assert nothing.min_confidence == 0.0
 
 
 def test_confidence_is_the_mean_probability() -> None:

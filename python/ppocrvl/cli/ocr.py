@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.messages import note, report
+from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
+from ppocrvl.cli.writing import ProgressLine
 from ppocrvl.errors import ExitCode, OptionError, PpocrvlError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
-from ppocrvl.tasks import TASKS
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "ocr"
 HELP = "read pictures: text, tables, formulas"
+USUAL_PARALLEL = 4
 
 BUILT_IN_NOTE = (
     "using the small built-in model, which reads printed English (lines, blocks, small tables); "
@@ -35,34 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images", nargs="+", metavar="IMAGE", help="picture to read; - for standard input"
     )
     parser.add_argument(
-        "--task", default="ocr", choices=sorted(TASKS), help="what to read (default: %(default)s)"
-    )
-    parser.add_argument("--prompt", help="text in place of the task's own prompt")
-    parser.add_argument(
         "--model",
         help="folder with both GGUF files, or the LLM file "
         "(default: $PPOCRVL_MODEL, else the built-in model)",
     )
     parser.add_argument("--mmproj", help="the mmproj file, if it is not beside the LLM file")
-    parser.add_argument(
-        "--max-tokens",
-        type=int,
-        default=4096,
-        metavar="N",
-        help="end after N tokens (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--min-pixels",
-        type=int,
-        metavar="N",
-        help="enlarge smaller pictures to N pixels (default: the model's)",
-    )
-    parser.add_argument(
-        "--max-pixels",
-        type=int,
-        metavar="N",
-        help="reduce larger pictures to N pixels (default: the model's)",
-    )
     parser.add_argument(
         "--max-image-pixels",
         type=int,
@@ -91,11 +70,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number formats of the vision encoder (default: %(default)s)",
     )
     parser.add_argument(
-        "--keep-location-tokens",
-        action="store_true",
-        default=None,
-        help="keep <|LOC_n|> in the text",
+        "--parallel",
+        type=int,
+        metavar="N",
+        help="read N pictures at once (default: as many as there are, at most 4)",
     )
+    parser.add_argument(
+        "--kv-tokens",
+        type=int,
+        default=0,
+        metavar="N",
+        help="limit the cache to N tokens (default: room for N pictures of the usual size)",
+    )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="the same answer whatever is read beside it; slower",
+    )
+    add_request_flags(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
 
 
@@ -103,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the pictures in order. One that fails is reported, and the others are still read."""
     from ppocrvl.engine import Engine
 
+    options = as_keywords(request_options(args))
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
     engine = Engine(
         args.model,
@@ -111,48 +104,69 @@ def run(args: argparse.Namespace) -> int:
         gpu_layers=args.gpu_layers,
         precision=args.precision,
         max_image_pixels=args.max_image_pixels,
+        n_parallel=min(USUAL_PARALLEL, len(args.images))
+        if args.parallel is None
+        else args.parallel,
+        kv_tokens=args.kv_tokens,
+        deterministic=args.deterministic,
     )
     if engine.paths.built_in:
         note(BUILT_IN_NOTE)
-    first_failure: int = ExitCode.OK
-    for name in args.images:
-        try:
-            _read(engine, name, args)
-        except OptionError:
-            raise  # it would fail for every picture
-        except PpocrvlError as error:
-            code = report(error)
-            first_failure = first_failure or code
-            if args.json:
-                _print_json({"image": name, "error": type(error).__name__, "message": str(error)})
-    return first_failure
+    if len(args.images) == 1 and not args.json and not args.retry:
+        return _stream(engine, args.images[0], options)
+    return _read_all(engine, args, options)
 
 
-def _read(engine: Engine, name: str, args: argparse.Namespace) -> None:
-    source: ImageSource = sys.stdin.buffer if name == "-" else name
-    with engine.stream(
-        source,
-        task=args.task,
-        prompt=args.prompt,
-        max_tokens=args.max_tokens,
-        min_pixels=args.min_pixels,
-        max_pixels=args.max_pixels,
-        keep_location_tokens=args.keep_location_tokens,
-    ) as stream:
-        if args.json:
-            _print_json({"image": name, **stream.wait().to_dict()})
-            return
+def _stream(engine: Engine, name: str, options: dict[str, Any]) -> int:
+    """Print one picture's text as it comes."""
+    with engine.stream(_source(name), **options) as stream:
         for piece in stream:
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
         sys.stdout.flush()
         _warn_of_the_end(name, stream.result)
+    return ExitCode.OK
+
+
+def _read_all(engine: Engine, args: argparse.Namespace, options: dict[str, Any]) -> int:
+    """Print each picture's answer in its turn."""
+    first_failure: int = ExitCode.OK
+    show = ProgressLine(unit="pictures", divisor=1)
+    outcomes = engine.ocr_many((_source(name) for name in args.images), **options)
+    for number, (name, outcome) in enumerate(zip(args.images, outcomes, strict=True), 1):
+        if isinstance(outcome, OptionError):
+            raise outcome  # it would fail for every picture
+        if isinstance(outcome, PpocrvlError):
+            code = report(outcome)
+            first_failure = first_failure or code
+            if args.json:
+                message = {"error": type(outcome).__name__, "message": str(outcome)}
+                _print_json({"image": name, **message})
+        elif args.json:
+            _print_json({"image": name, **outcome.to_dict()})
+        else:
+            sys.stdout.write(outcome.text + "\n")
+            sys.stdout.flush()
+            _warn_of_the_end(name, outcome)
+        if len(args.images) > 1 and not sys.stdout.isatty():
+            show("read", number, len(args.images))
+    return first_failure
+
+
+def _source(name: str) -> ImageSource:
+    return sys.stdin.buffer if name == "-" else name
 
 
 def _warn_of_the_end(name: str, result: Result) -> None:
     if result.finish_reason == "length":
         note(f"{name}: cut off after {result.timings.generated_tokens} tokens (--max-tokens)")
+    elif result.finish_reason == "deadline":
+        note(f"{name}: cut off after {result.timings.generated_tokens} tokens (--deadline)")
+    elif result.finish_reason == "repetition":
+        note(
+            f"{name}: went round in a circle; {result.repeated_tokens} repeated tokens are left out"
+        )
 
 
 def _print_json(values: dict[str, object]) -> None:

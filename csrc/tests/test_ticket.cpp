@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.h"
 #include "core/ticket.h"
-#include "core/work_queue.h"
 
 #include <chrono>
 #include <string>
@@ -12,36 +11,6 @@ using ppocrvl::Error;
 using ppocrvl::ErrorKind;
 using ppocrvl::Result;
 using ppocrvl::Ticket;
-using ppocrvl::WorkQueue;
-
-TEST_CASE("queue: first in, first out, across threads") {
-  WorkQueue<int> queue;
-  std::thread producer([&] {
-    for (int i = 0; i < 100; ++i) {
-      queue.push(i);
-    }
-  });
-  for (int i = 0; i < 100; ++i) {
-    CHECK_EQUAL(queue.pop().value(), i);
-  }
-  producer.join();
-}
-
-TEST_CASE("queue: closing ends a wait, hands back what waits, and refuses more") {
-  WorkQueue<int> queue;
-  std::thread consumer([&] { CHECK(!queue.pop().has_value()); });
-  std::this_thread::sleep_for(10ms);
-  queue.close();
-  consumer.join();
-  CHECK(!queue.push(1));
-
-  WorkQueue<int> other;
-  other.push(7);
-  const auto left = other.close();
-  CHECK_EQUAL(left.size(), 1U);
-  CHECK_EQUAL(left.front(), 7);
-  CHECK(!other.pop().has_value());
-}
 
 TEST_CASE("ticket: pieces come in order, then the end, then the result") {
   Ticket ticket;

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/embedding_cache.h"
+#include "core/error.h"
+#include "core/job.h"
+#include "core/waker.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+namespace ppocrvl {
+
+using EncodeJob = std::variant<GenerateJob, EmbedJob>;
+
+/// What the engine's threads share: requests that wait, and the pictures that need no encoding.
+/// Everything but `closing`, which may be read at any time, is guarded by the waker's mutex.
+struct Board : Waker {
+  explicit Board(std::size_t cache_bytes) : cache(cache_bytes) {}
+
+  std::vector<EncodeJob> to_encode;
+  std::vector<GenerateJob> to_admit; // encoded, or without a picture
+  EmbeddingCache cache;
+  std::uint64_t arrivals = 0;
+  std::atomic<bool> closing{false};
+
+  [[nodiscard]] std::size_t waiting() const { return to_encode.size() + to_admit.size(); }
+};
+
+/// Which of the waiting jobs is next: that of the highest priority, and of equals the one that came
+/// first. A large picture counts as if it had come later, so that small ones need not wait for all
+/// of it, but no more than a few of them go ahead.
+std::size_t next_index(const std::vector<EncodeJob> &jobs);
+std::size_t next_index(const std::vector<GenerateJob> &jobs);
+
+/// What a request gets that was stopped before it had a place.
+Result result_of_stopped(const GenerateJob &job);
+
+/// Why a request that is over was stopped.
+FinishReason reason_of(const Cancellable &request);
+
+Error closed_error();
+
+} // namespace ppocrvl

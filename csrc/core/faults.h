@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace ppocrvl {
+
+/// Places where tests let native work fail.
+enum class FaultPoint { none, encode, make_room, decode };
+
+/// Makes the next `count` passes of that place fail, in all engines of the process. For tests.
+void inject_fault(FaultPoint point, int count);
+
+/// Throws ErrorKind::engine if a test asked for it.
+void pass(FaultPoint point);
+
+} // namespace ppocrvl

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/scheduler.h"
+
+#include "core/error.h"
+#include "core/faults.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ppocrvl {
+namespace {
+
+// A chunk of a prompt that others wait for may take so long; the promise is 100 ms.
+constexpr double chunk_seconds = 0.06;
+constexpr int smallest_chunk = 16;
+constexpr double newest_share = 0.3; // in the running mean of the speed
+
+void fulfil_stopped(const EncodeJob &job) {
+  if (const auto *generate = std::get_if<GenerateJob>(&job)) {
+    generate->ticket->fulfil(result_of_stopped(*generate));
+  } else if (const auto *embed = std::get_if<EmbedJob>(&job)) {
+    embed->pending->fail(
+        std::make_exception_ptr(Error(ErrorKind::cancelled, "the request was cancelled")));
+  }
+}
+
+const Cancellable &request_of(const GenerateJob &job) { return *job.ticket; }
+
+const Cancellable &request_of(const EncodeJob &job) {
+  if (const auto *generate = std::get_if<GenerateJob>(&job)) {
+    return *generate->ticket;
+  }
+  return *std::get<EmbedJob>(job).pending;
+}
+
+/// Moves what is over from `jobs` to `stopped`.
+template <class Job> void move_stopped(std::vector<Job> &jobs, std::vector<EncodeJob> &stopped) {
+  const auto first = std::stable_partition(
+      jobs.begin(), jobs.end(), [](const Job &job) { return !request_of(job).is_over(); });
+  std::move(first, jobs.end(), std::back_inserter(stopped));
+  jobs.erase(first, jobs.end());
+}
+
+using Deadline = std::optional<Cancellable::Clock::time_point>;
+
+template <class Job> void take_earlier(const std::vector<Job> &jobs, Deadline &earliest) {
+  for (const Job &job : jobs) {
+    const Deadline &deadline = request_of(job).deadline();
+    if (deadline && (!earliest || *deadline < *earliest)) {
+      earliest = deadline;
+    }
+  }
+}
+
+} // namespace
+
+Scheduler::Scheduler(Board &board, LanguageModel &model, CoreTurns *turns,
+                     const SchedulerOptions &options)
+    : board_(board), model_(model), turns_(turns), options_(options) {
+  for (int slot = options.n_parallel; slot-- > 0;) {
+    free_slots_.push_back(slot);
+  }
+}
+
+void Scheduler::run() {
+  while (collect()) {
+    step();
+  }
+  fail_everything();
+}
+
+/// Answers waiting requests that are over and gives places to others. Waits while there is nothing
+/// to do; false once the board closes.
+bool Scheduler::collect() {
+  std::vector<EncodeJob> stopped;
+  std::unique_lock<std::mutex> lock(board_.mutex);
+  while (!board_.closing) {
+    move_stopped(board_.to_encode, stopped);
+    move_stopped(board_.to_admit, stopped);
+    while (admit_next(lock)) {
+    }
+    if (!active_.empty() || !stopped.empty()) {
+      lock.unlock();
+      board_.changed.notify_all(); // there may be room in the lines
+      for (const EncodeJob &job : stopped) {
+        fulfil_stopped(job);
+      }
+      return true;
+    }
+    Deadline earliest;
+    take_earlier(board_.to_encode, earliest);
+    take_earlier(board_.to_admit, earliest);
+    if (earliest) {
+      board_.changed.wait_until(lock, *earliest);
+    } else {
+      board_.changed.wait(lock);
+    }
+  }
+  return false;
+}
+
+/// Gives the next waiting request its place, if there is one. The lock is released meanwhile.
+bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
+  if (board_.to_admit.empty() || free_slots_.empty() || board_.closing) {
+    return false;
+  }
+  const auto at =
+      board_.to_admit.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_admit));
+  const std::size_t need = at->prepared.n_reserved();
+  if (!fits(need) && !active_.empty()) {
+    return false; // it is next, so others wait for the running ones to end as well
+  }
+  GenerateJob job = std::move(*at);
+  board_.to_admit.erase(at);
+  lock.unlock();
+  const std::shared_ptr<Ticket> ticket = job.ticket;
+  try {
+    if (!fits(need)) {
+      grow(need);
+    }
+    start(std::move(job));
+  } catch (...) {
+    ticket->fail(current_error());
+  }
+  lock.lock();
+  return true;
+}
+
+bool Scheduler::fits(std::size_t need) const {
+  if (options_.deterministic) {
+    return need * static_cast<std::size_t>(options_.n_parallel) <= model_.room();
+  }
+  return reserved_ + need <= model_.room();
+}
+
+/// Makes the cache large enough for as many requests like this one as may run, within the limit.
+/// Only while nothing runs.
+void Scheduler::grow(std::size_t need) {
+  pass(FaultPoint::make_room);
+  const std::size_t all = need * static_cast<std::size_t>(options_.n_parallel);
+  const std::size_t least = options_.deterministic ? all : need;
+  model_.make_room(std::max(least, std::min(options_.kv_tokens, std::max(all, 2 * model_.room()))));
+}
+
+void Scheduler::start(GenerateJob job) {
+  const int slot = free_slots_.back();
+  auto sequence =
+      std::make_unique<Sequence>(std::move(job), model_.vocabulary(), model_.vocab(), slot);
+  reserved_ += sequence->reserved();
+  active_.push_back(std::move(sequence));
+  free_slots_.pop_back();
+}
+
+void Scheduler::step() {
+  drop_stopped();
+  feed_tokens();
+  feed_picture();
+}
+
+void Scheduler::drop_stopped() {
+  std::vector<Sequence *> stopped;
+  for (const SequencePtr &sequence : active_) {
+    if (sequence->ticket().is_over()) {
+      stopped.push_back(sequence.get());
+    }
+  }
+  for (Sequence *sequence : stopped) {
+    end(*sequence, reason_of(sequence->ticket()));
+  }
+}
+
+/// A token of each sequence that decodes, and as much of the others' prompts as goes with it.
+void Scheduler::feed_tokens() {
+  std::vector<Sequence *> sequences;
+  std::vector<TokenFeed> feeds;
+  int room = LanguageModel::batch_tokens;
+  const auto add = [&](Sequence &sequence, int most) {
+    sequences.push_back(&sequence);
+    feeds.push_back(sequence.next_tokens(most));
+    room -= static_cast<int>(feeds.back().tokens.size());
+  };
+  for (const SequencePtr &sequence : active_) {
+    if (sequence->is_decoding()) {
+      add(*sequence, 1);
+    }
+  }
+  int prompt = std::min(room, prompt_chunk());
+  for (const SequencePtr &sequence : active_) {
+    if (!sequence->is_decoding() && !sequence->wants_image() && prompt > 0) {
+      add(*sequence, prompt);
+      prompt -= static_cast<int>(feeds.back().tokens.size());
+    }
+  }
+  if (options_.deterministic) {
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      feed_batch({sequences[i]}, {feeds[i]});
+    }
+  } else if (!feeds.empty()) {
+    feed_batch(sequences, feeds);
+  }
+}
+
+void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
+                           const std::vector<TokenFeed> &feeds) {
+  try {
+    compute([&] {
+      model_.feed_tokens(feeds, [&] {
+        return board_.closing || std::all_of(sequences.begin(), sequences.end(),
+                                             [](auto *one) { return one->ticket().is_over(); });
+      });
+    });
+  } catch (...) {
+    if (board_.closing || sequences.front()->ticket().is_over()) {
+      return; // the next step sees to it
+    }
+    if (sequences.size() == 1) {
+      fail(*sequences.front(), current_error());
+      return;
+    }
+    // One of them is to blame, and the others must not suffer for it.
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      feed_batch({sequences[i]}, {feeds[i]});
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    Sequence &sequence = *sequences[i];
+    sequence.fed(static_cast<int>(feeds[i].tokens.size()));
+    try {
+      if (feeds[i].want_logits && !sequence.take(model_.logits(i))) {
+        end(sequence, std::nullopt);
+      }
+    } catch (...) {
+      fail(sequence, current_error());
+    }
+  }
+}
+
+/// A chunk of the first picture that is not in the cache yet.
+void Scheduler::feed_picture() {
+  const auto found = std::find_if(active_.begin(), active_.end(),
+                                  [](const auto &sequence) { return sequence->wants_image(); });
+  if (found == active_.end()) {
+    return;
+  }
+  Sequence &sequence = **found;
+  const ImageFeed feed = sequence.next_rows(prompt_chunk());
+  const Stopwatch stopwatch;
+  try {
+    compute([&] {
+      model_.feed_image(feed, [&] { return board_.closing || sequence.ticket().is_over(); });
+    });
+  } catch (...) {
+    if (!board_.closing && !sequence.ticket().is_over()) {
+      fail(sequence, current_error());
+    }
+    return;
+  }
+  sequence.fed(feed.count);
+  const double now = stopwatch.seconds() / feed.count;
+  seconds_per_row_ =
+      seconds_per_row_ == 0.0 ? now : (1 - newest_share) * seconds_per_row_ + newest_share * now;
+}
+
+/// Tokens or rows of a prompt for one step: few while others decode.
+int Scheduler::prompt_chunk() const {
+  const bool others_wait = std::any_of(
+      active_.begin(), active_.end(), [](const auto &sequence) { return sequence->is_decoding(); });
+  if (options_.deterministic || !others_wait) {
+    return LanguageModel::batch_tokens;
+  }
+  if (seconds_per_row_ == 0.0) {
+    return smallest_chunk;
+  }
+  return static_cast<int>(std::clamp(chunk_seconds / seconds_per_row_,
+                                     static_cast<double>(smallest_chunk),
+                                     static_cast<double>(LanguageModel::batch_tokens)));
+}
+
+template <class Work> void Scheduler::compute(Work work) {
+  std::optional<CoreTurns::Decoding> turn;
+  if (turns_ != nullptr) {
+    turn.emplace(*turns_);
+  }
+  pass(FaultPoint::decode);
+  work();
+}
+
+void Scheduler::end(Sequence &sequence, std::optional<FinishReason> reason) {
+  std::optional<Result> result;
+  try {
+    result = sequence.finish(reason);
+  } catch (...) {
+    fail(sequence, current_error());
+    return;
+  }
+  const auto ticket = sequence.shared_ticket();
+  remove(sequence);
+  ticket->fulfil(std::move(*result));
+}
+
+void Scheduler::fail(Sequence &sequence, const std::exception_ptr &error) {
+  const auto ticket = sequence.shared_ticket();
+  remove(sequence);
+  ticket->fail(error);
+}
+
+/// Frees the sequence's place.
+void Scheduler::remove(const Sequence &sequence) {
+  model_.forget(sequence.slot());
+  free_slots_.push_back(sequence.slot());
+  reserved_ -= sequence.reserved();
+  const auto found = std::find_if(active_.begin(), active_.end(),
+                                  [&](const auto &one) { return one.get() == &sequence; });
+  active_.erase(found);
+}
+
+void Scheduler::fail_everything() {
+  const auto error = std::make_exception_ptr(closed_error());
+  while (!active_.empty()) {
+    fail(*active_.front(), error);
+  }
+}
+
+} // namespace ppocrvl

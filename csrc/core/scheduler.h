@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/board.h"
+#include "core/core_turns.h"
+#include "core/language_model.h"
+#include "core/sequence.h"
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace ppocrvl {
+
+struct SchedulerOptions {
+  int n_parallel = 1;
+  std::size_t kv_tokens = 0;  // of all sequences together; one request alone may take more
+  bool deterministic = false; // one sequence at a time in fixed steps
+};
+
+/// What the decoding thread does: gives requests a place in the cache, feeds their prompts in
+/// chunks and lets all of them decode together. Each step takes one token of every sequence that
+/// decodes, so a request that ends makes room for the next one at the following step.
+class Scheduler {
+public:
+  Scheduler(Board &board, LanguageModel &model, CoreTurns *turns, const SchedulerOptions &options);
+
+  /// Until the board closes; what has not ended by then fails.
+  void run();
+
+private:
+  using SequencePtr = std::unique_ptr<Sequence>;
+
+  bool collect();
+  bool admit_next(std::unique_lock<std::mutex> &lock);
+  [[nodiscard]] bool fits(std::size_t need) const;
+  void grow(std::size_t need);
+  void start(GenerateJob job);
+  void step();
+  void drop_stopped();
+  void feed_tokens();
+  void feed_batch(const std::vector<Sequence *> &sequences, const std::vector<TokenFeed> &feeds);
+  void feed_picture();
+  template <class Work> void compute(Work work);
+  [[nodiscard]] int prompt_chunk() const;
+  void end(Sequence &sequence, std::optional<FinishReason> reason);
+  void fail(Sequence &sequence, const std::exception_ptr &error);
+  void remove(const Sequence &sequence);
+  void fail_everything();
+
+  Board &board_;
+  LanguageModel &model_;
+  CoreTurns *turns_;
+  SchedulerOptions options_;
+  std::vector<SequencePtr> active_; // in order of admission
+  std::vector<int> free_slots_;
+  std::size_t reserved_ = 0;     // tokens of the cache
+  double seconds_per_row_ = 0.0; // of a picture's part of a prompt: a running mean
+};
+
+} // namespace ppocrvl

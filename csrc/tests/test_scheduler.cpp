@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+#include "core/faults.h"
+#include "core/sequence.h"
+#include "engine_cases.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using ppocrvl::Engine;
+using ppocrvl::ErrorKind;
+using ppocrvl::FaultPoint;
+using ppocrvl::FinishReason;
+using ppocrvl::inject_fault;
+using ppocrvl::Request;
+using ppocrvl::Sequence;
+using ppocrvl::Ticket;
+using ppocrvl::test::endless;
+using ppocrvl::test::noise;
+using ppocrvl::test::question;
+using ppocrvl::test::test_model;
+using ppocrvl::test::wait;
+
+namespace {
+
+using TicketPtr = std::shared_ptr<Ticket>;
+
+/// The n-th of some requests that differ in picture, prompt and length.
+Request variant(int n) {
+  if (n % 3 == 0) {
+    return endless(5 + n % 7, "prompt number " + std::to_string(n));
+  }
+  return question(5 + n % 7, 28 * (1 + n % 5), 28 * (1 + n % 2));
+}
+
+bool failed(Ticket &ticket, ErrorKind kind) {
+  try {
+    wait(ticket);
+  } catch (const ppocrvl::Error &error) {
+    return error.kind() == kind;
+  }
+  return false;
+}
+
+} // namespace
+
+TEST_CASE("scheduler: deterministic answers are those of requests alone") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->deterministic = true;
+  options->n_parallel = 3;
+  Engine engine(*options);
+  std::vector<std::vector<std::int32_t>> alone;
+  std::vector<TicketPtr> together;
+  for (int n = 0; n < 12; ++n) {
+    alone.push_back(wait(*engine.submit(variant(n))).token_ids);
+  }
+  for (int n = 12; n-- > 0;) {
+    together.push_back(engine.submit(variant(n)));
+  }
+  for (int n = 0; n < 12; ++n) {
+    CHECK(wait(*together[static_cast<std::size_t>(11 - n)]).token_ids ==
+          alone[static_cast<std::size_t>(n)]);
+  }
+}
+
+TEST_CASE("scheduler: requests decode together") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 4;
+  Engine engine(*options);
+  std::vector<TicketPtr> tickets;
+  for (int i = 0; i < 5; ++i) {
+    tickets.push_back(engine.submit(endless(2000)));
+  }
+  std::string piece;
+  for (int i = 0; i < 4; ++i) {
+    // All four have begun while none has ended.
+    CHECK(tickets[static_cast<std::size_t>(i)]->wait_piece(piece, 10s) == Ticket::Next::piece);
+  }
+  CHECK(std::none_of(tickets.begin(), tickets.end(), [](auto &t) { return t->wait_done(0ms); }));
+  CHECK(tickets[4]->wait_piece(piece, 0ms) == Ticket::Next::timeout);
+  tickets[0]->cancel(); // its place goes to the one that waits
+  CHECK(tickets[4]->wait_piece(piece, 10s) == Ticket::Next::piece);
+  for (auto &ticket : tickets) {
+    ticket->cancel();
+    CHECK(wait(*ticket).finish_reason == FinishReason::cancelled);
+  }
+}
+
+TEST_CASE("scheduler: a limited cache makes requests wait, and refuses what can never fit") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 4;
+  options->kv_tokens = 512;
+  Engine engine(*options);
+  CHECK_THROWS_KIND(ErrorKind::context, engine.submit(endless(600)));
+  std::vector<TicketPtr> tickets;
+  for (int i = 0; i < 6; ++i) {
+    tickets.push_back(engine.submit(endless(200))); // two have room
+  }
+  for (auto &ticket : tickets) {
+    CHECK_EQUAL(wait(*ticket).token_ids.size(), 200U);
+  }
+}
+
+TEST_CASE("scheduler: a deadline ends what runs and what waits") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  wait(*engine.submit(endless(4000 - 100, "room"))); // the cache is large enough from now on
+  auto late = endless(3900);
+  late.deadline = std::chrono::steady_clock::now() + 100ms;
+  const auto running = engine.submit(std::move(late));
+  auto impatient = endless(10);
+  impatient.deadline = std::chrono::steady_clock::now() + 20ms;
+  const auto waiting = engine.submit(std::move(impatient));
+  const auto &stopped = wait(*waiting);
+  CHECK(stopped.finish_reason == FinishReason::deadline);
+  CHECK(stopped.token_ids.empty());
+  const auto &result = wait(*running);
+  CHECK(result.finish_reason == FinishReason::deadline);
+  CHECK(!result.token_ids.empty());
+}
+
+TEST_CASE("scheduler: the line has an end") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->max_waiting = 2;
+  Engine engine(*options);
+  const auto running = engine.submit(endless(3900));
+  std::string piece;
+  CHECK(running->wait_piece(piece, 10s) == Ticket::Next::piece);
+  const std::vector<TicketPtr> waiting = {engine.submit(endless(1)), engine.submit(question(1))};
+  auto one_more = endless(1);
+  const std::string prompt = one_more.prompt;
+  CHECK_THROWS_KIND(ErrorKind::queue_full, engine.submit(std::move(one_more)));
+  CHECK_EQUAL(one_more.prompt, prompt); // NOLINT(bugprone-use-after-move): promised in that case
+  CHECK_THROWS_KIND(ErrorKind::queue_full, engine.submit_embedding(noise(28, 28), ""));
+  running->cancel();
+  CHECK(engine.wait_for_room(10s));
+  wait(*engine.submit(std::move(one_more))); // NOLINT(bugprone-use-after-move)
+  for (const auto &ticket : waiting) {
+    wait(*ticket);
+  }
+}
+
+TEST_CASE("scheduler: the more urgent goes first") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  const auto running = engine.submit(endless(3900));
+  std::string piece;
+  running->wait_piece(piece, 10s);
+  std::atomic<int> ended{0};
+  std::vector<TicketPtr> tickets;
+  std::vector<int> places(3, -1);
+  for (int priority = 0; priority < 3; ++priority) {
+    auto request = endless(3);
+    request.priority = priority;
+    tickets.push_back(engine.submit(std::move(request)));
+    auto *ticket = tickets.back().get();
+    ticket->listen([&ended, &place = places[static_cast<std::size_t>(priority)], ticket] {
+      if (place < 0 && ticket->wait_done(0ms)) {
+        place = ended++;
+      }
+    });
+  }
+  running->cancel();
+  for (auto &ticket : tickets) {
+    wait(*ticket);
+  }
+  engine.close(); // and its threads have told all they had to tell
+  CHECK(places == std::vector<int>({2, 1, 0}));
+}
+
+TEST_CASE("scheduler: a picture that was encoded is not encoded again") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  const auto ask = [&](const std::string &prompt) {
+    auto request = question(3);
+    request.image_key = "the picture";
+    request.prompt = prompt;
+    return wait(*engine.submit(std::move(request)));
+  };
+  const auto first = ask("OCR:");
+  const auto second = ask("Table Recognition:");
+  CHECK(!first.timings.cached_image);
+  CHECK(first.timings.encode > 0.0);
+  CHECK(second.timings.cached_image);
+  CHECK_EQUAL(second.timings.encode, 0.0);
+  CHECK(ask("OCR:").token_ids == first.token_ids);
+  CHECK(wait(*engine.submit_embedding(noise(84, 56), "the picture")) ==
+        wait(*engine.submit_embedding(noise(84, 56), "the picture")));
+}
+
+TEST_CASE("scheduler: what fails takes nobody with it") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 4;
+  Engine engine(*options);
+  const auto expected = wait(*engine.submit(endless(50))).token_ids;
+
+  // The batch of all fails once, and then one of them alone.
+  std::vector<TicketPtr> tickets;
+  for (int i = 0; i < 4; ++i) {
+    tickets.push_back(engine.submit(endless(50)));
+  }
+  std::string piece;
+  for (auto &ticket : tickets) {
+    ticket->wait_piece(piece, 10s);
+  }
+  inject_fault(FaultPoint::decode, 2);
+  int failures = 0;
+  for (auto &ticket : tickets) {
+    failures += failed(*ticket, ErrorKind::engine) ? 1 : 0;
+  }
+  CHECK_EQUAL(failures, 1);
+  inject_fault(FaultPoint::none, 0);
+
+  inject_fault(FaultPoint::encode, 1);
+  const auto broken = engine.submit(question(3));
+  const auto whole = engine.submit(question(3));
+  CHECK(failed(*broken, ErrorKind::engine));
+  CHECK(!wait(*whole).token_ids.empty());
+
+  inject_fault(FaultPoint::make_room, 1);
+  CHECK(failed(*engine.submit(endless(3000)), ErrorKind::engine));
+  inject_fault(FaultPoint::none, 0);
+  CHECK(wait(*engine.submit(endless(50))).token_ids == expected);
+}
+
+TEST_CASE("scheduler: stop texts, loops and broken text end an answer") {
+  const auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  const auto whole = wait(*engine.submit(endless(60)));
+  const std::string stop = whole.text.substr(whole.text.size() / 2, 4);
+  auto stopped = endless(60);
+  stopped.stop = {"never there", stop};
+  const auto ticket = engine.submit(std::move(stopped));
+  std::string streamed;
+  std::string piece;
+  while (ticket->wait_piece(piece, 10s) == Ticket::Next::piece) {
+    streamed += piece;
+  }
+  const auto &result = ticket->value();
+  CHECK_EQUAL(result.text, whole.text.substr(0, whole.text.find(stop)));
+  CHECK_EQUAL(streamed, result.text);
+  CHECK(result.finish_reason == FinishReason::stop);
+  CHECK_EQUAL(result.text_ends.size(), result.token_ids.size());
+
+  auto looping = endless(3000);
+  looping.stop_loops = true;
+  looping.sampling.logit_bias.emplace_back(whole.token_ids.front(), 1e6F);
+  const auto loop = wait(*engine.submit(std::move(looping)));
+  CHECK(loop.finish_reason == FinishReason::repetition);
+  CHECK_EQUAL(loop.token_ids.size(), 1U);
+  CHECK(loop.repeated_tokens > 20);
+
+  constexpr std::int32_t byte_e2 = 13 + 0xE2; // the vocabulary has the bytes from 13 on
+  auto broken = endless(3);
+  broken.sampling.logit_bias.emplace_back(byte_e2, 1e6F);
+  auto strict = broken;
+  strict.utf8 = ppocrvl::Utf8Policy::strict;
+  auto constrained = broken;
+  constrained.utf8 = ppocrvl::Utf8Policy::constrain;
+  CHECK_EQUAL(wait(*engine.submit(std::move(broken))).text, "\uFFFD\uFFFD\uFFFD");
+  CHECK_THROWS_KIND(ErrorKind::text, wait(*engine.submit(std::move(strict))));
+  const std::string character = wait(*engine.submit(std::move(constrained))).text;
+  CHECK_EQUAL(character.size(), 3U); // one character of three bytes, the first of which is E2
+  CHECK_EQUAL(character.front(), '\xE2');
+}
+
+TEST_CASE("scheduler: sampling that cannot work is refused") {
+  const auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  const auto refused = [&](auto change) {
+    auto request = endless(1);
+    change(request);
+    CHECK_THROWS_KIND(ErrorKind::option, engine.submit(std::move(request)));
+  };
+  refused([](Request &r) { r.sampling.temperature = -1.0F; });
+  refused([](Request &r) { r.sampling.top_p = 0.0F; });
+  refused([](Request &r) { r.sampling.min_p = 1.5F; });
+  refused([](Request &r) { r.sampling.top_k = -1; });
+  refused([](Request &r) { r.sampling.repetition_penalty = 0.0F; });
+  refused([](Request &r) { r.sampling.logit_bias = {{1'000'000, 1.0F}}; });
+  refused([](Request &r) { r.sampling.grammar = "root ::= ("; });
+  refused([](Request &r) { r.sampling.grammar = "other ::= \"a\""; });
+  refused([](Request &r) { r.stop = {""}; });
+}
+
+TEST_CASE("scheduler: grammar, temperature and seed") {
+  const auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  const auto ask = [&](auto change) {
+    auto request = endless(12);
+    change(request.sampling);
+    return wait(*engine.submit(std::move(request)));
+  };
+  const auto digits = ask([](auto &sampling) { sampling.grammar = "root ::= [0-9]+"; });
+  CHECK_EQUAL(digits.text.find_first_not_of("0123456789"), std::string::npos);
+  CHECK_EQUAL(digits.text.size(), 12U);
+  const auto drawn = [&](std::uint32_t seed) {
+    return ask([seed](auto &sampling) {
+      sampling.temperature = 2.0F;
+      sampling.seed = seed;
+    });
+  };
+  CHECK(drawn(1).token_ids == drawn(1).token_ids);
+  CHECK(drawn(1).token_ids != drawn(2).token_ids);
+}
+
+TEST_CASE("scheduler: thousands of operations in any order") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  const int tickets_before = ppocrvl::LiveCount<Ticket>::count();
+  options->n_parallel = 3;
+  options->deterministic = true;
+  options->max_waiting = 20;
+  options->kv_tokens = 3 * 512;
+  {
+    Engine engine(*options);
+    constexpr int kinds = 6;
+    std::vector<std::vector<std::int32_t>> expected;
+    for (int n = 0; n < kinds; ++n) {
+      expected.push_back(wait(*engine.submit(variant(n))).token_ids);
+    }
+    struct Asked {
+      TicketPtr ticket;
+      int kind;
+      bool may_end_early;
+    };
+    std::vector<Asked> asked;
+    std::mt19937 random(11);
+    for (int operation = 0; operation < 600; ++operation) {
+      const auto draw = [&](int n) {
+        return static_cast<int>(random() % static_cast<unsigned>(n));
+      };
+      const int what = draw(10);
+      if (what < 5) {
+        Asked one{nullptr, draw(kinds), false};
+        auto request = variant(one.kind);
+        request.priority = draw(3);
+        if (draw(8) == 0) {
+          one.may_end_early = true;
+          request.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(draw(30));
+        }
+        engine.wait_for_room(10s);
+        one.ticket = engine.submit(std::move(request));
+        asked.push_back(std::move(one));
+      } else if (what < 7 && !asked.empty()) {
+        Asked &one = asked[static_cast<std::size_t>(draw(static_cast<int>(asked.size())))];
+        one.may_end_early = true;
+        one.ticket->cancel();
+      } else if (what < 9 && !asked.empty()) {
+        std::string piece;
+        asked[static_cast<std::size_t>(draw(static_cast<int>(asked.size())))].ticket->wait_piece(
+            piece, 1ms);
+      } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(draw(3)));
+      }
+    }
+    for (const Asked &one : asked) {
+      const auto &result = wait(*one.ticket);
+      const auto &whole = expected[static_cast<std::size_t>(one.kind)];
+      const bool early = result.finish_reason == FinishReason::cancelled ||
+                         result.finish_reason == FinishReason::deadline;
+      CHECK(!early || one.may_end_early);
+      CHECK(early ? result.token_ids.size() <= whole.size() &&
+                        std::equal(result.token_ids.begin(), result.token_ids.end(), whole.begin())
+                  : result.token_ids == whole);
+    }
+  }
+  CHECK_EQUAL(ppocrvl::LiveCount<Ticket>::count(), tickets_before);
+  CHECK_EQUAL(ppocrvl::LiveCount<Sequence>::count(), 0);
+}

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers that are on their way: as a stream, as a future, in asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from ppocrvl.errors import EngineError, PpocrvlError
+from ppocrvl.native import _native
+from ppocrvl.results import Result, Timings, mean_probability
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Reading:
+    """A request that the native engine has, and what Python knows of its picture."""
+
+    def __init__(
+        self,
+        engine: _native.Engine,
+        ticket: _native.Ticket,
+        *,
+        task: str,
+        image_size: tuple[int, int],
+        resized: tuple[int, int],
+        preprocess: float,
+    ) -> None:
+        self._engine = engine  # lives at least as long as what it reads
+        self._process = os.getpid()
+        self.ticket = ticket
+        self.task = task
+        self.image_size = image_size
+        self.resized = resized
+        self.preprocess = preprocess
+
+    def result(self) -> Result:
+        """Waits for the end.
+
+        Raises:
+            EngineError: the engine failed or was closed.
+        """
+        native = self.ticket.result()
+        logprobs = tuple(native.logprobs)
+        times = native.timings
+        return Result(
+            text=native.text,
+            finish_reason=native.finish_reason,
+            confidence=mean_probability(logprobs),
+            task=self.task,
+            image_size=self.image_size,
+            resized=self.resized,
+            timings=Timings(
+                load=self._engine.load_seconds,
+                preprocess=self.preprocess,
+                queue=times.queue,
+                encode=times.encode,
+                prefill=times.prefill,
+                decode=times.decode,
+                image_tokens=times.image_tokens,
+                prompt_tokens=times.prompt_tokens,
+                generated_tokens=times.generated_tokens,
+                cached_image=times.cached_image,
+            ),
+            token_ids=tuple(native.token_ids),
+            logprobs=logprobs,
+            token_ends=tuple(native.text_ends),
+            repeated_tokens=native.repeated_tokens,
+        )
+
+    def cancel(self) -> None:
+        """Stops it at its next step. A forked child has no say in it."""
+        if os.getpid() == self._process:
+            self.ticket.cancel()
+
+
+class Notifier:
+    """The thread that hears of changes in requests and passes them on to Python."""
+
+    def __init__(self) -> None:
+        self._events = _native.EventQueue()
+        self._ids = itertools.count()
+        self._callbacks: dict[int, Callable[[], bool]] = {}
+        self._thread = threading.Thread(target=self._run, name="ppocrvl-notifier", daemon=True)
+        self._thread.start()
+
+    def watch(self, ticket: _native.Ticket, callback: Callable[[], bool]) -> None:
+        """Calls `callback` now and after every change, in the thread, until it returns False."""
+        number = next(self._ids)
+        self._callbacks[number] = callback
+        ticket.listen(self._events, number)
+
+    def close(self) -> None:
+        """Ends the thread once it has passed on what has happened so far."""
+        self._events.close()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while numbers := self._events.wait():
+            for number in numbers:
+                callback = self._callbacks.get(number)
+                if callback is not None and not callback():
+                    del self._callbacks[number]
+
+
+class Answer(Future[Result]):
+    """A future whose `cancel` ends the reading; its result is then what was read so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reading: Reading | None = None
+        self._stopped = False
+        self.set_running_or_notify_cancel()
+
+    def follow(self, reading: Reading) -> None:
+        """From now on this is the request that `cancel` stops."""
+        self._reading = reading
+        if self._stopped:
+            reading.cancel()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody wants the answer as it is."""
+        return self._stopped
+
+    def cancel(self) -> bool:
+        """Ends the request at its next step, with `finish_reason` "cancelled".
+
+        Returns:
+            Whether it still ran.
+        """
+        if self.done():
+            return False
+        self._stopped = True
+        if self._reading is not None:
+            self._reading.cancel()
+        return True
+
+    def settle(self, make: Callable[[], Result]) -> None:
+        """Sets the result, or what `make` raises. The first one counts."""
+        with suppress(InvalidStateError):
+            try:
+                result = make()
+            except PpocrvlError as error:
+                self.set_exception(error)
+            else:
+                self.set_result(result)
+
+
+class Stream(Iterator[str]):
+    """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._result: Result | None = None
+
+    def __next__(self) -> str:
+        piece = self._reading.ticket.next()
+        if piece is None:
+            self.wait()
+            raise StopIteration
+        return piece
+
+    def wait(self) -> Result:
+        """The whole answer, once it is there, with the text of pieces that were not taken.
+
+        Raises:
+            ContextError: prompt and picture are longer than the model's context.
+            EngineError: the engine failed or was closed.
+        """
+        if self._result is None:
+            self._result = self._reading.result()
+        return self._result
+
+    @property
+    def result(self) -> Result:
+        """The whole answer; there once the pieces have ended.
+
+        Raises:
+            EngineError: the pieces have not ended yet.
+        """
+        if self._result is None:
+            raise EngineError("the stream has not ended; take all of its pieces, or call wait()")
+        return self._result
+
+    def close(self) -> None:
+        """Cancel the request if it still runs. Safe to call twice, and from another thread."""
+        self._reading.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # absent when __init__ was never reached
+        if (reading := getattr(self, "_reading", None)) is not None:
+            reading.cancel()
+
+
+class AsyncStream(AsyncIterator[str]):
+    """As `Stream`, for asyncio. Leaving its `async with` block cancels the request."""
+
+    def __init__(self, reading: Reading, notifier: Notifier) -> None:
+        self._reading = reading
+        self._result: Result | None = None
+        self._changed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def changed() -> bool:
+            with suppress(RuntimeError):  # the loop is closed, nobody waits
+                loop.call_soon_threadsafe(self._changed.set)
+                return not reading.ticket.done()
+            return False
+
+        self._pieces: list[str] = []
+        notifier.watch(reading.ticket, changed)
+
+    async def __anext__(self) -> str:
+        while True:
+            self._changed.clear()
+            done = self._reading.ticket.done()  # asked first: what comes before the end is taken
+            self._pieces += self._reading.ticket.take_pieces()
+            if self._pieces:
+                return self._pieces.pop(0)
+            if done:
+                self._result = self._reading.result()
+                raise StopAsyncIteration
+            await self._changed.wait()
+
+    @property
+    def result(self) -> Result:
+        """The whole answer; there once the pieces have ended.
+
+        Raises:
+            EngineError: the pieces have not ended yet.
+        """
+        if self._result is None:
+            raise EngineError("the stream has not ended; take all of its pieces")
+        return self._result
+
+    async def aclose(self) -> None:
+        """Cancel the request if it still runs."""
+        self._reading.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if (reading := getattr(self, "_reading", None)) is not None:
+            reading.cancel()

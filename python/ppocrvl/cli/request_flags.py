@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of a request as flags of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Any
+
+from ppocrvl.options import RequestOptions, Retry
+from ppocrvl.tasks import TASKS
+
+FLAGS: dict[str, dict[str, Any]] = {
+    "task": {"choices": sorted(TASKS), "help": "what to read (default: ocr)"},
+    "prompt": {"help": "text in place of the task's own prompt"},
+    "max_tokens": {"type": int, "metavar": "N", "help": "end after N tokens (default: 4096)"},
+    "min_pixels": {
+        "type": int,
+        "metavar": "N",
+        "help": "enlarge smaller pictures to N pixels (default: the model's)",
+    },
+    "max_pixels": {
+        "type": int,
+        "metavar": "N",
+        "help": "reduce larger pictures to N pixels (default: the model's)",
+    },
+    "keep_location_tokens": {"action": "store_true", "help": "keep <|LOC_n|> in the text"},
+    "deadline": {
+        "type": float,
+        "metavar": "SECONDS",
+        "help": "end an answer as it is, so long after its request",
+    },
+    "priority": {"type": int, "metavar": "N", "help": "higher ones go first, where several wait"},
+    "temperature": {"type": float, "metavar": "T", "help": "0 for the likeliest token (default)"},
+    "top_k": {"type": int, "metavar": "K", "help": "sample from the K likeliest tokens"},
+    "top_p": {"type": float, "metavar": "P", "help": "sample from the likeliest, up to this sum"},
+    "min_p": {"type": float, "metavar": "P", "help": "sample from P times the best, and better"},
+    "repetition_penalty": {
+        "type": float,
+        "metavar": "X",
+        "help": "divide logits of what was said (default: 1; disturbs tables)",
+    },
+    "seed": {"type": int, "metavar": "N", "help": "of the random numbers (default: 0)"},
+    "stop": {"action": "append", "metavar": "TEXT", "help": "end where TEXT begins; repeatable"},
+    "grammar": {"metavar": "GBNF", "help": "a grammar that the answer must follow"},
+    "utf8": {
+        "choices": ("replace", "strict", "constrain"),
+        "help": "bytes that are no UTF-8: U+FFFD, an error, or kept from coming (default: replace)",
+    },
+    "stop_loops": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "end answers that go round in a circle (default: yes)",
+    },
+    "retry": {
+        "action": "store_true",
+        "help": "after a loop or a doubtful answer, read again with more pixels",
+    },
+}
+"""The arguments of each flag, by the name of the option. `logit_bias` has none: token ids are for
+programs."""
+
+
+def add_request_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare a flag for each option."""
+    for name, arguments in FLAGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", default=None, **arguments)
+
+
+def request_options(args: argparse.Namespace) -> RequestOptions:
+    """The options that were given, the others at their defaults.
+
+    Raises:
+        OptionError: one of them is out of its range.
+    """
+    given = {name: value for name in FLAGS if (value := getattr(args, name)) is not None}
+    if given.get("retry"):
+        given["retry"] = Retry()
+    return RequestOptions(**given)
+
+
+def as_keywords(options: RequestOptions) -> dict[str, Any]:
+    """The options as keyword arguments."""
+    return {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}

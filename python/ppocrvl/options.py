@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of a request: one model for Python, the command line, and whatever else reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, TypedDict, get_args
+
+from ppocrvl.errors import OptionError
+from ppocrvl.images.limits import MAX_REQUEST_PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_MAX_TOKENS = 4096
+MOST = 2**31 - 1
+MAX_STOPS = 16
+Utf8Policy: TypeAlias = Literal["replace", "strict", "constrain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When and how a picture is read again: once with more pixels, once with a mild penalty.
+
+    An answer that was stopped as a loop is tried again, and one whose confidence is low. The best
+    attempt is the answer: one that is no loop, and of those the most confident.
+
+    Attributes:
+        below: confidence, 0 to 1, under which an answer is tried again.
+        enlarge: factor on the picture's area for the second attempt, at least 1.
+        repetition_penalty: of the third attempt, at least 1.
+    """
+
+    below: float = 0.5
+    enlarge: float = 2.0
+    repetition_penalty: float = 1.05
+
+    def __post_init__(self) -> None:
+        check_number("retry.below", self.below, 0.0, 1.0)
+        check_number("retry.enlarge", self.enlarge, 1.0, 16.0)
+        check_number("retry.repetition_penalty", self.repetition_penalty, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOptions:
+    """What can be asked of a request. All values are checked here.
+
+    Attributes:
+        task: "ocr", "table", "formula", "chart", "spotting" or "seal".
+        prompt: text in place of the task's own prompt. Never parsed for special tokens.
+        max_tokens: the answer ends after so many tokens, or when the context is full, with
+            `finish_reason` "length".
+        min_pixels: smaller pictures are enlarged to this area; None for the model's own limit.
+        max_pixels: larger pictures are reduced to this area; None for the model's own limit.
+        keep_location_tokens: keep `<|LOC_n|>` in the text; None for what the task does.
+        deadline: seconds from the submission after which the answer ends as it is, with
+            `finish_reason` "deadline"; None for no limit.
+        priority: waiting requests of a higher priority go first.
+        temperature: 0 takes the most likely token, as the model's makers do.
+        top_k: sample from the k most likely tokens; 0 for all.
+        top_p: sample from the most likely tokens that have this probability together.
+        min_p: sample from tokens of at least this share of the most likely one's probability.
+        repetition_penalty: divides the logits of the answer's last 256 tokens; 1 for none. It
+            disturbs tables and numbers; `stop_loops` and `retry` are the better cures.
+        seed: of the random numbers, where temperature is above 0.
+        logit_bias: value added to the logits of these token ids.
+        stop: texts that end the answer and are not part of it.
+        grammar: GBNF with a rule `root` that the answer must follow.
+        utf8: what becomes of bytes that are no UTF-8. "replace" puts U+FFFD, "strict" raises,
+            "constrain" lets only tokens through that go on with an open character.
+        stop_loops: end an answer that goes round in a circle, with `finish_reason` "repetition".
+        retry: read again after a loop or a doubtful answer; None for one attempt.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    task: str = "ocr"
+    prompt: str | None = None
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    min_pixels: int | None = None
+    max_pixels: int | None = None
+    keep_location_tokens: bool | None = None
+    deadline: float | None = None
+    priority: int = 0
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    stop: str | tuple[str, ...] | list[str] = ()
+    grammar: str = ""
+    utf8: Utf8Policy = "replace"
+    stop_loops: bool = True
+    retry: Retry | None = None
+
+    def __post_init__(self) -> None:
+        check_int("max_tokens", self.max_tokens, 1, MOST)
+        for name, pixels in (("min_pixels", self.min_pixels), ("max_pixels", self.max_pixels)):
+            if pixels is not None:
+                check_int(name, pixels, 1, MAX_REQUEST_PIXELS)
+        if self.prompt is not None:
+            check_text("prompt", self.prompt)
+        if self.deadline is not None:
+            check_number("deadline", self.deadline, 0.0, math.inf)
+        check_int("priority", self.priority, -MOST, MOST)
+        check_number("temperature", self.temperature, 0.0, 100.0)
+        check_int("top_k", self.top_k, 0, MOST)
+        check_number("top_p", self.top_p, 0.0, 1.0)
+        check_number("min_p", self.min_p, 0.0, 1.0)
+        check_number("repetition_penalty", self.repetition_penalty, 0.01, 100.0)
+        check_int("seed", self.seed, 0, 2**32 - 1)
+        for token, bias in self.logit_bias.items():
+            check_int("logit_bias", token, 0, MOST)
+            check_number("logit_bias", bias, -math.inf, math.inf)
+        if len(self.stops) > MAX_STOPS:
+            raise OptionError(
+                f"stop has {len(self.stops)} texts; at most {MAX_STOPS} can be watched"
+            )
+        for text in self.stops:
+            check_text("stop", text, blank=True)
+        if self.grammar:
+            check_text("grammar", self.grammar)
+        if self.utf8 not in get_args(Utf8Policy):
+            raise OptionError(f"utf8 must be replace, strict or constrain, not {self.utf8!r}")
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The texts of `stop`, also where it is one alone."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+
+class ReadOptions(TypedDict, total=False):
+    """The options of a request as keyword arguments; `RequestOptions` explains them."""
+
+    task: str
+    prompt: str | None
+    max_tokens: int
+    min_pixels: int | None
+    max_pixels: int | None
+    keep_location_tokens: bool | None
+    deadline: float | None
+    priority: int
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    seed: int
+    logit_bias: Mapping[int, float]
+    stop: str | tuple[str, ...] | list[str]
+    grammar: str
+    utf8: Utf8Policy
+    stop_loops: bool
+    retry: Retry | None
+
+
+def check_int(name: str, value: object, low: int, high: int) -> int:
+    """The value as an int from `low` to `high`.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise OptionError(f"{name} must be a whole number, not {value!r}")
+    number = value.__index__()
+    if not low <= number <= high:
+        raise OptionError(f"{name} must be from {low} to {high}, not {number}")
+    return number
+
+
+def check_number(name: str, value: object, low: float, high: float) -> float:
+    """The value as a float from `low` to `high`.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise OptionError(f"{name} must be a number, not {value!r}")
+    if not low <= value <= high:
+        raise OptionError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
+    return float(value)
+
+
+def check_text(name: str, value: object, *, blank: bool = False) -> str:
+    """The value as valid Unicode that is not empty, nor, unless `blank`, white space alone.
+
+    Raises:
+        OptionError: it is no such text.
+    """
+    if not isinstance(value, str) or not (value if blank else value.strip()):
+        raise OptionError(f"{name} must be a text that is not empty, not {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise OptionError(
+            f"{name} is not valid Unicode: {error.reason} at {error.start}"
+        ) from error
+    return value
