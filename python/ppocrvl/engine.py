@@ -33,7 +33,7 @@ from ppocrvl.stages import Stages
 from ppocrvl.tasks import Task, find_task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
     from types import TracebackType
 
     import numpy as np
@@ -150,11 +150,11 @@ class Engine:
 
     def ocr_many(
         self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome]:
         """Read many pictures, several at once.
 
-        Pictures are taken from `images` as they are needed. Dropping the iterator cancels what
-        runs.
+        Pictures are taken from `images` as they are needed. Closing the generator, or dropping it,
+        cancels what runs.
 
         Args:
             images: as for `stream`; any iterable, also an endless one.
@@ -171,7 +171,7 @@ class Engine:
         find_task(asked.task, self.info.model_version)
         return self._many(iter(images), asked)
 
-    def _many(self, images: Iterator[ImageSource], asked: RequestOptions) -> Iterator[Outcome]:
+    def _many(self, images: Iterator[ImageSource], asked: RequestOptions) -> Generator[Outcome]:
         answers: deque[Answer] = deque()
         try:
             while True:
