@@ -37,9 +37,12 @@ namespace {
 constexpr int batch_tokens = 2048; // upstream's default
 constexpr int spare_tokens = 64;   // for the text of the prompt
 
-/// Upstream's default of 4 is slow on fewer cores. Results do not depend on it.
-int thread_count() {
-  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+/// Upstream's default of 4 is slow on fewer cores, and for a small model threads wait for each
+/// other more than they compute. Results do not depend on it.
+int thread_count(std::uint64_t weight_bytes) {
+  constexpr std::uint64_t bytes_per_thread = 16 << 20;
+  const auto most = std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+  return static_cast<int>(std::clamp<std::uint64_t>(weight_bytes / bytes_per_thread, 1, most));
 }
 
 template <auto Free> struct Deleter {
@@ -168,7 +171,8 @@ public:
     require(model_ != nullptr, "the language model cannot be loaded");
     mtmd_context_params params = mtmd_context_params_default();
     params.warmup = false;
-    params.n_threads = thread_count();
+    n_threads_ = thread_count(llama_model_size(model_.get()));
+    params.n_threads = n_threads_;
     params.cb_eval = &Tap::callback;
     params.cb_eval_user_data = &tap_;
     vision_.reset(mtmd_init_from_file(mmproj.c_str(), model_.get(), params));
@@ -204,7 +208,7 @@ private:
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(tokens + spare_tokens);
     params.n_batch = batch_tokens;
-    params.n_threads = params.n_threads_batch = thread_count();
+    params.n_threads = params.n_threads_batch = n_threads_;
     Context context(llama_init_from_model(model_.get(), params));
     require(context != nullptr, "no context can be made");
     return context;
@@ -243,6 +247,7 @@ private:
   }
 
   Model model_;
+  int n_threads_ = 1;
   Tap tap_;
   Vision vision_;
 };

@@ -138,8 +138,10 @@ class Stored:
             CheckpointError: they are damaged.
         """
         with _damage_errors(self.folder):
-            errors = self.row.get("bf16_errors")
-            return errors and {str(stage): float(value) for stage, value in errors.items()}
+            errors = self.row["bf16_errors"]
+            if errors is None:
+                return None
+            return {stage: float(errors[stage]) for stage in ARRAYS if stage != "pixels"}
 
 
 def load(folder: Path) -> tuple[str, list[Stored]]:
