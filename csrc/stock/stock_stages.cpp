@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What upstream's unmodified mtmd computes for one picture, stage by stage: the other side of
+// What upstream's unmodified mtmd computes for pictures, stage by stage: the other side of
 // `ppocrvl parity --against stock`. Built with upstream's programs, and linked with nothing of
 // ours.
 //
-//   ppocrvl-stock-stages LLM MMPROJ RGB WIDTH HEIGHT PROMPT MAX_TOKENS OUT_DIR
+//   ppocrvl-stock-stages LLM MMPROJ
 //
-// RGB: file of WIDTH * HEIGHT * 3 bytes. PROMPT: the rendered chat template, with mtmd's media
-// marker where the picture stands. OUT_DIR gets <stage>.f32 (little-endian float32) with its shape
-// in <stage>.shape, prompt_ids and token_ids (a number a line; an image token is -1), and text.
+// Loads the model once and takes jobs from the standard input: a line names a folder, which holds
+//   rgb     width * height * 3 bytes
+//   size    the numbers width, height and most tokens of the answer
+//   prompt  the rendered chat template, with mtmd's media marker where the picture stands
+// and gets <stage>.f32 (little-endian float32) with its shape in <stage>.shape, prompt_ids and
+// token_ids (a number a line; an image token is -1), and text. One line on the standard output
+// answers each job: "ok", or what went wrong.
 #include "llama.h"
 #include "mtmd-helper.h"
 #include "mtmd.h"
@@ -18,8 +22,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -31,9 +37,12 @@ namespace {
 constexpr int batch_tokens = 2048; // upstream's default
 constexpr int spare_tokens = 64;   // for the text of the prompt
 
-/// Upstream's default of 4 is slow on fewer cores. Results do not depend on it.
-int thread_count() {
-  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+/// Upstream's default of 4 is slow on fewer cores, and for a small model threads wait for each
+/// other more than they compute. Results do not depend on it.
+int thread_count(std::uint64_t weight_bytes) {
+  constexpr std::uint64_t bytes_per_thread = 16 << 20;
+  const auto most = std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+  return static_cast<int>(std::clamp<std::uint64_t>(weight_bytes / bytes_per_thread, 1, most));
 }
 
 template <auto Free> struct Deleter {
@@ -76,7 +85,11 @@ void write_array(const std::string &stem, const std::vector<float> &values,
 /// Writes the nodes of the vision graph that end a stage, by upstream's names for them.
 class Tap {
 public:
-  explicit Tap(std::string folder) : folder_(std::move(folder)) {}
+  /// What comes next is another picture's.
+  void start(std::string folder) {
+    folder_ = std::move(folder);
+    seen_pixels_ = false;
+  }
 
   static bool callback(ggml_tensor *node, bool ask, void *self) {
     return static_cast<Tap *>(self)->on_node(*node, ask);
@@ -144,85 +157,119 @@ std::vector<std::int64_t> ids_of(const Chunks &chunks) {
   return ids;
 }
 
-void run(const std::vector<std::string> &arguments) {
-  const std::string &folder = arguments.at(7);
-  const auto width = static_cast<std::uint32_t>(std::stoul(arguments.at(3)));
-  const auto height = static_cast<std::uint32_t>(std::stoul(arguments.at(4)));
-  const int max_tokens = std::stoi(arguments.at(6));
-  std::ifstream file(arguments.at(2), std::ios::binary);
-  const std::vector<char> rgb((std::istreambuf_iterator<char>(file)), {});
-  require(rgb.size() == std::size_t{3} * width * height, "the picture has another size");
-
-  const Model model(
-      llama_model_load_from_file(arguments.at(0).c_str(), llama_model_default_params()));
-  require(model != nullptr, "the language model cannot be loaded");
-  Tap tap(folder);
-  mtmd_context_params vision_params = mtmd_context_params_default();
-  vision_params.warmup = false;
-  vision_params.n_threads = thread_count();
-  vision_params.cb_eval = &Tap::callback;
-  vision_params.cb_eval_user_data = &tap;
-  const Vision vision(mtmd_init_from_file(arguments.at(1).c_str(), model.get(), vision_params));
-  require(vision != nullptr, "the vision encoder cannot be loaded");
-
-  const Bitmap bitmap(
-      mtmd_bitmap_init(width, height, reinterpret_cast<const unsigned char *>(rgb.data())));
-  const Chunks chunks = tokenize(vision, arguments.at(5), bitmap);
-  const std::vector<std::int64_t> prompt_ids = ids_of(chunks);
-
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx =
-      static_cast<std::uint32_t>(static_cast<int>(prompt_ids.size()) + max_tokens + spare_tokens);
-  params.n_batch = batch_tokens;
-  params.n_threads = params.n_threads_batch = thread_count();
-  const Context context(llama_init_from_model(model.get(), params));
-  require(context != nullptr, "no context can be made");
-  llama_pos position = 0;
-  require(mtmd_helper_eval_chunks(vision.get(), context.get(), chunks.get(), 0, 0, batch_tokens,
-                                  /*logits_last=*/true, &position) == 0,
-          "the prompt cannot be evaluated");
-
-  const llama_vocab *vocabulary = llama_model_get_vocab(model.get());
-  const int n_vocab = llama_vocab_n_tokens(vocabulary);
-  std::vector<std::int64_t> token_ids;
-  std::string text;
-  while (true) {
-    const float *logits = llama_get_logits_ith(context.get(), -1);
-    if (token_ids.empty()) {
-      write_array(folder + "/logits", std::vector<float>(logits, logits + n_vocab), {n_vocab});
-    }
-    auto token = static_cast<llama_token>(std::max_element(logits, logits + n_vocab) - logits);
-    if (llama_vocab_is_eog(vocabulary, token)) {
-      break;
-    }
-    token_ids.push_back(token);
-    char piece[256];
-    const int bytes = llama_token_to_piece(vocabulary, token, piece, sizeof(piece), 0, false);
-    text.append(piece, static_cast<std::size_t>(std::max(0, bytes)));
-    if (static_cast<int>(token_ids.size()) == max_tokens) {
-      break;
-    }
-    llama_batch batch = llama_batch_get_one(&token, 1);
-    batch.pos = &position;
-    require(llama_decode(context.get(), batch) == 0, "decoding failed");
-    ++position;
-  }
-  open(folder + "/prompt_ids") << numbers(prompt_ids);
-  open(folder + "/token_ids") << numbers(token_ids);
-  open(folder + "/text") << text;
+std::string read(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  require(file.is_open(), "cannot read " + path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
+
+/// Upstream's model, with its defaults.
+class Stock {
+public:
+  Stock(const std::string &llm, const std::string &mmproj)
+      : model_(llama_model_load_from_file(llm.c_str(), llama_model_default_params())) {
+    require(model_ != nullptr, "the language model cannot be loaded");
+    mtmd_context_params params = mtmd_context_params_default();
+    params.warmup = false;
+    n_threads_ = thread_count(llama_model_size(model_.get()));
+    params.n_threads = n_threads_;
+    params.cb_eval = &Tap::callback;
+    params.cb_eval_user_data = &tap_;
+    vision_.reset(mtmd_init_from_file(mmproj.c_str(), model_.get(), params));
+    require(vision_ != nullptr, "the vision encoder cannot be loaded");
+  }
+
+  /// Answers the job in a folder.
+  void run(const std::string &folder) {
+    std::uint32_t width = 0;
+    std::uint32_t height = 0;
+    int max_tokens = 0;
+    require(bool(std::istringstream(read(folder + "/size")) >> width >> height >> max_tokens),
+            "the size is not three numbers");
+    const std::string rgb = read(folder + "/rgb");
+    require(rgb.size() == std::size_t{3} * width * height, "the picture has another size");
+    const Bitmap bitmap(
+        mtmd_bitmap_init(width, height, reinterpret_cast<const unsigned char *>(rgb.data())));
+    const Chunks chunks = tokenize(vision_, read(folder + "/prompt"), bitmap);
+    const std::vector<std::int64_t> prompt_ids = ids_of(chunks);
+    open(folder + "/prompt_ids") << numbers(prompt_ids);
+
+    const Context context = new_context(static_cast<int>(prompt_ids.size()) + max_tokens);
+    tap_.start(folder);
+    llama_pos position = 0;
+    require(mtmd_helper_eval_chunks(vision_.get(), context.get(), chunks.get(), 0, 0, batch_tokens,
+                                    /*logits_last=*/true, &position) == 0,
+            "the prompt cannot be evaluated");
+    answer(folder, context, position, max_tokens);
+  }
+
+private:
+  Context new_context(int tokens) {
+    llama_context_params params = llama_context_default_params();
+    params.n_ctx = static_cast<std::uint32_t>(tokens + spare_tokens);
+    params.n_batch = batch_tokens;
+    params.n_threads = params.n_threads_batch = n_threads_;
+    Context context(llama_init_from_model(model_.get(), params));
+    require(context != nullptr, "no context can be made");
+    return context;
+  }
+
+  /// Greedy, as long as no token ends it.
+  void answer(const std::string &folder, const Context &context, llama_pos position,
+              int max_tokens) {
+    const llama_vocab *vocabulary = llama_model_get_vocab(model_.get());
+    const int n_vocab = llama_vocab_n_tokens(vocabulary);
+    std::vector<std::int64_t> token_ids;
+    std::string text;
+    while (true) {
+      const float *logits = llama_get_logits_ith(context.get(), -1);
+      if (token_ids.empty()) {
+        write_array(folder + "/logits", std::vector<float>(logits, logits + n_vocab), {n_vocab});
+      }
+      auto token = static_cast<llama_token>(std::max_element(logits, logits + n_vocab) - logits);
+      if (llama_vocab_is_eog(vocabulary, token)) {
+        break;
+      }
+      token_ids.push_back(token);
+      char piece[256];
+      const int bytes = llama_token_to_piece(vocabulary, token, piece, sizeof(piece), 0, false);
+      text.append(piece, static_cast<std::size_t>(std::max(0, bytes)));
+      if (static_cast<int>(token_ids.size()) == max_tokens) {
+        break;
+      }
+      llama_batch batch = llama_batch_get_one(&token, 1);
+      batch.pos = &position;
+      require(llama_decode(context.get(), batch) == 0, "decoding failed");
+      ++position;
+    }
+    open(folder + "/token_ids") << numbers(token_ids);
+    open(folder + "/text") << text;
+  }
+
+  Model model_;
+  int n_threads_ = 1;
+  Tap tap_;
+  Vision vision_;
+};
 
 } // namespace
 
 int main(int argc, char **argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() != 8) {
-    std::fprintf(stderr, "usage: ppocrvl-stock-stages LLM MMPROJ RGB WIDTH HEIGHT PROMPT "
-                         "MAX_TOKENS OUT_DIR\n");
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: ppocrvl-stock-stages LLM MMPROJ < folders\n");
     return 2;
   }
   try {
-    run(arguments);
+    Stock stock(argv[1], argv[2]);
+    for (std::string folder; std::getline(std::cin, folder);) {
+      std::string outcome = "ok";
+      try {
+        stock.run(folder);
+      } catch (const std::exception &error) {
+        outcome = error.what();
+      }
+      std::cout << outcome << std::endl; // the other side waits for it
+    }
   } catch (const std::exception &error) {
     std::fprintf(stderr, "ppocrvl-stock-stages: %s\n", error.what());
     return 1;

@@ -14,12 +14,16 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import ppocrvl
 from ppocrvl.cli.main import run_command
-from ppocrvl.errors import ExitCode
+from ppocrvl.errors import EngineError, ExitCode
+from ppocrvl.parity import stock
 from ppocrvl.parity.pictures import made_picture
+from ppocrvl.parity.run import Case, stock_stages
+from ppocrvl.stages import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,16 +52,38 @@ def test_parity_shows_where_stock_mtmd_deviates(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     ppocrvl.export(tiny_checkpoint, tmp_path / "model", llm_type="f32", mmproj_type="f32")
+    command = ["parity", str(tiny_checkpoint), str(tmp_path / "model"), "--against", "stock"]
+    command += ["--stock-program", str(stock_tools / stock.PROGRAM), "--max-tokens", "4", "--json"]
     for size in ((28, 28), (900, 40)):
         made_picture(*size).save(tmp_path / f"{size[0]}.png")
-    command = ["parity", str(tiny_checkpoint), str(tmp_path / "model"), "--against", "stock"]
-    command += ["--stock-program", str(stock_tools / "ppocrvl-stock-stages"), "--max-tokens", "4"]
-    for name, stage in (("28.png", "patches"), ("900.png", "pixels")):
-        assert run_command([*command, "--image", str(tmp_path / name), "--json"]) == ExitCode.OK
-        row = json.loads(capsys.readouterr().out)
+        command += ["--image", str(tmp_path / f"{size[0]}.png")]
+    assert run_command(command) == ExitCode.OK
+    rows = map(json.loads, capsys.readouterr().out.splitlines())
+    for row, stage in zip(rows, ("patches", "pixels"), strict=True):
         failed = [one["stage"] for one in row["stock_stages"] if one["passed"] is False]
-        assert failed[0] == stage  # the letterbox; in a picture of one token, the positions
+        assert failed[0] == stage  # the letterbox; in a square picture, the positions
         assert all(one["note"] == "" for one in row["stock_stages"] if one["stage"] == "encoded")
+
+
+@pytest.mark.timeout(3600)
+def test_stock_program_goes_on_after_a_picture_that_fails(stock_tools: Path) -> None:
+    program = stock_tools / stock.PROGRAM
+    case = Case("good.png", made_picture(120, 60), "ocr", 3, None)
+    with ppocrvl.Engine() as engine, stock.Stock(program, engine.paths) as upstream:
+        before = stock_stages(upstream, engine, case)
+        process = upstream._process
+        assert process is not None
+        with pytest.raises(EngineError, match="failed: tokenizing failed"):
+            upstream.run(case.picture, prompt="no marker", image_token=1, max_tokens=1)
+        after = stock_stages(upstream, engine, case)
+        assert upstream._process is process
+        for stage in ARRAYS:
+            np.testing.assert_array_equal(getattr(before, stage), getattr(after, stage))
+        assert before.token_ids == after.token_ids
+        process.kill()
+        with pytest.raises(EngineError, match=r"good\.png: .* failed with exit code -9"):
+            stock_stages(upstream, engine, case)
+        assert stock_stages(upstream, engine, case).token_ids == before.token_ids
 
 
 @pytest.fixture

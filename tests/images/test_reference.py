@@ -110,6 +110,27 @@ def test_bytes_and_floats_of_200_pictures() -> None:
             np.testing.assert_array_equal(trace.pixels, reference(processor, seen, size))
 
 
+@pytest.mark.parametrize("size", [(90, 60), (1499, 40), (1500, 40), (40, 1500)], ids=str)
+def test_small_pictures_are_doubled_for_spotting(size: tuple[int, int]) -> None:
+    from transformers.models.paddleocr_vl.image_processing_pil_paddleocr_vl import (
+        PaddleOCRVLImageProcessorPil,
+    )
+
+    noise = np.random.default_rng(5).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    seen = Image.fromarray(noise)
+    # PaddleX 3.7.2, its PaddleOCR-VL pipeline: both sides under 1500, Lanczos.
+    small = size[0] < 1500 and size[1] < 1500
+    prepared = seen.resize((2 * size[0], 2 * size[1]), Image.Resampling.LANCZOS) if small else seen
+    with ppocrvl.Engine() as engine:
+        mean, std = list(engine.info.image_mean), list(engine.info.image_std)
+        trace = engine.trace(
+            seen, task="spotting", max_tokens=1, min_pixels=28 * 28, max_pixels=1605632
+        )
+    processor = PaddleOCRVLImageProcessorPil(image_mean=mean, image_std=std)
+    expected = reference(processor, prepared, {"shortest_edge": 784, "longest_edge": 1605632})
+    np.testing.assert_array_equal(trace.pixels, expected)
+
+
 def reference(
     processor: Processor, picture: Image.Image, size: dict[str, int], **options: bool
 ) -> npt.NDArray[np.float32]:

@@ -16,6 +16,7 @@ from ppocrvl.errors import ExitCode
 from ppocrvl.images import resize
 from ppocrvl.native import _native
 from ppocrvl.parity.pictures import SHAPES, made_picture
+from ppocrvl.parity.run import REFERENCE_BF16
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,9 +43,14 @@ def stored(tiny_checkpoint: Path, f32: Path, tmp_path_factory: pytest.TempPathFa
         made_picture(*size).save(folder / name)
     images = [arg for name in names for arg in ("--image", str(folder / name))]
     command = ["parity", str(tiny_checkpoint), str(f32), *images, "--max-tokens", "12"]
+    # The file's own least number of pixels would enlarge them all, and hide the rules.
+    command += ["--min-pixels", "784", "--max-pixels", "1003520", "--reference-bf16"]
     command += ["--save-reference", str(folder / "kept"), "--report", str(folder / "report.html")]
-    assert run_command([*command, "--reference-bf16"]) == ExitCode.OK
-    assert (folder / "report.html").read_text().count("<h2>") == 3
+    assert run_command([*command, "--all-precisions"]) == ExitCode.OK
+    report = (folder / "report.html").read_text()
+    assert report.count("<h2>") == 3
+    for run in (REFERENCE_BF16, "ours, precision exact", "ours, precision fast"):
+        assert report.count(f"relative errors of {run}: patches ") == 3
     return folder
 
 
@@ -142,16 +148,28 @@ def test_half_precision_files_have_wider_bounds(
     tiny_checkpoint: Path, stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ppocrvl.export(tiny_checkpoint, tmp_path)
-    image = ["--image", str(stored / "thin.png"), "--max-tokens", "4", "--json"]
-    for more in ([], ["--reference-bf16"]):
-        command = ["parity", str(tiny_checkpoint), str(tmp_path), *image, *more]
+    images = [arg for path in sorted(stored.glob("*.png")) for arg in ("--image", str(path))]
+    thin = ["--image", str(stored / "thin.png"), "--max-tokens", "4"]
+    for reference, arguments, own in (
+        (tiny_checkpoint, thin, False),
+        (tiny_checkpoint, [*thin, "--reference-bf16"], True),
+        (stored / "kept", images, True),
+    ):
+        command = ["parity", str(reference), str(tmp_path), *arguments, "--json"]
         assert run_command(command) == ExitCode.OK
-        row = json.loads(capsys.readouterr().out)
-        bounds = {stage["stage"]: stage["bound"] for stage in row["stages"]}
-        errors = row["reference_bf16_errors"]
-        wanted = 1.5 * errors["encoded"] if more else 1e-2
-        assert bounds["encoded"] == pytest.approx(wanted)
-        assert bounds["logits"] is None
+        for row in map(json.loads, capsys.readouterr().out.splitlines()):
+            bounds = {stage["stage"]: stage["bound"] for stage in row["stages"]}
+            wanted = 1.5 * row["other_errors"][REFERENCE_BF16]["encoded"] if own else 1e-2
+            assert bounds["encoded"] == pytest.approx(wanted)
+            assert bounds["logits"] is None
+
+
+def test_spotting(
+    tiny_checkpoint: Path, f32: Path, stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["parity", str(tiny_checkpoint), str(f32), "--image", str(stored / "round.png")]
+    assert run_command([*command, "--task", "spotting", "--max-tokens", "8"]) == ExitCode.OK
+    assert "encoded as 504x140" in capsys.readouterr().out  # twice 250 x 70
 
 
 @pytest.mark.timeout(900)

@@ -118,7 +118,9 @@ def test_stored_stages_come_back(stages: Stages, tmp_path: Path) -> None:
     assert loaded.text == stages.text
 
 
-@pytest.mark.parametrize("damage", ["index", "limits", "array", "empty", "escape", "gone"])
+@pytest.mark.parametrize(
+    "damage", ["index", "limits", "errors", "array", "empty", "escape", "gone"]
+)
 def test_damaged_store(stages: Stages, tmp_path: Path, damage: str) -> None:
     entry = store.Entry("28x28", "", "ocr", 8, None)
     keep(tmp_path, entry, stages)
@@ -127,6 +129,8 @@ def test_damaged_store(stages: Stages, tmp_path: Path, damage: str) -> None:
         index.write_text("{")
     elif damage == "limits":
         index.write_text(index.read_text().replace('"pixel_limits": null', '"pixel_limits": [1]'))
+    elif damage == "errors":
+        index.write_text(index.read_text().replace('"bf16_errors": null', '"bf16_errors": {}'))
     elif damage == "empty":
         (tmp_path / "000.npz").write_bytes(b"")
     elif damage == "array":
@@ -136,7 +140,7 @@ def test_damaged_store(stages: Stages, tmp_path: Path, damage: str) -> None:
     else:
         (tmp_path / "000.npz").unlink()
     with pytest.raises(CheckpointError, match="make it again"):
-        [one.stages() for one in store.load(tmp_path)[1]]
+        [(one.bf16_errors(), one.stages()) for one in store.load(tmp_path)[1]]
 
 
 def test_another_picture_of_the_same_name(tmp_path: Path) -> None:

@@ -65,6 +65,17 @@ def test_tied_embeddings(tmp_path: Path) -> None:
     check(tied, tmp_path)
 
 
+def test_faint_encoder_output(original: Path, tmp_path: Path) -> None:
+    """Of so small a variance that the epsilon of the projector's norm decides."""
+    faint = tmp_path / "faint"
+    shutil.copytree(original, faint)
+    tensors = load_file(faint / "model.safetensors")
+    for part in ("weight", "bias"):
+        tensors[f"visual.vision_model.post_layernorm.{part}"] *= np.float32(1e-2)
+    save_file(tensors, faint / "model.safetensors", metadata={"format": "pt"})
+    check(faint, tmp_path)
+
+
 def test_one_more_tensor(original: Path, tmp_path: Path) -> None:
     """Such as the head that the model was pre-trained with, which nothing uses."""
     more = tmp_path / "more"

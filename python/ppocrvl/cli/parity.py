@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -18,17 +19,15 @@ if TYPE_CHECKING:
 
     from ppocrvl.engine import Engine
     from ppocrvl.parity import store
-    from ppocrvl.parity.reference import Reference
-    from ppocrvl.parity.run import Case
+    from ppocrvl.parity.run import Case, Expected
     from ppocrvl.stages import Stages
-
-    Run = Callable[[Case], Stages]
 
 NAME = "parity"
 HELP = "compare with the model's own implementation (torch), stage by stage"
 
 DEFAULT_TASK = "ocr"
 DEFAULT_MAX_TOKENS = 64
+PRECISIONS = ("auto", "exact", "fast")
 # What decides the stored requests, so it cannot be asked for again.
 _FIXED_BY_A_STORE = ("task", "max_tokens", "min_pixels", "max_pixels", "save_reference")
 
@@ -70,9 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default="auto",
-        choices=("auto", "exact", "fast"),
+        choices=PRECISIONS,
         help="number formats of our vision encoder (default: %(default)s); fast is out of the "
         "bounds of f32 files",
+    )
+    parser.add_argument(
+        "--all-precisions",
+        action="store_true",
+        help="measure our vision encoder in the other precisions too",
     )
     parser.add_argument(
         "--against", choices=("stock",), help="compare upstream's unmodified mtmd as well"
@@ -88,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference-bf16",
         action="store_true",
         help="run the reference in bf16 too: 1.5 times its error is then the bound for f16 and "
-        "bf16 files",
+        "bf16 files; stored with --save-reference",
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
     parser.add_argument(
@@ -99,24 +103,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare picture by picture; exit code PARITY if a stage is out of its bound."""
+    _check_options(args)
+    with contextlib.ExitStack() as until_done:
+        return _run(args, until_done)
+
+
+def _run(args: argparse.Namespace, until_done: contextlib.ExitStack) -> int:
     from ppocrvl.engine import Engine
     from ppocrvl.parity import report, store
-    from ppocrvl.parity.run import check_case, entry_of, file_types
+    from ppocrvl.parity.run import REFERENCE_BF16, check_case, entry_of, file_types
 
-    _check_options(args)
-    engine = Engine(args.model, precision=args.precision)
-    upstream = _upstream(args, engine)
-    made_with, pairs, half = _reference_side(args, engine)
+    engine = until_done.enter_context(Engine(args.model, precision=args.precision))
+    upstream = _upstream(args, engine, until_done)
+    made_with, pairs = _reference_side(args, engine)
+    others = {
+        f"ours, precision {name}": until_done.enter_context(Engine(args.model, precision=name))
+        for name in PRECISIONS
+        if args.all_precisions and name != args.precision
+    }
     keeper = store.Writer(args.save_reference, made_with) if args.save_reference else None
     page = report.Page()
     failed = []
     for case, reference in pairs:
-        one = check_case(engine, case, reference, upstream=upstream, half=half)
+        one = check_case(engine, case, reference, upstream=upstream, others=others)
         lines = [json.dumps(report.to_json(one))] if args.json else report.text_lines(one)
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
         if keeper:
-            keeper.add(entry_of(case), one.reference)
+            keeper.add(entry_of(case), one.reference, one.other_errors.get(REFERENCE_BF16))
         if args.report:
             page.add(one)
         if not one.passed:
@@ -159,18 +173,22 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _reference_side(
     args: argparse.Namespace, engine: Engine
-) -> tuple[str, list[tuple[Case, Run]], Run | None]:
-    """What it is, the cases with the reference's run of each, and its run in bf16 if asked for."""
+) -> tuple[str, list[tuple[Case, Callable[[Case], Expected]]]]:
+    """What it is, and the cases with what gives the reference's side of each."""
     from ppocrvl.parity import store
     from ppocrvl.parity.reference import Reference
-    from ppocrvl.parity.run import cases, reference_stages, stored_case
+    from ppocrvl.parity.run import Expected, cases, expected_of, stored_case
 
     if store.is_stored(args.reference):
         made_with, requests = store.load(args.reference)
-        stored = [(stored_case(one, args.images), _constant(one)) for one in requests]
+
+        def kept(one: store.Stored) -> Callable[[Case], Expected]:
+            return lambda _: Expected(one.stages(), one.bf16_errors())
+
+        stored = [(stored_case(one, args.images), kept(one)) for one in requests]
         if unknown := {path.name for path in args.images} - {case.name for case, _ in stored}:
             raise OptionError(f"the stored reference has no {min(unknown)}")
-        return made_with, stored, None
+        return made_with, stored
     chosen = cases(
         args.images,
         task=args.task or DEFAULT_TASK,
@@ -180,25 +198,24 @@ def _reference_side(
     reference = Reference(args.reference)
     half = Reference(args.reference, "bfloat16") if args.reference_bf16 else None
 
-    def run_in(which: Reference) -> Run:
-        return lambda case: reference_stages(which, engine, case)
+    def run(case: Case) -> Expected:
+        return expected_of(reference, engine, case, half)
 
-    pairs = [(case, run_in(reference)) for case in chosen]
-    return reference.version, pairs, run_in(half) if half else None
-
-
-def _constant(stored: store.Stored) -> Run:
-    return lambda _: stored.stages()
+    return reference.version, [(case, run) for case in chosen]
 
 
-def _upstream(args: argparse.Namespace, engine: Engine) -> Run | None:
+def _upstream(
+    args: argparse.Namespace, engine: Engine, until_done: contextlib.ExitStack
+) -> Callable[[Case], Stages] | None:
     from ppocrvl.parity import stock
     from ppocrvl.parity.run import stock_stages
 
     if args.against is None:
         return None
-    program = stock.find_program(args.stock_program)
-    return lambda case: stock_stages(program, engine, case)
+    upstream = until_done.enter_context(
+        stock.Stock(stock.find_program(args.stock_program), engine.paths)
+    )
+    return lambda case: stock_stages(upstream, engine, case)
 
 
 def _write(path: Path, text: str) -> None:

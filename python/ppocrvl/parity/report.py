@@ -48,8 +48,7 @@ def verdict(difference: Difference) -> str:
 def text_lines(report: CaseReport) -> list[str]:
     """One case as aligned lines."""
     lines = [_heading(report), *_text_table("", report.differences)]
-    if report.own_errors:
-        lines.append(f"  {_own_errors(report.own_errors)}")
+    lines += [f"  {line}" for line in _other_errors(report)]
     if report.stock_differences is not None:
         lines += _text_table("stock ", report.stock_differences)
     return lines
@@ -64,9 +63,11 @@ def _heading(report: CaseReport) -> str:
     )
 
 
-def _own_errors(errors: Mapping[str, float]) -> str:
-    parts = "  ".join(f"{stage} {error:.2e}" for stage, error in errors.items())
-    return f"the reference in bf16 against itself in f32: {parts}"
+def _other_errors(report: CaseReport) -> list[str]:
+    def numbers(errors: Mapping[str, float]) -> str:
+        return "  ".join(f"{stage} {error:.2e}" for stage, error in errors.items())
+
+    return [f"relative errors of {k}: {numbers(v)}" for k, v in report.other_errors.items()]
 
 
 def _text_table(prefix: str, differences: Sequence[Difference]) -> list[str]:
@@ -102,7 +103,7 @@ def to_json(report: CaseReport) -> dict[str, object]:
         "stages": [_finite(asdict(d)) for d in report.differences],
         "text": report.ours.text,
         "reference_text": report.reference.text,
-        "reference_bf16_errors": report.own_errors,
+        "other_errors": {name: _finite(errors) for name, errors in report.other_errors.items()},
         "stock_stages": None
         if report.stock_differences is None
         else [_finite(asdict(d)) for d in report.stock_differences],
@@ -110,7 +111,7 @@ def to_json(report: CaseReport) -> dict[str, object]:
     }
 
 
-def _finite(values: dict[str, object]) -> dict[str, object]:
+def _finite(values: Mapping[str, object]) -> dict[str, object]:
     """JSON has no NaN and no infinity."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -133,8 +134,7 @@ class Page:
             _html_table("ours", report.differences),
             _maps("ours", report.ours, report.reference),
         ]
-        if report.own_errors:
-            parts.append(f"<p>{_e(_own_errors(report.own_errors))}</p>")
+        parts += [f"<p>{_e(line)}</p>" for line in _other_errors(report)]
         if report.stock and report.stock_differences is not None:
             parts += [
                 _html_table("stock mtmd", report.stock_differences),

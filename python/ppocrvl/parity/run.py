@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ppocrvl.errors import OptionError
+from ppocrvl.errors import EngineError, OptionError
 from ppocrvl.export.encode import FileType
 from ppocrvl.images.load import load_image
 from ppocrvl.native import _native
 from ppocrvl.parity import stock, store
 from ppocrvl.parity.compare import BOUNDS, EXACT_TYPES, Difference, compare, relative_error
 from ppocrvl.parity.pictures import SHAPES, made_picture
+from ppocrvl.stages import ARRAYS
 from ppocrvl.tasks import find_task
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 ENCODER_STAGES = ("patches", "encoded", "image_tokens")
 HALF_TYPES = ("F16", "BF16")
+REFERENCE_BF16 = "the reference in bf16"
 OWN_ERROR_FACTOR = 1.5
 """What our error with half-precision files may be, in parts of the reference's own bf16 error."""
 
@@ -53,10 +55,24 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What the reference computes for a case in f32.
+
+    Attributes:
+        stages: all of it.
+        bf16_errors: how far it is from that in bf16: relative error by stage, the encoder's and
+            the logits. None where it was not run.
+    """
+
+    stages: Stages
+    bf16_errors: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseReport:
     """One case: the reference's stages, ours, perhaps upstream's, and how far they are apart.
 
-    `own_errors` are those of the reference in bf16, by stage.
+    `other_errors` are relative errors of further runs, by the run's name and stage.
     """
 
     case: Case
@@ -65,7 +81,7 @@ class CaseReport:
     differences: list[Difference]
     stock: Stages | None = None
     stock_differences: list[Difference] | None = None
-    own_errors: Mapping[str, float] | None = None
+    other_errors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -119,55 +135,79 @@ def reference_stages(reference: Reference, engine: Engine, case: Case) -> Stages
     )
 
 
-def stock_stages(program: Path, engine: Engine, case: Case) -> Stages:
-    """Upstream's run of a case; it knows no limits but the file's, and no rule for spotting."""
+def expected_of(
+    reference: Reference, engine: Engine, case: Case, half: Reference | None = None
+) -> Expected:
+    """The reference's run of a case in f32, and in bf16 if `half` is the reference in that."""
+    stages = reference_stages(reference, engine, case)
+    if half is None:
+        return Expected(stages)
+    return Expected(stages, errors_of(reference_stages(half, engine, case), stages))
+
+
+def errors_of(stages: Stages, expected: Stages) -> dict[str, float]:
+    """Relative errors of the encoder's stages and of the logits."""
+    return {
+        stage: relative_error(getattr(stages, stage), getattr(expected, stage))
+        for stage in ARRAYS
+        if stage != "pixels"
+    }
+
+
+def stock_stages(upstream: stock.Stock, engine: Engine, case: Case) -> Stages:
+    """Upstream's run of a case; it knows no limits but the file's, and no rule for spotting.
+
+    Raises:
+        EngineError: it failed; the message names the case.
+    """
     prompt = find_task(case.task, engine.info.model_version).prompt
     cue = "Assistant: " if engine.info.model_version == "1.0" else "Assistant:\n"
     one, two = (Counter(engine.prompt_tokens(prompt, 1, cols)) for cols in (1, 2))
-    return stock.run(
-        program,
-        engine.paths,
-        case.picture,
-        prompt=f"<|begin_of_sentence|>User: {stock.MARKER}{prompt}\n{cue}",
-        image_token=next(iter(two - one)),  # it comes once more for one more column
-        max_tokens=case.max_tokens,
-    )
+    try:
+        return upstream.run(
+            case.picture,
+            prompt=f"<|begin_of_sentence|>User: {stock.MARKER}{prompt}\n{cue}",
+            image_token=next(iter(two - one)),  # it comes once more for one more column
+            max_tokens=case.max_tokens,
+        )
+    except EngineError as error:
+        raise EngineError(f"{case.name}: {error}") from error
 
 
 def check_case(
     engine: Engine,
     case: Case,
-    reference: Callable[[Case], Stages],
+    reference: Callable[[Case], Expected],
     *,
     upstream: Callable[[Case], Stages] | None = None,
-    half: Callable[[Case], Stages] | None = None,
+    others: Mapping[str, Engine] | None = None,
 ) -> CaseReport:
     """Compare one case.
 
     Args:
         engine: ours, with f32 files for the strict bounds.
         case: picture and question.
-        reference: gives the reference's stages.
-        upstream: gives unmodified mtmd's, to be compared as well.
-        half: gives those of the reference in bf16, to be measured as well; the encoder's bound for
-            half-precision files is then 1.5 times its error.
+        reference: gives what the reference computes. If it knows its own errors in bf16, the
+            encoder's bound for half-precision files is 1.5 times those.
+        upstream: gives unmodified mtmd's stages, to be compared as well.
+        others: our engine in other precisions, to be measured as well, by their names.
     """
     ours = our_stages(engine, case)  # first, because its errors say what to do
-    theirs = reference(case)
+    expected = reference(case)
+    theirs = expected.stages
     llm, mmproj = file_types(engine)
     exact = llm in EXACT_TYPES and mmproj in EXACT_TYPES
     bounds = dict(BOUNDS.get(mmproj, {"pixels": 0.0}))
     if not exact:
         bounds.pop("logits", None)
-    own = None
-    if half is not None:
-        other = half(case)
-        own = {
-            stage: relative_error(getattr(other, stage), getattr(theirs, stage))
-            for stage in (*ENCODER_STAGES, "logits")
-        }
+    other_errors = {}
+    if own := expected.bf16_errors:
+        other_errors[REFERENCE_BF16] = own
         if mmproj in HALF_TYPES:
             bounds |= {stage: OWN_ERROR_FACTOR * own[stage] for stage in ENCODER_STAGES}
+    once = replace(case, max_tokens=1)
+    for name, other in (others or {}).items():
+        other_errors[name] = errors_of(our_stages(other, once), theirs)
     stocks = upstream(case) if upstream else None
     return CaseReport(
         case,
@@ -176,7 +216,7 @@ def check_case(
         compare(ours, theirs, bounds, exact=exact),
         stocks,
         compare(stocks, theirs, bounds, exact=exact) if stocks else None,
-        own,
+        other_errors,
     )
 
 

@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from ppocrvl.native import _native
 from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
     import numpy.typing as npt
     from PIL import Image
 
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
 PROGRAM = "ppocrvl-stock-stages"
 MARKER = "<__media__>"
 SECONDS = 3600
+"""A picture that takes longer than this has failed."""
+
+PATIENCE = 10
+"""Seconds that the program has to end by itself."""
 
 
 def find_program(named: Path | None) -> Path:
@@ -50,56 +58,118 @@ def find_program(named: Path | None) -> Path:
     return max(built, key=lambda path: path.stat().st_mtime)
 
 
-def run(
-    program: Path,
-    paths: ModelPaths,
-    picture: Image.Image,
-    *,
-    prompt: str,
-    image_token: int,
-    max_tokens: int,
-) -> Stages:
-    """One greedy request with upstream's preprocessing, graph and defaults.
+class Stock:
+    """Upstream's model with its preprocessing, graph and defaults: one process for many pictures.
+
+    The process starts with the first picture, and anew after one that it did not survive.
 
     Args:
         program: see `find_program`.
         paths: the two files.
-        picture: RGB, as a person sees it.
-        prompt: the rendered chat template with `MARKER` where the picture stands.
-        image_token: id that stands for the picture's tokens in the prompt.
-        max_tokens: the answer ends after so many tokens.
-
-    Raises:
-        EngineError: the program failed.
     """
-    with tempfile.TemporaryDirectory(prefix="ppocrvl-") as name:
-        folder = Path(name)
-        (folder / "rgb").write_bytes(picture.tobytes())
-        command = [str(program), str(paths.llm), str(paths.mmproj), str(folder / "rgb")]
-        command += [str(picture.width), str(picture.height), prompt, str(max_tokens), name]
+
+    def __init__(self, program: Path, paths: ModelPaths) -> None:
+        self._program = program
+        self._command = [str(program), str(paths.llm), str(paths.mmproj)]
+        self._folder = tempfile.TemporaryDirectory(prefix="ppocrvl-")
+        self._log = Path(self._folder.name) / "log"
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(
+        self, picture: Image.Image, *, prompt: str, image_token: int, max_tokens: int
+    ) -> Stages:
+        """One greedy request.
+
+        Args:
+            picture: RGB, as a person sees it.
+            prompt: the rendered chat template with `MARKER` where the picture stands.
+            image_token: id that stands for the picture's tokens in the prompt.
+            max_tokens: the answer ends after so many tokens.
+
+        Raises:
+            EngineError: the program failed, or cannot read this picture.
+        """
+        with tempfile.TemporaryDirectory(dir=self._folder.name) as name:
+            folder = Path(name)
+            try:
+                (folder / "rgb").write_bytes(picture.tobytes())
+                (folder / "size").write_text(f"{picture.width} {picture.height} {max_tokens}")
+                (folder / "prompt").write_bytes(prompt.encode())
+                self._ask(folder)
+                arrays = {stage: _read(folder, stage) for stage in ARRAYS}
+                prompt_ids = _ids(folder / "prompt_ids")
+                return Stages(
+                    prompt_ids=tuple(image_token if i < 0 else i for i in prompt_ids),
+                    pixels=np.ascontiguousarray(arrays.pop("pixels").transpose(1, 2, 0)),
+                    token_ids=_ids(folder / "token_ids"),
+                    text=(folder / "text").read_text(encoding="utf-8", errors="replace"),
+                    **arrays,
+                )
+            except (OSError, ValueError) as error:
+                raise EngineError(f"{self._program} does not work as {PROGRAM}: {error}") from error
+
+    def close(self) -> None:
+        """End the process."""
+        self._end()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask(self, folder: Path) -> None:
+        """Let the program fill the folder."""
+        process = self._process = self._process or self._start()
+        to, by = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+        limit = threading.Timer(SECONDS, process.kill)
+        limit.start()
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
+            to.write(f"{folder}\n")
+            to.flush()
+            outcome = by.readline().strip()
+        except BrokenPipeError:
+            outcome = ""
+        finally:
+            limit.cancel()
+        if not outcome:
+            code = self._end()
+            if code == 0:
+                raise ValueError("it ended without an answer")
+            lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            last = lines[-1] if lines else "no message"
+            raise EngineError(f"{PROGRAM} failed with exit code {code}: {last}")
+        if outcome != "ok":
+            raise EngineError(f"{PROGRAM} failed: {outcome}")
+
+    def _start(self) -> subprocess.Popen[str]:
+        with self._log.open("wb") as log:  # a pipe that nobody reads would fill up
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
                 errors="replace",
-                timeout=SECONDS,
-                check=False,
             )
-            if done.returncode != 0:
-                last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-                raise EngineError(f"{PROGRAM} failed with exit code {done.returncode}: {last}")
-            arrays = {stage: _read(folder, stage) for stage in ARRAYS}
-            prompt_ids = _ids(folder / "prompt_ids")
-            return Stages(
-                prompt_ids=tuple(image_token if i < 0 else i for i in prompt_ids),
-                pixels=np.ascontiguousarray(arrays.pop("pixels").transpose(1, 2, 0)),
-                token_ids=_ids(folder / "token_ids"),
-                text=(folder / "text").read_text(encoding="utf-8", errors="replace"),
-                **arrays,
-            )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise EngineError(f"{program} does not work as {PROGRAM}: {error}") from error
+
+    def _end(self) -> int:
+        """End the process, if there is one; its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        try:
+            process.communicate(timeout=PATIENCE)  # closes its input, on which it ends
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        return process.returncode
 
 
 def _ids(path: Path) -> tuple[int, ...]:

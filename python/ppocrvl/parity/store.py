@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stages of the reference in a folder, for later comparisons without torch.
 
-reference.json   what it was made with, and per request: picture, task, limits, prompt, answer
+reference.json   what it was made with, and per request: picture, task, limits, prompt, answer,
+                 relative errors of the reference in bf16
 000.npz, ...     the arrays of each request
 """
 
@@ -20,7 +21,7 @@ from ppocrvl.errors import CheckpointError, OptionError, OutputError
 from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 INDEX = "reference.json"
@@ -74,13 +75,16 @@ class Writer:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / INDEX).unlink(missing_ok=True)
 
-    def add(self, entry: Entry, stages: Stages) -> None:
-        """Write one request's arrays."""
+    def add(
+        self, entry: Entry, stages: Stages, bf16_errors: Mapping[str, float] | None = None
+    ) -> None:
+        """Write one request's arrays, and keep the reference's own errors in bf16 if known."""
         name = f"{len(self._rows):03}.npz"
         with self._output_errors():
             np.savez_compressed(self._folder / name, **{s: getattr(stages, s) for s in ARRAYS})
         ids = {"prompt_ids": stages.prompt_ids, "token_ids": stages.token_ids}
-        self._rows.append({**asdict(entry), **ids, "text": stages.text, "file": name})
+        others = {"text": stages.text, "bf16_errors": bf16_errors, "file": name}
+        self._rows.append({**asdict(entry), **ids, **others})
 
     def close(self) -> None:
         """Write the index."""
@@ -126,6 +130,18 @@ class Stored:
                 text=str(self.row["text"]),
                 **values,
             )
+
+    def bf16_errors(self) -> dict[str, float] | None:
+        """The reference's own errors in bf16 by stage, if they were stored.
+
+        Raises:
+            CheckpointError: they are damaged.
+        """
+        with _damage_errors(self.folder):
+            errors = self.row["bf16_errors"]
+            if errors is None:
+                return None
+            return {stage: float(errors[stage]) for stage in ARRAYS if stage != "pixels"}
 
 
 def load(folder: Path) -> tuple[str, list[Stored]]:
