@@ -14,6 +14,8 @@ namespace ppocrvl {
 /// they are spaced by work.
 class Encoder::Interrupter {
 public:
+  explicit Interrupter(NodeObserver *observer) : observer_(observer) {}
+
   void watch(const std::atomic<bool> &cancelled, Trace *trace) {
     cancelled_ = &cancelled;
     trace_ = trace;
@@ -31,7 +33,11 @@ private:
   bool on_node(const ggml_tensor &node, bool ask) {
     const bool stop = cancelled_->load(std::memory_order_relaxed);
     Array *stage = traced(node);
+    const bool observed = observer_ != nullptr && observer_->wants(node);
     if (!ask) {
+      if (observed) {
+        observer_->see(node);
+      }
       if (stage != nullptr) {
         stage->shape = {static_cast<std::size_t>(node.ne[1]), static_cast<std::size_t>(node.ne[0])};
         stage->values.resize(static_cast<std::size_t>(ggml_nelements(&node)));
@@ -41,7 +47,7 @@ private:
       return !stop;
     }
     work_since_stop_ += multiply_adds(node);
-    return stop || stage != nullptr || work_since_stop_ >= work_per_stop;
+    return stop || observed || stage != nullptr || work_since_stop_ >= work_per_stop;
   }
 
   /// Where the node's values are to go, by the names that our vision graph gives.
@@ -67,6 +73,7 @@ private:
     return elements;
   }
 
+  NodeObserver *observer_;
   const std::atomic<bool> *cancelled_ = nullptr;
   Trace *trace_ = nullptr;
   double work_since_stop_ = 0.0;
@@ -74,7 +81,7 @@ private:
 
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
     : options_(options), normalization_(normalization),
-      interrupter_(std::make_unique<Interrupter>()) {
+      interrupter_(std::make_unique<Interrupter>(options.observer)) {
   clear_native_error();
   clip_context_params params{};
   params.use_gpu = options.use_gpu;
