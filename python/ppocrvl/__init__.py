@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ppocrvl.export import ExportResult, export
     from ppocrvl.inspection import inspect_model
     from ppocrvl.quantize import QuantizeResult, quantize
+    from ppocrvl.quantize.collect import imatrix
     from ppocrvl.results import Result, Timings
     from ppocrvl.stages import Stages
     from ppocrvl.tasks import TASKS, Task
@@ -77,6 +78,7 @@ __all__ = [
     "Timings",
     "__version__",
     "export",
+    "imatrix",
     "inspect_model",
     "ocr",
     "quantize",
@@ -94,6 +96,7 @@ _HOME = {
     "Task": "tasks",
     "Timings": "results",
     "export": "export",
+    "imatrix": "quantize.collect",
     "inspect_model": "inspection",
     "ocr": "api",
     "quantize": "quantize",

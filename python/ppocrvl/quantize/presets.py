@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three mixtures for both halves that are named by what they are for: data.
+
+Chosen by benchmarks/quantization.py; docs/quantization.md has what they cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gguf import LlamaFileType
+
+from ppocrvl.errors import OptionError
+from ppocrvl.quantize.schemes import Rule, Scheme
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What both files get; each scheme has the preset's name, which the file names carry."""
+
+    llm: Scheme
+    mmproj: Scheme
+
+
+DEFAULT_PRESET = "balanced"
+
+
+def _scheme(preset: str, base: str, file_type: LlamaFileType, *rules: Rule) -> Scheme:
+    return Scheme(preset, base, file_type.value, rules)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "small": Preset(
+        llm=_scheme("small", "Q4_K", LlamaFileType.MOSTLY_Q4_K_M),
+        mmproj=_scheme("small", "Q4_0", LlamaFileType.MOSTLY_Q4_0),
+    ),
+    "balanced": Preset(
+        llm=_scheme("balanced", "Q6_K", LlamaFileType.MOSTLY_Q6_K),
+        mmproj=_scheme("balanced", "Q8_0", LlamaFileType.MOSTLY_Q8_0),
+    ),
+    "quality": Preset(
+        llm=_scheme("quality", "Q8_0", LlamaFileType.MOSTLY_Q8_0),
+        mmproj=_scheme("quality", "Q8_0", LlamaFileType.MOSTLY_Q8_0),
+    ),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name in any case.
+
+    Raises:
+        OptionError: there is none.
+    """
+    try:
+        return PRESETS[name.lower()]
+    except KeyError:
+        raise OptionError(f"{name!r} is no preset; choose from {', '.join(PRESETS)}") from None
