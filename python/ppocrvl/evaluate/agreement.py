@@ -57,8 +57,16 @@ class Agreement:
 def compare_distributions(
     expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32]
 ) -> tuple[int, float]:
-    """Compares logits [tokens, vocabulary]: at how many tokens the largest is the same, and the sum
-    over tokens of KL(softmax(expected) || softmax(found)), in nats."""
+    """How often the largest of two rows of logits is the same, and how far they are apart.
+
+    Args:
+        expected: the reference's logits, [tokens, vocabulary].
+        found: the model's.
+
+    Returns:
+        Number of tokens with the same largest, and the sum over tokens of
+        KL(softmax(expected) || softmax(found)), in nats.
+    """
     n_equal, kl = 0, 0.0
     for first in range(0, len(expected), _ROWS):
         p, q = (_log_softmax(logits[first : first + _ROWS]) for logits in (expected, found))

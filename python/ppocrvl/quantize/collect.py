@@ -68,7 +68,13 @@ def imatrix(
     path = Path(out)
     require_folder(path)
     paths = find_model(model)
-    answers = _answers(model, images, task, max_tokens, n_threads, progress)
+    answers = []
+    with Engine(model, n_threads=n_threads) as engine:
+        for done, image in enumerate(images, 1):
+            result = engine.ocr(image, task=task, max_tokens=max_tokens)
+            answers.append((list(result.token_ids), result.finish_reason == "stop"))
+            if progress:
+                progress("reading", done, len(images))
     forced = _native.TeacherForcing(
         llm=str(paths.llm), mmproj=str(paths.mmproj), n_threads=n_threads, collect=True
     )
@@ -93,22 +99,3 @@ def imatrix(
     )
     write_files([ImportanceFile(path, matrix)])
     return matrix
-
-
-def _answers(
-    model: PathLike,
-    images: Sequence[ImageSource],
-    task: str,
-    max_tokens: int,
-    n_threads: int,
-    progress: Callable[[str, int, int], None] | None,
-) -> list[tuple[list[int], bool]]:
-    """What the model reads, as ids without the token that ends it, and whether it did end."""
-    answers = []
-    with Engine(model, n_threads=n_threads) as engine:
-        for done, image in enumerate(images, 1):
-            result = engine.ocr(image, task=task, max_tokens=max_tokens)
-            answers.append((list(result.token_ids), result.finish_reason == "stop"))
-            if progress:
-                progress("reading", done, len(images))
-    return answers

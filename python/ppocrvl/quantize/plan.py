@@ -32,7 +32,7 @@ TYPES = tuple(
     dict.fromkeys(
         scheme.base
         for scheme in (*LLM_SCHEMES.values(), *MMPROJ_SCHEMES.values())
-        if not scheme.needs_importance or scheme.base == "Q2_K"
+        if not scheme.needs_importance
     )
 )
 """Of tensors in the files that this writes, and that the engine reads."""

@@ -234,9 +234,7 @@ _SMALLER_BLOCKS = {
     "Q3_K": "Q4_0",
     "Q2_K": "Q4_0",
     "IQ4_XS": "IQ4_NL",
-    **dict.fromkeys(
-        ("IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"), "IQ4_NL"
-    ),
+    **dict.fromkeys(("IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"), "IQ4_NL"),
 }
 _LAST_RESORT = "F16"
 
