@@ -101,7 +101,7 @@ def test_compare(reports: list[Path], tmp_path: Path, capsys: pytest.CaptureFixt
     header, base, small = printed.splitlines()
     assert header.split()[:4] == ["ocr", "MB", "pictures", "unended"]
     assert base.split()[-3:-1] == ["100.00%", "0.00000"]
-    assert small.split()[1] < base.split()[1]
+    assert float(small.split()[1]) < float(base.split()[1])
     plots = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert plots == ["quality-bytes.svg", "quality-speed.svg"]
     assert render(read_rows(reports)) == printed

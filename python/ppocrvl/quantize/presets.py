@@ -33,14 +33,43 @@ def _scheme(preset: str, base: str, file_type: LlamaFileType, *rules: Rule) -> S
     return Scheme(preset, base, file_type.value, rules)
 
 
+# By what benchmarks/sensitivity.py found: values, keys and the decoder's attention output are small
+# and suffer most; so does the token embedding. The head suffers little, and is read for every
+# token. Of the encoder, the keys and the first half of the FFN suffer most.
 PRESETS: Mapping[str, Preset] = {
     "small": Preset(
-        llm=_scheme("small", "Q4_K", LlamaFileType.MOSTLY_Q4_K_M),
-        mmproj=_scheme("small", "Q4_0", LlamaFileType.MOSTLY_Q4_0),
+        llm=_scheme(
+            "small",
+            "Q4_K",
+            LlamaFileType.MOSTLY_Q4_K_M,
+            Rule("output", "Q4_K"),
+            Rule("attn_v", "Q6_K"),
+            Rule("attn_k", "Q6_K"),
+            Rule("attn_output", "Q5_K"),
+        ),
+        mmproj=_scheme(
+            "small",
+            "IQ4_NL",
+            LlamaFileType.MOSTLY_IQ4_NL,
+            Rule("ffn_up", "Q5_0"),
+            Rule("attn_k", "Q5_0"),
+            Rule("mm.1", "Q5_0"),
+            Rule("mm.2", "Q8_0"),
+        ),
     ),
     "balanced": Preset(
-        llm=_scheme("balanced", "Q6_K", LlamaFileType.MOSTLY_Q6_K),
-        mmproj=_scheme("balanced", "Q8_0", LlamaFileType.MOSTLY_Q8_0),
+        llm=_scheme(
+            "balanced",
+            "Q5_K",
+            LlamaFileType.MOSTLY_Q5_K_M,
+            Rule("output", "Q5_K"),
+            Rule("token_embd", "Q6_K"),
+            Rule("attn_v", "Q6_K"),
+            Rule("attn_k", "Q6_K"),
+            Rule("attn_output", "Q6_K"),
+            Rule("ffn_down", "Q6_K"),
+        ),
+        mmproj=_scheme("balanced", "Q8_0", LlamaFileType.MOSTLY_Q8_0, Rule("ffn_down", "Q6_K")),
     ),
     "quality": Preset(
         llm=_scheme("quality", "Q8_0", LlamaFileType.MOSTLY_Q8_0),
