@@ -143,7 +143,8 @@ def source_files(work: Path, size: str, variants: tuple[Variant, ...] | list[Var
         counts = (24, 12, 12) if size == "tiny" else (1, 0, 0)  # random weights learn nothing
         pictures = draw(work / f"calibration-{size}", *counts, seed=CALIBRATION_SEED)
         images = sorted(pictures.glob("*.png"))
-        ppocrvl.imatrix(work / size / "bf16", images, importance, max_tokens=512)
+        max_tokens = 512 if size == "tiny" else 16
+        ppocrvl.imatrix(work / size / "bf16", images, importance, max_tokens=max_tokens)
     for variant in variants:
         folder = work / size / variant.name
         if not folder.exists():

@@ -34,8 +34,8 @@ void register_teacher_forcing(py::module_ &module) {
                              "A model that is told the answer. One thread at a time.")
       .def(py::init([](std::string llm, std::string mmproj, int n_threads, bool collect) {
              const py::gil_scoped_release no_gil; // loading takes seconds
-             return std::make_unique<TeacherForcing>(TeacherForcingOptions{
-                 std::move(llm), std::move(mmproj), n_threads, collect});
+             return std::make_unique<TeacherForcing>(
+                 TeacherForcingOptions{std::move(llm), std::move(mmproj), n_threads, collect});
            }),
            py::kw_only(), py::arg("llm"), py::arg("mmproj"), py::arg("n_threads") = 0,
            py::arg("collect") = false, R"(Args:

@@ -122,8 +122,9 @@ void quantize_part(ggml_type type, const float *values, RowShape shape, const fl
       throw Error(ErrorKind::model_format, "it holds NaN or infinity; the file is damaged");
     }
     if (!all_weighable(source, n, largest_importance)) {
-      throw Error(ErrorKind::model_format,
-                  "its values are too large for their importance; the importance matrix is damaged");
+      throw Error(
+          ErrorKind::model_format,
+          "its values are too large for their importance; the importance matrix is damaged");
     }
     const bool fits = all_representable(type, source, n);
     if (fits) {

@@ -15,7 +15,7 @@ from ppocrvl.errors import OptionError
 from ppocrvl.quantize.schemes import Rule, Scheme
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,24 @@ PRESETS: Mapping[str, Preset] = {
         mmproj=_scheme("quality", "Q8_0", LlamaFileType.MOSTLY_Q8_0),
     ),
 }
+
+
+def advice(cpu_features: Sequence[str]) -> str:
+    """Which files suit a CPU, in a sentence; docs/quantization.md has the figures.
+
+    Args:
+        cpu_features: as `_native.cpu_features` names them.
+    """
+    if "AVX512_BF16" in cpu_features:
+        return (
+            f"the default is {DEFAULT_PRESET}; this CPU multiplies bfloat16 by itself "
+            "(AVX512_BF16), so BF16 files encode pictures and read prompts faster, with twice the "
+            "memory, and write their answers slower"
+        )
+    return (
+        f"the default is {DEFAULT_PRESET}; this CPU does not multiply bfloat16 by itself, so BF16 "
+        "files are slower in every stage"
+    )
 
 
 def find_preset(name: str) -> Preset:
