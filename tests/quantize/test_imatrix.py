@@ -194,7 +194,7 @@ def test_outputs_are_nearer_with_it(
         assert errors[1] < errors[0], name
 
 
-@pytest.mark.parametrize("llm", ["Q2_K_S", "IQ2_XXS", "IQ3_XXS", "IQ1_M"])
+@pytest.mark.parametrize("llm", ["Q2_K_S", "IQ2_XXS", "IQ3_XXS"])
 def test_the_lowest_types_need_it(
     built_in: Path, importance: Path, samples: Path, tmp_path: Path, llm: str
 ) -> None:

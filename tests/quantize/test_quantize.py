@@ -227,6 +227,19 @@ def test_a_full_disk_leaves_nothing_behind(built_in: Path, tmp_path: Path) -> No
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("file", ["tiny-balanced.gguf", "mmproj-tiny-balanced.gguf"])
+def test_an_interrupt_leaves_nothing_behind(built_in: Path, tmp_path: Path, file: str) -> None:
+    def progress(name: str, done: int, total: int) -> None:
+        if name == file and done > total // 2:
+            raise KeyboardInterrupt
+
+    before = {path.name: path.read_bytes() for path in built_in.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        ppocrvl.quantize(built_in, tmp_path / "out", progress=progress)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert {path.name: path.read_bytes() for path in built_in.iterdir()} == before
+
+
 def test_command(built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.json"
     arguments = ["quantize", str(built_in), "-o", str(tmp_path / "out"), "--llm", "q6_k"]
