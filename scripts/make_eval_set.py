@@ -27,10 +27,12 @@ SEED = 77_000_000  # training, eval_tiny.py and benchmarks/exactness.py have oth
 TASKS = {"line": "ocr", "block": "ocr", "table": "table"}
 
 
-def draw(kind: str, count: int, paths: Sequence[Path], folder: Path) -> list[dict[str, object]]:
+def draw(
+    kind: str, count: int, paths: Sequence[Path], folder: Path, seed: int
+) -> list[dict[str, object]]:
     """Write ``count`` pictures of a kind into ``folder``; their rows of the index."""
-    rng = random.Random(f"{SEED} {kind}")
-    noise = np.random.default_rng(SEED + len(kind))
+    rng = random.Random(f"{seed} {kind}")
+    noise = np.random.default_rng(seed + len(kind))
     source = render.Source(tuple(paths), rng)
     rows: list[dict[str, object]] = []
     for number in range(count):
@@ -55,6 +57,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--held-out", action="store_true", help="in fonts that training never saw")
+    parser.add_argument("--seed", type=int, default=SEED, help="another draws other pictures")
     for kind, count in (("line", 500), ("block", 100), ("table", 100)):
         parser.add_argument(f"--{kind}s", type=int, default=count, metavar="N")
     args = parser.parse_args()
@@ -64,7 +67,9 @@ def main() -> None:
     folder: Path = args.folder
     folder.mkdir(parents=True, exist_ok=True)
     counts = {"line": args.lines, "block": args.blocks, "table": args.tables}
-    rows = [row for kind, count in counts.items() for row in draw(kind, count, paths, folder)]
+    rows = [
+        row for kind, count in counts.items() for row in draw(kind, count, paths, folder, args.seed)
+    ]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     temporary = folder / "dataset.jsonl.part"
     temporary.write_text(text, encoding="utf-8")

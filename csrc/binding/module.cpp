@@ -13,5 +13,6 @@ PYBIND11_MODULE(_native, module) {
   ppocrvl::binding::register_files(module);
   ppocrvl::binding::register_quantize(module);
   ppocrvl::binding::register_system(module);
+  ppocrvl::binding::register_teacher_forcing(module);
   ppocrvl::binding::register_test(module);
 }

@@ -12,6 +12,7 @@ void register_engine(pybind11::module_ &module);
 void register_files(pybind11::module_ &module);
 void register_quantize(pybind11::module_ &module);
 void register_system(pybind11::module_ &module);
+void register_teacher_forcing(pybind11::module_ &module);
 void register_test(pybind11::module_ &module); // the submodule `_test`
 
 } // namespace ppocrvl::binding

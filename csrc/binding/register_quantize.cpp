@@ -45,7 +45,7 @@ py::tuple quantize(const std::string &type, const Floats &values,
     const py::gil_scoped_release no_gil;
     loss = quantize_rows(type, source, shape, weights, n_threads, target);
   }
-  return py::make_tuple(std::move(out), loss.squared_error, loss.squared_norm);
+  return py::make_tuple(std::move(out), loss);
 }
 
 Floats dequantize(const std::string &type, const Bytes &data, int64_t n_per_row, int n_threads) {
@@ -69,6 +69,12 @@ Floats dequantize(const std::string &type, const Bytes &data, int64_t n_per_row,
 } // namespace
 
 void register_quantize(py::module_ &module) {
+  py::class_<RowLoss>(module, "RowLoss", "What rows lose in a type: sums over their elements.")
+      .def_readonly("squared_error", &RowLoss::squared_error)
+      .def_readonly("squared_norm", &RowLoss::squared_norm, "Of the values before.")
+      .def_readonly("weighted_error", &RowLoss::weighted_error,
+                    "With each square times its column's importance; 0 without.")
+      .def_readonly("weighted_norm", &RowLoss::weighted_norm);
   module.def("quantize_rows", &quantize, py::arg("type"), py::arg("values"), py::kw_only(),
              py::arg("importance") = py::none(), py::arg("n_threads") = 0,
              R"(Writes rows in a tensor type such as "Q4_K", with ggml's own kernels.
@@ -80,12 +86,12 @@ Args:
     n_threads: The rows are shared among so many; 0 for the machine's cores.
 
 Returns:
-    uint8 [rows, bytes], and the sums of the squared errors and of the squared values.
+    uint8 [rows, bytes], and the RowLoss.
 
 Raises:
     OptionError: No such type, its blocks do not divide the rows, it needs the importance, or
         that holds other than weights from 0.
-    ModelFormatError: A value is not finite, or too large for the type.)");
+    ModelFormatError: A value is not finite, or too large for the type or its importance.)");
   module.def("dequantize_rows", &dequantize, py::arg("type"), py::arg("data"), py::arg("n_per_row"),
              py::kw_only(), py::arg("n_threads") = 0,
              R"(Reads rows of a tensor type as float32 [rows, n_per_row].

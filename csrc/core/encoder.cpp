@@ -14,6 +14,8 @@ namespace ppocrvl {
 /// they are spaced by work.
 class Encoder::Interrupter {
 public:
+  explicit Interrupter(NodeObserver *observer) : observer_(observer) {}
+
   void watch(const std::function<bool()> &goes_on, Trace *trace) {
     goes_on_ = &goes_on;
     trace_ = trace;
@@ -34,7 +36,11 @@ private:
 
   bool on_node(const ggml_tensor &node, bool ask) {
     Array *stage = traced(node);
+    const bool observed = observer_ != nullptr && observer_->wants(node);
     if (!ask) {
+      if (observed) {
+        observer_->see(node);
+      }
       if (stage != nullptr) {
         stage->shape = {static_cast<std::size_t>(node.ne[1]), static_cast<std::size_t>(node.ne[0])};
         stage->values.resize(static_cast<std::size_t>(ggml_nelements(&node)));
@@ -45,7 +51,7 @@ private:
       return !left_;
     }
     work_since_stop_ += multiply_adds(node);
-    return stage != nullptr || work_since_stop_ >= work_per_stop;
+    return observed || stage != nullptr || work_since_stop_ >= work_per_stop;
   }
 
   /// Where the node's values are to go, by the names that our vision graph gives.
@@ -71,6 +77,7 @@ private:
     return elements;
   }
 
+  NodeObserver *observer_;
   const std::function<bool()> *goes_on_ = nullptr;
   Trace *trace_ = nullptr;
   bool left_ = false;
@@ -79,7 +86,7 @@ private:
 
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
     : options_(options), normalization_(normalization),
-      interrupter_(std::make_unique<Interrupter>()) {
+      interrupter_(std::make_unique<Interrupter>(options.observer)) {
   clear_native_error();
   clip_context_params params{};
   params.use_gpu = options.use_gpu;

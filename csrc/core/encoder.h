@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/handles.h"
+#include "core/node_observer.h"
 #include "core/pixels.h"
 #include "core/trace.h"
 #include "mtmd/vision_graph.h"
@@ -18,6 +19,7 @@ struct EncoderOptions {
   int n_threads = 1;
   bool use_gpu = true;
   VisionPrecision precision = VisionPrecision::automatic;
+  NodeObserver *observer = nullptr; // borrowed
 };
 
 /// The vision encoder with its projector. One thread at a time.

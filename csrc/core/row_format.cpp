@@ -63,6 +63,15 @@ bool all_representable(ggml_type type, const float *values, int64_t n) {
   });
 }
 
+/// Kernels weigh squared values by importance and value, and square sums of that: beyond this they
+/// overflow, and some of them abort then.
+bool all_weighable(const float *values, int64_t n, float largest_importance) {
+  constexpr float largest_product = 1e14F;
+  return std::all_of(values, values + n, [&](float value) {
+    return value * value * largest_importance <= largest_product;
+  });
+}
+
 /// Calls work(first row, number of rows) for parts of the rows, on threads; the first exception is
 /// thrown again.
 void share_rows(int64_t n_rows, int n_threads,
@@ -102,6 +111,8 @@ void share_rows(int64_t n_rows, int n_threads,
 void quantize_part(ggml_type type, const float *values, RowShape shape, const float *importance,
                    uint8_t *out, RowLoss *losses) {
   const int64_t n = shape.n_per_row;
+  const float largest_importance =
+      importance == nullptr ? 0.0F : *std::max_element(importance, importance + n);
   const size_t stride = ggml_row_size(type, n);
   std::vector<float> back(static_cast<size_t>(n));
   for (int64_t row = 0; row < shape.n_rows; ++row) {
@@ -109,6 +120,11 @@ void quantize_part(ggml_type type, const float *values, RowShape shape, const fl
     uint8_t *target = out + static_cast<size_t>(row) * stride;
     if (!all_finite(source, n)) {
       throw Error(ErrorKind::model_format, "it holds NaN or infinity; the file is damaged");
+    }
+    if (!all_weighable(source, n, largest_importance)) {
+      throw Error(
+          ErrorKind::model_format,
+          "its values are too large for their importance; the importance matrix is damaged");
     }
     const bool fits = all_representable(type, source, n);
     if (fits) {
@@ -124,6 +140,10 @@ void quantize_part(ggml_type type, const float *values, RowShape shape, const fl
       const double gap = static_cast<double>(back[static_cast<size_t>(i)]) - value;
       losses[row].squared_error += gap * gap;
       losses[row].squared_norm += value * value;
+      if (importance != nullptr) {
+        losses[row].weighted_error += importance[i] * gap * gap;
+        losses[row].weighted_norm += importance[i] * value * value;
+      }
     }
   }
 }
@@ -153,6 +173,8 @@ RowLoss quantize_rows(const std::string &type, const float *values, RowShape sha
   for (const RowLoss &loss : losses) {
     sum.squared_error += loss.squared_error;
     sum.squared_norm += loss.squared_norm;
+    sum.weighted_error += loss.weighted_error;
+    sum.weighted_norm += loss.weighted_norm;
   }
   return sum;
 }

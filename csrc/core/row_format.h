@@ -7,10 +7,13 @@
 namespace ppocrvl {
 
 /// What rows lose in a type: sums over all elements, so those of a tensor's chunks can be added.
-/// The relative error is sqrt(squared_error / squared_norm).
+/// The relative error is sqrt(squared_error / squared_norm). With an importance, the squares times
+/// the weights of their columns are summed as well: an estimate of what the outputs lose.
 struct RowLoss {
   double squared_error = 0;
   double squared_norm = 0;
+  double weighted_error = 0;
+  double weighted_norm = 0;
 };
 
 /// Rows of a tensor: how many, and how long each is in elements.

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ppocrvl.inspection import inspect_model
     from ppocrvl.options import RequestOptions, Retry
     from ppocrvl.quantize import QuantizeResult, quantize
+    from ppocrvl.quantize.collect import imatrix
     from ppocrvl.results import Attempt, Line, Result, Timings
     from ppocrvl.stages import Stages
     from ppocrvl.tasks import TASKS, Task
@@ -90,6 +91,7 @@ __all__ = [
     "Timings",
     "__version__",
     "export",
+    "imatrix",
     "inspect_model",
     "ocr",
     "quantize",
@@ -114,6 +116,7 @@ _HOME = {
     "Task": "tasks",
     "Timings": "results",
     "export": "export",
+    "imatrix": "quantize.collect",
     "inspect_model": "inspection",
     "ocr": "api",
     "quantize": "quantize",

@@ -22,6 +22,7 @@ from ppocrvl.model_folder import (
     find_model,
 )
 from ppocrvl.native import _native
+from ppocrvl.quantize.presets import advice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ def examine() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: _installed(name) for name in PACKAGES},
         "cpu_features": _native.cpu_features(),
+        "quantization": advice(_native.cpu_features()),
         "devices": [
             {
                 "name": device.name,

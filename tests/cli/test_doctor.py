@@ -14,6 +14,7 @@ import pytest
 from ppocrvl import doctor
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
+from ppocrvl.quantize.presets import advice
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -31,6 +32,7 @@ def test_report_of_this_installation(
     assert len(report["llama_cpp"]) == 40
     assert report["packages"]["numpy"]
     assert report["cpu_features"]
+    assert report["quantization"].startswith("the default is balanced; this CPU ")
     assert "cpu" in [device["kind"] for device in report["devices"]]
     assert [model["source"] for model in report["models"]] == [
         "built-in",
@@ -45,10 +47,23 @@ def test_report_of_this_installation(
 def test_text_report(ppocrvl_program: Program) -> None:
     done = ppocrvl_program("doctor")
     names = [line.split("  ")[0] for line in done.stdout.splitlines()]
-    for name in ("ppocrvl", "llama.cpp", "compiler", "python", "CPU features", "device", "model"):
+    for name in (
+        "ppocrvl",
+        "llama.cpp",
+        "compiler",
+        "python",
+        "CPU features",
+        "quantization",
+        "model",
+    ):
         assert name in names
     assert names[-1] == "self-test"
     assert "passed: read" in done.stdout.splitlines()[-1]
+
+
+def test_advice_follows_from_the_cpu() -> None:
+    assert "BF16 files encode pictures and read prompts faster" in advice(["AVX2", "AVX512_BF16"])
+    assert "BF16 files are slower in every stage" in advice(["AVX2"])
 
 
 def test_model_that_cannot_be_used_is_shown(ppocrvl_program: Program, tmp_path: Path) -> None:

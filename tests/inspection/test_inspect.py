@@ -70,8 +70,17 @@ def test_quantized_sizes_of_the_official_model(official_size: Path) -> None:
     mmproj = _sizes(inspection, 1)
     assert mmproj["Q8_0"] < 0.8 * UPSTREAM_MMPROJ["Q8_0"]
     assert mmproj["Q4_0"] < 0.6 * UPSTREAM_MMPROJ["Q4_0"]
+    # What the presets promise, with some kilobytes for the files' headers.
+    pairs = {name: llm[name] + mmproj[name] for name in ("small", "balanced", "quality")}
+    assert mmproj["Q8_0"] < 480e6
+    assert mmproj["small"] < 300e6
+    assert pairs["balanced"] < 795e6
+    assert pairs["small"] < 555e6
     items = inspection.parts[1].quantizations
     assert {item.name: {f.row: f.type for f in item.fallbacks} for item in items} == {
+        "small": {},
+        "balanced": {},
+        "quality": {},
         "Q8_0": {},
         "Q6_K": {1152: "Q8_0"},
         "Q5_K": {1152: "Q5_1"},

@@ -17,6 +17,7 @@ import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode, ModelFormatError, ModelNotFoundError, OptionError
 from ppocrvl.native import _native
+from ppocrvl.quantize.presets import PRESETS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,21 @@ def test_the_report_is_what_the_file_holds(built_in: Path, tmp_path: Path) -> No
             assert (tensor.relative_error > 0) == (tensor.type != tensor.source_type)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets(built_in: Path, samples: Path, tmp_path: Path, preset: str) -> None:
+    result = ppocrvl.quantize(built_in, tmp_path, preset=preset)
+    assert result.llm.path == tmp_path / f"tiny-{preset}.gguf"
+    assert result.mmproj.path == tmp_path / f"mmproj-tiny-{preset}.gguf"
+    assert result.llm.scheme == result.mmproj.scheme == preset
+    truth = (samples / "hello.txt").read_text(encoding="utf-8").strip()
+    with ppocrvl.Engine(tmp_path) as engine:
+        assert engine.ocr(samples / "hello.png").text == truth
+    again = ppocrvl.quantize(tmp_path, tmp_path / "again", allow_requantize=True)
+    assert (
+        again.llm.path.name == "tiny-balanced.gguf"
+    )  # the preset's name is no part of the model's
+
+
 def test_padding_alone_changes_nothing(built_in: Path, tmp_path: Path) -> None:
     """FFN rows as long as Q8_0 needs them, but nothing quantized."""
     floats = {"mm.*.weight": "F32", "v.blk.*.weight": "F32"}
@@ -128,7 +144,7 @@ def test_a_quantized_source_is_refused_unless_allowed(built_in: Path, tmp_path: 
         ppocrvl.quantize(tmp_path / "a", tmp_path / "b")
     assert not (tmp_path / "b").exists()
     again = ppocrvl.quantize(tmp_path / "a", tmp_path / "b", allow_requantize=True)
-    assert again.llm.path.name == "tiny-Q4_K_M.gguf"
+    assert again.llm.path.name == "tiny-balanced.gguf"
     assert {tensor.source_type for tensor in again.llm.tensors} == {"Q8_0", "F32"}
     # What has its type already is copied.
     copy = ppocrvl.quantize(tmp_path / "b", tmp_path / "c", allow_requantize=True)
@@ -207,8 +223,21 @@ def test_a_full_disk_leaves_nothing_behind(built_in: Path, tmp_path: Path) -> No
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.OUTPUT
-    assert "tiny-Q4_K_M.gguf: cannot be written" in done.stderr
+    assert "tiny-balanced.gguf: cannot be written" in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("file", ["tiny-balanced.gguf", "mmproj-tiny-balanced.gguf"])
+def test_an_interrupt_leaves_nothing_behind(built_in: Path, tmp_path: Path, file: str) -> None:
+    def progress(name: str, done: int, total: int) -> None:
+        if name == file and done > total // 2:
+            raise KeyboardInterrupt
+
+    before = {path.name: path.read_bytes() for path in built_in.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        ppocrvl.quantize(built_in, tmp_path / "out", progress=progress)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert {path.name: path.read_bytes() for path in built_in.iterdir()} == before
 
 
 def test_command(built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,6 +265,9 @@ def test_command(built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["--keep", "v.patch_embd.weight=BF16"], "matches no tensor that is ever quantized"),
         (["--keep", "mm.1.weight=Q2_0"], "'Q2_0' is no type to keep"),
         (["--keep", "nothing"], "is not PATTERN=TYPE"),
+        (["--preset", "tiny"], "'tiny' is no preset; choose from small, balanced, quality"),
+        (["--preset", "small", "--llm", "Q8_0"], "give either preset, or llm and mmproj"),
+        (["--llm", "IQ2_XS"], "llm IQ2_XS needs an importance matrix"),
         (["--threads", "-1"], "n_threads -1 is not from 0 to 1024"),
         (["--threads", "99999999999"], "n_threads 99999999999 is not from 0 to 1024"),
     ],

@@ -11,6 +11,7 @@ import pytest
 
 import ppocrvl
 from ppocrvl.native import _native
+from ppocrvl.quantize.presets import PRESETS
 from ppocrvl.quantize.schemes import LLM_SCHEMES
 
 if TYPE_CHECKING:
@@ -19,14 +20,37 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
+# Where ours differ on purpose: we do not write down a path of this machine.
+_OUR_IMATRIX_KEYS = ("quantize.imatrix.file", "quantize.imatrix.dataset")
+
+
+@pytest.fixture(scope="module")
+def importance(deep: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of both halves, in one file."""
+    path = tmp_path_factory.mktemp("imatrix") / "imatrix.gguf"
+    ppocrvl.imatrix(deep, [samples / "hello.png"], path, max_tokens=32)
+    return path
+
+
+@pytest.mark.parametrize("has_importance", [False, True])
 @pytest.mark.parametrize("scheme", LLM_SCHEMES)
 def test_the_language_model_is_llama_quantize_s(
-    deep: Path, stock_tools: Path, tmp_path: Path, scheme: str
+    deep: Path,
+    stock_tools: Path,
+    importance: Path,
+    tmp_path: Path,
+    scheme: str,
+    *,
+    has_importance: bool,
 ) -> None:
-    ours = ppocrvl.quantize(deep, tmp_path, llm=scheme, mmproj="Q8_0").llm.path
+    if LLM_SCHEMES[scheme].needs_importance and not has_importance:
+        pytest.skip("refused by both")
+    imatrix = importance if has_importance else None
+    ours = ppocrvl.quantize(deep, tmp_path, llm=scheme, mmproj="Q8_0", imatrix=imatrix).llm.path
     theirs = tmp_path / "theirs.gguf"
     source = next(path for path in deep.iterdir() if not path.name.startswith("mmproj"))
-    command = [stock_tools / "llama-quantize", source, theirs, scheme, "2"]
+    command = [stock_tools / "llama-quantize", *(["--imatrix", imatrix] if imatrix else [])]
+    command += [source, theirs, scheme, "2"]
     subprocess.run([str(c) for c in command], check=True, capture_output=True, timeout=600)
     found, expected = (_native.read_gguf(str(path)) for path in (ours, theirs))
     assert {t.name: (t.type, t.shape) for t in found.tensors} == {
@@ -41,16 +65,25 @@ def test_the_language_model_is_llama_quantize_s(
             b[other.offset : other.offset + other.n_bytes],
         ), tensor.name
     for key, (begin, end) in expected.metadata_places.items():
+        if key in _OUR_IMATRIX_KEYS:
+            continue
         first, last = found.metadata_places[key]
         assert np.array_equal(a[first:last], b[begin:end]), key
 
 
-@pytest.mark.parametrize("types", [("Q4_K_M", "Q8_0"), ("Q8_0", "Q4_K")])
+@pytest.mark.parametrize(
+    "types",
+    [(None, "Q4_K_M", "Q8_0"), (None, "Q8_0", "Q4_K"), *((name, None, None) for name in PRESETS)],
+)
 def test_stock_programs_read_a_quantized_pair(
-    built_in: Path, stock_tools: Path, samples: Path, tmp_path: Path, types: tuple[str, str]
+    built_in: Path,
+    stock_tools: Path,
+    samples: Path,
+    tmp_path: Path,
+    types: tuple[str | None, str | None, str | None],
 ) -> None:
-    llm, mmproj = types
-    files = ppocrvl.quantize(built_in, tmp_path, llm=llm, mmproj=mmproj)
+    preset, llm, mmproj = types
+    files = ppocrvl.quantize(built_in, tmp_path, preset=preset, llm=llm, mmproj=mmproj)
     command = [stock_tools / "llama-mtmd-cli", "-m", files.llm.path, "--mmproj", files.mmproj.path]
     command += ["--image", samples / "hello.png", "-p", "OCR:", "--jinja", "--temp", "0"]
     done = subprocess.run(

@@ -26,3 +26,9 @@ if(NOT CMAKE_CROSSCOMPILING)
   # Upstream switches it off where SOURCE_DATE_EPOCH is set, as some packaging tools do.
   set(GGML_NATIVE ON CACHE BOOL "")
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14
+   AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  # amxtileintrin.h of GCC 12 tells the compiler that _tile_loadconfig reads 8 bytes, not 64, and the
+  # rest is optimised away: on a CPU with AMX every quantized product dies of SIGSEGV.
+  add_compile_options(-mno-amx-tile -mno-amx-int8 -mno-amx-bf16)
+endif()

@@ -21,14 +21,33 @@ HELP = "measure how well a model reads a set of pictures with known texts"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "model", metavar="MODEL", help="folder with an LLM and an mmproj file, or the LLM file"
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="folder with an LLM and an mmproj file, or the LLM file",
     )
     parser.add_argument(
         "dataset",
+        nargs="?",
         type=Path,
         metavar="DATASET",
         help="a JSONL file of {image, text, task, tags}, or a folder of pictures with .txt or "
         ".otsl files of the same names",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="MODEL",
+        help="compare predictions on the true texts with this model's, such as the BF16 files",
+    )
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        type=Path,
+        metavar="REPORT",
+        help="read nothing: put reports side by side, the first as baseline",
+    )
+    parser.add_argument(
+        "--plots", type=Path, metavar="DIR", help="of --compare: write plots into this folder"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     parser.add_argument("--max-tokens", type=int, default=2048, metavar="N", help="of an answer")
@@ -37,10 +56,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read everything, and print the figures."""
+    """Read everything, or compare reports, and print the figures."""
+    from ppocrvl.errors import OptionError
+
+    if args.compare:
+        return _compare(args)
+    if args.model is None or args.dataset is None:
+        raise OptionError("name a model and a dataset, or reports with --compare")
+    if args.plots:
+        raise OptionError("--plots belongs to --compare")
+    return _evaluate(args)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from ppocrvl.errors import OptionError
+    from ppocrvl.evaluate.comparison import plot, read_rows, render
+    from ppocrvl.output import make_folder
+
+    if args.model is not None:
+        raise OptionError("--compare takes reports, and neither a model nor a dataset")
+    rows = read_rows(args.compare)
+    if args.plots:
+        for path in plot(rows, make_folder(args.plots)):
+            sys.stderr.write(f"{path}\n")
+    sys.stdout.write(render(rows))
+    return ExitCode.OK
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    import dataclasses
+
     from ppocrvl.engine import Engine
     from ppocrvl.errors import OptionError
-    from ppocrvl.evaluate import evaluate, read_dataset
+    from ppocrvl.evaluate import agreement, evaluate, read_dataset
     from ppocrvl.evaluate.report import render
     from ppocrvl.output import require_folder, write_text
 
@@ -58,6 +106,15 @@ def run(args: argparse.Namespace) -> int:
             max_tokens=args.max_tokens,
             progress=lambda done, total: line("reading", done, total),
         )
+    if args.reference is not None:
+        found = agreement(
+            args.model,
+            args.reference,
+            items,
+            n_threads=args.threads,
+            progress=lambda done, total: line("comparing", done, total),
+        )
+        evaluation = dataclasses.replace(evaluation, agreement=found)
     for reading in evaluation.readings:
         if reading.error:
             sys.stderr.write(f"ppocrvl: {reading.error}\n")

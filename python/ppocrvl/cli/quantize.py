@@ -36,16 +36,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "are replaced",
     )
     parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="small, balanced or quality: a mixture for both files; default: balanced",
+    )
+    parser.add_argument(
         "--llm",
-        default="Q4_K_M",
         metavar="TYPE",
-        help="Q8_0, Q6_K, Q4_K_M, ...; default: %(default)s",
+        help="instead of a preset: Q8_0, Q6_K, Q4_K_M, ...; Q4_K_M where only --mmproj is given",
     )
     parser.add_argument(
         "--mmproj",
-        default="Q8_0",
         metavar="TYPE",
-        help="Q8_0, Q6_K, Q4_0, ...; default: %(default)s",
+        help="instead of a preset: Q8_0, Q6_K, Q4_0, ...; Q8_0 where only --llm is given",
+    )
+    parser.add_argument(
+        "--imatrix",
+        type=Path,
+        metavar="FILE",
+        help="importance matrix of this model, as `ppocrvl imatrix` writes it",
     )
     parser.add_argument(
         "--keep",
@@ -75,8 +84,10 @@ def run(args: argparse.Namespace) -> int:
         result = quantize(
             args.model,
             args.output,
+            preset=args.preset,
             llm=args.llm,
             mmproj=args.mmproj,
+            imatrix=args.imatrix,
             keep=_in_order(args.keep),
             allow_requantize=args.allow_requantize,
             n_threads=args.threads,
@@ -91,13 +102,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(file: QuantizedFile) -> Iterator[str]:
     yield f"{file.path}: {file.n_bytes:,} bytes, {file.n_bytes / file.source_bytes:.1%} of before"
-    yield f"  {'tensor':28}{'shape':>18}{'was':>7}{'is':>8}{'bytes':>14}{'error':>11}"
+    is_weighted = any(tensor.weighted_error is not None for tensor in file.tensors)
+    yield (
+        f"  {'tensor':28}{'shape':>18}{'was':>7}{'is':>8}{'bytes':>14}{'error':>11}"
+        + (f"{'weighted':>11}" if is_weighted else "")
+    )
     for tensor in file.tensors:
         shape = " x ".join(str(n) for n in tensor.shape)
         note = f"  {tensor.wanted} does not fit" if tensor.wanted != tensor.type else ""
+        weighted = "" if tensor.weighted_error is None else f"{tensor.weighted_error:.2e}"
         yield (
             f"  {tensor.name:28}{shape:>18}{tensor.source_type:>7}{tensor.type:>8}"
-            f"{tensor.n_bytes:>14,}{tensor.relative_error:>11.2e}{note}"
+            f"{tensor.n_bytes:>14,}{tensor.relative_error:>11.2e}"
+            + (f"{weighted:>11}" if is_weighted else "")
+            + note
         )
     total = sum(tensor.n_bytes for tensor in file.tensors)
     yield f"  {len(file.tensors)} tensors{'':52}{total:>14,}"

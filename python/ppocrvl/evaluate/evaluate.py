@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import ImageError, MissingExtraError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ppocrvl.engine import Engine
+    from ppocrvl.evaluate.agreement import Agreement
     from ppocrvl.evaluate.dataset import Item
 
 DEFAULT_MAX_TOKENS = 2048
@@ -98,18 +99,24 @@ class Evaluation:
         readings: one for each item.
         tasks: figures by task.
         tags: figures by tag, value and task, as {"size": {"18": {"ocr": ...}}}.
+        n_bytes: of the model's two files.
+        agreement: by task, with a reference model; empty without one.
     """
 
     model: str
     readings: tuple[Reading, ...]
     tasks: dict[str, Summary]
     tags: dict[str, dict[str, dict[str, Summary]]]
+    n_bytes: int = 0
+    agreement: dict[str, Agreement] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values for JSON."""
         values = asdict(self)
         for reading in values["readings"]:
             reading["item"]["image"] = str(reading["item"]["image"])
+        for task, found in self.agreement.items():
+            values["agreement"][task]["top1"] = found.top1
         return values
 
 
@@ -153,6 +160,7 @@ def evaluate(
             }
             for name in names
         },
+        n_bytes=engine.info.llm_bytes + engine.info.mmproj_bytes,
     )
 
 

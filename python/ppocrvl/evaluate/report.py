@@ -20,6 +20,11 @@ def render(evaluation: Evaluation) -> str:
 
 def _lines(evaluation: Evaluation) -> Iterator[str]:
     yield from _table(evaluation.model, evaluation.tasks)
+    if evaluation.agreement:
+        yield ""
+        yield f"{'against the reference':24}{'tokens':>10}{'top-1':>10}{'KL, nats':>12}"
+        for task, found in evaluation.agreement.items():
+            yield f"{task:24}{found.n_tokens:>10,}{found.top1:>10.2%}{found.kl:>12.6f}"
     for tag, values in evaluation.tags.items():
         yield ""
         yield from _table(

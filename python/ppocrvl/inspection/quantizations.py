@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ppocrvl.inspection.model_files import LlmSizes
 from ppocrvl.quantize.plan import plan_tensors, substitutes
+from ppocrvl.quantize.presets import PRESETS
 from ppocrvl.quantize.schemes import (
     LLM_SCHEMES,
     MMPROJ_SCHEMES,
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from ppocrvl.inspection.model_files import ModelPart, Tensor
 
 _USUAL = {
-    "llm": [LLM_SCHEMES[name] for name in ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0")],
-    "mmproj": [MMPROJ_SCHEMES[name] for name in ("Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0")],
+    "llm": [
+        *(preset.llm for preset in PRESETS.values()),
+        *(LLM_SCHEMES[name] for name in ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0")),
+    ],
+    "mmproj": [
+        *(preset.mmproj for preset in PRESETS.values()),
+        *(MMPROJ_SCHEMES[name] for name in ("Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0")),
+    ],
 }
 
 
@@ -50,7 +57,7 @@ class Quantization:
     """A part in another type.
 
     Attributes:
-        name: as llama-quantize names it.
+        name: of a preset, or as llama-quantize names it.
         n_bytes: of the tensor data.
         saved_bytes: against the part as it is; negative where it would grow.
         types: number of tensors by type.
@@ -98,7 +105,9 @@ def _exported(tensor: Tensor, scheme: Scheme, model: ModelShape) -> Tensor:
 
 def _shape(part: ModelPart) -> ModelShape:
     sizes = part.sizes
-    if not isinstance(sizes, LlmSizes):
+    if sizes is None:
         return ModelShape()
+    if not isinstance(sizes, LlmSizes):
+        return ModelShape(n_layer=sizes.n_layer)
     is_tied = all(tensor.name != "output.weight" for tensor in part.tensors)
     return ModelShape(sizes.n_layer, sizes.n_head // max(sizes.n_head_kv, 1), is_tied)

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 _FFN_DIMENSION = {"ffn_up.weight": 1, "ffn_up.bias": 0, "ffn_down.weight": 0}
 _ANY = MMPROJ_SCHEMES["Q8_0"]
 TYPES = tuple(
-    dict.fromkeys(scheme.base for scheme in (*LLM_SCHEMES.values(), *MMPROJ_SCHEMES.values()))
+    dict.fromkeys(
+        scheme.base
+        for scheme in (*LLM_SCHEMES.values(), *MMPROJ_SCHEMES.values())
+        if not scheme.needs_importance
+    )
 )
 """Of tensors in the files that this writes, and that the engine reads."""
 

@@ -14,13 +14,16 @@ from ppocrvl.errors import OptionError
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
 from ppocrvl.output import Progress, make_folder, write_files
+from ppocrvl.quantize.importance import check_importance, read_importance
 from ppocrvl.quantize.plan import can_be_kept, plan_tensors
+from ppocrvl.quantize.presets import DEFAULT_PRESET, PRESETS, find_preset
 from ppocrvl.quantize.rewrite import Rewrite
 from ppocrvl.quantize.schemes import (
     FLOATS,
     LLM_SCHEMES,
     MMPROJ_SCHEMES,
     ModelShape,
+    Scheme,
     find_scheme,
 )
 from ppocrvl.quantize.source import GgufSource
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 MOST_THREADS = 1024
 _PREFIX = {"llm": "", "mmproj": "mmproj-"}
-_TYPE_IN_NAME = re.compile(r"[-.](F32|F16|BF16|I?Q\d\w*)$", re.IGNORECASE)
+_TYPE_IN_NAME = re.compile(rf"[-.](F32|F16|BF16|I?Q\d\w*|{'|'.join(PRESETS)})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class QuantizedTensor:
             divide a row.
         n_bytes: size of the new data.
         relative_error: norm of the change over the norm of the old values.
+        weighted_error: the same with each column weighed by its importance, an estimate of the
+            error of the layer's outputs; None without an importance matrix.
     """
 
     name: str
@@ -58,6 +63,7 @@ class QuantizedTensor:
     wanted: str
     n_bytes: int
     relative_error: float
+    weighted_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +104,10 @@ def quantize(
     model: PathLike,
     out_dir: str | os.PathLike[str],
     *,
-    llm: str = "Q4_K_M",
-    mmproj: str = "Q8_0",
+    preset: str | None = None,
+    llm: str | None = None,
+    mmproj: str | None = None,
+    imatrix: str | os.PathLike[str] | None = None,
     keep: Mapping[str, str] | None = None,
     allow_requantize: bool = False,
     n_threads: int = 0,
@@ -108,13 +116,20 @@ def quantize(
     """Writes `<name>-<LLM>.gguf` and `mmproj-<name>-<MMPROJ>.gguf`.
 
     Both take their names once both are complete; files of these names are replaced. The bytes of
-    the language model's tensors are those of llama-quantize.
+    the language model's tensors are those of llama-quantize. Without `preset`, `llm` and `mmproj`,
+    the preset is "balanced".
 
     Args:
         model: folder with both files, or the LLM file beside the mmproj file.
         out_dir: folder for the result; made if it is not there.
-        llm: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type.
-        mmproj: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type.
+        preset: "small", "balanced" or "quality": a mixture for both files, which the file names
+            then carry; not together with `llm` or `mmproj`.
+        llm: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type; "Q4_K_M" where only `mmproj`
+            is given.
+        mmproj: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type; "Q8_0" where only
+            `llm` is given.
+        imatrix: file that `imatrix` or llama-imatrix wrote for this model. Types of less than
+            three bits need it, and those of four gain by it.
         keep: types for single tensors by pattern, such as {"v.blk.0.*": "BF16"}, as in `fnmatch`; a
             pattern may mean tensors of either file, and the last one that matches counts. Norms,
             biases, patch and position embedding stay as they are.
@@ -126,13 +141,16 @@ def quantize(
         OptionError: an argument has an impossible value, or the files are quantized already.
         ModelNotFoundError: there is no such model.
         ModelFormatError: a file is damaged, or holds values that the type cannot.
-        ModelMismatchError: the files are not of one model.
+        ModelMismatchError: the files are not of one model, or the importance matrix is of another.
         OutputError: the files cannot be written; nothing is left behind.
     """
-    schemes = {
-        "llm": find_scheme(llm, LLM_SCHEMES, "llm"),
-        "mmproj": find_scheme(mmproj, MMPROJ_SCHEMES, "mmproj"),
-    }
+    schemes = _schemes(preset, llm, mmproj)
+    for role, scheme in schemes.items():
+        if scheme.needs_importance and imatrix is None:
+            raise OptionError(
+                f"{role} {scheme.name} needs an importance matrix: make one with ppocrvl imatrix, "
+                "and give it with --imatrix"
+            )
     if not 0 <= n_threads <= MOST_THREADS:
         raise OptionError(f"n_threads {n_threads} is not from 0 to {MOST_THREADS}")
     paths = find_model(model)
@@ -141,6 +159,11 @@ def quantize(
     if not allow_requantize:
         for source in sources.values():
             _refuse_quantized(source)
+    importance = (
+        None
+        if imatrix is None
+        else check_importance(read_importance(imatrix), list(sources.values()), str(imatrix))
+    )
     folder = Path(out_dir)
     kept = _keep_by_role(keep or {}, sources)
     files = {
@@ -148,8 +171,14 @@ def quantize(
             folder / f"{_PREFIX[role]}{_stem(source.path)}-{schemes[role].name}.gguf",
             source,
             schemes[role],
-            plan_tensors(source.tensors, schemes[role], _shape(source), kept[role]),
+            plan_tensors(
+                source.tensors,
+                schemes[role],
+                _shape(source, has_importance=importance is not None),
+                kept[role],
+            ),
             n_threads,
+            importance,
         )
         for role, source in sources.items()
     }
@@ -162,6 +191,20 @@ def quantize(
     make_folder(folder)
     write_files(list(files.values()), progress)
     return QuantizeResult(_report(files["llm"]), _report(files["mmproj"]))
+
+
+def _schemes(preset: str | None, llm: str | None, mmproj: str | None) -> dict[str, Scheme]:
+    if preset is not None and (llm is not None or mmproj is not None):
+        raise OptionError(
+            "a preset says what both files get; give either preset, or llm and mmproj"
+        )
+    if llm is None and mmproj is None:
+        found = find_preset(preset or DEFAULT_PRESET)
+        return {"llm": found.llm, "mmproj": found.mmproj}
+    return {
+        "llm": find_scheme(llm or "Q4_K_M", LLM_SCHEMES, "llm"),
+        "mmproj": find_scheme(mmproj or "Q8_0", MMPROJ_SCHEMES, "mmproj"),
+    }
 
 
 def _refuse_quantized(source: GgufSource) -> None:
@@ -197,14 +240,16 @@ def _keep_by_role(
     return found
 
 
-def _shape(source: GgufSource) -> ModelShape:
+def _shape(source: GgufSource, *, has_importance: bool) -> ModelShape:
     if source.role != "llm":
-        return ModelShape()
+        n_layer = source.number("clip.vision.block_count")
+        return ModelShape(n_layer=n_layer, has_importance=has_importance)
     n_head = source.number("paddleocr.attention.head_count")
     return ModelShape(
         n_layer=source.number("paddleocr.block_count"),
         group=n_head // source.number("paddleocr.attention.head_count_kv", n_head),
         is_tied=all(tensor.name != "output.weight" for tensor in source.tensors),
+        has_importance=has_importance,
     )
 
 
@@ -228,7 +273,10 @@ def _report(file: Rewrite) -> QuantizedFile:
                 tensor.wanted,
                 tensor.n_bytes,
                 error,
+                weighted,
             )
-            for tensor, error in zip(file.tensors, file.errors, strict=True)
+            for tensor, error, weighted in zip(
+                file.tensors, file.errors, file.weighted_errors, strict=True
+            )
         ),
     )

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ppocrvl._native import TensorInfo
+    from ppocrvl._native import RowLoss, TensorInfo
     from ppocrvl.output import Progress
+    from ppocrvl.quantize.importance import ImportanceMatrix
     from ppocrvl.quantize.plan import PlannedTensor
     from ppocrvl.quantize.schemes import Scheme
     from ppocrvl.quantize.source import GgufSource
@@ -58,7 +59,10 @@ class Rewrite:
         scheme: the quantization.
         tensors: what becomes of the source's tensors, in its order.
         n_threads: rows are shared among so many.
+        importance: of the columns of the source's matrices.
         errors: relative error of each tensor, once written.
+        weighted_errors: the same with each column's squares weighed by its importance, which
+            estimates the error of the outputs; None for tensors without.
     """
 
     path: Path
@@ -66,7 +70,9 @@ class Rewrite:
     scheme: Scheme
     tensors: Sequence[PlannedTensor]
     n_threads: int
+    importance: ImportanceMatrix | None = None
     errors: list[float] = field(default_factory=list)
+    weighted_errors: list[float | None] = field(default_factory=list)
 
     def write(self, path: Path, progress: Progress | None) -> None:
         """See `ppocrvl.output.PendingFile`."""
@@ -78,24 +84,44 @@ class Rewrite:
             out.write(header)
             self._pad(out)
             for info, tensor in zip(self.source.tensors, self.tensors, strict=True):
-                squared_error = squared_norm = 0.0
-                for chunk, error, norm in self._encoded(info, tensor):
-                    squared_error, squared_norm = squared_error + error, squared_norm + norm
+                weights = self._weights(tensor)
+                losses = []
+                for chunk, loss in self._encoded(info, tensor, weights):
+                    losses.append(loss)
                     out.write(chunk.data)
                     done += chunk.nbytes
                     if progress:
                         progress(self.path.name, done, total)
-                self.errors.append(math.sqrt(squared_error / squared_norm) if squared_norm else 0.0)
+                self.errors.append(
+                    _ratio(
+                        sum(loss.squared_error for loss in losses if loss),
+                        sum(loss.squared_norm for loss in losses if loss),
+                    )
+                )
+                self.weighted_errors.append(
+                    None
+                    if weights is None
+                    else _ratio(
+                        sum(loss.weighted_error for loss in losses if loss),
+                        sum(loss.weighted_norm for loss in losses if loss),
+                    )
+                )
                 self._pad(out)
             out.seek(0)  # the errors are known only now, and take the place of zeros
             out.write(self._header(values, self.errors))
             out.flush()
             os.fsync(out.fileno())
 
+    def _weights(self, tensor: PlannedTensor) -> npt.NDArray[np.float32] | None:
+        """The importance of the new tensor's columns; padding has none."""
+        weights = self.importance.weights(tensor.name) if self.importance else None
+        spare = 0 if weights is None else tensor.shape[0] - len(weights)
+        return np.pad(weights, (0, spare)) if weights is not None and spare else weights
+
     def _encoded(
-        self, info: TensorInfo, tensor: PlannedTensor
-    ) -> Iterator[tuple[npt.NDArray[np.uint8], float, float]]:
-        """Rows of the new tensor, with the sums of the squared errors and of the squared values."""
+        self, info: TensorInfo, tensor: PlannedTensor, weights: npt.NDArray[np.float32] | None
+    ) -> Iterator[tuple[npt.NDArray[np.uint8], RowLoss | None]]:
+        """Rows of the new tensor, and what they lose; None where they are copied."""
         where = f"{self.source.path}: tensor {tensor.name}"
         if (tensor.type, tensor.shape) == (info.type, info.shape):
             for rows in self.source.rows(info, self.n_threads):
@@ -103,11 +129,13 @@ class Rewrite:
                     raise ModelFormatError(
                         f"{where}: it holds NaN or infinity; the file is damaged"
                     )
-            yield np.ascontiguousarray(self.source.encoded_rows(info)), 0.0, 0.0
+            yield np.ascontiguousarray(self.source.encoded_rows(info)), None
             return
         for chunk in self._padded_rows(info, tensor):
             try:
-                yield _native.quantize_rows(tensor.type, chunk, n_threads=self.n_threads)
+                yield _native.quantize_rows(
+                    tensor.type, chunk, importance=weights, n_threads=self.n_threads
+                )
             except ModelFormatError as error:
                 raise ModelFormatError(f"{where}: {error}") from error
 
@@ -134,6 +162,11 @@ class Rewrite:
         }
         if self.scheme.quantizes:
             changes["general.quantization_version"] = _u32(GGML_QUANT_VERSION)
+        if self.importance is not None:
+            # llama-quantize's keys; its entries count both halves here too
+            changes["quantize.imatrix.dataset"] = _text(", ".join(self.importance.datasets))
+            changes["quantize.imatrix.entries_count"] = _u32(len(self.importance.squares))
+            changes["quantize.imatrix.chunks_count"] = _u32(self.importance.n_chunks)
         return values | {key: _string(key) + value for key, value in changes.items()}
 
     def _header(self, values: dict[str, bytes], errors: Sequence[float]) -> bytes:
@@ -158,6 +191,10 @@ def tensors_hash(tensors: Iterable[NamedType]) -> str:
     """SHA-256 of all names and types, in order, as hexadecimal digits."""
     text = "".join(f"{tensor.name} {tensor.type}\n" for tensor in tensors)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _ratio(squared_error: float, squared_norm: float) -> float:
+    return math.sqrt(squared_error / squared_norm) if squared_norm else 0.0
 
 
 def _string(text: str) -> bytes:

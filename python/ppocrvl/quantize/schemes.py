@@ -44,19 +44,22 @@ def _first_part(divisor: int) -> Callable[[int, int], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A tensor of some layers gets another type than most.
+    """A tensor, or that of some layers, gets another type than most.
 
     Attributes:
-        tensor: "attn_v", "ffn_down", "attn_output", ...
+        tensor: "attn_v", "ffn_down", ... of a layer; else the name without ".weight": "token_embd",
+            "mm.1", and "output" for what serves as output head.
         type: what it gets.
         layers: for which layers.
         large_group: only where `LARGE_GROUP` query heads share a value head.
+        importance: only with (True) or without (False) an importance matrix; None: either way.
     """
 
     tensor: str
     type: str
     layers: Callable[[int, int], bool] = _every
     large_group: bool = False
+    importance: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,14 @@ class Scheme:
         base: type of most matrices.
         file_type: `general.file_type`.
         rules: exceptions; the first that holds counts.
+        needs_importance: without an importance matrix the result is garbage.
     """
 
     name: str
     base: str
     file_type: int
     rules: tuple[Rule, ...] = ()
+    needs_importance: bool = False
 
     @property
     def quantizes(self) -> bool:
@@ -82,15 +87,38 @@ class Scheme:
 
     @property
     def head(self) -> str:
-        """Type of the output head, which suffers most from few bits."""
+        """Type of the output head, which suffers most from few bits, where no rule names it."""
         return self.base if self.base in (*FLOATS, "Q8_0") else "Q6_K"
 
 
-def _llm(name: str, base: str, *rules: Rule) -> Scheme:
-    return Scheme(name, base, LlamaFileType[f"MOSTLY_{name}"].value, rules)
+def _llm(name: str, base: str, *rules: Rule, needs_importance: bool = False) -> Scheme:
+    file_type = LlamaFileType[f"MOSTLY_{name}"].value
+    return Scheme(name, base, file_type, rules, needs_importance)
 
 
-_VALUES, _DOWN, _OUT = "attn_v", "ffn_down", "attn_output"
+_QUERIES, _KEYS, _VALUES, _OUT = "attn_q", "attn_k", "attn_v", "attn_output"
+_GATE, _UP, _DOWN = "ffn_gate", "ffn_up", "ffn_down"
+_EMBEDDING, _HEAD = "token_embd", "output"
+
+
+def _middle(layer: int, n_layer: int) -> bool:
+    return n_layer // 8 <= layer < 7 * n_layer // 8
+
+
+def _lowest(name: str, base: str, more: str, embedding: str, *rules: Rule) -> Scheme:
+    """One of upstream's mixtures of about two bits; `more`: for what they spare."""
+    return _llm(
+        name,
+        base,
+        Rule(_HEAD, "Q5_K"),
+        Rule(_EMBEDDING, embedding),
+        Rule(_VALUES, "Q4_K", large_group=True),
+        Rule(_VALUES, more),
+        Rule(_DOWN, more, _first_part(8)),
+        *rules,
+        needs_importance=True,
+    )
+
 
 _LLM = (
     Scheme("F32", "F32", LlamaFileType.ALL_F32.value),
@@ -101,22 +129,22 @@ _LLM = (
     _llm("Q5_K_M", "Q5_K", Rule(_VALUES, "Q6_K", _spread), Rule(_DOWN, "Q6_K", _spread)),
     _llm("Q5_K_S", "Q5_K"),
     _llm("Q5_1", "Q5_1"),
-    _llm("Q5_0", "Q5_0"),
+    _llm("Q5_0", "Q5_0", Rule(_DOWN, "Q5_1", _first_part(8), importance=True)),
     _llm("Q4_K_M", "Q4_K", Rule(_VALUES, "Q6_K", _spread), Rule(_DOWN, "Q6_K", _spread)),
     _llm("Q4_K_S", "Q4_K", Rule(_VALUES, "Q5_K", _first(4)), Rule(_DOWN, "Q5_K", _first_part(8))),
     _llm("Q4_1", "Q4_1"),
-    _llm("Q4_0", "Q4_0"),
+    _llm("Q4_0", "Q4_0", Rule(_DOWN, "Q4_1", _first_part(8), importance=True)),
     _llm(
         "IQ4_NL",
         "IQ4_NL",
         Rule(_VALUES, "Q5_K", large_group=True),
-        Rule(_DOWN, "Q5_K", _first_part(8)),
+        Rule(_DOWN, "Q5_K", _first_part(8), importance=False),
     ),
     _llm(
         "IQ4_XS",
         "IQ4_XS",
         Rule(_VALUES, "Q5_K", large_group=True),
-        Rule(_DOWN, "Q5_K", _first_part(8)),
+        Rule(_DOWN, "Q5_K", _first_part(8), importance=False),
     ),
     _llm("Q3_K_L", "Q3_K", Rule(_VALUES, "Q5_K"), Rule(_DOWN, "Q5_K"), Rule(_OUT, "Q5_K")),
     _llm(
@@ -138,6 +166,27 @@ _LLM = (
     ),
     _llm("IQ3_S", "IQ3_S", Rule(_VALUES, "Q4_K", large_group=True)),
     _llm(
+        "IQ3_XS",
+        "IQ3_S",
+        Rule(_VALUES, "Q4_K", large_group=True),
+        Rule(_QUERIES, "IQ3_XXS"),
+        Rule(_KEYS, "IQ3_XXS"),
+        Rule(_GATE, "IQ3_XXS", _middle),
+        Rule(_UP, "IQ3_XXS", _middle),
+        needs_importance=True,
+    ),
+    _llm(
+        "IQ3_XXS",
+        "IQ3_XXS",
+        Rule(_HEAD, "Q5_K"),
+        Rule(_EMBEDDING, "IQ3_S"),
+        Rule(_VALUES, "Q4_K", large_group=True),
+        Rule(_QUERIES, "IQ2_S"),
+        Rule(_KEYS, "IQ2_S"),
+        Rule(_OUT, "IQ3_S"),
+        needs_importance=True,
+    ),
+    _llm(
         "Q2_K",
         "Q2_K",
         Rule(_VALUES, "Q4_K", large_group=True),
@@ -145,6 +194,19 @@ _LLM = (
         Rule(_DOWN, "Q3_K"),
         Rule(_OUT, "Q3_K"),
     ),
+    _llm(
+        "Q2_K_S",
+        "Q2_K",
+        Rule(_VALUES, "Q4_K", large_group=True),
+        Rule(_DOWN, "Q4_K", _first_part(8)),
+        needs_importance=True,
+    ),
+    _lowest("IQ2_M", "IQ2_S", "IQ3_S", "IQ3_S", Rule(_OUT, "IQ3_S")),
+    _lowest("IQ2_S", "IQ2_XS", "IQ3_S", "IQ3_S", Rule(_OUT, "IQ3_S")),
+    _lowest("IQ2_XS", "IQ2_XS", "Q2_K", "Q2_K"),
+    _lowest("IQ2_XXS", "IQ2_XXS", "Q2_K", "Q2_K"),
+    _lowest("IQ1_M", "IQ1_M", "Q2_K", "Q2_K", Rule(_OUT, "IQ2_XXS")),
+    _lowest("IQ1_S", "IQ1_S", "Q2_K", "Q2_K", Rule(_OUT, "IQ2_XXS")),
 )
 LLM_SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in _LLM}
 
@@ -172,7 +234,7 @@ _SMALLER_BLOCKS = {
     "Q3_K": "Q4_0",
     "Q2_K": "Q4_0",
     "IQ4_XS": "IQ4_NL",
-    "IQ3_S": "IQ4_NL",
+    **dict.fromkeys(("IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"), "IQ4_NL"),
 }
 _LAST_RESORT = "F16"
 
@@ -181,7 +243,7 @@ _NEVER = re.compile(
     r".*norm\.|.*\.ln[12]\.|.*\.post_ln\.|v\.position_embd\.|v\.patch_embd\.|.*\.bias$"
 )
 _SAME_RULES = {"attn_qkv": "attn_v"}  # fused queries, keys and values
-_LAYER = re.compile(r"blk\.(?P<layer>\d+)\.(?P<tensor>\w+)\.")
+_LAYER = re.compile(r"(?:v\.)?blk\.(?P<layer>\d+)\.(?P<tensor>\w+)\.")
 
 
 def find_scheme(name: str, schemes: Mapping[str, Scheme], option: str) -> Scheme:
@@ -203,14 +265,16 @@ class ModelShape:
     """What the rules need to know about a model.
 
     Attributes:
-        n_layer: layers of the language model; 0 for the vision side.
+        n_layer: layers of the language model, or of the encoder.
         group: query heads to a value head.
         is_tied: whether the token embedding serves as output head.
+        has_importance: whether there is an importance matrix.
     """
 
     n_layer: int = 0
     group: int = 1
     is_tied: bool = False
+    has_importance: bool = False
 
 
 def wanted_type(name: str, n_dims: int, row: int, scheme: Scheme, model: ModelShape) -> str | None:
@@ -228,20 +292,23 @@ def wanted_type(name: str, n_dims: int, row: int, scheme: Scheme, model: ModelSh
     """
     if n_dims < 2 or _NEVER.match(name):
         return None
-    if name == "output.weight" or (model.is_tied and name == "token_embd.weight"):
-        return scheme.head if fits(scheme.base, row) else "Q8_0"
     match = _LAYER.match(name)
-    if match:
-        layer = int(match["layer"])
-        tensor = _SAME_RULES.get(match["tensor"], match["tensor"])
-        for rule in scheme.rules:
-            if (
-                rule.tensor == tensor
-                and rule.layers(layer, model.n_layer)
-                and (model.group >= LARGE_GROUP or not rule.large_group)
-            ):
-                return rule.type
-    return scheme.base
+    layer = int(match["layer"]) if match else 0
+    tensor = match["tensor"] if match else name.removesuffix(".weight")
+    if model.is_tied and tensor == _EMBEDDING:
+        tensor = _HEAD
+    if tensor == _HEAD and not fits(scheme.base, row):
+        return "Q8_0"
+    tensor = _SAME_RULES.get(tensor, tensor)
+    for rule in scheme.rules:
+        if (
+            rule.tensor == tensor
+            and rule.layers(layer, model.n_layer)
+            and (model.group >= LARGE_GROUP or not rule.large_group)
+            and rule.importance in (None, model.has_importance)
+        ):
+            return rule.type
+    return scheme.head if tensor == _HEAD else scheme.base
 
 
 def fitting_type(wanted: str, row: int) -> str:
@@ -268,5 +335,6 @@ def padded_width(n_ff: int, scheme: Scheme) -> int:
     """
     if not scheme.quantizes:
         return n_ff
-    block = 256 if scheme.base in _SMALLER_BLOCKS else 32
+    types = {scheme.base, *(rule.type for rule in scheme.rules if rule.tensor == _DOWN)}
+    block = 256 if types & _SMALLER_BLOCKS.keys() else 32
     return -(-n_ff // block) * block

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a picture in a process of its own and prints what it took, as JSON.
+
+    python benchmarks/read_once.py ppocrvl MODEL PICTURE TOKENS
+    python benchmarks/read_once.py float32|bfloat16 CHECKPOINT PICTURE TOKENS
+
+The first reading warms up, the second is timed. The peak is the kernel's `ru_maxrss`: every page
+that was touched, those of mapped files too.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def ours(model: str, picture: str, tokens: int) -> dict[str, float]:
+    """Seconds and tokens of the stages, by our engine."""
+    import ppocrvl  # noqa: PLC0415 - the peak must not count what the other system loads
+
+    with ppocrvl.Engine(model) as engine:
+        engine.ocr(picture, max_tokens=2)
+        timings = engine.ocr(picture, max_tokens=tokens).timings
+    return {
+        "encode": timings.encode,
+        "prefill": timings.prefill,
+        "decode": timings.decode,
+        "prompt_tokens": timings.prompt_tokens,
+        "tokens": timings.generated_tokens,
+    }
+
+
+def transformers(checkpoint: str, picture: str, tokens: int, dtype: str) -> dict[str, float]:
+    """The same by PyTorch; the first token counts as prefill, as it does in our engine."""
+    from PIL import Image  # noqa: PLC0415
+
+    from ppocrvl.parity.reference import Reference  # noqa: PLC0415
+    from ppocrvl.tasks import TASKS  # noqa: PLC0415
+
+    reference = Reference(Path(checkpoint), dtype)
+    encode = {"begin": 0.0, "end": 0.0}
+    inner: Any = reference._model.model  # noqa: SLF001 - the stages have no other handle
+    inner.visual.register_forward_pre_hook(
+        lambda *_: encode.__setitem__("begin", time.perf_counter())
+    )
+    inner.projector.register_forward_hook(lambda *_: encode.__setitem__("end", time.perf_counter()))
+    image = Image.open(picture).convert("RGB")
+    walls = []
+    for count in (2, 1, tokens):
+        begin = time.perf_counter()
+        stages = reference.run(image, task=TASKS["ocr"], max_tokens=count)
+        walls.append(time.perf_counter() - begin)
+    seconds = encode["end"] - encode["begin"]
+    return {
+        "encode": seconds,
+        "prefill": walls[1] - seconds,
+        "decode": walls[2] - walls[1],
+        "prompt_tokens": len(stages.prompt_ids),
+        "tokens": len(stages.token_ids) - 1,
+    }
+
+
+def main() -> None:
+    """Read, and print one line."""
+    system, model, picture, tokens = sys.argv[1:5]
+    if system == "ppocrvl":
+        found = ours(model, picture, int(tokens))
+    else:
+        found = transformers(model, picture, int(tokens), system)
+    unit = 1 if sys.platform == "darwin" else 1024
+    found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

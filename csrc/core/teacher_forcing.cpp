@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/teacher_forcing.h"
+
+#include "core/cpu_count.h"
+#include "core/error.h"
+#include "core/gguf_file.h"
+#include "core/logging.h"
+#include "core/model_check.h"
+#include "core/mrope.h"
+#include "core/prompt.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+namespace ppocrvl {
+namespace {
+
+constexpr std::size_t batch_tokens = 256;
+// A row of logits is n_vocab floats: 414 kB with the official vocabulary.
+constexpr std::size_t batch_outputs = 32;
+constexpr std::size_t context_step = 256; // libllama rounds the context up to this
+
+LlamaModelPtr load_model(const std::string &path) {
+  clear_native_error();
+  llama_model_params params = llama_model_default_params();
+  params.n_gpu_layers = 0;
+  std::array<ggml_backend_dev_t, 1> no_devices{};
+  params.devices = no_devices.data();
+  LlamaModelPtr model(llama_model_load_from_file(path.c_str(), params));
+  if (!model) {
+    throw Error(ErrorKind::engine,
+                "cannot load the language model " + path + ": " + last_native_error());
+  }
+  return model;
+}
+
+/// libllama's form of a NodeObserver.
+bool observe(ggml_tensor *node, bool ask, void *observer) {
+  auto &target = *static_cast<NodeObserver *>(observer);
+  const bool wanted = target.wants(*node);
+  if (!ask && wanted) {
+    target.see(*node);
+  }
+  return ask ? wanted : true;
+}
+
+} // namespace
+
+TeacherForcing::TeacherForcing(const TeacherForcingOptions &options) : collect_(options.collect) {
+  {
+    const GgufFile llm = read_gguf(options.llm);
+    const GgufFile mmproj = read_gguf(options.mmproj);
+    check_pair(llm, mmproj);
+    info_ = describe_model(llm, mmproj);
+  }
+  const int cores = usable_physical_cores();
+  const auto n_threads = [&](std::uint64_t weight_bytes) {
+    return options.n_threads > 0 ? options.n_threads : useful_threads(weight_bytes, cores);
+  };
+  n_threads_ = n_threads(info_.llm_bytes);
+  model_ = load_model(options.llm);
+  vocabulary_.emplace(llama_model_get_vocab(model_.get()));
+  EncoderOptions encoder;
+  encoder.path = options.mmproj;
+  encoder.n_threads = n_threads(info_.mmproj_bytes);
+  encoder.use_gpu = false;
+  encoder.observer = collect_ ? &sums_ : nullptr;
+  encoder_.emplace(encoder, NormalizationTable(info_.image_mean, info_.image_std));
+}
+
+std::vector<std::int32_t> TeacherForcing::answer_ids(const std::string &text) const {
+  std::vector<std::int32_t> ids = vocabulary().tokenize_with_special(text);
+  ids.push_back(llama_vocab_eos(llama_model_get_vocab(model_.get())));
+  return ids;
+}
+
+Array TeacherForcing::read(const RgbImage &image, const std::string &prompt,
+                           const std::vector<std::int32_t> &answer, bool keep_logits) {
+  const std::size_t n_vocab = vocabulary().size();
+  if (answer.empty() || std::any_of(answer.begin(), answer.end(), [&](std::int32_t id) {
+        return id < 0 || static_cast<std::size_t>(id) >= n_vocab;
+      })) {
+    throw Error(ErrorKind::option, "an answer has at least one token, and those of the vocabulary");
+  }
+  const ImageGrid grid = image_grid(image, info_.token_side());
+  const auto [before_image, after_image] =
+      vocabulary().prompt_ids(chat_prompt(info_.model_version, prompt, /*with_image=*/true));
+  const std::size_t n_tokens = before_image.size() + static_cast<std::size_t>(grid.tokens()) +
+                               after_image.size() + answer.size();
+  if (n_tokens > static_cast<std::size_t>(info_.n_ctx_train)) {
+    throw Error(ErrorKind::context, "picture and answer have " + std::to_string(n_tokens) +
+                                        " tokens, but the model's context holds " +
+                                        std::to_string(info_.n_ctx_train));
+  }
+  const auto never = [] { return true; };
+  std::vector<float> embeddings = encoder_->encode(image, grid, never);
+  begin(n_tokens);
+  std::vector<float> logits;
+  feed_tokens(before_image, 0, before_image.size(), false, logits);
+  auto position = static_cast<std::int32_t>(before_image.size());
+  feed_image(embeddings, grid, position);
+  position = position_after_image(grid, position);
+  // The last token of the prompt predicts the first of the answer, whose last predicts nothing.
+  std::vector<std::int32_t> rest = after_image;
+  rest.insert(rest.end(), answer.begin(), answer.end() - 1);
+  feed_tokens(rest, position, after_image.size() - 1, keep_logits, logits);
+  return {{keep_logits ? answer.size() : 0, n_vocab}, std::move(logits)};
+}
+
+void TeacherForcing::begin(std::size_t n_tokens) {
+  if (context_ && n_tokens <= llama_n_ctx(context_.get())) {
+    llama_memory_clear(llama_get_memory(context_.get()), /*data=*/false);
+    return;
+  }
+  context_.reset();
+  clear_native_error();
+  const bool is_f32 = llama_model_ftype(model_.get()) == LLAMA_FTYPE_ALL_F32;
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx =
+      static_cast<std::uint32_t>((n_tokens + context_step - 1) / context_step * context_step);
+  params.n_batch = batch_tokens;
+  params.n_ubatch = batch_tokens;
+  params.n_seq_max = 1;
+  params.n_outputs_max = batch_outputs;
+  params.n_threads = n_threads_;
+  params.n_threads_batch = n_threads_;
+  // As an engine has them, so that its numbers are compared.
+  params.type_k = is_f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+  params.type_v = params.type_k;
+  params.flash_attn_type = is_f32 ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
+  params.offload_kqv = false;
+  params.op_offload = false;
+  if (collect_) {
+    params.cb_eval = &observe;
+    params.cb_eval_user_data = static_cast<NodeObserver *>(&sums_);
+  }
+  context_.reset(llama_init_from_model(model_.get(), params));
+  if (!context_) {
+    throw Error(ErrorKind::engine, "cannot make a context of " + std::to_string(params.n_ctx) +
+                                       " tokens: " + last_native_error());
+  }
+}
+
+void TeacherForcing::feed_image(std::vector<float> &embeddings, const ImageGrid &grid,
+                                std::int32_t first) {
+  const auto width = static_cast<std::size_t>(encoder_->n_embd());
+  std::vector<std::int8_t> silent(batch_tokens, 0);
+  constexpr int step = batch_tokens;
+  for (int begin = 0; begin < grid.tokens(); begin += step) {
+    const int count = std::min(step, grid.tokens() - begin);
+    auto planes = image_position_planes(grid, first, begin, count);
+    llama_batch batch{};
+    batch.n_tokens = count;
+    batch.embd = embeddings.data() + static_cast<std::size_t>(begin) * width;
+    batch.pos = planes.data();
+    batch.logits = silent.data();
+    decode(batch);
+  }
+}
+
+/// The first `n_silent` tokens give no logits.
+void TeacherForcing::feed_tokens(const std::vector<std::int32_t> &tokens, std::int32_t first,
+                                 std::size_t n_silent, bool keep_logits,
+                                 std::vector<float> &logits) {
+  const std::size_t n_vocab = vocabulary().size();
+  for (std::size_t begin = 0; begin < tokens.size();) {
+    const std::size_t count = std::min(batch_outputs, tokens.size() - begin);
+    std::vector<std::int32_t> some(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                                   tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
+    auto positions =
+        text_positions(first + static_cast<std::int32_t>(begin), static_cast<int>(count));
+    std::vector<std::int8_t> outputs(count);
+    std::size_t n_outputs = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      outputs[i] = begin + i >= n_silent ? 1 : 0;
+      n_outputs += static_cast<std::size_t>(outputs[i]);
+    }
+    llama_batch batch{};
+    batch.n_tokens = static_cast<std::int32_t>(count);
+    batch.token = some.data();
+    batch.pos = positions.data();
+    batch.logits = outputs.data();
+    decode(batch);
+    if (keep_logits && n_outputs > 0) {
+      const float *rows = llama_get_logits(context_.get());
+      logits.insert(logits.end(), rows, rows + n_outputs * n_vocab);
+    }
+    begin += count;
+  }
+}
+
+void TeacherForcing::decode(llama_batch batch) {
+  clear_native_error();
+  const int status = llama_decode(context_.get(), batch);
+  if (status != 0) {
+    throw Error(ErrorKind::engine,
+                "decoding failed (status " + std::to_string(status) + "): " + last_native_error());
+  }
+}
+
+} // namespace ppocrvl

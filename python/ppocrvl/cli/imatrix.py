@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl imatrix`: how much each column of a model's matrices counts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppocrvl.cli.writing import ProgressLine, cleanup_on_termination
+from ppocrvl.errors import ExitCode
+
+if TYPE_CHECKING:
+    import argparse
+
+NAME = "imatrix"
+HELP = "collect an importance matrix for quantize while reading pictures"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="folder with an LLM and an mmproj file, or the LLM file"
+    )
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="pictures like those that the model will read; some dozens",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="replaced if it is there"
+    )
+    parser.add_argument("--task", default="ocr", metavar="TASK", help="default: %(default)s")
+    parser.add_argument(
+        "--max-tokens", type=int, default=1024, metavar="N", help="of an answer; default: 1024"
+    )
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: all cores")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the pictures, and write the file."""
+    from ppocrvl.quantize.collect import imatrix
+
+    with cleanup_on_termination():
+        matrix = imatrix(
+            args.model,
+            args.images,
+            args.output,
+            task=args.task,
+            max_tokens=args.max_tokens,
+            n_threads=args.threads,
+            progress=ProgressLine("pictures", 1),
+        )
+    halves = {"language model": 0, "vision side": 0}
+    for name in matrix.squares:
+        halves["vision side" if name.startswith(("v.", "mm.")) else "language model"] += 1
+    counts = ", ".join(f"{count} matrices of the {half}" for half, count in halves.items())
+    sys.stdout.write(f"{args.output}: {counts}, {matrix.n_chunks} pictures\n")
+    return ExitCode.OK

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects an importance matrix while a model reads pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ppocrvl.engine import Engine
+from ppocrvl.errors import EngineError, OptionError
+from ppocrvl.images.pixels import pixels_for
+from ppocrvl.model_folder import find_model
+from ppocrvl.native import _native
+from ppocrvl.output import require_folder, write_files
+from ppocrvl.quantize.importance import ImportanceFile, ImportanceMatrix, fingerprint
+from ppocrvl.quantize.source import GgufSource
+from ppocrvl.tasks import find_task
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from ppocrvl.images.load import ImageSource
+    from ppocrvl.model_folder import PathLike
+
+MAX_TOKENS = 1024
+
+
+def imatrix(
+    model: PathLike,
+    images: Sequence[ImageSource],
+    out: str | os.PathLike[str],
+    *,
+    task: str = "ocr",
+    max_tokens: int = MAX_TOKENS,
+    n_threads: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ImportanceMatrix:
+    """Reads pictures, and writes down how large the inputs of every weight matrix were.
+
+    The file serves `quantize(..., imatrix=...)` for both halves of the model, and
+    `llama-quantize --imatrix` for the language model. Collect with the files that are to be
+    quantized, in BF16 or F32, and with pictures like those that will be read: some dozens of
+    them. On the CPU.
+
+    Args:
+        model: folder with both files, or the LLM file beside the mmproj file.
+        images: as `Engine.ocr` takes them.
+        out: the file to write.
+        task: what to ask for.
+        max_tokens: of an answer.
+        n_threads: 0: as many as an engine takes.
+        progress: called with (what is done, pictures done, pictures in all).
+
+    Returns:
+        What was written.
+
+    Raises:
+        OptionError: there is no picture, or an argument has an impossible value.
+        ImageError: a picture cannot be read.
+        ModelError: the files are missing, damaged, or do not belong together.
+        OutputError: the file cannot be written; nothing is left behind.
+    """
+    if not images:
+        raise OptionError("no picture to read; name some like those that the model will read")
+    path = Path(out)
+    require_folder(path)
+    paths = find_model(model)
+    answers = []
+    with Engine(model, n_threads=n_threads) as engine:
+        for done, image in enumerate(images, 1):
+            result = engine.ocr(image, task=task, max_tokens=max_tokens)
+            answers.append((list(result.token_ids), result.finish_reason == "stop"))
+            if progress:
+                progress("reading", done, len(images))
+    forced = _native.TeacherForcing(
+        llm=str(paths.llm), mmproj=str(paths.mmproj), n_threads=n_threads, collect=True
+    )
+    row = find_task(task, forced.info.model_version)
+    end = forced.answer_ids("")
+    for done, (image, (ids, has_ended)) in enumerate(zip(images, answers, strict=True), 1):
+        pixels = pixels_for(image, row, forced.info)
+        answer = [*ids, *end] if has_ended else ids
+        forced.read(pixels, row.prompt, answer, keep_logits=False)
+        if progress:
+            progress("collecting", done, len(images))
+    sums = forced.sums()
+    for name, (squares, _) in sums.items():
+        if not np.all(np.isfinite(squares.astype(np.float32))):
+            raise EngineError(f"{name} gets inputs that are not finite; the model is damaged")
+    matrix = ImportanceMatrix(
+        squares={name: squares.astype(np.float32) for name, (squares, _) in sums.items()},
+        counts={name: count for name, (_, count) in sums.items()},
+        datasets=(f"{len(images)} pictures, task {task}",),
+        n_chunks=len(images),
+        model=fingerprint([GgufSource(paths.llm), GgufSource(paths.mmproj)]),
+    )
+    write_files([ImportanceFile(path, matrix)])
+    return matrix
