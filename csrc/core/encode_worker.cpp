@@ -42,8 +42,8 @@ void EncodeWorker::serve(GenerateJob job) {
         job.trace.emplace();
       }
       const Stopwatch stopwatch;
-      job.image =
-          encode(*request.image, job.prepared.grid, *job.ticket, job.trace ? &*job.trace : nullptr);
+      job.image = encode(request.image.value(), job.prepared.grid, *job.ticket,
+                         job.trace ? &*job.trace : nullptr);
       job.encode_seconds = stopwatch.seconds();
       keep(key, job.image);
     }
@@ -55,7 +55,7 @@ void EncodeWorker::serve(GenerateJob job) {
     }
     return;
   }
-  std::vector<std::uint8_t>().swap(request.image->pixels); // nobody needs them any more
+  std::vector<std::uint8_t>().swap(request.image.value().pixels); // nobody needs them any more
   {
     const std::scoped_lock lock(board_.mutex);
     board_.to_admit.push_back(std::move(job));

@@ -5,13 +5,13 @@
 
 namespace ppocrvl {
 
-/// Base class that counts the living objects of a class, so that tests can see that none is left.
+/// A member that counts the living objects of a class, so that tests can see that none is left.
 template <class T> class LiveCount {
 public:
   LiveCount() { ++count_; }
-  LiveCount(const LiveCount & /*other*/) { ++count_; }
-  LiveCount &operator=(const LiveCount &) = default;
   ~LiveCount() { --count_; }
+  LiveCount(const LiveCount &) = delete;
+  LiveCount &operator=(const LiveCount &) = delete;
 
   static int count() { return count_; }
 

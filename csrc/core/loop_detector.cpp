@@ -28,8 +28,9 @@ constexpr double most_long_phrases = 6.0;
 constexpr double most_short_phrases = 24.0;
 constexpr std::size_t shortest_phrase_run = 64; // tokens
 
-constexpr std::array<std::string_view, 5> cell_tags{"<fcel>", "<ecel>", "<lcel>", "<ucel>",
-                                                    "<xcel>"};
+constexpr std::array<std::string_view, 5> cell_tags{
+    "<fcel>", "<ecel>", "<lcel>", "<ucel>", "<xcel>",
+};
 constexpr std::string_view row_tag = "<nl>";
 
 double room_for(const Room &room, double pixels) {
@@ -40,7 +41,7 @@ double room_for(const Room &room, double pixels) {
 bool has_letters(std::string_view text) {
   constexpr std::array<std::string_view, 3> dots{"\u00b7", "\u2026", "\uff0e"};
   for (std::size_t i = 0; i < text.size();) {
-    const auto dot = std::find_if(dots.begin(), dots.end(), [&](std::string_view candidate) {
+    const auto *const dot = std::find_if(dots.begin(), dots.end(), [&](std::string_view candidate) {
       return text.substr(i, candidate.size()) == candidate;
     });
     if (dot != dots.end()) {

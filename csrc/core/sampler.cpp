@@ -114,6 +114,7 @@ Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
   const int n_vocab = llama_vocab_n_tokens(vocab);
   if (!sampling.logit_bias.empty()) {
     std::vector<llama_logit_bias> biases;
+    biases.reserve(sampling.logit_bias.size());
     for (const auto &[token, bias] : sampling.logit_bias) {
       biases.push_back({token, bias});
     }

@@ -35,8 +35,8 @@ const Cancellable &request_of(const EncodeJob &job) {
 
 /// Moves what is over from `jobs` to `stopped`.
 template <class Job> void move_stopped(std::vector<Job> &jobs, std::vector<EncodeJob> &stopped) {
-  const auto first = std::stable_partition(
-      jobs.begin(), jobs.end(), [](const Job &job) { return !request_of(job).is_over(); });
+  const auto first = std::partition(jobs.begin(), jobs.end(),
+                                    [](const Job &job) { return !request_of(job).is_over(); });
   std::move(first, jobs.end(), std::back_inserter(stopped));
   jobs.erase(first, jobs.end());
 }
@@ -200,8 +200,27 @@ void Scheduler::feed_tokens() {
   }
 }
 
+/// Feeds them together or, if that fails, one by one: one of them is to blame, and the others must
+/// not suffer for it.
 void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
                            const std::vector<TokenFeed> &feeds) {
+  const std::exception_ptr error = try_batch(sequences, feeds);
+  if (error == nullptr || board_.closing) {
+    return;
+  }
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    Sequence &sequence = *sequences[i];
+    const std::exception_ptr its_own =
+        feeds.size() == 1 ? error : try_batch({&sequence}, {feeds[i]});
+    if (its_own != nullptr && !sequence.ticket().is_over()) { // if it is, the next step sees to it
+      fail(sequence, its_own);
+    }
+  }
+}
+
+/// What kept the batch from the cache, or null; then each sequence has its token.
+std::exception_ptr Scheduler::try_batch(const std::vector<Sequence *> &sequences,
+                                        const std::vector<TokenFeed> &feeds) {
   try {
     compute([&] {
       model_.feed_tokens(feeds, [&] {
@@ -210,18 +229,7 @@ void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
       });
     });
   } catch (...) {
-    if (board_.closing || sequences.front()->ticket().is_over()) {
-      return; // the next step sees to it
-    }
-    if (sequences.size() == 1) {
-      fail(*sequences.front(), current_error());
-      return;
-    }
-    // One of them is to blame, and the others must not suffer for it.
-    for (std::size_t i = 0; i < feeds.size(); ++i) {
-      feed_batch({sequences[i]}, {feeds[i]});
-    }
-    return;
+    return current_error();
   }
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     Sequence &sequence = *sequences[i];
@@ -234,6 +242,7 @@ void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
       fail(sequence, current_error());
     }
   }
+  return nullptr;
 }
 
 /// A chunk of the first picture that is not in the cache yet.

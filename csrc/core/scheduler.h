@@ -43,6 +43,8 @@ private:
   void drop_stopped();
   void feed_tokens();
   void feed_batch(const std::vector<Sequence *> &sequences, const std::vector<TokenFeed> &feeds);
+  std::exception_ptr try_batch(const std::vector<Sequence *> &sequences,
+                               const std::vector<TokenFeed> &feeds);
   void feed_picture();
   template <class Work> void compute(Work work);
   [[nodiscard]] int prompt_chunk() const;

@@ -35,7 +35,7 @@ std::string hex(std::string_view bytes) {
 Error broken_text(std::string_view bytes, std::size_t n_tokens) {
   return {ErrorKind::text, "the answer is no valid UTF-8: byte " + hex(bytes) + " at token " +
                                std::to_string(n_tokens) +
-                               "; utf8=\"replace\" or \"constrain\" would go on"};
+                               R"(; utf8="replace" or "constrain" would go on)"};
 }
 
 } // namespace

@@ -19,7 +19,7 @@ namespace ppocrvl {
 
 /// One generation in the cache: what is to be fed next, where it stands, and what came out. Used by
 /// the scheduler's thread.
-class Sequence : public LiveCount<Sequence> {
+class Sequence {
 public:
   Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab, int slot);
 
@@ -49,7 +49,7 @@ private:
   bool reaches_stop_text();
   void trim_loop(int tokens);
   void stream_text();
-  TokenFilter open_character_filter() const;
+  [[nodiscard]] TokenFilter open_character_filter() const;
 
   GenerateJob job_;
   const Vocabulary &vocabulary_;
@@ -64,6 +64,7 @@ private:
   std::size_t longest_stop_ = 0;
   Stopwatch stopwatch_;
   Result result_;
+  LiveCount<Sequence> live_;
 };
 
 } // namespace ppocrvl

@@ -112,7 +112,7 @@ private:
 };
 
 /// A running generation: pieces of text while it runs, the result at the end.
-class Ticket : public Pending<Result>, public LiveCount<Ticket> {
+class Ticket : public Pending<Result> {
 public:
   using Pending<Result>::Pending;
 
@@ -136,6 +136,7 @@ public:
 
 private:
   std::deque<std::string> pieces_;
+  LiveCount<Ticket> live_;
 };
 
 } // namespace ppocrvl

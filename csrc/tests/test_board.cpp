@@ -18,7 +18,7 @@ GenerateJob job(std::uint64_t number, int priority = 0, int rows = 1) {
   return made;
 }
 
-std::size_t first_of(std::vector<GenerateJob> jobs) { return next_index(jobs); }
+std::size_t first_of(const std::vector<GenerateJob> &jobs) { return next_index(jobs); }
 
 } // namespace
 

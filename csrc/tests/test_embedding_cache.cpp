@@ -19,7 +19,7 @@ EmbeddingsPtr floats(std::size_t count) {
 } // namespace
 
 TEST_CASE("embedding cache: what was used last stays") {
-  EmbeddingCache cache(3 * 4 * sizeof(float));
+  EmbeddingCache cache(std::size_t{12} * sizeof(float));
   const auto first = floats(4);
   cache.insert("a", first);
   cache.insert("b", floats(4));
@@ -30,7 +30,7 @@ TEST_CASE("embedding cache: what was used last stays") {
   CHECK(cache.find("a") == first);
   CHECK(cache.find("c") != nullptr);
   CHECK(cache.find("d") != nullptr);
-  CHECK_EQUAL(cache.bytes(), 3 * 4 * sizeof(float));
+  CHECK_EQUAL(cache.bytes(), std::size_t{12} * sizeof(float));
 }
 
 TEST_CASE("embedding cache: a large picture takes the place of several") {
