@@ -36,7 +36,8 @@ py::tuple quantize(const std::string &type, const Floats &values,
   }
   Bytes out(std::vector<py::ssize_t>{
       static_cast<py::ssize_t>(shape.n_rows),
-      static_cast<py::ssize_t>(quantized_row_bytes(type, shape.n_per_row))});
+      static_cast<py::ssize_t>(quantized_row_bytes(type, shape.n_per_row)),
+  });
   const float *source = values.data();
   const float *weights = importance ? importance->data() : nullptr;
   uint8_t *target = out.mutable_data();
@@ -55,8 +56,10 @@ Floats dequantize(const std::string &type, const Bytes &data, int64_t n_per_row,
                                        " bytes do not hold " + std::to_string(n_per_row) +
                                        " elements of " + type);
   }
-  Floats out(std::vector<py::ssize_t>{static_cast<py::ssize_t>(shape.n_rows),
-                                      static_cast<py::ssize_t>(n_per_row)});
+  Floats out(std::vector<py::ssize_t>{
+      static_cast<py::ssize_t>(shape.n_rows),
+      static_cast<py::ssize_t>(n_per_row),
+  });
   const uint8_t *source = data.data();
   float *target = out.mutable_data();
   {

@@ -85,7 +85,7 @@ void share_rows(int64_t n_rows, int n_threads,
     try {
       work(first, n_rows * (part + 1) / parts - first);
     } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex);
+      const std::scoped_lock lock(mutex);
       failure = std::current_exception();
     }
   };

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 
 namespace ppocrvl {
 namespace {
@@ -93,8 +92,8 @@ Array TeacherForcing::read(const RgbImage &image, const std::string &prompt,
                                         " tokens, but the model's context holds " +
                                         std::to_string(info_.n_ctx_train));
   }
-  const auto never = [] { return true; };
-  std::vector<float> embeddings = encoder_->encode(image, grid, never);
+  const auto goes_on = [] { return true; };
+  std::vector<float> embeddings = encoder_.value().encode(image, grid, goes_on);
   begin(n_tokens);
   std::vector<float> logits;
   feed_tokens(before_image, 0, before_image.size(), false, logits);
@@ -144,7 +143,7 @@ void TeacherForcing::begin(std::size_t n_tokens) {
 
 void TeacherForcing::feed_image(std::vector<float> &embeddings, const ImageGrid &grid,
                                 std::int32_t first) {
-  const auto width = static_cast<std::size_t>(encoder_->n_embd());
+  const auto width = static_cast<std::size_t>(encoder_.value().n_embd());
   std::vector<std::int8_t> silent(batch_tokens, 0);
   constexpr int step = batch_tokens;
   for (int begin = 0; begin < grid.tokens(); begin += step) {

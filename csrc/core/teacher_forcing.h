@@ -48,7 +48,7 @@ public:
   [[nodiscard]] const ActivationSums &sums() const { return sums_; }
 
 private:
-  [[nodiscard]] const Vocabulary &vocabulary() const { return *vocabulary_; }
+  [[nodiscard]] const Vocabulary &vocabulary() const { return vocabulary_.value(); }
   void begin(std::size_t n_tokens);
   void feed_image(std::vector<float> &embeddings, const ImageGrid &grid, std::int32_t first);
   void feed_tokens(const std::vector<std::int32_t> &tokens, std::int32_t first,

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -32,6 +33,8 @@ using ppocrvl::test::wait;
 namespace {
 
 using TicketPtr = std::shared_ptr<Ticket>;
+
+constexpr std::size_t most_tickets = 12;
 
 /// The n-th of some requests that differ in picture, prompt and length.
 Request variant(int n) {
@@ -62,6 +65,8 @@ TEST_CASE("scheduler: deterministic answers are those of requests alone") {
   Engine engine(*options);
   std::vector<std::vector<std::int32_t>> alone;
   std::vector<TicketPtr> together;
+  alone.reserve(most_tickets);
+  together.reserve(most_tickets);
   for (int n = 0; n < 12; ++n) {
     alone.push_back(wait(*engine.submit(variant(n))).token_ids);
   }
@@ -82,6 +87,7 @@ TEST_CASE("scheduler: requests decode together") {
   options->n_parallel = 4;
   Engine engine(*options);
   std::vector<TicketPtr> tickets;
+  tickets.reserve(most_tickets);
   for (int i = 0; i < 5; ++i) {
     tickets.push_back(engine.submit(endless(2000)));
   }
@@ -94,7 +100,7 @@ TEST_CASE("scheduler: requests decode together") {
   CHECK(tickets[4]->wait_piece(piece, 0ms) == Ticket::Next::timeout);
   tickets[0]->cancel(); // its place goes to the one that waits
   CHECK(tickets[4]->wait_piece(piece, 10s) == Ticket::Next::piece);
-  for (auto &ticket : tickets) {
+  for (const auto &ticket : tickets) {
     ticket->cancel();
     CHECK(wait(*ticket).finish_reason == FinishReason::cancelled);
   }
@@ -110,10 +116,11 @@ TEST_CASE("scheduler: a limited cache makes requests wait, and refuses what can 
   Engine engine(*options);
   CHECK_THROWS_KIND(ErrorKind::context, engine.submit(endless(600)));
   std::vector<TicketPtr> tickets;
+  tickets.reserve(most_tickets);
   for (int i = 0; i < 6; ++i) {
     tickets.push_back(engine.submit(endless(200))); // two have room
   }
-  for (auto &ticket : tickets) {
+  for (const auto &ticket : tickets) {
     CHECK_EQUAL(wait(*ticket).token_ids.size(), 200U);
   }
 }
@@ -174,6 +181,7 @@ TEST_CASE("scheduler: the more urgent goes first") {
   running->wait_piece(piece, 10s);
   std::atomic<int> ended{0};
   std::vector<TicketPtr> tickets;
+  tickets.reserve(most_tickets);
   std::vector<int> places(3, -1);
   for (int priority = 0; priority < 3; ++priority) {
     auto request = endless(3);
@@ -187,7 +195,7 @@ TEST_CASE("scheduler: the more urgent goes first") {
     });
   }
   running->cancel();
-  for (auto &ticket : tickets) {
+  for (const auto &ticket : tickets) {
     wait(*ticket);
   }
   engine.close(); // and its threads have told all they had to tell
@@ -228,16 +236,17 @@ TEST_CASE("scheduler: what fails takes nobody with it") {
 
   // The batch of all fails once, and then one of them alone.
   std::vector<TicketPtr> tickets;
+  tickets.reserve(most_tickets);
   for (int i = 0; i < 4; ++i) {
     tickets.push_back(engine.submit(endless(50)));
   }
   std::string piece;
-  for (auto &ticket : tickets) {
+  for (const auto &ticket : tickets) {
     ticket->wait_piece(piece, 10s);
   }
   inject_fault(FaultPoint::decode, 2);
   int failures = 0;
-  for (auto &ticket : tickets) {
+  for (const auto &ticket : tickets) {
     failures += failed(*ticket, ErrorKind::engine) ? 1 : 0;
   }
   CHECK_EQUAL(failures, 1);
@@ -359,6 +368,7 @@ TEST_CASE("scheduler: thousands of operations in any order") {
     Engine engine(*options);
     constexpr int kinds = 6;
     std::vector<std::vector<std::int32_t>> expected;
+    expected.reserve(kinds);
     for (int n = 0; n < kinds; ++n) {
       expected.push_back(wait(*engine.submit(variant(n))).token_ids);
     }
