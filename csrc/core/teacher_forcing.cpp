@@ -34,6 +34,18 @@ LlamaModelPtr load_model(const std::string &path) {
   return model;
 }
 
+ModelInfo checked_info(const TeacherForcingOptions &options) {
+  const GgufFile llm = read_gguf(options.llm);
+  const GgufFile mmproj = read_gguf(options.mmproj);
+  check_pair(llm, mmproj);
+  return describe_model(llm, mmproj);
+}
+
+/// As many as an engine takes for so many bytes of weights, unless the caller says.
+int threads(int wanted, std::uint64_t weight_bytes) {
+  return wanted > 0 ? wanted : useful_threads(weight_bytes, usable_physical_cores());
+}
+
 /// libllama's form of a NodeObserver.
 bool observe(ggml_tensor *node, bool ask, void *observer) {
   auto &target = *static_cast<NodeObserver *>(observer);
@@ -46,37 +58,29 @@ bool observe(ggml_tensor *node, bool ask, void *observer) {
 
 } // namespace
 
-TeacherForcing::TeacherForcing(const TeacherForcingOptions &options) : collect_(options.collect) {
-  {
-    const GgufFile llm = read_gguf(options.llm);
-    const GgufFile mmproj = read_gguf(options.mmproj);
-    check_pair(llm, mmproj);
-    info_ = describe_model(llm, mmproj);
-  }
-  const int cores = usable_physical_cores();
-  const auto n_threads = [&](std::uint64_t weight_bytes) {
-    return options.n_threads > 0 ? options.n_threads : useful_threads(weight_bytes, cores);
-  };
-  n_threads_ = n_threads(info_.llm_bytes);
-  model_ = load_model(options.llm);
-  vocabulary_.emplace(llama_model_get_vocab(model_.get()));
-  EncoderOptions encoder;
-  encoder.path = options.mmproj;
-  encoder.n_threads = n_threads(info_.mmproj_bytes);
-  encoder.use_gpu = false;
-  encoder.observer = collect_ ? &sums_ : nullptr;
-  encoder_.emplace(encoder, NormalizationTable(info_.image_mean, info_.image_std));
-}
+TeacherForcing::TeacherForcing(const TeacherForcingOptions &options)
+    : info_(checked_info(options)), collect_(options.collect),
+      n_threads_(threads(options.n_threads, info_.llm_bytes)), model_(load_model(options.llm)),
+      vocabulary_(llama_model_get_vocab(model_.get())),
+      encoder_(
+          EncoderOptions{
+              options.mmproj,
+              threads(options.n_threads, info_.mmproj_bytes),
+              /*use_gpu=*/false,
+              VisionPrecision::automatic,
+              collect_ ? &sums_ : nullptr,
+          },
+          NormalizationTable(info_.image_mean, info_.image_std)) {}
 
 std::vector<std::int32_t> TeacherForcing::answer_ids(const std::string &text) const {
-  std::vector<std::int32_t> ids = vocabulary().tokenize_with_special(text);
+  std::vector<std::int32_t> ids = vocabulary_.tokenize_with_special(text);
   ids.push_back(llama_vocab_eos(llama_model_get_vocab(model_.get())));
   return ids;
 }
 
 Array TeacherForcing::read(const RgbImage &image, const std::string &prompt,
                            const std::vector<std::int32_t> &answer, bool keep_logits) {
-  const std::size_t n_vocab = vocabulary().size();
+  const std::size_t n_vocab = vocabulary_.size();
   if (answer.empty() || std::any_of(answer.begin(), answer.end(), [&](std::int32_t id) {
         return id < 0 || static_cast<std::size_t>(id) >= n_vocab;
       })) {
@@ -84,7 +88,7 @@ Array TeacherForcing::read(const RgbImage &image, const std::string &prompt,
   }
   const ImageGrid grid = image_grid(image, info_.token_side());
   const auto [before_image, after_image] =
-      vocabulary().prompt_ids(chat_prompt(info_.model_version, prompt, /*with_image=*/true));
+      vocabulary_.prompt_ids(chat_prompt(info_.model_version, prompt, /*with_image=*/true));
   const std::size_t n_tokens = before_image.size() + static_cast<std::size_t>(grid.tokens()) +
                                after_image.size() + answer.size();
   if (n_tokens > static_cast<std::size_t>(info_.n_ctx_train)) {
@@ -93,7 +97,7 @@ Array TeacherForcing::read(const RgbImage &image, const std::string &prompt,
                                         std::to_string(info_.n_ctx_train));
   }
   const auto goes_on = [] { return true; };
-  std::vector<float> embeddings = encoder_.value().encode(image, grid, goes_on);
+  std::vector<float> embeddings = encoder_.encode(image, grid, goes_on);
   begin(n_tokens);
   std::vector<float> logits;
   feed_tokens(before_image, 0, before_image.size(), false, logits);
@@ -143,7 +147,7 @@ void TeacherForcing::begin(std::size_t n_tokens) {
 
 void TeacherForcing::feed_image(std::vector<float> &embeddings, const ImageGrid &grid,
                                 std::int32_t first) {
-  const auto width = static_cast<std::size_t>(encoder_.value().n_embd());
+  const auto width = static_cast<std::size_t>(encoder_.n_embd());
   std::vector<std::int8_t> silent(batch_tokens, 0);
   constexpr int step = batch_tokens;
   for (int begin = 0; begin < grid.tokens(); begin += step) {
@@ -162,7 +166,7 @@ void TeacherForcing::feed_image(std::vector<float> &embeddings, const ImageGrid 
 void TeacherForcing::feed_tokens(const std::vector<std::int32_t> &tokens, std::int32_t first,
                                  std::size_t n_silent, bool keep_logits,
                                  std::vector<float> &logits) {
-  const std::size_t n_vocab = vocabulary().size();
+  const std::size_t n_vocab = vocabulary_.size();
   for (std::size_t begin = 0; begin < tokens.size();) {
     const std::size_t count = std::min(batch_outputs, tokens.size() - begin);
     std::vector<std::int32_t> some(tokens.begin() + static_cast<std::ptrdiff_t>(begin),

@@ -10,7 +10,6 @@
 #include "core/vocabulary.h"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +47,6 @@ public:
   [[nodiscard]] const ActivationSums &sums() const { return sums_; }
 
 private:
-  [[nodiscard]] const Vocabulary &vocabulary() const { return vocabulary_.value(); }
   void begin(std::size_t n_tokens);
   void feed_image(std::vector<float> &embeddings, const ImageGrid &grid, std::int32_t first);
   void feed_tokens(const std::vector<std::int32_t> &tokens, std::int32_t first,
@@ -60,8 +58,8 @@ private:
   int n_threads_;
   ActivationSums sums_;
   LlamaModelPtr model_;
-  std::optional<Vocabulary> vocabulary_;
-  std::optional<Encoder> encoder_;
+  Vocabulary vocabulary_;
+  Encoder encoder_;
   LlamaContextPtr context_;
 };
 

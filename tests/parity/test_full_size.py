@@ -69,15 +69,17 @@ def test_precisions(work: Path) -> None:
 
 
 MEASURE = """
-import pathlib, resource, sys
+import pathlib, re, sys
 import numpy as np
 import ppocrvl
 
+def kilobytes(name):
+    return int(re.search(name + r":\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
+
 engine = ppocrvl.Engine(sys.argv[1])
-pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+before = kilobytes("VmRSS")
 tokens = engine.embed(np.zeros((1792, 896, 3), np.uint8), max_pixels=1605632)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(len(tokens), peak - pages * resource.getpagesize())
+print(len(tokens), 1024 * (kilobytes("VmHWM") - before))
 """
 
 
