@@ -3,7 +3,7 @@
 
 python scripts/check.py               # all stages but the slow ones
 python scripts/check.py lint types    # only these
-python scripts/check.py all           # with clang-tidy, the address sanitizer, slow tests
+python scripts/check.py all           # with clang-tidy, the sanitizers, slow tests
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ STAGES: dict[str, list[Command]] = {
     "tidy": [["run-clang-tidy.py", "-quiet", "-hide-progress", "-p", "build/default", "csrc/"]],
     "tests": [[*PYTEST, "-m", "not slow"]],
     "asan": preset("asan"),
+    "tsan": preset("tsan"),
     "slow": [[*PYTEST, "-m", "slow"]],
 }
-SLOW_STAGES = ("tidy", "asan", "slow")
+SLOW_STAGES = ("tidy", "asan", "tsan", "slow")
 
 
 def main(arguments: list[str]) -> int:

@@ -74,7 +74,8 @@ import numpy as np
 import ppocrvl
 
 def kilobytes(name):
-    return int(re.search(name + r":\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(name + r":\\s+(\\d+) kB", status)[1])
 
 engine = ppocrvl.Engine(sys.argv[1])
 before = kilobytes("VmRSS")
