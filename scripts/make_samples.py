@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"  # Debian package fonts-dejavu
-SIZE, TABLE_SIZE = 26, 18
+SIZE, TABLE_SIZE = 28, 20
 HELLO = ("Hello world!", "This picture was drawn", "by the project.")
 TABLE = (
     ("Name", "Count", "Price"),
@@ -25,22 +25,22 @@ PAPER, INK, RULE = 250, 20, 120
 
 
 def hello() -> Image.Image:
-    """A block of three lines, 392 x 112."""
-    picture = Image.new("L", (392, 112), PAPER)
+    """A block of three lines, 448 x 168."""
+    picture = Image.new("L", (448, 168), PAPER)
     draw, font = ImageDraw.Draw(picture), ImageFont.truetype(FONT, SIZE)
     for i, line in enumerate(HELLO):
-        draw.text((12, 1 + 36 * i), line, font=font, fill=INK)
+        draw.text((14, 12 + 50 * i), line, font=font, fill=INK)
     return picture
 
 
 def table() -> Image.Image:
-    """A ruled table of four rows and three columns, 336 x 140."""
-    picture = Image.new("L", (336, 140), PAPER)
+    """A ruled table of four rows and three columns, 392 x 196."""
+    picture = Image.new("L", (392, 196), PAPER)
     draw, font = ImageDraw.Draw(picture), ImageFont.truetype(FONT, TABLE_SIZE)
-    left, top, width, height = 4, 4, 109, 33
+    left, top, width, height = 5, 6, 127, 46
     for r, row in enumerate(TABLE):
         for c, text in enumerate(row):
-            draw.text((left + c * width + 8, top + r * height + 4), text, font=font, fill=INK)
+            draw.text((left + c * width + 10, top + r * height + 10), text, font=font, fill=INK)
     for r in range(len(TABLE) + 1):
         y = top + r * height
         draw.line([(left, y), (left + 3 * width, y)], RULE)

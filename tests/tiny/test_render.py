@@ -19,10 +19,10 @@ needs_fonts = pytest.mark.skipif(
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
-        ((20, 200), (84, 616)),  # enlarged to 48 cells, then rounded up
-        ((40, 1600), (28, 1596)),  # large enough as it is
+        ((20, 200), (84, 784)),  # enlarged to 76 cells, then rounded up
+        ((40, 2400), (28, 2408)),  # large enough as it is
         ((210, 350), (224, 336)),  # 7.5 -> 8 and 12.5 -> 12: half to even
-        ((1, 1), (196, 196)),
+        ((1, 1), (252, 252)),
         ((3000, 3000), (980, 980)),  # at most 1280 cells
     ],
 )
