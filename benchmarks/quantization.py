@@ -95,7 +95,6 @@ VARIANTS = (
     types("Q2_K", "Q8_0", has_importance=True, is_timed=False),
     types("IQ2_M", "Q8_0", has_importance=True, is_timed=False),
 )
-TIMED = [variant for variant in VARIANTS if variant.is_timed]
 REFERENCES = ("float32", "bfloat16")
 
 
@@ -130,7 +129,7 @@ def draw(folder: Path, lines: int, blocks: int, tables: int, seed: int | None = 
     return folder
 
 
-def source_files(work: Path, size: str, variants: tuple[Variant, ...] | list[Variant]) -> None:
+def source_files(work: Path, size: str, variants: Sequence[Variant]) -> None:
     """The BF16 files of a model, its importance matrix, and the variants."""
     checkpoint = ROOT / "models" / "tiny-en" if size == "tiny" else work / "checkpoint"
     if size == "full" and not (checkpoint / "config.json").exists():
@@ -160,11 +159,13 @@ def source_files(work: Path, size: str, variants: tuple[Variant, ...] | list[Var
             print(f"{size}, {variant.name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
-def measure_quality(work: Path, figures: Figures, counts: tuple[int, int, int]) -> None:
-    """Reads the set with every variant of the built-in model."""
+def measure_quality(
+    work: Path, figures: Figures, counts: tuple[int, int, int], variants: Sequence[Variant]
+) -> None:
+    """Reads the set with the variants of the built-in model."""
     items = read_dataset(draw(work / "pictures", *counts))
     first: list[str] | None = None
-    for variant in VARIANTS:
+    for variant in variants:
         folder = work / "tiny" / variant.name
         if variant.name not in figures.values:
             with ppocrvl.Engine(folder) as engine:
@@ -200,15 +201,15 @@ def vars_of(summary: Summary) -> dict[str, Any]:
     return {name: getattr(summary, name) for name in ("n", "cer", "exact", "cells", "teds")}
 
 
-def measure_speed(work: Path, figures: Figures, rounds: int) -> None:
-    """Reads one picture with every timed variant and with PyTorch, in alternating rounds."""
+def measure_speed(work: Path, figures: Figures, rounds: int, variants: Sequence[Variant]) -> None:
+    """Reads one picture with the variants and with PyTorch, in alternating rounds."""
     picture = work / "crop.png"
     image = Image.new("RGB", (1140, 140), "white")
     ImageDraw.Draw(image).text((20, 40), "0123456789 " * 8, fill="black", font_size=40)
     image.save(picture)
     worker = ROOT / "benchmarks" / "read_once.py"
     for number in range(rounds):
-        for name in (*REFERENCES, *(variant.name for variant in TIMED)):
+        for name in (*REFERENCES, *(variant.name for variant in variants)):
             runs = figures.values.get(name, [])
             if len(runs) > number:
                 continue
@@ -370,10 +371,16 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=300)
     parser.add_argument("--blocks", type=int, default=60)
     parser.add_argument("--tables", type=int, default=40)
+    parser.add_argument(
+        "--variants", nargs="+", metavar="NAME", help="only these, and bf16 (default: all)"
+    )
     parser.add_argument("--peer", type=Path, help="llama-mtmd-cli built from the pinned source")
     parser.add_argument("--fresh", action="store_true", help="forget earlier figures and files")
     args = parser.parse_args()
     work: Path = args.work
+    wanted = {"bf16", *(args.variants or (variant.name for variant in VARIANTS))}
+    variants = [variant for variant in VARIANTS if variant.name in wanted]
+    timed = [variant for variant in variants if variant.is_timed]
     if args.fresh:
         for folder in (work / "tiny", work / "full"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -381,13 +388,13 @@ def main() -> None:
     quality = Figures(work / "quality.json", fresh=args.fresh)
     speed = Figures(work / "speed.json", fresh=args.fresh)
     if args.only in (None, "prepare", "tiny"):
-        source_files(work, "tiny", VARIANTS)
+        source_files(work, "tiny", variants)
     if args.only in (None, "prepare", "full"):
-        source_files(work, "full", TIMED)
+        source_files(work, "full", timed)
     if args.only in (None, "tiny"):
-        measure_quality(work, quality, (args.lines, args.blocks, args.tables))
+        measure_quality(work, quality, (args.lines, args.blocks, args.tables), variants)
     if args.only in (None, "full"):
-        measure_speed(work, speed, args.rounds)
+        measure_speed(work, speed, args.rounds, timed)
         if args.peer:
             read_with_peer(work, args.peer, speed)
     if args.only != "prepare":
