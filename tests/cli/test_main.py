@@ -190,7 +190,7 @@ def start(environment: dict[str, str], *arguments: object) -> subprocess.Popen[b
 
 
 def test_reader_that_has_had_enough(environment: dict[str, str], picture: Path) -> None:
-    with start(environment, "ocr", picture, "--max-tokens", 3000) as program:
+    with start(environment, "ocr", picture, "--max-tokens", 3000, "--no-stop-loops") as program:
         assert program.stdout is not None
         assert program.stderr is not None
         assert program.stdout.read(1)
@@ -200,7 +200,7 @@ def test_reader_that_has_had_enough(environment: dict[str, str], picture: Path) 
 
 
 def test_ctrl_c_ends_a_generation_at_once(environment: dict[str, str], picture: Path) -> None:
-    with start(environment, "ocr", picture, "--max-tokens", 100_000) as program:
+    with start(environment, "ocr", picture, "--max-tokens", 100_000, "--no-stop-loops") as program:
         assert program.stdout is not None
         assert program.stderr is not None
         assert program.stdout.read(1)  # it generates

@@ -39,6 +39,7 @@ def request(
         prompt=prompt,
         max_tokens=max_tokens,
         keep_location_tokens=keep_location_tokens,
+        stop_loops=False,  # noise may look like one after any number of tokens
     )
 
 

@@ -20,7 +20,8 @@ from ppocrvl.native import _native
 options = _native.EngineOptions(llm=sys.argv[1], mmproj=sys.argv[2])
 picture = np.random.default_rng(1).integers(0, 256, (56, 84, 3), dtype=np.uint8)
 def request(max_tokens, image=picture):
-    return _native.Request(image=image, prompt="OCR:", max_tokens=max_tokens)
+    # noise may look like a loop after any number of tokens, on one kind of CPU and not on another
+    return _native.Request(image=image, prompt="OCR:", max_tokens=max_tokens, stop_loops=False)
 """
 
 

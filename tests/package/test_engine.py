@@ -164,7 +164,7 @@ def test_limit_on_picture_pixels(endless_model: Path, picture: Picture) -> None:
 
 
 def test_closing_a_stream_cancels_it(engine: ppocrvl.Engine, picture: Picture) -> None:
-    stream = engine.stream(picture, max_tokens=LONG)
+    stream = engine.stream(picture, max_tokens=LONG, stop_loops=False)
     next(stream)
     stream.close()
     stream.close()
@@ -174,7 +174,7 @@ def test_closing_a_stream_cancels_it(engine: ppocrvl.Engine, picture: Picture) -
 
 
 def test_dropping_a_stream_cancels_it(engine: ppocrvl.Engine, picture: Picture) -> None:
-    stream = engine.stream(picture, max_tokens=LONG)
+    stream = engine.stream(picture, max_tokens=LONG, stop_loops=False)
     next(stream)
     del stream
     gc.collect()
@@ -185,7 +185,7 @@ def test_dropping_a_stream_cancels_it(engine: ppocrvl.Engine, picture: Picture) 
 
 def test_closed_engine_says_so(endless_model: Path, picture: Picture) -> None:
     engine = ppocrvl.Engine(endless_model)
-    stream = engine.stream(picture, max_tokens=LONG)
+    stream = engine.stream(picture, max_tokens=LONG, stop_loops=False)
     next(stream)
     engine.close()
     engine.close()
@@ -215,7 +215,7 @@ def test_threads_share_an_engine(engine: ppocrvl.Engine, picture: Picture) -> No
 def test_other_threads_run_while_one_generates(engine: ppocrvl.Engine, picture: Picture) -> None:
     """The native work does not hold the interpreter."""
     ticks = 0
-    with engine.stream(picture, max_tokens=LONG) as stream:
+    with engine.stream(picture, max_tokens=LONG, stop_loops=False) as stream:
         next(stream)
         waiter = threading.Thread(target=stream.wait)
         waiter.start()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Picture = npt.NDArray[np.uint8]
 
 LONG = 4000
-"""Tokens; the answer goes on until the context is full."""
+"""Tokens; the answer goes on until the context is full. Noise may look like a loop at any token."""
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,9 @@ def test_pictures_are_taken_as_they_are_needed(four: ppocrvl.Engine, picture: Pi
 
 
 def test_dropping_the_iterator_cancels(four: ppocrvl.Engine, picture: Picture) -> None:
-    answers = four.ocr_many([picture, *pictures(5)], max_tokens=LONG, deadline=1.0)
+    answers = four.ocr_many(
+        [picture, *pictures(5)], max_tokens=LONG, stop_loops=False, deadline=1.0
+    )
     next(answers)  # the deadline ends it; the two that waited have just begun
     answers.close()
     deadline = time.monotonic() + 0.5
@@ -109,7 +111,7 @@ def test_future_gives_the_result(four: ppocrvl.Engine, picture: Picture) -> None
 
 
 def test_future_that_is_cancelled_has_what_was_read(four: ppocrvl.Engine, picture: Picture) -> None:
-    answer = four.submit(picture, max_tokens=LONG)
+    answer = four.submit(picture, max_tokens=LONG, stop_loops=False)
     time.sleep(0.2)
     assert answer.cancel()
     assert answer.result(10).finish_reason == "cancelled"
@@ -136,7 +138,7 @@ def test_callbacks_may_fail(four: ppocrvl.Engine, picture: Picture) -> None:
 
 def test_full_line_is_refused_or_waited_for(endless_model: Path, picture: Picture) -> None:
     with ppocrvl.Engine(endless_model, max_waiting=1) as engine:
-        running = engine.stream(picture, max_tokens=LONG)
+        running = engine.stream(picture, max_tokens=LONG, stop_loops=False)
         next(running)
         waiting = engine.submit(picture, max_tokens=1)
         with pytest.raises(QueueFullError, match="1 requests wait already"):
@@ -153,7 +155,7 @@ def test_full_line_is_refused_or_waited_for(endless_model: Path, picture: Pictur
 
 def test_deadline(four: ppocrvl.Engine, picture: Picture) -> None:
     start = time.monotonic()
-    result = four.ocr(picture, max_tokens=LONG, deadline=0.3)
+    result = four.ocr(picture, max_tokens=LONG, stop_loops=False, deadline=0.3)
     assert result.finish_reason == "deadline"
     assert time.monotonic() - start < 10
     assert four.ocr(picture, deadline=0).finish_reason == "deadline"
@@ -161,7 +163,7 @@ def test_deadline(four: ppocrvl.Engine, picture: Picture) -> None:
 
 def test_closing_fails_futures(endless_model: Path, picture: Picture) -> None:
     engine = ppocrvl.Engine(endless_model, n_parallel=2)
-    answers = [engine.submit(picture, max_tokens=LONG) for _ in range(5)]
+    answers = [engine.submit(picture, max_tokens=LONG, stop_loops=False) for _ in range(5)]
     engine.close()
     for answer in answers:
         with pytest.raises(ppocrvl.CancelledError, match="closed"):
@@ -188,8 +190,8 @@ def test_asyncio(four: ppocrvl.Engine, picture: Picture) -> None:
 def test_asyncio_cancellation_stops_the_request(four: ppocrvl.Engine, picture: Picture) -> None:
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(four.aocr(picture, max_tokens=LONG), 0.3)
-        stream = await four.astream(picture, max_tokens=LONG)
+            await asyncio.wait_for(four.aocr(picture, max_tokens=LONG, stop_loops=False), 0.3)
+        stream = await four.astream(picture, max_tokens=LONG, stop_loops=False)
         async for _ in stream:
             break
         await stream.aclose()
