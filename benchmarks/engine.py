@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from peak_memory import peak_bytes
 
 import ppocrvl
 from ppocrvl.native import _native
@@ -97,7 +97,7 @@ def measure(model: Path, workload: Workload, n_parallel: int) -> Figures:
         tickets = [engine._open().submit(request) for request in requests]  # noqa: SLF001
         generated = sum(len(ticket.result().token_ids) for ticket in tickets)
         rate = generated / (time.perf_counter() - begin)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
+    peak = peak_bytes() / MIB
     return Figures(seconds, rate, peak)
 
 

@@ -4,18 +4,18 @@
     python benchmarks/read_once.py ppocrvl MODEL PICTURE TOKENS
     python benchmarks/read_once.py float32|bfloat16 CHECKPOINT PICTURE TOKENS
 
-The first reading warms up, the second is timed. The peak is the kernel's `ru_maxrss`: every page
-that was touched, those of mapped files too.
+The first reading warms up, the second is timed.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from peak_memory import peak_bytes
 
 
 def ours(model: str, picture: str, tokens: int) -> dict[str, float]:
@@ -72,8 +72,7 @@ def main() -> None:
         found = ours(model, picture, int(tokens))
     else:
         found = transformers(model, picture, int(tokens), system)
-    unit = 1 if sys.platform == "darwin" else 1024
-    found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    found["peak"] = peak_bytes()
     print(json.dumps(found))
 
 

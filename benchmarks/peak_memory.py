@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The most memory that this process ever had: every page it touched, those of mapped files too."""
+
+from __future__ import annotations
+
+import re
+import resource
+import sys
+from pathlib import Path
+
+
+def peak_bytes() -> int:
+    """The peak resident size of this process in bytes.
+
+    Linux starts `ru_maxrss` of a new program at the peak of the process that started it, which
+    may have been larger; `VmHWM` begins anew.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
+        if found:
+            return int(found[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
