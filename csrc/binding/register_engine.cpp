@@ -90,21 +90,22 @@ std::vector<std::string> take_pieces(Ticket &ticket) {
 void register_values(py::module_ &module) {
   py::class_<EngineOptions>(module, "EngineOptions", "What an engine is made from.")
       .def(py::init([](std::string llm, std::string mmproj, int n_threads, int gpu_layers,
-                       bool use_mmap, const std::string &precision, int n_parallel, int kv_tokens,
-                       int encode_threads, int max_waiting, std::size_t cache_bytes,
-                       bool deterministic) {
+                       bool use_mmap, const std::string &precision, std::string kernels,
+                       int n_parallel, int kv_tokens, int encode_threads, int max_waiting,
+                       std::size_t cache_bytes, bool deterministic) {
              return EngineOptions{
-                 std::move(llm), std::move(mmproj), n_threads,
-                 gpu_layers,     use_mmap,          precision_named(precision),
-                 n_parallel,     kv_tokens,         encode_threads,
-                 max_waiting,    cache_bytes,       deterministic,
+                 std::move(llm),     std::move(mmproj), n_threads,
+                 gpu_layers,         use_mmap,          precision_named(precision),
+                 std::move(kernels), n_parallel,        kv_tokens,
+                 encode_threads,     max_waiting,       cache_bytes,
+                 deterministic,
              };
            }),
            py::kw_only(), py::arg("llm"), py::arg("mmproj"), py::arg("n_threads") = 0,
            py::arg("gpu_layers") = -1, py::arg("use_mmap") = true, py::arg("precision") = "auto",
-           py::arg("n_parallel") = 1, py::arg("kv_tokens") = 0, py::arg("encode_threads") = 0,
-           py::arg("max_waiting") = 256, py::arg("cache_bytes") = std::size_t{64} << 20,
-           py::arg("deterministic") = false,
+           py::arg("kernels") = "auto", py::arg("n_parallel") = 1, py::arg("kv_tokens") = 0,
+           py::arg("encode_threads") = 0, py::arg("max_waiting") = 256,
+           py::arg("cache_bytes") = std::size_t{64} << 20, py::arg("deterministic") = false,
            R"(Args:
     llm: Path of the language model's GGUF file.
     mmproj: Path of the vision encoder's GGUF file.
@@ -114,6 +115,8 @@ void register_values(py::module_ &module) {
     precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear
         layers in the arithmetic of their weights' type; "exact": float32 throughout; "fast":
         keys, values and GELU in half precision.
+    kernels: What computes the vision encoder on a CPU: "ggml", or one of `vision_kernels()`; "auto"
+        for the fastest, of those with float32 operands if the precision or the file is.
     n_parallel: Requests that decode together.
     kv_tokens: Most tokens in the cache, of all requests together; 0 for n_parallel usual requests.
     encode_threads: Threads for encoding alone, the others decode meanwhile; 0 to take turns on all.
@@ -122,7 +125,7 @@ void register_values(py::module_ &module) {
     deterministic: The same answers whatever else runs, at a price in speed.
 
 Raises:
-    OptionError: There is no such precision.)")
+    OptionError: There is no such precision or kernel.)")
       .def_readonly("llm", &EngineOptions::llm)
       .def_readonly("mmproj", &EngineOptions::mmproj)
       .def_readonly("n_threads", &EngineOptions::n_threads)

@@ -156,7 +156,9 @@ Raises:
           "[n_tokens, n_embd], the projector's output.")
       .def_property_readonly(
           "logits", [](const Trace &trace) { return to_array(trace.logits); },
-          "[n_vocab], of the first token.");
+          "[n_vocab], of the first token.")
+      .def_readonly("operation_seconds", &Trace::operation_seconds,
+                    "How long the vision graph's operations took, by kind and weight.");
 
   py::class_<Result>(module, "Result", "What was generated.")
       .def_readonly("text", &Result::text)

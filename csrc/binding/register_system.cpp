@@ -85,6 +85,8 @@ void register_system(py::module_ &module) {
              "Lists the devices of all backends that are compiled in; may start GPU drivers.");
   module.def("cpu_features", &cpu_features,
              "Names the instruction sets that the CPU backend was compiled for.");
+  module.def("vision_kernels", &vision_kernels,
+             "Names the kernels of the vision encoder that this CPU can run, the fastest first.");
   module.def("set_log_callback", &set_log_callback, py::arg("callback"),
              R"(Sends what the native libraries log to `callback(level, line)`.
 

@@ -4,6 +4,7 @@
 #include "clip-impl.h"
 #include "core/error.h"
 #include "core/logging.h"
+#include "core/stopwatch.h"
 
 #include <string_view>
 
@@ -21,6 +22,7 @@ public:
     trace_ = trace;
     work_since_stop_ = 0.0;
     left_ = false;
+    since_stop_ = Stopwatch();
   }
 
   /// Whether the graph was left before its end.
@@ -38,6 +40,9 @@ private:
     Array *stage = traced(node);
     const bool observed = observer_ != nullptr && observer_->wants(node);
     if (!ask) {
+      if (trace_ != nullptr) {
+        trace_->operation_seconds[label(node)] += since_stop_.seconds();
+      }
       if (observed) {
         observer_->see(node);
       }
@@ -48,10 +53,11 @@ private:
       }
       work_since_stop_ = 0.0;
       left_ = left_ || !(*goes_on_)();
+      since_stop_ = Stopwatch();
       return !left_;
     }
     work_since_stop_ += multiply_adds(node);
-    return observed || stage != nullptr || work_since_stop_ >= work_per_stop;
+    return trace_ != nullptr || observed || work_since_stop_ >= work_per_stop;
   }
 
   /// Where the node's values are to go, by the names that our vision graph gives.
@@ -66,10 +72,31 @@ private:
     return name == vision_node::encoded ? &trace_->encoded : nullptr;
   }
 
+  /// The operation, and the name of its weight without the number of the layer.
+  static std::string label(const ggml_tensor &node) {
+    std::string text = node.op == GGML_OP_CUSTOM ? ggml_get_name(&node) : ggml_op_name(node.op);
+    for (const ggml_tensor *source : {node.src[0], node.src[1]}) {
+      const std::string name = source == nullptr ? "" : ggml_get_name(source);
+      const std::size_t end = name.rfind(".weight");
+      if (end != std::string::npos) {
+        const std::size_t start = name.rfind('.', end - 1);
+        return text + " " +
+               name.substr(start == std::string::npos ? 0 : start + 1, end - start - 1);
+      }
+    }
+    return text;
+  }
+
   static double multiply_adds(const ggml_tensor &node) {
     const auto elements = static_cast<double>(ggml_nelements(&node));
     if (node.op == GGML_OP_MUL_MAT) {
       return elements * static_cast<double>(node.src[0]->ne[0]);
+    }
+    if (node.op == GGML_OP_CUSTOM) {
+      // Of our kernels: a product with the second source, or attention, which has no second.
+      const ggml_tensor *other = node.src[1];
+      return elements *
+             static_cast<double>(other == nullptr ? node.ne[2] * node.ne[0] * 2 : other->ne[0]);
     }
     if (node.op == GGML_OP_FLASH_ATTN_EXT) {
       return 2.0 * elements * static_cast<double>(node.src[1]->ne[1]); // K and V, over all keys
@@ -82,6 +109,7 @@ private:
   Trace *trace_ = nullptr;
   bool left_ = false;
   double work_since_stop_ = 0.0;
+  Stopwatch since_stop_;
 };
 
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
@@ -128,7 +156,7 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   std::vector<float> embeddings(static_cast<std::size_t>(grid.tokens()) *
                                 static_cast<std::size_t>(n_embd()));
   interrupter_->watch(goes_on, trace);
-  set_vision_precision(options_.precision);
+  set_vision_graph_options({options_.precision, options_.kernels});
   const bool encoded =
       clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
   // A graph that was left half-way reports success.

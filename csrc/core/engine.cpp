@@ -5,6 +5,7 @@
 #include "core/encode_worker.h"
 #include "core/error.h"
 #include "core/gguf_file.h"
+#include "core/kernel_choice.h"
 #include "core/model_check.h"
 #include "core/sampler.h"
 #include "core/scheduler.h"
@@ -36,11 +37,13 @@ Engine::Engine(const EngineOptions &options)
     throw Error(ErrorKind::option, "n_parallel must be from 1 to " + std::to_string(most_parallel) +
                                        ", not " + std::to_string(options.n_parallel));
   }
+  const kernels::Kernels *kernels = nullptr;
   {
     const GgufFile llm = read_gguf(options.llm);
     const GgufFile mmproj = read_gguf(options.mmproj);
     check_pair(llm, mmproj);
     info_ = describe_model(llm, mmproj);
+    kernels = choose_kernels(options.kernels, options.precision, mmproj);
   }
   const int cores = usable_physical_cores();
   const auto n_threads = [&](std::uint64_t weight_bytes) {
@@ -61,6 +64,7 @@ Engine::Engine(const EngineOptions &options)
           options.encode_threads > 0 ? options.encode_threads : n_threads(info_.mmproj_bytes),
           options.gpu_layers != 0,
           options.precision,
+          kernels,
       },
       NormalizationTable(info_.image_mean, info_.image_std));
   if (encoder_->n_embd() != language_model_->n_embd()) {

@@ -2,6 +2,7 @@
 #include "core/system_info.h"
 
 #include "ggml-backend.h"
+#include "kernels/kernels.h"
 
 namespace ppocrvl {
 namespace {
@@ -72,6 +73,14 @@ std::vector<std::string> cpu_features() {
     if (std::string(feature->value) != "0") {
       names.emplace_back(feature->name);
     }
+  }
+  return names;
+}
+
+std::vector<std::string> vision_kernels() {
+  std::vector<std::string> names;
+  for (const kernels::Kernels *one : kernels::available()) {
+    names.emplace_back(one->name);
   }
   return names;
 }

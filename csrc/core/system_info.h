@@ -31,4 +31,7 @@ std::vector<Device> list_devices();
 /// Instruction sets that ggml's CPU backend was compiled for, e.g. "AVX2".
 std::vector<std::string> cpu_features();
 
+/// Kernels of the vision encoder that this CPU can run, the fastest first.
+std::vector<std::string> vision_kernels();
+
 } // namespace ppocrvl

@@ -68,6 +68,7 @@ TeacherForcing::TeacherForcing(const TeacherForcingOptions &options)
               threads(options.n_threads, info_.mmproj_bytes),
               /*use_gpu=*/false,
               VisionPrecision::automatic,
+              nullptr, // the sums are collected at ggml's products
               collect_ ? &sums_ : nullptr,
           },
           NormalizationTable(info_.image_mean, info_.image_std)) {}

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace ppocrvl {
@@ -19,6 +21,8 @@ struct Trace {
   Array encoded;      // [n_patches, hidden], after the encoder's last norm
   Array image_tokens; // [grid.tokens(), n_embd], the projector's output
   Array logits;       // [n_vocab], of the first token
+  /// How long the vision graph's operations took, by what they are and the weight they use.
+  std::map<std::string, double> operation_seconds;
 };
 
 } // namespace ppocrvl

@@ -13,6 +13,7 @@
 //     (4 * heads * patches^2 bytes) are held at once.
 #include "gelu_tanh.h"
 #include "models/models.h"
+#include "panel_graph.h"
 #include "vision_graph.h"
 
 #include <algorithm>
@@ -24,10 +25,13 @@
 
 namespace {
 
+namespace kernels = ppocrvl::kernels;
+using ppocrvl::PanelGraph;
 using ppocrvl::VisionDeviation;
+using ppocrvl::VisionGraphOptions;
 using ppocrvl::VisionPrecision;
 
-thread_local VisionPrecision thread_precision = VisionPrecision::automatic;
+thread_local VisionGraphOptions thread_options;
 std::atomic<VisionDeviation> test_deviation{VisionDeviation::none};
 
 // Rotary embedding of the encoder: half of each head's pairs rotate by the patch's row, half by its
@@ -77,7 +81,8 @@ void add_bias_gelu_rows(ggml_tensor *out, const ggml_tensor * /*in*/, const ggml
 class Builder {
 public:
   Builder(clip_graph &graph, ggml_tensor *positions)
-      : graph_(graph), ctx_(graph.ctx0), positions_(positions), precision_(thread_precision) {
+      : graph_(graph), ctx_(graph.ctx0), positions_(positions),
+        precision_(thread_options.precision) {
     sections_.fill(graph.d_head / 4);
   }
 
@@ -98,6 +103,17 @@ public:
     return ggml_add(ctx_, out, graph_.resize_position_embeddings(mode));
   }
 
+  /// All encoder blocks on [n_embd, n_patches].
+  ggml_tensor *blocks(ggml_tensor *in) {
+    if (const kernels::Kernels *kernels = usable_kernels()) {
+      return panel_blocks(*kernels, in);
+    }
+    for (const clip_layer &layer : graph_.model.layers) {
+      in = block(layer, in);
+    }
+    return in;
+  }
+
   /// One encoder block on [n_embd, n_patches].
   ggml_tensor *block(const clip_layer &layer, ggml_tensor *in) {
     ggml_tensor *normed = norm(in, layer.ln_1_w, layer.ln_1_b, graph_.eps);
@@ -113,6 +129,14 @@ public:
     ggml_tensor *normed =
         norm(encoded, model.mm_input_norm_w, model.mm_input_norm_b, projector_norm_eps);
     ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
+    const kernels::Kernels *kernels = usable_kernels();
+    if (kernels != nullptr && test_deviation != VisionDeviation::tanh_projector) {
+      PanelGraph panels(ctx_, *kernels);
+      ggml_tensor *in = panels.to_operand(panels.to_panels(merged));
+      ggml_tensor *hidden = panels.gelu_erf(panels.linear({{model.mm_1_w, model.mm_1_b}}, in));
+      ggml_tensor *out = panels.linear({{model.mm_2_w, model.mm_2_b}}, panels.to_operand(hidden));
+      return panels.from_panels(out, merged->ne[1]);
+    }
     ggml_tensor *hidden = linear(model.mm_1_w, model.mm_1_b, merged);
     const bool tanh = test_deviation == VisionDeviation::tanh_projector;
     hidden = tanh ? ggml_gelu(ctx_, hidden) : ggml_gelu_erf(ctx_, hidden);
@@ -124,6 +148,34 @@ public:
   }
 
 private:
+  /// The kernels that were asked for, if they can compute this graph.
+  [[nodiscard]] const kernels::Kernels *usable_kernels() const {
+    const clip_layer &layer = graph_.model.layers.front();
+    return ppocrvl::is_plain_host_tensor(layer.ff_up_w) ? thread_options.kernels : nullptr;
+  }
+
+  ggml_tensor *panel_blocks(const kernels::Kernels &kernels, ggml_tensor *in) {
+    const int64_t n = graph_.n_patches;
+    PanelGraph panels(ctx_, kernels);
+    ggml_tensor *turns = panels.turns(positions_, graph_.d_head, n);
+    ggml_tensor *current = panels.to_panels(in);
+    for (const clip_layer &layer : graph_.model.layers) {
+      ggml_tensor *normed = panels.norm(current, layer.ln_1_w, layer.ln_1_b, graph_.eps);
+      ggml_tensor *qkv =
+          layer.qkv_w != nullptr
+              ? panels.linear({{layer.qkv_w, layer.qkv_b}}, normed)
+              : panels.linear(
+                    {{layer.q_w, layer.q_b}, {layer.k_w, layer.k_b}, {layer.v_w, layer.v_b}},
+                    normed);
+      ggml_tensor *attended = panels.attention(qkv, turns, graph_.d_head, n);
+      current = panels.linear({{layer.o_w, layer.o_b}}, attended, current);
+      normed = panels.norm(current, layer.ln_2_w, layer.ln_2_b, graph_.eps);
+      ggml_tensor *hidden = panels.linear_gelu({layer.ff_up_w, layer.ff_up_b}, normed);
+      current = panels.linear({{layer.ff_down_w, layer.ff_down_b}}, hidden, current);
+    }
+    return panels.from_panels(current, n);
+  }
+
   ggml_tensor *in_f32(ggml_tensor *tensor) {
     return tensor->type == GGML_TYPE_F32 ? tensor : ggml_cast(ctx_, tensor, GGML_TYPE_F32);
   }
@@ -254,7 +306,7 @@ private:
 
 namespace ppocrvl {
 
-void set_vision_precision(VisionPrecision precision) { thread_precision = precision; }
+void set_vision_graph_options(const VisionGraphOptions &options) { thread_options = options; }
 
 void deviate_for_tests(VisionDeviation deviation) { test_deviation = deviation; }
 
@@ -269,9 +321,7 @@ ggml_cgraph *clip_graph_paddleocr::build() {
   Builder builder(*this, positions);
   ggml_tensor *current = builder.patches();
   cb(current, ppocrvl::vision_node::patches, -1);
-  for (const clip_layer &layer : model.layers) {
-    current = builder.block(layer, current);
-  }
+  current = builder.blocks(current);
   current = builder.norm(current, model.post_ln_w, model.post_ln_b, eps);
   cb(current, ppocrvl::vision_node::encoded, -1);
   current = builder.project(current);

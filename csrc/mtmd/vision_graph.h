@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+namespace ppocrvl::kernels {
+struct Kernels;
+} // namespace ppocrvl::kernels
+
 namespace ppocrvl {
 
 /// Number formats of the vision graph. The reference's mathematics (positions, kinds of GELU,
@@ -15,9 +19,17 @@ enum class VisionPrecision {
   exact,
 };
 
-/// The precision of the graphs that the calling thread lets mtmd build. Graphs are built inside
-/// clip_image_batch_encode, whose interface has no room for it.
-void set_vision_precision(VisionPrecision precision);
+/// How graphs are to be built.
+struct VisionGraphOptions {
+  VisionPrecision precision = VisionPrecision::automatic;
+  /// What computes the layers where the weights are in the process's memory; null for ggml's own
+  /// operations.
+  const kernels::Kernels *kernels = nullptr;
+};
+
+/// The options of the graphs that the calling thread lets mtmd build. Graphs are built inside
+/// clip_image_batch_encode, whose interface has no room for them.
+void set_vision_graph_options(const VisionGraphOptions &options);
 
 /// Names of nodes between the stages.
 namespace vision_node {

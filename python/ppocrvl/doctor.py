@@ -52,6 +52,7 @@ def examine() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: _installed(name) for name in PACKAGES},
         "cpu_features": _native.cpu_features(),
+        "vision_kernels": _native.vision_kernels(),
         "quantization": advice(_native.cpu_features()),
         "devices": [
             {

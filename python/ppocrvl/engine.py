@@ -60,6 +60,10 @@ class Engine:
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
             linear layers in the arithmetic of their weights' type. "exact": float32 throughout.
             "fast": attention over half-precision keys and values, and a half-precision GELU.
+        kernels: what computes the vision encoder on a CPU: "ggml" for llama.cpp's operations, or
+            "amx", "avx512_bf16" (bfloat16 operands), "avx512", "avx2" (float32) where the CPU has
+            them; "auto" for the fastest. With them "auto" precision rounds attention's operands
+            too, unless the file is float32.
         max_image_pixels: limit on width * height of a picture before it is resized.
         n_parallel: requests that decode together, 1 to 64; others wait.
         kv_tokens: tokens that the KV cache holds at most, of all requests together (18 KiB each for
@@ -89,6 +93,7 @@ class Engine:
         n_threads: int = 0,
         gpu_layers: int = -1,
         precision: str = "auto",
+        kernels: str = "auto",
         max_image_pixels: int = MAX_IMAGE_PIXELS,
         n_parallel: int = 1,
         kv_tokens: int = 0,
@@ -119,6 +124,7 @@ class Engine:
                 n_threads=n_threads,
                 gpu_layers=gpu_layers,
                 precision=precision,
+                kernels=kernels,
                 n_parallel=n_parallel,
                 kv_tokens=kv_tokens,
                 encode_threads=encode_threads,

@@ -45,6 +45,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
         _line("python", f"{report['python']} on {report['platform']}"),
         _line("packages", ", ".join(packages)),
         _line("CPU features", " ".join(report["cpu_features"])),
+        _line("kernels", " ".join(report["vision_kernels"]) or "llama.cpp's own"),
         _line("quantization", report["quantization"]),
     ]
     for device in report["devices"]:

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/kernel_choice.h"
+
+#include "core/error.h"
+#include "ggml.h"
+
+#include <algorithm>
+
+namespace ppocrvl {
+
+const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision precision,
+                                       const GgufFile &mmproj) {
+  const auto &available = kernels::available();
+  if (name == "ggml") {
+    return nullptr;
+  }
+  if (name == "auto") {
+    const GgufTensor *weight = mmproj.find_tensor("v.blk.0.ffn_up.weight");
+    const bool is_full =
+        precision == VisionPrecision::exact || (weight != nullptr && weight->type == GGML_TYPE_F32);
+    const auto found =
+        std::find_if(available.begin(), available.end(),
+                     [&](const kernels::Kernels *one) { return !is_full || !one->is_half; });
+    return found == available.end() ? nullptr : *found;
+  }
+  std::string names = "auto, ggml";
+  for (const kernels::Kernels *one : available) {
+    if (name == one->name) {
+      return one;
+    }
+    names += std::string(", ") + one->name;
+  }
+  throw Error(ErrorKind::option, "kernels must be one of " + names + ", not \"" + name +
+                                     "\": this CPU or this build has no others");
+}
+
+} // namespace ppocrvl

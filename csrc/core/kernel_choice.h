@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/gguf_file.h"
+#include "kernels/kernels.h"
+#include "mtmd/vision_graph.h"
+
+#include <string>
+
+namespace ppocrvl {
+
+/// What is to compute the vision encoder: `name` is "ggml" for ggml's own operations (null), one of
+/// `kernels::available()`, or "auto": the fastest, with float32 operands where the precision is
+/// exact or the file's own. Throws ErrorKind::option.
+const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision precision,
+                                       const GgufFile &mmproj);
+
+} // namespace ppocrvl

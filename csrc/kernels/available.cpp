@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/kernels.h"
+
+#include <memory>
+#include <new>
+
+#ifdef PPOCRVL_X86_KERNELS
+#include "kernels/tables.h"
+
+#include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
+
+namespace ppocrvl::kernels {
+
+namespace {
+
+#ifdef PPOCRVL_X86_KERNELS
+
+/// Bits of CPUID leaf 7 (Intel, Software Developer's Manual, volume 2A, CPUID) and of XCR0.
+struct Cpu {
+  bool avx2 = false;
+  bool avx512 = false;
+  bool avx512_bf16 = false;
+  bool amx = false;
+};
+
+std::uint64_t register_states() {
+  std::uint32_t low = 0;
+  std::uint32_t high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<std::uint64_t>(high) << 32U) | low;
+}
+
+/// Asks Linux to save the tiles of this process's threads, which it does only on demand.
+bool may_use_tiles() {
+#ifdef __linux__
+  constexpr long request_permission = 0x1023; // ARCH_REQ_XCOMP_PERM of asm/prctl.h
+  constexpr long tile_data = 18;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+
+Cpu this_cpu() {
+  const auto bit = [](std::uint32_t word, unsigned number) { return ((word >> number) & 1U) != 0; };
+  Cpu cpu;
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+  std::uint32_t c = 0;
+  std::uint32_t d = 0;
+  constexpr unsigned osxsave = 27;
+  constexpr unsigned fma = 12;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || !bit(c, osxsave)) {
+    return cpu;
+  }
+  const bool has_fma = bit(c, fma);
+  constexpr std::uint64_t vectors = 0x6;       // SSE and AVX
+  constexpr std::uint64_t wide_vectors = 0xE6; // and masks and 512 bits
+  constexpr std::uint64_t tiles = 0x60000;
+  const std::uint64_t states = register_states();
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) {
+    return cpu;
+  }
+  const std::uint32_t most = a;
+  cpu.avx2 = has_fma && bit(b, 5) && (states & vectors) == vectors;
+  cpu.avx512 = cpu.avx2 && (states & wide_vectors) == wide_vectors && bit(b, 16) /* F */ &&
+               bit(b, 17) /* DQ */ && bit(b, 30) /* BW */ && bit(b, 31) /* VL */;
+  const bool has_tiles = bit(d, 22) /* AMX-BF16 */ && bit(d, 24) /* AMX-TILE */;
+  if (most >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) {
+    cpu.avx512_bf16 = cpu.avx512 && bit(a, 5);
+  }
+  cpu.amx = has_tiles && cpu.avx512_bf16 && (states & tiles) == tiles && may_use_tiles();
+  return cpu;
+}
+
+std::vector<const Kernels *> found() {
+  const Cpu cpu = this_cpu();
+  std::vector<const Kernels *> kernels;
+  if (cpu.amx) {
+    kernels.push_back(&amx);
+  }
+  if (cpu.avx512_bf16) {
+    kernels.push_back(&avx512_bf16);
+  }
+  if (cpu.avx512) {
+    kernels.push_back(&avx512);
+  }
+  if (cpu.avx2) {
+    kernels.push_back(&avx2);
+  }
+  return kernels;
+}
+
+#else
+
+std::vector<const Kernels *> found() { return {}; }
+
+#endif
+
+constexpr std::align_val_t scratch_alignment{64};
+
+struct Free {
+  void operator()(void *scratch) const { ::operator delete(scratch, scratch_alignment); }
+};
+
+} // namespace
+
+std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
+                            std::int64_t n_panels) {
+  return n_heads * n_panels * lanes *
+         (2 * operand_rows(kernels.is_half, d_head) + padded(d_head, kernels.row_group));
+}
+
+const std::vector<const Kernels *> &available() {
+  static const std::vector<const Kernels *> kernels = found();
+  return kernels;
+}
+
+void *thread_scratch() {
+  thread_local const std::unique_ptr<void, Free> scratch(
+      ::operator new(scratch_bytes, scratch_alignment));
+  return scratch.get();
+}
+
+} // namespace ppocrvl::kernels

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Kernels for CPUs with AVX512-BF16: two bfloat16 products a lane and instruction.
+#include "kernels/panel_kernels.h"
+#include "kernels/tables.h"
+#include "kernels/vector_product.h"
+
+#include <immintrin.h>
+
+namespace {
+
+struct Avx512Bf16 {
+  using Operand = std::uint16_t;
+  using Vector = __m512;
+  using Factor = __m512bh;
+  static constexpr std::int64_t run = 2;
+
+  static Vector load(const float *from) { return _mm512_loadu_ps(from); }
+  static void store(float *to, Vector values) { _mm512_storeu_ps(to, values); }
+  static Factor load_factor(const Operand *from) {
+    return reinterpret_cast<Factor>(_mm512_loadu_si512(from));
+  }
+  static Factor broadcast(const Operand *from) {
+    std::int32_t pair = 0;
+    std::memcpy(&pair, from, sizeof pair);
+    return reinterpret_cast<Factor>(_mm512_set1_epi32(pair));
+  }
+  static Vector multiply_add(Vector sum, Factor a, Factor b) { return _mm512_dpbf16_ps(sum, a, b); }
+};
+
+} // namespace
+
+namespace ppocrvl::kernels {
+
+const Kernels avx512_bf16 = PanelKernels<VectorProduct<Avx512Bf16, 8>>::table("avx512_bf16");
+
+} // namespace ppocrvl::kernels

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The vision encoder's arithmetic on CPUs, faster than ggml's: products of long matrices through
+// the widest instructions that the CPU has, and what lies between them in as few passes over
+// memory.
+//
+// Everything is laid out in panels: 32 patches side by side, one row a feature. A vector register
+// then holds one feature of several patches, so that sums over features (norms, softmax, products)
+// never cross lanes, and what one product writes is what the next one reads. Three layouts:
+//   * a float panel: float [n_features][32],
+//   * an operand panel, the right-hand side of a product: for float32 the same; for bfloat16
+//     [n_features / 2][32][2], features padded with zeros to a multiple of 32,
+//   * packed rows, the left-hand side (weights, keys, values): groups of rows in the order in which
+//     the product reads them.
+// The lanes behind the last patch hold finite numbers that nobody reads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace ppocrvl::kernels {
+
+constexpr std::int64_t lanes = 32;
+
+/// Part of the work of one operation, for one of several threads.
+struct Share {
+  int index;
+  int count;
+};
+
+/// Weights as the file stores them, one row an output feature.
+struct Matrix {
+  const void *data;
+  std::int64_t rows;
+  std::int64_t columns;
+  std::size_t row_bytes;
+  std::int64_t block_columns; // of the storage format, and their bytes
+  std::size_t block_bytes;
+  bool is_bf16;
+  void (*to_float)(const void *row, float *values, std::int64_t count);
+  const float *bias;
+};
+
+/// out = activation(matrix * in + bias) or residual + matrix * in + bias, for some matrices with
+/// the same input, whose outputs lie one below the other.
+struct Linear {
+  const Matrix *matrices;
+  int n_matrices;
+  std::int64_t n_panels;
+  const void *in;        // operand panels
+  const float *residual; // float panels or null
+  float *out;            // float panels, or null for `out_operand`
+  void *
+      out_operand; // operand panels of gelu_tanh(...), of one matrix of up to `longest_row` columns
+};
+
+/// LayerNorm over the features of float panels, to operand panels.
+struct Norm {
+  const float *in;
+  const float *weight;
+  const float *bias;
+  float epsilon;
+  std::int64_t n_features;
+  std::int64_t n_panels;
+  void *out;
+};
+
+/// Turns queries and keys by their position and puts heads in the order that attention reads.
+struct Rotate {
+  const float *qkv;   // float panels of 3 * n_heads * d_head features
+  const float *turns; // float panels of d_head features: cosines of the d_head / 2 angles, sines
+  std::int64_t n_heads;
+  std::int64_t d_head; // a multiple of 4
+  std::int64_t n_panels;
+  void *out; // `heads_elements` operands
+};
+
+/// Patches of one picture: whole panels, of which the last may be partly filled.
+struct Segment {
+  std::int64_t first_panel;
+  std::int64_t n_panels;
+  std::int64_t n_patches;
+};
+
+/// Attention of each picture's patches to each other.
+struct Attention {
+  const void *heads; // from Rotate
+  std::int64_t n_heads;
+  std::int64_t d_head;
+  std::int64_t n_panels;
+  const Segment *segments;
+  std::int64_t n_segments;
+  void *out; // operand panels of n_heads * d_head features
+};
+
+/// Kernels for one kind of CPU. All pointers are valid for as long as the process runs.
+struct Kernels {
+  const char *name;
+  bool is_half;           // operands are bfloat16, else float32
+  std::int64_t row_group; // rows of `Attention` values are padded to this multiple
+
+  void (*linear)(const Linear &, Share, void *scratch);
+  void (*norm)(const Norm &, Share);
+  void (*rotate)(const Rotate &, Share, void *scratch);
+  void (*attention)(const Attention &, Share, void *scratch);
+  /// Float panels of row-major values [n_rows][n_features]; the other way round; and operand panels
+  /// of float panels.
+  void (*to_panels)(const float *in, float *out, std::int64_t n_features, std::int64_t n_rows,
+                    Share);
+  void (*from_panels)(const float *in, float *out, std::int64_t n_features, std::int64_t n_rows,
+                      Share);
+  void (*to_operand)(const float *in, void *out, std::int64_t n_features, std::int64_t n_panels,
+                     Share);
+};
+
+/// Rows up to this length are multiplied in one go.
+constexpr std::int64_t longest_row = 1536;
+
+/// Bytes of scratch that a thread needs, aligned to 64.
+constexpr std::size_t scratch_bytes = 512U << 10U;
+
+constexpr std::int64_t padded(std::int64_t count, std::int64_t multiple) {
+  return (count + multiple - 1) / multiple * multiple;
+}
+
+constexpr std::int64_t panels_of(std::int64_t n_patches) { return (n_patches + lanes - 1) / lanes; }
+
+/// Rows of an operand panel.
+constexpr std::int64_t operand_rows(bool is_half, std::int64_t n_features) {
+  return is_half ? padded(n_features, 32) : n_features;
+}
+
+/// Operands that Rotate writes: queries and keys of padded length, values with padded rows.
+std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
+                            std::int64_t n_panels);
+
+/// Kernels that this CPU and its operating system can run, fastest first.
+const std::vector<const Kernels *> &available();
+
+/// Scratch of the calling thread.
+void *thread_scratch();
+
+} // namespace ppocrvl::kernels

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products through vector registers: each row of eight packed ones is broadcast against the lanes
+// of a panel.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace {
+
+/// `Arithmetic` says what a register holds and how it multiplies; `height` rows are summed at once.
+template <typename Arithmetic, std::size_t height> struct VectorProduct {
+  using Operand = typename Arithmetic::Operand;
+  using Vector = typename Arithmetic::Vector;
+  static constexpr std::int64_t group = 8;
+  static constexpr std::int64_t run = Arithmetic::run;
+  static constexpr std::size_t width = sizeof(Vector) / sizeof(float);
+  static constexpr std::size_t n_lanes = ppocrvl::kernels::lanes;
+  static constexpr std::size_t n_vectors = n_lanes / width;
+
+  static void begin() {}
+  static void end() {}
+
+  static void multiply(const Operand *a, std::int64_t a_stride, const Operand *b,
+                       std::int64_t depth, float *c, std::int64_t rows, bool add) {
+    for (std::int64_t row = 0; row < rows; row += std::int64_t{height}) {
+      some_rows(a + row / group * a_stride + row % group * run, b, depth / run,
+                c + row * std::int64_t{n_lanes}, add);
+    }
+  }
+
+private:
+  static void some_rows(const Operand *a, const Operand *b, std::int64_t steps, float *c,
+                        bool add) {
+    Vector sums[height][n_vectors];
+    for (std::size_t i = 0; i < height; ++i) {
+      for (std::size_t j = 0; j < n_vectors; ++j) {
+        sums[i][j] = add ? Arithmetic::load(c + i * n_lanes + j * width) : Vector{};
+      }
+    }
+    for (std::int64_t step = 0; step < steps; ++step) {
+      typename Arithmetic::Factor panel[n_vectors];
+      for (std::size_t j = 0; j < n_vectors; ++j) {
+        panel[j] = Arithmetic::load_factor(b + j * width * std::size_t{run});
+      }
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < height; ++i) {
+        const auto row = Arithmetic::broadcast(a + i * std::size_t{run});
+#pragma GCC unroll 8
+        for (std::size_t j = 0; j < n_vectors; ++j) {
+          sums[i][j] = Arithmetic::multiply_add(sums[i][j], row, panel[j]);
+        }
+      }
+      a += group * run;
+      b += n_lanes * std::size_t{run};
+    }
+    for (std::size_t i = 0; i < height; ++i) {
+      for (std::size_t j = 0; j < n_vectors; ++j) {
+        Arithmetic::store(c + i * n_lanes + j * width, sums[i][j]);
+      }
+    }
+  }
+};
+
+} // namespace

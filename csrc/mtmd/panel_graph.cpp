@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "panel_graph.h"
+
+#include "ggml-backend.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace ppocrvl {
+
+namespace {
+
+using kernels::Kernels;
+using kernels::lanes;
+using kernels::Matrix;
+using kernels::Share;
+
+/// What a node needs beside its sources. Lies in the room that ggml leaves behind the function.
+using Numbers = std::array<int64_t, 3>;
+constexpr std::size_t numbers_at = 24;
+static_assert(numbers_at + sizeof(Numbers) <= GGML_MAX_OP_PARAMS);
+
+Numbers numbers_of(const ggml_tensor &node) {
+  Numbers numbers{};
+  std::memcpy(numbers.data(), reinterpret_cast<const std::byte *>(node.op_params) + numbers_at,
+              sizeof numbers);
+  return numbers;
+}
+
+const float *floats(const ggml_tensor *tensor) { return static_cast<const float *>(tensor->data); }
+
+/// Where panels begin. ggml aligns tensors to 32 bytes; a load across two cache lines takes twice
+/// as long, so every tensor of panels has room for one more and begins at a multiple of 64 bytes.
+void *panels_in(const ggml_tensor *tensor) {
+  constexpr std::uintptr_t line = 64;
+  const auto address = reinterpret_cast<std::uintptr_t>(tensor->data);
+  return reinterpret_cast<void *>((address + line - 1) / line * line);
+}
+
+float *float_panels_in(const ggml_tensor *tensor) {
+  return static_cast<float *>(panels_in(tensor));
+}
+
+const Kernels &kernels_of(const void *user) { return *static_cast<const Kernels *>(user); }
+
+/// Features of float panels.
+int64_t features(const ggml_tensor *panels) { return panels->ne[1]; }
+
+int64_t n_panels(const ggml_tensor *panels) { return panels->ne[2] - 1; }
+
+Matrix matrix_of(const ggml_tensor *weight, const ggml_tensor *bias) {
+  const ggml_type type = weight->type;
+  Matrix matrix{};
+  matrix.data = weight->data;
+  matrix.rows = weight->ne[1];
+  matrix.columns = weight->ne[0];
+  matrix.row_bytes = weight->nb[1];
+  matrix.block_columns = ggml_blck_size(type);
+  matrix.block_bytes = ggml_type_size(type);
+  matrix.is_bf16 = type == GGML_TYPE_BF16;
+  matrix.to_float = ggml_get_type_traits(type)->to_float;
+  if (type == GGML_TYPE_F32) {
+    matrix.to_float = [](const void *row, float *values, int64_t count) {
+      std::memcpy(values, row, static_cast<std::size_t>(count) * sizeof(float));
+    };
+  }
+  matrix.bias = floats(bias);
+  return matrix;
+}
+
+// Sources: the input, pairs of weight and bias, and perhaps the residual.
+template <bool has_residual>
+kernels::Linear linear_of(const ggml_tensor &node, std::array<Matrix, 3> &matrices) {
+  kernels::Linear task{};
+  task.matrices = matrices.data();
+  int source = 1;
+  while (node.src[source] != nullptr && node.src[source + 1] != nullptr) {
+    matrices.at(static_cast<std::size_t>(task.n_matrices++)) =
+        matrix_of(node.src[source], node.src[source + 1]);
+    source += 2;
+  }
+  task.n_panels = n_panels(&node);
+  task.in = panels_in(node.src[0]);
+  if (has_residual) {
+    task.residual = float_panels_in(node.src[source]);
+  }
+  return task;
+}
+
+template <bool has_residual> void run_linear(ggml_tensor *out, int index, int count, void *user) {
+  std::array<Matrix, 3> matrices{};
+  kernels::Linear task = linear_of<has_residual>(*out, matrices);
+  task.out = float_panels_in(out);
+  kernels_of(user).linear(task, {index, count}, kernels::thread_scratch());
+}
+
+void run_linear_gelu(ggml_tensor *out, int index, int count, void *user) {
+  std::array<Matrix, 3> matrices{};
+  kernels::Linear task = linear_of<false>(*out, matrices);
+  task.out_operand = panels_in(out);
+  kernels_of(user).linear(task, {index, count}, kernels::thread_scratch());
+}
+
+void run_norm(ggml_tensor *out, int index, int count, void *user) {
+  const ggml_tensor *in = out->src[0];
+  kernels::Norm task{};
+  task.in = float_panels_in(in);
+  task.weight = floats(out->src[1]);
+  task.bias = floats(out->src[2]);
+  const int64_t epsilon = numbers_of(*out)[0];
+  std::memcpy(&task.epsilon, &epsilon, sizeof task.epsilon);
+  task.n_features = features(in);
+  task.n_panels = n_panels(in);
+  task.out = panels_in(out);
+  kernels_of(user).norm(task, {index, count});
+}
+
+void run_to_panels(ggml_tensor *out, int index, int count, void *user) {
+  const ggml_tensor *in = out->src[0];
+  kernels_of(user).to_panels(floats(in), float_panels_in(out), in->ne[0], in->ne[1],
+                             {index, count});
+}
+
+void run_from_panels(ggml_tensor *out, int index, int count, void *user) {
+  kernels_of(user).from_panels(float_panels_in(out->src[0]), static_cast<float *>(out->data),
+                               out->ne[0], out->ne[1], {index, count});
+}
+
+/// x / 2 * (1 + erf(x / sqrt(2))), the projector's activation.
+void run_gelu_erf(ggml_tensor *out, int index, int count, void * /*user*/) {
+  constexpr float sqrt_half = 0.70710678F;
+  const ggml_tensor *in = out->src[0];
+  const int64_t n_values = lanes * features(in) * n_panels(in);
+  const float *values = float_panels_in(in);
+  float *results = float_panels_in(out);
+  for (int64_t i = n_values * index / count; i < n_values * (index + 1) / count; ++i) {
+    results[i] = 0.5F * values[i] * (1.0F + std::erf(values[i] * sqrt_half));
+  }
+}
+
+void run_to_operand(ggml_tensor *out, int index, int count, void *user) {
+  const ggml_tensor *in = out->src[0];
+  kernels_of(user).to_operand(float_panels_in(in), panels_in(out), features(in), n_panels(in),
+                              {index, count});
+}
+
+/// The angles are the reference's: float32 inverse frequencies 10000^(-i / (d_head / 4)), the first
+/// half for the row, the second for the column.
+void run_turns(ggml_tensor *out, int index, int count, void * /*user*/) {
+  constexpr float theta = 10000.0F;
+  const auto *positions = static_cast<const int32_t *>(out->src[0]->data);
+  const int64_t d_head = features(out);
+  const int64_t n_patches = numbers_of(*out)[0];
+  const int64_t quarter = d_head / 4;
+  float *values = float_panels_in(out);
+  for (int64_t panel = index; panel < n_panels(out); panel += count) {
+    for (int64_t axis = 0; axis < 2; ++axis) {
+      for (int64_t i = 0; i < quarter; ++i) {
+        const float frequency =
+            1.0F / std::pow(theta, static_cast<float>(i) / static_cast<float>(quarter));
+        float *cosines = values + (panel * d_head + axis * quarter + i) * lanes;
+        float *sines = cosines + 2 * quarter * lanes;
+        for (int64_t lane = 0; lane < lanes; ++lane) {
+          const int64_t patch = panel * lanes + lane;
+          const float position =
+              patch < n_patches ? static_cast<float>(positions[axis * n_patches + patch]) : 0.0F;
+          cosines[lane] = std::cos(position * frequency);
+          sines[lane] = std::sin(position * frequency);
+        }
+      }
+    }
+  }
+}
+
+void run_rotate(ggml_tensor *out, int index, int count, void *user) {
+  const ggml_tensor *qkv = out->src[0];
+  const ggml_tensor *turns = out->src[1];
+  kernels::Rotate task{};
+  task.qkv = float_panels_in(qkv);
+  task.turns = float_panels_in(turns);
+  task.d_head = features(turns);
+  task.n_heads = features(qkv) / 3 / task.d_head;
+  task.n_panels = n_panels(qkv);
+  task.out = panels_in(out);
+  kernels_of(user).rotate(task, {index, count}, kernels::thread_scratch());
+}
+
+void run_attention(ggml_tensor *out, int index, int count, void *user) {
+  const auto [n_heads, d_head, n_patches] = numbers_of(*out);
+  const kernels::Segment all{0, n_panels(out), n_patches};
+  kernels::Attention task{};
+  task.heads = panels_in(out->src[0]);
+  task.n_heads = n_heads;
+  task.d_head = d_head;
+  task.n_panels = n_panels(out);
+  task.segments = &all;
+  task.n_segments = 1;
+  task.out = panels_in(out);
+  kernels_of(user).attention(task, {index, count}, kernels::thread_scratch());
+}
+
+} // namespace
+
+PanelGraph::PanelGraph(ggml_context *context, const Kernels &kernels)
+    : context_(context), kernels_(kernels) {}
+
+ggml_tensor *PanelGraph::add(ggml_type type, int64_t ne0, int64_t ne1, int64_t ne2,
+                             const std::vector<ggml_tensor *> &sources, const Operation &operation,
+                             std::initializer_list<int64_t> numbers) {
+  std::array<ggml_tensor *, GGML_MAX_SRC> list{};
+  std::copy(sources.begin(), sources.end(), list.begin());
+  // The kernels are constants; ggml's interface has no const.
+  void *user = const_cast<Kernels *>(&kernels_);
+  ggml_tensor *node =
+      ggml_custom_4d(context_, type, ne0, ne1, ne2, 1, list.data(),
+                     static_cast<int>(sources.size()), operation.function, GGML_N_TASKS_MAX, user);
+  ggml_set_name(node, operation.name);
+  Numbers kept{};
+  std::copy(numbers.begin(), numbers.end(), kept.begin());
+  std::memcpy(reinterpret_cast<std::byte *>(node->op_params) + numbers_at, kept.data(),
+              sizeof kept);
+  return node;
+}
+
+ggml_tensor *PanelGraph::to_panels(ggml_tensor *in) {
+  return add(GGML_TYPE_F32, lanes, in->ne[0], kernels::panels_of(in->ne[1]) + 1, {in},
+             {"to_panels", run_to_panels});
+}
+
+ggml_tensor *PanelGraph::from_panels(ggml_tensor *in, int64_t n_rows) {
+  return add(GGML_TYPE_F32, features(in), n_rows, 1, {in}, {"from_panels", run_from_panels});
+}
+
+ggml_tensor *PanelGraph::gelu_erf(ggml_tensor *in) {
+  return add(GGML_TYPE_F32, lanes, features(in), in->ne[2], {in}, {"gelu_erf", run_gelu_erf});
+}
+
+namespace {
+
+ggml_type operand_type(const Kernels &kernels) {
+  return kernels.is_half ? GGML_TYPE_BF16 : GGML_TYPE_F32;
+}
+
+} // namespace
+
+ggml_tensor *PanelGraph::to_operand(ggml_tensor *in) {
+  return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, features(in)),
+             in->ne[2], {in}, {"to_operand", run_to_operand});
+}
+
+ggml_tensor *PanelGraph::norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor *bias,
+                              float epsilon) {
+  int64_t bits = 0;
+  std::memcpy(&bits, &epsilon, sizeof epsilon);
+  return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, features(in)),
+             in->ne[2], {in, weight, bias}, {"norm", run_norm}, {bits});
+}
+
+ggml_tensor *PanelGraph::linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
+                                ggml_tensor *residual) {
+  std::vector<ggml_tensor *> sources{in};
+  int64_t rows = 0;
+  for (const LinearWeights &layer : layers) {
+    sources.insert(sources.end(), {layer.weight, layer.bias});
+    rows += layer.weight->ne[1];
+  }
+  Operation operation{"linear", run_linear<false>};
+  if (residual != nullptr) {
+    sources.push_back(residual);
+    operation = {"linear_add", run_linear<true>};
+  }
+  return add(GGML_TYPE_F32, lanes, rows, in->ne[2], sources, operation);
+}
+
+ggml_tensor *PanelGraph::linear_gelu(const LinearWeights &layer, ggml_tensor *in) {
+  return add(operand_type(kernels_), lanes,
+             kernels::operand_rows(kernels_.is_half, layer.weight->ne[1]), in->ne[2],
+             {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu});
+}
+
+ggml_tensor *PanelGraph::turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches) {
+  return add(GGML_TYPE_F32, lanes, d_head, kernels::panels_of(n_patches) + 1, {positions},
+             {"turns", run_turns}, {n_patches});
+}
+
+ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t d_head,
+                                   int64_t n_patches) {
+  const int64_t n_features = features(qkv) / 3;
+  const int64_t n_heads = n_features / d_head;
+  // And a cache line, for the alignment.
+  const int64_t n_elements =
+      kernels::heads_elements(kernels_, n_heads, d_head, n_panels(qkv)) + 2 * lanes;
+  ggml_tensor *heads =
+      add(operand_type(kernels_), n_elements, 1, 1, {qkv, turns}, {"rotate", run_rotate});
+  return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, n_features),
+             qkv->ne[2], {heads}, {"attention", run_attention}, {n_heads, d_head, n_patches});
+}
+
+bool is_plain_host_tensor(const ggml_tensor *tensor) {
+  return tensor->buffer != nullptr && ggml_backend_buffer_is_host(tensor->buffer);
+}
+
+} // namespace ppocrvl

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "ggml.h"
+#include "kernels/kernels.h"
+
+#include <initializer_list>
+#include <vector>
+
+namespace ppocrvl {
+
+/// A weight and its bias.
+struct LinearWeights {
+  ggml_tensor *weight;
+  ggml_tensor *bias;
+};
+
+/// Adds operations of our kernels to a graph that a CPU computes. Tensors between them are panels
+/// (kernels/kernels.h): [32, n_features, n_panels + 1] of F32, or of BF16 if they are operands of
+/// kernels that multiply bfloat16.
+class PanelGraph {
+public:
+  PanelGraph(ggml_context *context, const kernels::Kernels &kernels);
+
+  /// Panels of row-major F32 [n_features, n_rows], and the other way round.
+  ggml_tensor *to_panels(ggml_tensor *in);
+  ggml_tensor *from_panels(ggml_tensor *in, int64_t n_rows);
+
+  /// Float panels of the projector's activation.
+  ggml_tensor *gelu_erf(ggml_tensor *in);
+
+  /// Operand panels of float panels.
+  ggml_tensor *to_operand(ggml_tensor *in);
+
+  /// Operand panels of the normalised features.
+  ggml_tensor *norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor *bias, float epsilon);
+
+  /// Float panels of some linear layers' outputs one below the other, plus `residual` if there is
+  /// one.
+  ggml_tensor *linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
+                      ggml_tensor *residual = nullptr);
+
+  /// Operand panels of a linear layer with the encoder's activation after it.
+  ggml_tensor *linear_gelu(const LinearWeights &layer, ggml_tensor *in);
+
+  /// Cosines and sines of each patch's angles, as float panels, of `positions`: rows, then columns.
+  ggml_tensor *turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches);
+
+  /// Attention, as operand panels, of queries, keys and values below each other.
+  ggml_tensor *attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t d_head, int64_t n_patches);
+
+private:
+  struct Operation {
+    const char *name; // of the node
+    ggml_custom_op_t function;
+  };
+
+  ggml_tensor *add(ggml_type type, int64_t ne0, int64_t ne1, int64_t ne2,
+                   const std::vector<ggml_tensor *> &sources, const Operation &operation,
+                   std::initializer_list<int64_t> numbers = {});
+
+  ggml_context *context_;
+  const kernels::Kernels &kernels_;
+};
+
+/// Whether the kernels can use a tensor: in the memory of the process, and not repacked.
+bool is_plain_host_tensor(const ggml_tensor *tensor);
+
+} // namespace ppocrvl

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every kernel that this CPU can run, against sums in double precision.
+#include "check.h"
+#include "ggml.h"
+#include "kernels/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <new>
+#include <random>
+
+namespace {
+
+using namespace ppocrvl::kernels;
+
+/// Memory of exactly some values at a multiple of 64 bytes, so that a sanitizer sees the first byte
+/// too far.
+template <typename T> class Room {
+public:
+  explicit Room(std::int64_t count, T value = T{})
+      : count_(static_cast<std::size_t>(count)),
+        data_(static_cast<T *>(::operator new(count_ * sizeof(T), alignment))) {
+    std::fill_n(data_.get(), count_, value);
+  }
+
+  T *data() { return data_.get(); }
+  T &operator[](std::int64_t i) { return data_.get()[i]; }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(count_); }
+
+private:
+  static constexpr std::align_val_t alignment{64};
+  struct Free {
+    void operator()(T *data) const { ::operator delete(data, alignment); }
+  };
+  std::size_t count_;
+  std::unique_ptr<T, Free> data_;
+};
+
+/// A number that bfloat16 can hold, so that operands are the same in all kernels.
+float draw(std::mt19937 &random) {
+  return static_cast<float>(static_cast<int>(random() % 129U) - 64) / 64.0F;
+}
+
+Room<float> drawn(std::mt19937 &random, std::int64_t count) {
+  Room<float> values(count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    values[i] = draw(random);
+  }
+  return values;
+}
+
+/// Runs a kernel as some threads would, one after the other.
+void in_shares(int count, const std::function<void(Share)> &run) {
+  for (int i = 0; i < count; ++i) {
+    run({i, count});
+  }
+}
+
+struct Weights {
+  std::vector<std::byte> bytes;
+  std::vector<float> values; // as they are stored
+  Matrix matrix;
+};
+
+Weights weights(std::mt19937 &random, ggml_type type, std::int64_t rows, std::int64_t columns,
+                const float *bias) {
+  Weights made{};
+  const std::size_t row_bytes = ggml_row_size(type, columns);
+  made.bytes.resize(row_bytes * static_cast<std::size_t>(rows));
+  made.values.resize(static_cast<std::size_t>(rows * columns));
+  std::generate(made.values.begin(), made.values.end(), [&] { return draw(random); });
+  ggml_quantize_chunk(type, made.values.data(), made.bytes.data(), 0, rows, columns, nullptr);
+  made.matrix = {made.bytes.data(),
+                 rows,
+                 columns,
+                 row_bytes,
+                 ggml_blck_size(type),
+                 ggml_type_size(type),
+                 type == GGML_TYPE_BF16,
+                 ggml_get_type_traits(type)->to_float,
+                 bias};
+  if (type == GGML_TYPE_F32) {
+    made.matrix.to_float = [](const void *row, float *values, std::int64_t count) {
+      std::memcpy(values, row, static_cast<std::size_t>(count) * sizeof(float));
+    };
+  } else {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      made.matrix.to_float(made.bytes.data() + static_cast<std::size_t>(row) * row_bytes,
+                           made.values.data() + row * columns, columns);
+    }
+  }
+  return made;
+}
+
+/// Where a feature of a patch lies in float panels.
+std::int64_t place(std::int64_t n_features, std::int64_t feature, std::int64_t patch) {
+  return (patch / lanes * n_features + feature) * lanes + patch % lanes;
+}
+
+std::size_t operand_bytes(const Kernels &kernels, std::int64_t n_features, std::int64_t n_panels) {
+  return static_cast<std::size_t>(operand_rows(kernels.is_half, n_features) * lanes * n_panels) *
+         (kernels.is_half ? 2 : 4);
+}
+
+using Bytes = Room<std::byte>;
+
+Bytes operand_of(const Kernels &kernels, Room<float> &panels, std::int64_t n_features,
+                 std::int64_t n_panels) {
+  // Filled with NaN: what a kernel must write and does not shows.
+  Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, n_features, n_panels)),
+                std::byte{0xFF});
+  in_shares(2, [&](Share share) {
+    kernels.to_operand(panels.data(), operand.data(), n_features, n_panels, share);
+  });
+  return operand;
+}
+
+float operand_value(const Kernels &kernels, Bytes &operand, std::int64_t n_features,
+                    std::int64_t feature, std::int64_t patch) {
+  const std::int64_t panel = patch / lanes * operand_rows(kernels.is_half, n_features) * lanes;
+  float value = 0.0F;
+  if (kernels.is_half) {
+    const std::int64_t at = panel + feature / 2 * 2 * lanes + patch % lanes * 2 + feature % 2;
+    std::memcpy(reinterpret_cast<std::byte *>(&value) + 2, operand.data() + 2 * at, 2);
+  } else {
+    std::memcpy(&value, operand.data() + 4 * (panel + feature * lanes + patch % lanes), 4);
+  }
+  return value;
+}
+
+double gelu(double x) {
+  const double pi = std::acos(-1.0);
+  return 0.5 * x * (1.0 + std::tanh(std::sqrt(2.0 / pi) * (x + 0.044715 * x * x * x)));
+}
+
+void each(const std::function<void(const Kernels &)> &run) {
+  for (const Kernels *kernels : available()) {
+    run(*kernels);
+  }
+}
+
+struct Shape {
+  ggml_type type;
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t n_panels;
+};
+
+/// The largest error of a linear layer against double precision, over the largest result.
+double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, bool has_residual,
+                    bool has_gelu) {
+  std::mt19937 random(static_cast<unsigned>(shape.rows * 31 + shape.columns));
+  Room<float> bias = drawn(random, 2 * shape.rows);
+  // Without activation, two matrices with one input, as queries and keys have.
+  const Weights first = weights(random, shape.type, shape.rows, shape.columns, bias.data());
+  const Weights second =
+      weights(random, shape.type, shape.rows, shape.columns, bias.data() + shape.rows);
+  const std::vector<Matrix> matrices{first.matrix, second.matrix};
+  const int n_matrices = has_gelu ? 1 : 2;
+  const std::int64_t n_rows = n_matrices * shape.rows;
+  Room<float> in = drawn(random, shape.columns * lanes * shape.n_panels);
+  Room<float> residual = drawn(random, n_rows * lanes * shape.n_panels);
+  Bytes operand = operand_of(kernels, in, shape.columns, shape.n_panels);
+  constexpr float unwritten = std::numeric_limits<float>::quiet_NaN();
+  Room<float> out(n_rows * lanes * shape.n_panels, unwritten);
+  Bytes out_operand(static_cast<std::int64_t>(operand_bytes(kernels, n_rows, shape.n_panels)),
+                    std::byte{0xFF});
+  Linear task{};
+  task.matrices = matrices.data();
+  task.n_matrices = n_matrices;
+  task.n_panels = shape.n_panels;
+  task.in = operand.data();
+  task.residual = has_residual ? residual.data() : nullptr;
+  task.out = has_gelu ? nullptr : out.data();
+  task.out_operand = out_operand.data();
+  in_shares(n_threads, [&](Share share) { kernels.linear(task, share, thread_scratch()); });
+
+  double worst = 0.0;
+  double largest = 1.0;
+  for (std::int64_t row = 0; row < n_rows; ++row) {
+    const Weights &matrix = row < shape.rows ? first : second;
+    const float *weight = matrix.values.data() + row % shape.rows * shape.columns;
+    for (std::int64_t patch = 0; patch < shape.n_panels * lanes; ++patch) {
+      double wanted = static_cast<double>(bias[row]);
+      for (std::int64_t i = 0; i < shape.columns; ++i) {
+        wanted += static_cast<double>(weight[i]) *
+                  static_cast<double>(in[place(shape.columns, i, patch)]);
+      }
+      const std::int64_t at = place(n_rows, row, patch);
+      if (has_residual) {
+        wanted += static_cast<double>(residual[at]);
+      }
+      wanted = has_gelu ? gelu(wanted) : wanted;
+      const auto got = static_cast<double>(
+          has_gelu ? operand_value(kernels, out_operand, n_rows, row, patch) : out[at]);
+      const double error = std::abs(got - wanted);
+      worst = error <= worst ? worst : error; // NaN comes through
+      largest = std::max(largest, std::abs(wanted));
+    }
+  }
+  if (has_gelu) { // the rows behind the last must be zero: the next product reads them
+    for (std::int64_t row = n_rows; row < operand_rows(kernels.is_half, n_rows); ++row) {
+      CHECK(operand_value(kernels, out_operand, n_rows, row, 0) == 0.0F);
+    }
+  }
+  return worst / largest;
+}
+
+/// Patches by features, row-major.
+using Rows = std::vector<std::vector<double>>;
+
+struct Heads {
+  std::int64_t n_heads;
+  std::int64_t d_head;
+  std::vector<Segment> segments;
+  std::int64_t n_panels;
+};
+
+/// Attention in double precision; `qkv` are float panels, `turns` too.
+Rows attended(const Heads &heads, Room<float> &qkv, Room<float> &turns) {
+  const std::int64_t d = heads.d_head;
+  const std::int64_t width = heads.n_heads * d;
+  const auto value = [&](std::int64_t part, std::int64_t head, std::int64_t i, std::int64_t patch) {
+    return static_cast<double>(qkv[place(3 * width, (part * heads.n_heads + head) * d + i, patch)]);
+  };
+  const auto turned = [&](std::int64_t part, std::int64_t head, std::int64_t i,
+                          std::int64_t patch) {
+    const std::int64_t half = d / 2;
+    const auto cosine = static_cast<double>(turns[place(d, i % half, patch)]);
+    const auto sine = static_cast<double>(turns[place(d, half + i % half, patch)]);
+    const double here = value(part, head, i, patch);
+    const double there = value(part, head, (i + half) % d, patch);
+    return i < half ? here * cosine - there * sine : here * cosine + there * sine;
+  };
+  Rows out(static_cast<std::size_t>(heads.n_panels * lanes),
+           std::vector<double>(static_cast<std::size_t>(width)));
+  for (const Segment &segment : heads.segments) {
+    const std::int64_t first = segment.first_panel * lanes;
+    for (std::int64_t head = 0; head < heads.n_heads; ++head) {
+      for (std::int64_t query = first; query < first + segment.n_patches; ++query) {
+        std::vector<double> scores;
+        for (std::int64_t key = first; key < first + segment.n_patches; ++key) {
+          double score = 0.0;
+          for (std::int64_t i = 0; i < d; ++i) {
+            score += turned(0, head, i, query) * turned(1, head, i, key);
+          }
+          scores.push_back(score / std::sqrt(static_cast<double>(d)));
+        }
+        const double greatest = *std::max_element(scores.begin(), scores.end());
+        double total = 0.0;
+        for (double &score : scores) {
+          score = std::exp(score - greatest);
+          total += score;
+        }
+        for (std::int64_t i = 0; i < d; ++i) {
+          double sum = 0.0;
+          for (std::size_t key = 0; key < scores.size(); ++key) {
+            sum += scores[key] * value(2, head, i, first + static_cast<std::int64_t>(key));
+          }
+          out[static_cast<std::size_t>(query)][static_cast<std::size_t>(head * d + i)] =
+              sum / total;
+        }
+      }
+    }
+  }
+  return out;
+}
+
+Bytes run_attention(const Kernels &kernels, const Heads &heads, Room<float> &qkv,
+                    Room<float> &turns, int n_threads) {
+  const std::int64_t n_elements =
+      heads_elements(kernels, heads.n_heads, heads.d_head, heads.n_panels);
+  Bytes ordered(n_elements * (kernels.is_half ? 2 : 4), std::byte{0xFF});
+  const Rotate rotate{qkv.data(),   turns.data(),   heads.n_heads,
+                      heads.d_head, heads.n_panels, ordered.data()};
+  in_shares(n_threads, [&](Share share) { kernels.rotate(rotate, share, thread_scratch()); });
+  const std::int64_t width = heads.n_heads * heads.d_head;
+  Bytes out(static_cast<std::int64_t>(operand_bytes(kernels, width, heads.n_panels)),
+            std::byte{0xFF});
+  const Attention attention{
+      ordered.data(), heads.n_heads,         heads.d_head,
+      heads.n_panels, heads.segments.data(), static_cast<std::int64_t>(heads.segments.size()),
+      out.data()};
+  in_shares(n_threads, [&](Share share) { kernels.attention(attention, share, thread_scratch()); });
+  return out;
+}
+
+Heads some_heads(std::int64_t d_head, const std::vector<std::int64_t> &patches) {
+  Heads heads{2, d_head, {}, 0};
+  for (const std::int64_t n : patches) {
+    heads.segments.push_back({heads.n_panels, panels_of(n), n});
+    heads.n_panels += panels_of(n);
+  }
+  return heads;
+}
+
+Room<float> turns_of(std::mt19937 &random, const Heads &heads) {
+  Room<float> turns(heads.d_head * lanes * heads.n_panels);
+  for (std::int64_t patch = 0; patch < heads.n_panels * lanes; ++patch) {
+    for (std::int64_t i = 0; i < heads.d_head / 2; ++i) {
+      const float angle = 3.0F * draw(random);
+      turns[place(heads.d_head, i, patch)] = std::cos(angle);
+      turns[place(heads.d_head, heads.d_head / 2 + i, patch)] = std::sin(angle);
+    }
+  }
+  return turns;
+}
+
+} // namespace
+
+TEST_CASE("kernels: linear layers of odd sizes") {
+  each([](const Kernels &kernels) {
+    for (const Shape &shape :
+         {Shape{GGML_TYPE_F32, 1, 1, 1}, Shape{GGML_TYPE_F32, 33, 31, 1},
+          Shape{GGML_TYPE_BF16, 70, 100, 3}, Shape{GGML_TYPE_BF16, 16, 32, 9},
+          Shape{GGML_TYPE_BF16, 65, 1536, 2}, Shape{GGML_TYPE_F32, 130, 66, 20}}) {
+      for (const int n_threads : {1, 2, 3}) {
+        CHECK(linear_error(kernels, shape, n_threads, false, false) < 1e-6);
+        CHECK(linear_error(kernels, shape, n_threads, true, false) < 1e-6);
+        CHECK(linear_error(kernels, shape, n_threads, false, true) <
+              (kernels.is_half ? 4e-3 : 1e-6)); // the result is rounded
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: rows longer than a block of columns") {
+  each([](const Kernels &kernels) {
+    for (const std::int64_t columns : {1537, 2600, 4304}) {
+      const Shape shape{GGML_TYPE_BF16, 34, columns, 5};
+      CHECK(linear_error(kernels, shape, 2, true, false) < 1e-6);
+      CHECK(linear_error(kernels, shape, 2, false, false) < 1e-6);
+    }
+  });
+}
+
+TEST_CASE("kernels: quantized weights") {
+  each([](const Kernels &kernels) {
+    // Operands of half precision round once more.
+    const double bound = kernels.is_half ? 4e-3 : 1e-6;
+    for (const ggml_type type : {GGML_TYPE_Q8_0, GGML_TYPE_Q5_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1,
+                                 GGML_TYPE_IQ4_NL, GGML_TYPE_F16}) {
+      CHECK(linear_error(kernels, {type, 40, 96, 2}, 2, false, false) < bound);
+    }
+    for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
+      CHECK(linear_error(kernels, {type, 10, 256, 2}, 1, false, false) < bound);
+      CHECK(linear_error(kernels, {type, 10, 4352, 2}, 2, true, false) < bound);
+    }
+  });
+}
+
+TEST_CASE("kernels: panels and back") {
+  each([](const Kernels &kernels) {
+    std::mt19937 random(4);
+    for (const std::int64_t n_rows : {1, 31, 32, 33, 100}) {
+      constexpr std::int64_t n_features = 37;
+      Room<float> rows = drawn(random, n_rows * n_features);
+      Room<float> panels(n_features * lanes * panels_of(n_rows), -1.0F);
+      Room<float> back(n_rows * n_features);
+      in_shares(3, [&](Share share) {
+        kernels.to_panels(rows.data(), panels.data(), n_features, n_rows, share);
+      });
+      in_shares(3, [&](Share share) {
+        kernels.from_panels(panels.data(), back.data(), n_features, n_rows, share);
+      });
+      CHECK(std::equal(rows.data(), rows.data() + rows.size(), back.data()));
+      for (std::int64_t lane = n_rows; lane < panels_of(n_rows) * lanes; ++lane) {
+        CHECK(panels[place(n_features, 3, lane)] == 0.0F);
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: layer norm") {
+  each([](const Kernels &kernels) {
+    std::mt19937 random(5);
+    for (const std::int64_t n : {1, 2, 37, 200, 1152}) {
+      constexpr std::int64_t n_panels = 3;
+      Room<float> in = drawn(random, n * lanes * n_panels);
+      for (std::int64_t i = 0; i < in.size(); ++i) {
+        in[i] += 100.0F; // a mean far from zero, as residual streams have
+      }
+      Room<float> weight = drawn(random, n);
+      Room<float> bias = drawn(random, n);
+      Bytes out(static_cast<std::int64_t>(operand_bytes(kernels, n, n_panels)), std::byte{0xFF});
+      constexpr float epsilon = 1e-6F;
+      const Norm task{in.data(), weight.data(), bias.data(), epsilon, n, n_panels, out.data()};
+      in_shares(2, [&](Share share) { kernels.norm(task, share); });
+      for (std::int64_t patch = 0; patch < n_panels * lanes; ++patch) {
+        double mean = 0.0;
+        double variance = 0.0;
+        for (std::int64_t i = 0; i < n; ++i) {
+          mean += static_cast<double>(in[place(n, i, patch)]) / static_cast<double>(n);
+        }
+        for (std::int64_t i = 0; i < n; ++i) {
+          const double difference = static_cast<double>(in[place(n, i, patch)]) - mean;
+          variance += difference * difference / static_cast<double>(n);
+        }
+        for (std::int64_t i = 0; i < n; ++i) {
+          const double wanted = (static_cast<double>(in[place(n, i, patch)]) - mean) /
+                                    std::sqrt(variance + static_cast<double>(epsilon)) *
+                                    static_cast<double>(weight[i]) +
+                                static_cast<double>(bias[i]);
+          const auto got = static_cast<double>(operand_value(kernels, out, n, i, patch));
+          CHECK(std::abs(got - wanted) < (kernels.is_half ? 2e-2 : 2e-4));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: attention of pictures of all sizes beside each other") {
+  each([](const Kernels &kernels) {
+    for (const std::int64_t d_head : {4, 32, 72}) {
+      for (const std::vector<std::int64_t> &patches :
+           {std::vector<std::int64_t>{1}, {4, 33}, {129, 2, 64}, {300}}) {
+        std::mt19937 random(6);
+        const Heads heads = some_heads(d_head, patches);
+        Room<float> qkv = drawn(random, 3 * 2 * d_head * lanes * heads.n_panels);
+        Room<float> turns = turns_of(random, heads);
+        Bytes out = run_attention(kernels, heads, qkv, turns, 3);
+        const Rows wanted = attended(heads, qkv, turns);
+        double worst = 0.0;
+        for (const Segment &segment : heads.segments) {
+          for (std::int64_t i = 0; i < segment.n_patches; ++i) {
+            const std::int64_t patch = segment.first_panel * lanes + i;
+            for (std::int64_t f = 0; f < 2 * d_head; ++f) {
+              const double error =
+                  std::abs(static_cast<double>(operand_value(kernels, out, 2 * d_head, f, patch)) -
+                           wanted[static_cast<std::size_t>(patch)][static_cast<std::size_t>(f)]);
+              worst = error <= worst ? worst : error;
+            }
+          }
+        }
+        CHECK(worst < (kernels.is_half ? 1e-2 : 2e-6));
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: scores far apart, and no picture sees another's NaN") {
+  each([](const Kernels &kernels) {
+    std::mt19937 random(7);
+    const Heads heads = some_heads(8, {40, 40});
+    Room<float> qkv = drawn(random, 3 * 2 * 8 * lanes * heads.n_panels);
+    for (std::int64_t patch = 0; patch < heads.n_panels * lanes; ++patch) {
+      for (std::int64_t f = 0; f < 32; ++f) {
+        qkv[place(48, f, patch)] *= 200.0F; // queries and keys: scores of some thousands
+      }
+    }
+    qkv[place(48, 33, 64 + 5)] = std::numeric_limits<float>::quiet_NaN(); // of the second picture
+    Room<float> turns = turns_of(random, heads);
+    Bytes out = run_attention(kernels, heads, qkv, turns, 1);
+    const Rows wanted = attended(heads, qkv, turns);
+    CHECK(std::isnan(operand_value(kernels, out, 16, 1, 64)));
+    for (std::int64_t patch = 0; patch < 40; ++patch) {
+      for (std::int64_t f = 0; f < 16; ++f) {
+        const double got = static_cast<double>(operand_value(kernels, out, 16, f, patch));
+        CHECK(std::isfinite(got));
+        if (!kernels.is_half) { // rounded scores of thousands choose other keys
+          CHECK(
+              std::abs(got - wanted[static_cast<std::size_t>(patch)][static_cast<std::size_t>(f)]) <
+              5e-3);
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: NaN in a product comes out, denormal numbers do no harm") {
+  each([](const Kernels &kernels) {
+    constexpr std::int64_t columns = 40;
+    std::mt19937 random(8);
+    Room<float> bias(3);
+    const Weights made = weights(random, GGML_TYPE_BF16, 3, columns, bias.data());
+    Room<float> in(columns * lanes);
+    in[place(columns, 7, 2)] = std::numeric_limits<float>::quiet_NaN();
+    in[place(columns, 7, 3)] = std::numeric_limits<float>::denorm_min();
+    in[place(columns, 7, 4)] = std::numeric_limits<float>::infinity();
+    Bytes operand = operand_of(kernels, in, columns, 1);
+    Room<float> out(3 * lanes);
+    Linear task{};
+    task.matrices = &made.matrix;
+    task.n_matrices = 1;
+    task.n_panels = 1;
+    task.in = operand.data();
+    task.out = out.data();
+    kernels.linear(task, {0, 1}, thread_scratch());
+    CHECK(std::isnan(out[place(3, 0, 2)]));
+    CHECK(std::abs(out[place(3, 0, 3)]) < 1e-30F);
+    CHECK(!std::isfinite(out[place(3, 0, 4)]));
+    CHECK(out[place(3, 0, 5)] == 0.0F);
+  });
+}
