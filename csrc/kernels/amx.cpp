@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AMX: tiles of 16 rows of 64 bytes, products of bfloat16 tiles.
+#include "kernels/half_pairs.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 
+namespace ppocrvl::kernels {
 namespace {
 
 // Instructions by name: GCC's intrinsics before version 14 leave out that ldtilecfg reads 64 bytes
@@ -12,7 +14,10 @@ namespace {
 #define PPOCRVL_TILE_LOAD(tile, from, stride)                                                      \
   asm volatile("tileloadd (%0,%1,1), %%tmm" #tile::"r"(from), "r"(stride) : "memory")
 #define PPOCRVL_TILE_STORE(tile, to, stride)                                                       \
-  asm volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(to), "r"(stride) : "memory")
+  asm volatile("tilestored %%tmm" #tile ", (%1,%2,1)"                                              \
+               : "=m"(*(to))                                                                       \
+               : "r"(to), "r"(stride)                                                              \
+               : "memory")
 #define PPOCRVL_TILE_ZERO(tile) asm volatile("tilezero %tmm" #tile)
 #define PPOCRVL_TILE_DOT(sum, rows, panel)                                                         \
   asm volatile("tdpbf16ps %tmm" #panel ", %tmm" #rows ", %tmm" #sum)
@@ -41,6 +46,10 @@ struct AmxProduct {
 
   static void end() { asm volatile("tilerelease"); }
 
+  static void store_pair(Operand *to, const float *even, const float *odd) {
+    HalfPairs<AmxProduct>::store(to, even, odd);
+  }
+
   static void multiply(const Operand *a, std::int64_t a_stride, const Operand *b,
                        std::int64_t depth, float *c, std::int64_t rows, bool add) {
     std::int64_t row = 0;
@@ -53,6 +62,7 @@ struct AmxProduct {
   }
 
 private:
+  // NOLINTBEGIN(misc-const-correctness,readability-non-const-parameter): assembly writes through c.
   static void two_groups(const Operand *a, std::int64_t a_stride, const Operand *b,
                          std::int64_t depth, float *c, bool add) {
     float *lower = c + group * lanes;
@@ -106,11 +116,10 @@ private:
     PPOCRVL_TILE_STORE(0, c, panel_row);
     PPOCRVL_TILE_STORE(1, c + 16, panel_row);
   }
+  // NOLINTEND(misc-const-correctness,readability-non-const-parameter)
 };
 
 } // namespace
-
-namespace ppocrvl::kernels {
 
 const Kernels amx = PanelKernels<AmxProduct>::table("amx");
 

@@ -8,10 +8,6 @@
 #include "kernels/tables.h"
 
 #include <cpuid.h>
-#ifdef __linux__
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 #endif
 
 namespace ppocrvl::kernels {
@@ -38,9 +34,15 @@ std::uint64_t register_states() {
 /// Asks Linux to save the tiles of this process's threads, which it does only on demand.
 bool may_use_tiles() {
 #ifdef __linux__
+  constexpr long call = 158;                  // arch_prctl
   constexpr long request_permission = 0x1023; // ARCH_REQ_XCOMP_PERM of asm/prctl.h
   constexpr long tile_data = 18;
-  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  long result = call; // NOLINT(misc-const-correctness): assembly writes it
+  asm volatile("syscall"
+               : "+a"(result)
+               : "D"(request_permission), "S"(tile_data)
+               : "rcx", "r11", "memory");
+  return result == 0;
 #else
   return false;
 #endif

@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+namespace ppocrvl::kernels {
 namespace {
 
 struct Avx2 {
@@ -23,8 +24,6 @@ struct Avx2 {
 };
 
 } // namespace
-
-namespace ppocrvl::kernels {
 
 // Two rows of four registers, and one of each operand: 13 of 16 registers.
 const Kernels avx2 = PanelKernels<VectorProduct<Avx2, 2>>::table("avx2");

@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+namespace ppocrvl::kernels {
 namespace {
 
 struct Avx512 {
@@ -23,8 +24,6 @@ struct Avx512 {
 };
 
 } // namespace
-
-namespace ppocrvl::kernels {
 
 const Kernels avx512 = PanelKernels<VectorProduct<Avx512, 8>>::table("avx512");
 

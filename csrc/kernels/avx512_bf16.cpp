@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512-BF16: two bfloat16 products a lane and instruction.
+#include "kernels/half_pairs.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
 
 #include <immintrin.h>
 
+namespace ppocrvl::kernels {
 namespace {
 
 struct Avx512Bf16 {
@@ -26,11 +28,13 @@ struct Avx512Bf16 {
     return reinterpret_cast<Factor>(_mm512_set1_epi32(pair));
   }
   static Vector multiply_add(Vector sum, Factor a, Factor b) { return _mm512_dpbf16_ps(sum, a, b); }
+
+  static void store_pair(Operand *to, const float *even, const float *odd) {
+    HalfPairs<Avx512Bf16>::store(to, even, odd);
+  }
 };
 
 } // namespace
-
-namespace ppocrvl::kernels {
 
 const Kernels avx512_bf16 = PanelKernels<VectorProduct<Avx512Bf16, 8>>::table("avx512_bf16");
 

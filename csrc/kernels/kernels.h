@@ -120,14 +120,17 @@ constexpr std::int64_t longest_row = 1536;
 /// Bytes of scratch that a thread needs, aligned to 64.
 constexpr std::size_t scratch_bytes = 512U << 10U;
 
-constexpr std::int64_t padded(std::int64_t count, std::int64_t multiple) {
+// Always inlined: files for one kind of CPU must not supply them to others.
+[[gnu::always_inline]] constexpr std::int64_t padded(std::int64_t count, std::int64_t multiple) {
   return (count + multiple - 1) / multiple * multiple;
 }
 
-constexpr std::int64_t panels_of(std::int64_t n_patches) { return (n_patches + lanes - 1) / lanes; }
+[[gnu::always_inline]] constexpr std::int64_t panels_of(std::int64_t n_patches) {
+  return (n_patches + lanes - 1) / lanes;
+}
 
 /// Rows of an operand panel.
-constexpr std::int64_t operand_rows(bool is_half, std::int64_t n_features) {
+[[gnu::always_inline]] constexpr std::int64_t operand_rows(bool is_half, std::int64_t n_features) {
   return is_half ? padded(n_features, 32) : n_features;
 }
 

@@ -6,7 +6,7 @@
 
 #include "kernels/kernels.h"
 
-namespace {
+namespace ppocrvl::kernels {
 
 /// `Arithmetic` says what a register holds and how it multiplies; `height` rows are summed at once.
 template <typename Arithmetic, std::size_t height> struct VectorProduct {
@@ -15,11 +15,15 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
   static constexpr std::int64_t group = 8;
   static constexpr std::int64_t run = Arithmetic::run;
   static constexpr std::size_t width = sizeof(Vector) / sizeof(float);
-  static constexpr std::size_t n_lanes = ppocrvl::kernels::lanes;
+  static constexpr std::size_t n_lanes = lanes;
   static constexpr std::size_t n_vectors = n_lanes / width;
 
   static void begin() {}
   static void end() {}
+
+  static void store_pair(Operand *to, const float *even, const float *odd) {
+    Arithmetic::store_pair(to, even, odd);
+  }
 
   static void multiply(const Operand *a, std::int64_t a_stride, const Operand *b,
                        std::int64_t depth, float *c, std::int64_t rows, bool add) {
@@ -62,4 +66,4 @@ private:
   }
 };
 
-} // namespace
+} // namespace ppocrvl::kernels

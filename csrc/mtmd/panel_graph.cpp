@@ -7,8 +7,8 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
+#include <memory>
 
 namespace ppocrvl {
 
@@ -17,48 +17,54 @@ namespace {
 using kernels::Kernels;
 using kernels::lanes;
 using kernels::Matrix;
-using kernels::Share;
+
+using Numbers = std::array<int64_t, 3>;
 
 /// What a node needs beside its sources. Lies in the room that ggml leaves behind the function.
-using Numbers = std::array<int64_t, 3>;
-constexpr std::size_t numbers_at = 24;
-static_assert(numbers_at + sizeof(Numbers) <= GGML_MAX_OP_PARAMS);
-
-Numbers numbers_of(const ggml_tensor &node) {
+struct Extra {
+  const Kernels *kernels = nullptr;
   Numbers numbers{};
-  std::memcpy(numbers.data(), reinterpret_cast<const std::byte *>(node.op_params) + numbers_at,
-              sizeof numbers);
-  return numbers;
+};
+constexpr std::size_t extra_at = 24;
+static_assert(extra_at + sizeof(Extra) <= GGML_MAX_OP_PARAMS);
+
+Extra extra_of(const ggml_tensor &node) {
+  Extra extra;
+  std::memcpy(&extra, reinterpret_cast<const std::byte *>(node.op_params) + extra_at, sizeof extra);
+  return extra;
 }
+
+Numbers numbers_of(const ggml_tensor &node) { return extra_of(node).numbers; }
+
+const Kernels &kernels_of(const ggml_tensor *node) { return *extra_of(*node).kernels; }
 
 const float *floats(const ggml_tensor *tensor) { return static_cast<const float *>(tensor->data); }
 
 /// Where panels begin. ggml aligns tensors to 32 bytes; a load across two cache lines takes twice
 /// as long, so every tensor of panels has room for one more and begins at a multiple of 64 bytes.
 void *panels_in(const ggml_tensor *tensor) {
-  constexpr std::uintptr_t line = 64;
-  const auto address = reinterpret_cast<std::uintptr_t>(tensor->data);
-  return reinterpret_cast<void *>((address + line - 1) / line * line);
+  constexpr std::size_t line = 64;
+  void *begin = tensor->data;
+  std::size_t room = ggml_nbytes(tensor);
+  return std::align(line, room - line, begin, room);
 }
 
 float *float_panels_in(const ggml_tensor *tensor) {
   return static_cast<float *>(panels_in(tensor));
 }
 
-const Kernels &kernels_of(const void *user) { return *static_cast<const Kernels *>(user); }
-
 /// Features of float panels.
 int64_t features(const ggml_tensor *panels) { return panels->ne[1]; }
 
 int64_t n_panels(const ggml_tensor *panels) { return panels->ne[2] - 1; }
 
-Matrix matrix_of(const ggml_tensor *weight, const ggml_tensor *bias) {
-  const ggml_type type = weight->type;
+Matrix matrix_of(const ggml_tensor &weight, const ggml_tensor &bias) {
+  const ggml_type type = weight.type;
   Matrix matrix{};
-  matrix.data = weight->data;
-  matrix.rows = weight->ne[1];
-  matrix.columns = weight->ne[0];
-  matrix.row_bytes = weight->nb[1];
+  matrix.data = weight.data;
+  matrix.rows = weight.ne[1];
+  matrix.columns = weight.ne[0];
+  matrix.row_bytes = weight.nb[1];
   matrix.block_columns = ggml_blck_size(type);
   matrix.block_bytes = ggml_type_size(type);
   matrix.is_bf16 = type == GGML_TYPE_BF16;
@@ -68,7 +74,7 @@ Matrix matrix_of(const ggml_tensor *weight, const ggml_tensor *bias) {
       std::memcpy(values, row, static_cast<std::size_t>(count) * sizeof(float));
     };
   }
-  matrix.bias = floats(bias);
+  matrix.bias = floats(&bias);
   return matrix;
 }
 
@@ -78,34 +84,32 @@ kernels::Linear linear_of(const ggml_tensor &node, std::array<Matrix, 3> &matric
   kernels::Linear task{};
   task.matrices = matrices.data();
   int source = 1;
-  while (node.src[source] != nullptr && node.src[source + 1] != nullptr) {
+  for (; node.src[source] != nullptr && node.src[source + 1] != nullptr; source += 2) {
     matrices.at(static_cast<std::size_t>(task.n_matrices++)) =
-        matrix_of(node.src[source], node.src[source + 1]);
-    source += 2;
+        matrix_of(*node.src[source], *node.src[source + 1]);
   }
   task.n_panels = n_panels(&node);
   task.in = panels_in(node.src[0]);
-  if (has_residual) {
-    task.residual = float_panels_in(node.src[source]);
-  }
+  task.residual = has_residual ? float_panels_in(node.src[source]) : nullptr;
   return task;
 }
 
-template <bool has_residual> void run_linear(ggml_tensor *out, int index, int count, void *user) {
+template <bool has_residual>
+void run_linear(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
   kernels::Linear task = linear_of<has_residual>(*out, matrices);
   task.out = float_panels_in(out);
-  kernels_of(user).linear(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).linear(task, {index, count}, kernels::thread_scratch());
 }
 
-void run_linear_gelu(ggml_tensor *out, int index, int count, void *user) {
+void run_linear_gelu(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
   kernels::Linear task = linear_of<false>(*out, matrices);
   task.out_operand = panels_in(out);
-  kernels_of(user).linear(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).linear(task, {index, count}, kernels::thread_scratch());
 }
 
-void run_norm(ggml_tensor *out, int index, int count, void *user) {
+void run_norm(ggml_tensor *out, int index, int count, void * /*user*/) {
   const ggml_tensor *in = out->src[0];
   kernels::Norm task{};
   task.in = float_panels_in(in);
@@ -116,18 +120,17 @@ void run_norm(ggml_tensor *out, int index, int count, void *user) {
   task.n_features = features(in);
   task.n_panels = n_panels(in);
   task.out = panels_in(out);
-  kernels_of(user).norm(task, {index, count});
+  kernels_of(out).norm(task, {index, count});
 }
 
-void run_to_panels(ggml_tensor *out, int index, int count, void *user) {
+void run_to_panels(ggml_tensor *out, int index, int count, void * /*user*/) {
   const ggml_tensor *in = out->src[0];
-  kernels_of(user).to_panels(floats(in), float_panels_in(out), in->ne[0], in->ne[1],
-                             {index, count});
+  kernels_of(out).to_panels(floats(in), float_panels_in(out), in->ne[0], in->ne[1], {index, count});
 }
 
-void run_from_panels(ggml_tensor *out, int index, int count, void *user) {
-  kernels_of(user).from_panels(float_panels_in(out->src[0]), static_cast<float *>(out->data),
-                               out->ne[0], out->ne[1], {index, count});
+void run_from_panels(ggml_tensor *out, int index, int count, void * /*user*/) {
+  kernels_of(out).from_panels(float_panels_in(out->src[0]), static_cast<float *>(out->data),
+                              out->ne[0], out->ne[1], {index, count});
 }
 
 /// x / 2 * (1 + erf(x / sqrt(2))), the projector's activation.
@@ -142,10 +145,10 @@ void run_gelu_erf(ggml_tensor *out, int index, int count, void * /*user*/) {
   }
 }
 
-void run_to_operand(ggml_tensor *out, int index, int count, void *user) {
+void run_to_operand(ggml_tensor *out, int index, int count, void * /*user*/) {
   const ggml_tensor *in = out->src[0];
-  kernels_of(user).to_operand(float_panels_in(in), panels_in(out), features(in), n_panels(in),
-                              {index, count});
+  kernels_of(out).to_operand(float_panels_in(in), panels_in(out), features(in), n_panels(in),
+                             {index, count});
 }
 
 /// The angles are the reference's: float32 inverse frequencies 10000^(-i / (d_head / 4)), the first
@@ -176,7 +179,7 @@ void run_turns(ggml_tensor *out, int index, int count, void * /*user*/) {
   }
 }
 
-void run_rotate(ggml_tensor *out, int index, int count, void *user) {
+void run_rotate(ggml_tensor *out, int index, int count, void * /*user*/) {
   const ggml_tensor *qkv = out->src[0];
   const ggml_tensor *turns = out->src[1];
   kernels::Rotate task{};
@@ -186,10 +189,10 @@ void run_rotate(ggml_tensor *out, int index, int count, void *user) {
   task.n_heads = features(qkv) / 3 / task.d_head;
   task.n_panels = n_panels(qkv);
   task.out = panels_in(out);
-  kernels_of(user).rotate(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).rotate(task, {index, count}, kernels::thread_scratch());
 }
 
-void run_attention(ggml_tensor *out, int index, int count, void *user) {
+void run_attention(ggml_tensor *out, int index, int count, void * /*user*/) {
   const auto [n_heads, d_head, n_patches] = numbers_of(*out);
   const kernels::Segment all{0, n_panels(out), n_patches};
   kernels::Attention task{};
@@ -200,7 +203,7 @@ void run_attention(ggml_tensor *out, int index, int count, void *user) {
   task.segments = &all;
   task.n_segments = 1;
   task.out = panels_in(out);
-  kernels_of(user).attention(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).attention(task, {index, count}, kernels::thread_scratch());
 }
 
 } // namespace
@@ -213,16 +216,13 @@ ggml_tensor *PanelGraph::add(ggml_type type, int64_t ne0, int64_t ne1, int64_t n
                              std::initializer_list<int64_t> numbers) {
   std::array<ggml_tensor *, GGML_MAX_SRC> list{};
   std::copy(sources.begin(), sources.end(), list.begin());
-  // The kernels are constants; ggml's interface has no const.
-  void *user = const_cast<Kernels *>(&kernels_);
-  ggml_tensor *node =
-      ggml_custom_4d(context_, type, ne0, ne1, ne2, 1, list.data(),
-                     static_cast<int>(sources.size()), operation.function, GGML_N_TASKS_MAX, user);
+  ggml_tensor *node = ggml_custom_4d(context_, type, ne0, ne1, ne2, 1, list.data(),
+                                     static_cast<int>(sources.size()), operation.function,
+                                     GGML_N_TASKS_MAX, nullptr);
   ggml_set_name(node, operation.name);
-  Numbers kept{};
-  std::copy(numbers.begin(), numbers.end(), kept.begin());
-  std::memcpy(reinterpret_cast<std::byte *>(node->op_params) + numbers_at, kept.data(),
-              sizeof kept);
+  Extra extra{&kernels_, {}};
+  std::copy(numbers.begin(), numbers.end(), extra.numbers.begin());
+  std::memcpy(reinterpret_cast<std::byte *>(node->op_params) + extra_at, &extra, sizeof extra);
   return node;
 }
 

@@ -23,22 +23,28 @@ using namespace ppocrvl::kernels;
 template <typename T> class Room {
 public:
   explicit Room(std::int64_t count, T value = T{})
-      : count_(static_cast<std::size_t>(count)),
-        data_(static_cast<T *>(::operator new(count_ * sizeof(T), alignment))) {
-    std::fill_n(data_.get(), count_, value);
-  }
+      : values_(static_cast<std::size_t>(count), value) {}
 
-  T *data() { return data_.get(); }
-  T &operator[](std::int64_t i) { return data_.get()[i]; }
-  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(count_); }
+  T *data() { return values_.data(); }
+  T &operator[](std::int64_t i) { return values_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(values_.size()); }
 
 private:
-  static constexpr std::align_val_t alignment{64};
-  struct Free {
-    void operator()(T *data) const { ::operator delete(data, alignment); }
+  template <typename Element> struct Aligned {
+    using value_type = Element;
+    static constexpr std::align_val_t alignment{64};
+
+    Aligned() = default;
+    template <typename Other> explicit Aligned(const Aligned<Other> & /*other*/) {}
+    Element *allocate(std::size_t count) {
+      return static_cast<Element *>(::operator new(count * sizeof(Element), alignment));
+    }
+    void deallocate(Element *data, std::size_t /*count*/) { ::operator delete(data, alignment); }
+    bool operator==(const Aligned & /*other*/) const { return true; }
+    bool operator!=(const Aligned & /*other*/) const { return false; }
   };
-  std::size_t count_;
-  std::unique_ptr<T, Free> data_;
+
+  std::vector<T, Aligned<T>> values_;
 };
 
 /// A number that bfloat16 can hold, so that operands are the same in all kernels.
@@ -75,15 +81,16 @@ Weights weights(std::mt19937 &random, ggml_type type, std::int64_t rows, std::in
   made.values.resize(static_cast<std::size_t>(rows * columns));
   std::generate(made.values.begin(), made.values.end(), [&] { return draw(random); });
   ggml_quantize_chunk(type, made.values.data(), made.bytes.data(), 0, rows, columns, nullptr);
-  made.matrix = {made.bytes.data(),
-                 rows,
-                 columns,
-                 row_bytes,
-                 ggml_blck_size(type),
-                 ggml_type_size(type),
-                 type == GGML_TYPE_BF16,
-                 ggml_get_type_traits(type)->to_float,
-                 bias};
+  Matrix &matrix = made.matrix;
+  matrix.data = made.bytes.data();
+  matrix.rows = rows;
+  matrix.columns = columns;
+  matrix.row_bytes = row_bytes;
+  matrix.block_columns = ggml_blck_size(type);
+  matrix.block_bytes = ggml_type_size(type);
+  matrix.is_bf16 = type == GGML_TYPE_BF16;
+  matrix.to_float = ggml_get_type_traits(type)->to_float;
+  matrix.bias = bias;
   if (type == GGML_TYPE_F32) {
     made.matrix.to_float = [](const void *row, float *values, std::int64_t count) {
       std::memcpy(values, row, static_cast<std::size_t>(count) * sizeof(float));
@@ -151,6 +158,8 @@ struct Shape {
   std::int64_t n_panels;
 };
 
+double worse(double worst, double error) { return error <= worst ? worst : error; } // NaN stays
+
 /// The largest error of a linear layer against double precision, over the largest result.
 double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, bool has_residual,
                     bool has_gelu) {
@@ -186,7 +195,7 @@ double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, b
     const Weights &matrix = row < shape.rows ? first : second;
     const float *weight = matrix.values.data() + row % shape.rows * shape.columns;
     for (std::int64_t patch = 0; patch < shape.n_panels * lanes; ++patch) {
-      double wanted = static_cast<double>(bias[row]);
+      auto wanted = static_cast<double>(bias[row]);
       for (std::int64_t i = 0; i < shape.columns; ++i) {
         wanted += static_cast<double>(weight[i]) *
                   static_cast<double>(in[place(shape.columns, i, patch)]);
@@ -199,7 +208,7 @@ double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, b
       const auto got = static_cast<double>(
           has_gelu ? operand_value(kernels, out_operand, n_rows, row, patch) : out[at]);
       const double error = std::abs(got - wanted);
-      worst = error <= worst ? worst : error; // NaN comes through
+      worst = worse(worst, error);
       largest = std::max(largest, std::abs(wanted));
     }
   }
@@ -221,71 +230,98 @@ struct Heads {
   std::int64_t n_panels;
 };
 
-/// Attention in double precision; `qkv` are float panels, `turns` too.
-Rows attended(const Heads &heads, Room<float> &qkv, Room<float> &turns) {
-  const std::int64_t d = heads.d_head;
-  const std::int64_t width = heads.n_heads * d;
-  const auto value = [&](std::int64_t part, std::int64_t head, std::int64_t i, std::int64_t patch) {
-    return static_cast<double>(qkv[place(3 * width, (part * heads.n_heads + head) * d + i, patch)]);
-  };
-  const auto turned = [&](std::int64_t part, std::int64_t head, std::int64_t i,
-                          std::int64_t patch) {
-    const std::int64_t half = d / 2;
-    const auto cosine = static_cast<double>(turns[place(d, i % half, patch)]);
-    const auto sine = static_cast<double>(turns[place(d, half + i % half, patch)]);
-    const double here = value(part, head, i, patch);
-    const double there = value(part, head, (i + half) % d, patch);
-    return i < half ? here * cosine - there * sine : here * cosine + there * sine;
-  };
-  Rows out(static_cast<std::size_t>(heads.n_panels * lanes),
-           std::vector<double>(static_cast<std::size_t>(width)));
-  for (const Segment &segment : heads.segments) {
-    const std::int64_t first = segment.first_panel * lanes;
-    for (std::int64_t head = 0; head < heads.n_heads; ++head) {
-      for (std::int64_t query = first; query < first + segment.n_patches; ++query) {
-        std::vector<double> scores;
-        for (std::int64_t key = first; key < first + segment.n_patches; ++key) {
-          double score = 0.0;
-          for (std::int64_t i = 0; i < d; ++i) {
-            score += turned(0, head, i, query) * turned(1, head, i, key);
-          }
-          scores.push_back(score / std::sqrt(static_cast<double>(d)));
-        }
-        const double greatest = *std::max_element(scores.begin(), scores.end());
-        double total = 0.0;
-        for (double &score : scores) {
-          score = std::exp(score - greatest);
-          total += score;
-        }
-        for (std::int64_t i = 0; i < d; ++i) {
-          double sum = 0.0;
-          for (std::size_t key = 0; key < scores.size(); ++key) {
-            sum += scores[key] * value(2, head, i, first + static_cast<std::int64_t>(key));
-          }
-          out[static_cast<std::size_t>(query)][static_cast<std::size_t>(head * d + i)] =
-              sum / total;
+/// Attention in double precision over float panels.
+class Reference {
+public:
+  Reference(const Heads &heads, Room<float> &qkv, Room<float> &turns)
+      : heads_(heads), qkv_(qkv), turns_(turns) {}
+
+  Rows attended() {
+    const std::int64_t width = heads_.n_heads * heads_.d_head;
+    Rows out(static_cast<std::size_t>(heads_.n_panels * lanes),
+             std::vector<double>(static_cast<std::size_t>(width)));
+    for (const Segment &segment : heads_.segments) {
+      for (std::int64_t i = 0; i < segment.n_patches; ++i) {
+        const std::int64_t query = segment.first_panel * lanes + i;
+        for (std::int64_t head = 0; head < heads_.n_heads; ++head) {
+          attend(segment, head, query,
+                 &out[static_cast<std::size_t>(query)]
+                     [static_cast<std::size_t>(head * heads_.d_head)]);
         }
       }
     }
+    return out;
   }
-  return out;
-}
+
+private:
+  double value(std::int64_t part, std::int64_t head, std::int64_t i, std::int64_t patch) {
+    const std::int64_t n_features = 3 * heads_.n_heads * heads_.d_head;
+    const std::int64_t feature = (part * heads_.n_heads + head) * heads_.d_head + i;
+    return static_cast<double>(qkv_[place(n_features, feature, patch)]);
+  }
+
+  double turned(std::int64_t part, std::int64_t head, std::int64_t i, std::int64_t patch) {
+    const std::int64_t d = heads_.d_head;
+    const std::int64_t half = d / 2;
+    const auto cosine = static_cast<double>(turns_[place(d, i % half, patch)]);
+    const auto sine = static_cast<double>(turns_[place(d, half + i % half, patch)]);
+    const double here = value(part, head, i, patch);
+    const double there = value(part, head, (i + half) % d, patch);
+    return i < half ? here * cosine - there * sine : here * cosine + there * sine;
+  }
+
+  void attend(const Segment &segment, std::int64_t head, std::int64_t query, double *out) {
+    const std::int64_t first = segment.first_panel * lanes;
+    std::vector<double> scores;
+    for (std::int64_t key = first; key < first + segment.n_patches; ++key) {
+      double score = 0.0;
+      for (std::int64_t j = 0; j < heads_.d_head; ++j) {
+        score += turned(0, head, j, query) * turned(1, head, j, key);
+      }
+      scores.push_back(score / std::sqrt(static_cast<double>(heads_.d_head)));
+    }
+    const double greatest = *std::max_element(scores.begin(), scores.end());
+    double total = 0.0;
+    for (double &score : scores) {
+      score = std::exp(score - greatest);
+      total += score;
+    }
+    for (std::int64_t i = 0; i < heads_.d_head; ++i) {
+      for (std::size_t key = 0; key < scores.size(); ++key) {
+        out[i] += scores[key] / total * value(2, head, i, first + static_cast<std::int64_t>(key));
+      }
+    }
+  }
+
+  const Heads &heads_;
+  Room<float> &qkv_;
+  Room<float> &turns_;
+};
 
 Bytes run_attention(const Kernels &kernels, const Heads &heads, Room<float> &qkv,
                     Room<float> &turns, int n_threads) {
   const std::int64_t n_elements =
       heads_elements(kernels, heads.n_heads, heads.d_head, heads.n_panels);
   Bytes ordered(n_elements * (kernels.is_half ? 2 : 4), std::byte{0xFF});
-  const Rotate rotate{qkv.data(),   turns.data(),   heads.n_heads,
-                      heads.d_head, heads.n_panels, ordered.data()};
+  Rotate rotate{};
+  rotate.qkv = qkv.data();
+  rotate.turns = turns.data();
+  rotate.n_heads = heads.n_heads;
+  rotate.d_head = heads.d_head;
+  rotate.n_panels = heads.n_panels;
+  rotate.out = ordered.data();
   in_shares(n_threads, [&](Share share) { kernels.rotate(rotate, share, thread_scratch()); });
   const std::int64_t width = heads.n_heads * heads.d_head;
   Bytes out(static_cast<std::int64_t>(operand_bytes(kernels, width, heads.n_panels)),
             std::byte{0xFF});
-  const Attention attention{
-      ordered.data(), heads.n_heads,         heads.d_head,
-      heads.n_panels, heads.segments.data(), static_cast<std::int64_t>(heads.segments.size()),
-      out.data()};
+  Attention attention{};
+  attention.heads = ordered.data();
+  attention.n_heads = heads.n_heads;
+  attention.d_head = heads.d_head;
+  attention.n_panels = heads.n_panels;
+  attention.segments = heads.segments.data();
+  attention.n_segments = static_cast<std::int64_t>(heads.segments.size());
+  attention.out = out.data();
   in_shares(n_threads, [&](Share share) { kernels.attention(attention, share, thread_scratch()); });
   return out;
 }
@@ -315,10 +351,14 @@ Room<float> turns_of(std::mt19937 &random, const Heads &heads) {
 
 TEST_CASE("kernels: linear layers of odd sizes") {
   each([](const Kernels &kernels) {
-    for (const Shape &shape :
-         {Shape{GGML_TYPE_F32, 1, 1, 1}, Shape{GGML_TYPE_F32, 33, 31, 1},
-          Shape{GGML_TYPE_BF16, 70, 100, 3}, Shape{GGML_TYPE_BF16, 16, 32, 9},
-          Shape{GGML_TYPE_BF16, 65, 1536, 2}, Shape{GGML_TYPE_F32, 130, 66, 20}}) {
+    for (const Shape &shape : {
+             Shape{GGML_TYPE_F32, 1, 1, 1},
+             Shape{GGML_TYPE_F32, 33, 31, 1},
+             Shape{GGML_TYPE_BF16, 70, 100, 3},
+             Shape{GGML_TYPE_BF16, 16, 32, 9},
+             Shape{GGML_TYPE_BF16, 65, 1536, 2},
+             Shape{GGML_TYPE_F32, 130, 66, 20},
+         }) {
       for (const int n_threads : {1, 2, 3}) {
         CHECK(linear_error(kernels, shape, n_threads, false, false) < 1e-6);
         CHECK(linear_error(kernels, shape, n_threads, true, false) < 1e-6);
@@ -343,8 +383,14 @@ TEST_CASE("kernels: quantized weights") {
   each([](const Kernels &kernels) {
     // Operands of half precision round once more.
     const double bound = kernels.is_half ? 4e-3 : 1e-6;
-    for (const ggml_type type : {GGML_TYPE_Q8_0, GGML_TYPE_Q5_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1,
-                                 GGML_TYPE_IQ4_NL, GGML_TYPE_F16}) {
+    for (const ggml_type type : {
+             GGML_TYPE_Q8_0,
+             GGML_TYPE_Q5_0,
+             GGML_TYPE_Q4_0,
+             GGML_TYPE_Q4_1,
+             GGML_TYPE_IQ4_NL,
+             GGML_TYPE_F16,
+         }) {
       CHECK(linear_error(kernels, {type, 40, 96, 2}, 2, false, false) < bound);
     }
     for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
@@ -421,10 +467,10 @@ TEST_CASE("kernels: attention of pictures of all sizes beside each other") {
            {std::vector<std::int64_t>{1}, {4, 33}, {129, 2, 64}, {300}}) {
         std::mt19937 random(6);
         const Heads heads = some_heads(d_head, patches);
-        Room<float> qkv = drawn(random, 3 * 2 * d_head * lanes * heads.n_panels);
+        Room<float> qkv = drawn(random, 6 * d_head * lanes * heads.n_panels);
         Room<float> turns = turns_of(random, heads);
         Bytes out = run_attention(kernels, heads, qkv, turns, 3);
-        const Rows wanted = attended(heads, qkv, turns);
+        const Rows wanted = Reference(heads, qkv, turns).attended();
         double worst = 0.0;
         for (const Segment &segment : heads.segments) {
           for (std::int64_t i = 0; i < segment.n_patches; ++i) {
@@ -433,7 +479,7 @@ TEST_CASE("kernels: attention of pictures of all sizes beside each other") {
               const double error =
                   std::abs(static_cast<double>(operand_value(kernels, out, 2 * d_head, f, patch)) -
                            wanted[static_cast<std::size_t>(patch)][static_cast<std::size_t>(f)]);
-              worst = error <= worst ? worst : error;
+              worst = worse(worst, error);
             }
           }
         }
@@ -447,7 +493,7 @@ TEST_CASE("kernels: scores far apart, and no picture sees another's NaN") {
   each([](const Kernels &kernels) {
     std::mt19937 random(7);
     const Heads heads = some_heads(8, {40, 40});
-    Room<float> qkv = drawn(random, 3 * 2 * 8 * lanes * heads.n_panels);
+    Room<float> qkv = drawn(random, 48 * lanes * heads.n_panels);
     for (std::int64_t patch = 0; patch < heads.n_panels * lanes; ++patch) {
       for (std::int64_t f = 0; f < 32; ++f) {
         qkv[place(48, f, patch)] *= 200.0F; // queries and keys: scores of some thousands
@@ -456,11 +502,11 @@ TEST_CASE("kernels: scores far apart, and no picture sees another's NaN") {
     qkv[place(48, 33, 64 + 5)] = std::numeric_limits<float>::quiet_NaN(); // of the second picture
     Room<float> turns = turns_of(random, heads);
     Bytes out = run_attention(kernels, heads, qkv, turns, 1);
-    const Rows wanted = attended(heads, qkv, turns);
+    const Rows wanted = Reference(heads, qkv, turns).attended();
     CHECK(std::isnan(operand_value(kernels, out, 16, 1, 64)));
     for (std::int64_t patch = 0; patch < 40; ++patch) {
       for (std::int64_t f = 0; f < 16; ++f) {
-        const double got = static_cast<double>(operand_value(kernels, out, 16, f, patch));
+        const auto got = static_cast<double>(operand_value(kernels, out, 16, f, patch));
         CHECK(std::isfinite(got));
         if (!kernels.is_half) { // rounded scores of thousands choose other keys
           CHECK(
