@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Picture = npt.NDArray[np.uint8]
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "encoder.md"
-SIZES = ("1092x112", "532x308", "1008x1400")
+SIZES = ("1092x112", "532x308", "840x1176")
 WIDTH, FFN, HEAD, LAYERS = 1152, 4304, 72, 27
 STAGES = {
     "q, k, v": ("attn_q", "attn_qkv", "attn_k", "attn_v"),
@@ -131,7 +131,7 @@ class Stock:
     def __init__(self, program: Path, model: Path) -> None:
         paths = find_model(model)
         self._command = [str(program), "-m", str(paths.llm), "--mmproj", str(paths.mmproj)]
-        self._command += ["-p", "OCR:", "--jinja", "--temp", "0", "-n", "1", "--no-warmup"]
+        self._command += ["-p", "OCR:", "--jinja", "--temp", "0", "-n", "1", "--no-warmup", "-v"]
         self._folder = tempfile.TemporaryDirectory()
 
     def encode(self, picture: Picture) -> float:
@@ -141,7 +141,7 @@ class Stock:
         done = subprocess.run(
             [*self._command, "--image", str(path)], capture_output=True, text=True, check=True
         )
-        found = re.search(r"encoded in (\d+) ms", done.stdout + done.stderr)
+        found = re.search(r"encoding done in (\d+) ms", done.stdout + done.stderr)
         if found is None:
             sys.exit(f"encoder: {self._command[0]} does not say how long it encoded")
         return int(found[1]) / 1000

@@ -97,17 +97,23 @@ def test_embeddings_equal_the_projector_output(
     assert relative_error(engine.embed(image), theirs) < 5e-6
 
 
-# "auto" rounds activations to bf16 where the weights are bf16; "fast" rounds to f16 besides.
+# "auto" rounds activations to bf16 where the weights are bf16; "fast" rounds to f16 besides. Kernels
+# with bfloat16 operands round all weights but float32 to bf16.
 @pytest.mark.parametrize("grid", [(2, 3), SLICED], ids=str)
 @pytest.mark.parametrize(
-    ("file_type", "precision", "bound"),
+    ("file_type", "precision", "kernels", "bound"),
     [
-        ("f32", "fast", 1e-3),
-        ("f16", "auto", 1e-3),
-        ("bf16", "exact", 5e-6),
-        ("bf16", "auto", 1e-2),
-        ("bf16", "fast", 1e-2),
-        ("q8_0", "exact", 0.03),
+        ("f32", "auto", "ggml", 5e-6),
+        ("f32", "fast", "ggml", 1e-3),
+        ("f32", "fast", "auto", 5e-6),
+        ("f16", "auto", "ggml", 1e-3),
+        ("f16", "auto", "auto", 1e-2),
+        ("bf16", "exact", "ggml", 5e-6),
+        ("bf16", "exact", "auto", 5e-6),
+        ("bf16", "auto", "ggml", 1e-2),
+        ("bf16", "auto", "auto", 1e-2),
+        ("bf16", "fast", "ggml", 1e-2),
+        ("q8_0", "exact", "auto", 0.03),
     ],
 )
 def test_embeddings_by_precision(
@@ -115,6 +121,7 @@ def test_embeddings_by_precision(
     grid: tuple[int, int],
     file_type: str,
     precision: str,
+    kernels: str,
     bound: float,
 ) -> None:
     import transformers
@@ -127,7 +134,7 @@ def test_embeddings_by_precision(
     image = noise(*grid)
     theirs = reference_embeddings(reference, image, tmp_path / "bf16")
     options = _native.EngineOptions(
-        llm=str(files.llm), mmproj=str(files.mmproj), precision=precision
+        llm=str(files.llm), mmproj=str(files.mmproj), precision=precision, kernels=kernels
     )
     loaded = _native.Engine(options)
     error = relative_error(loaded.embed(image), theirs)

@@ -87,8 +87,8 @@ def advice(cpu_features: Sequence[str]) -> str:
     if "AVX512_BF16" in cpu_features:
         return (
             f"the default is {DEFAULT_PRESET}; this CPU multiplies bfloat16 by itself "
-            "(AVX512_BF16), so BF16 files encode pictures and read prompts faster, with twice the "
-            "memory, and write their answers slower"
+            "(AVX512_BF16), so BF16 files may read prompts faster, with twice the memory, and "
+            "write their answers slower"
         )
     return (
         f"the default is {DEFAULT_PRESET}; this CPU does not multiply bfloat16 by itself, so BF16 "
