@@ -115,7 +115,7 @@ struct Free {
 std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
                             std::int64_t n_panels) {
   return n_heads * n_panels * lanes *
-         (2 * operand_rows(kernels.is_half, d_head) + padded(d_head, kernels.row_group));
+         (2 * score_rows(kernels.is_half, d_head) + padded(d_head, kernels.row_group));
 }
 
 const std::vector<const Kernels *> &available() {

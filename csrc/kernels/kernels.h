@@ -134,6 +134,13 @@ constexpr std::size_t scratch_bytes = 512U << 10U;
   return is_half ? padded(n_features, 32) : n_features;
 }
 
+/// Rows of queries and keys of a head. In bfloat16 each is a rounded number and what rounding left,
+/// so that scores, whose errors softmax multiplies, are almost those of float32: (a + a')(b + b')
+/// is taken as ab + a'b + ab'.
+[[gnu::always_inline]] constexpr std::int64_t score_rows(bool is_half, std::int64_t d_head) {
+  return is_half ? padded(3 * d_head, 32) : d_head;
+}
+
 /// Operands that Rotate writes: queries and keys of padded length, values with padded rows.
 std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
                             std::int64_t n_panels);

@@ -375,7 +375,7 @@ template <typename Product> struct PanelKernels {
     std::int64_t keys;
 
     Head(Element *heads, std::int64_t head, std::int64_t d_head, std::int64_t n_panels)
-        : qk_rows(operand_rows(is_half, d_head)), v_rows(padded(d_head, group)),
+        : qk_rows(score_rows(is_half, d_head)), v_rows(padded(d_head, group)),
           keys(n_panels * lanes) {
       q = heads + head * keys * (2 * qk_rows + v_rows);
       k = q + keys * qk_rows;
@@ -423,12 +423,29 @@ template <typename Product> struct PanelKernels {
     }
   }
 
+  /// Rows as the operand of scores: see `score_rows`. There is room for three times as many.
+  static void store_for_scores(float *rows, std::int64_t d, bool is_query, Operand *out) {
+    if constexpr (is_half) {
+      float *second = rows + d * lanes;
+      float *third = second + d * lanes;
+      for (std::int64_t i = 0; i < d * lanes; ++i) {
+        const float left = rows[i] - Math::float_of(Math::rounded_to_bf16(rows[i]));
+        second[i] = is_query ? left : rows[i];
+        third[i] = is_query ? rows[i] : left;
+      }
+      store_rows(out, 0, rows, 3 * d);
+      zero_padding(out, 3 * d, {0, 1});
+    } else {
+      store_rows(out, 0, rows, d);
+    }
+  }
+
   static void rotate(const Rotate &task, Share share, void *scratch) {
     auto *room = static_cast<std::byte *>(scratch);
     const std::int64_t d = task.d_head;
     const std::int64_t half = d / 2;
-    auto *turned = carve<float>(room, d * lanes);
-    auto *keys = carve<Operand>(room, operand_size(d));
+    auto *turned = carve<float>(room, 3 * d * lanes);
+    auto *keys = carve<Operand>(room, score_rows(is_half, d) * lanes);
     // Scores are to be powers of two: log2(e).
     const float query_scale = 1.44269504F / __builtin_sqrtf(static_cast<float>(d));
     const Range panels = part_of(task.n_panels, share);
@@ -440,13 +457,10 @@ template <typename Product> struct PanelKernels {
         const auto part = [&](std::int64_t index) {
           return task.qkv + ((p * 3 + index) * task.n_heads + h) * d * lanes;
         };
-        Operand *queries = head.q + p * head.qk_rows * lanes;
         turn(part(0), cosines, sines, half * lanes, query_scale, turned);
-        store_rows(queries, 0, turned, d);
-        zero_padding(queries, d, {0, 1});
+        store_for_scores(turned, d, true, head.q + p * head.qk_rows * lanes);
         turn(part(1), cosines, sines, half * lanes, 1.0F, turned);
-        store_rows(keys, 0, turned, d);
-        zero_padding(keys, d, {0, 1});
+        store_for_scores(turned, d, false, keys);
         pack_keys(keys, head.qk_rows, head.k + p * head.qk_rows * lanes);
         pack_values(part(2), d, head, p);
       }
