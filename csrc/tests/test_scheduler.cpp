@@ -46,6 +46,20 @@ Request variant(int n) {
   return question(5 + n % 7, 28 * (1 + n % 5), 28 * (1 + n % 2));
 }
 
+/// There may be room only until the encoder puts a request back into the line.
+TicketPtr submit_when_possible(Engine &engine, Request request) {
+  while (true) {
+    engine.wait_for_room(10s);
+    try {
+      return engine.submit(std::move(request)); // as it was where the line is full
+    } catch (const ppocrvl::Error &error) {
+      if (error.kind() != ErrorKind::queue_full) {
+        throw;
+      }
+    }
+  }
+}
+
 bool failed(Ticket &ticket, ErrorKind kind) {
   try {
     wait(ticket);
@@ -399,8 +413,7 @@ TEST_CASE("scheduler: thousands of operations in any order") {
           one.may_end_early = true;
           request.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(draw(30));
         }
-        engine.wait_for_room(10s);
-        one.ticket = engine.submit(std::move(request));
+        one.ticket = submit_when_possible(engine, std::move(request));
         asked.push_back(std::move(one));
       } else if (what < 7 && !asked.empty()) {
         Asked &one = asked[static_cast<std::size_t>(draw(static_cast<int>(asked.size())))];
@@ -487,11 +500,11 @@ TEST_CASE("scheduler: a conversation's answers are the same with and without wha
   options->deterministic = true;
   Engine fresh(*options);
   Engine engine(*options);
-  constexpr int pictures = 5; // more than there are places
+  constexpr int pictures = 4; // more than there are places
   std::vector<std::vector<Message>> turns(pictures, first_turn);
   // Longer than a chunk, so that chunks of text are used again too.
-  const std::string long_question(700, '7');
-  for (int round = 0; round < 4; ++round) {
+  const std::string long_question(300, '7');
+  for (int round = 0; round < 3; ++round) {
     std::vector<TicketPtr> tickets(pictures);
     for (int i = 0; i < pictures; ++i) { // those that ended last come first: they are still there
       const int picture = round % 2 == 0 ? i : pictures - 1 - i;
@@ -526,7 +539,7 @@ TEST_CASE("scheduler: long prompts are fed in the same chunks whatever runs") {
   Engine engine(*options);
   const auto ask = [](int n) {
     return endless(30,
-                   std::string(600 + 100 * static_cast<std::size_t>(n), '1') + std::to_string(n));
+                   std::string(250 + 50 * static_cast<std::size_t>(n), '1') + std::to_string(n));
   };
   std::vector<std::vector<double>> alone;
   std::vector<TicketPtr> together;
