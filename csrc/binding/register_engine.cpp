@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/arrays.h"
 #include "binding/event_queue.h"
+#include "binding/messages.h"
 #include "binding/register.h"
 #include "binding/wait.h"
 #include "core/engine.h"
@@ -256,8 +257,8 @@ Raises:
     CancelledError: The engine is closed.)")
       .def(
           "prompt_tokens",
-          [](const Engine &engine, const std::string &prompt, int rows, int cols) {
-            return engine.prompt_tokens(prompt, {rows, cols});
+          [](const Engine &engine, const Prompt &prompt, int rows, int cols) {
+            return engine.prompt_tokens(to_messages(prompt), {rows, cols});
           },
           py::arg("prompt"), py::arg("rows"), py::arg("cols"),
           "Token ids of a prompt as they are fed, the image as rows * cols equal ids.")

@@ -2,6 +2,7 @@
 //
 // What goes into a request, and what comes out of it.
 #include "binding/arrays.h"
+#include "binding/messages.h"
 #include "binding/register.h"
 #include "core/error.h"
 #include "core/request.h"
@@ -52,7 +53,7 @@ std::chrono::steady_clock::time_point in_seconds(double seconds) {
              std::chrono::duration<double>(std::min(seconds, longest)));
 }
 
-Request make_request(const py::object &image, const py::bytes &image_key, std::string prompt,
+Request make_request(const py::object &image, const py::bytes &image_key, const Prompt &prompt,
                      int max_tokens, bool keep_location_tokens, bool trace, int priority,
                      std::optional<double> seconds, std::optional<Sampling> sampling,
                      std::vector<std::string> stop, const std::string &utf8, bool stop_loops) {
@@ -61,7 +62,7 @@ Request make_request(const py::object &image, const py::bytes &image_key, std::s
     request.image = to_image(image);
   }
   request.image_key = static_cast<std::string>(image_key);
-  request.prompt = std::move(prompt);
+  request.messages = to_messages(prompt);
   request.max_tokens = max_tokens;
   request.keep_location_tokens = keep_location_tokens;
   request.trace = trace;
@@ -115,7 +116,9 @@ void register_request(py::module_ &module) {
     image: uint8 [height, width, 3], C-contiguous RGB at its exact target size (sides multiples of
         patch_size * merge_size), or None. Copied.
     image_key: Equal for equal images, for the cache of encoded ones; empty for none.
-    prompt: The user's text; nothing in it is taken for a control token.
+    prompt: The user's text, or the turns of a conversation as ("user", "assistant" or "system",
+        text), of which the last is the user's; the image belongs to the first of the user's.
+        Nothing in a text is taken for a control token.
     max_tokens: Most tokens to generate, at least 1.
     keep_location_tokens: Keep `<|LOC_...|>` in the text.
     trace: Keep what every stage computes; needs an image.
@@ -128,7 +131,7 @@ void register_request(py::module_ &module) {
 
 Raises:
     ImageError: The image is no such array.
-    OptionError: There is no such policy, or the time is no number from 0.)");
+    OptionError: There is no such policy or role, or the time is no number from 0.)");
 
   py::class_<Timings>(module, "Timings", "Seconds and tokens of one request.")
       .def_readonly("queue", &Timings::queue, "Seconds of waiting for the encoder and for room.")
@@ -137,6 +140,8 @@ Raises:
       .def_readonly("decode", &Timings::decode, "Seconds.")
       .def_readonly("image_tokens", &Timings::image_tokens)
       .def_readonly("prompt_tokens", &Timings::prompt_tokens, "Image tokens included.")
+      .def_readonly("reused_tokens", &Timings::reused_tokens,
+                    "Of the prompt, whose part of the KV cache an earlier request had left.")
       .def_readonly("generated_tokens", &Timings::generated_tokens)
       .def_readonly("cached_image", &Timings::cached_image,
                     "Whether the picture was encoded before.");

@@ -181,7 +181,7 @@ void Engine::require_room() const {
   }
 }
 
-std::vector<std::int32_t> Engine::prompt_tokens(const std::string &prompt,
+std::vector<std::int32_t> Engine::prompt_tokens(const std::vector<Message> &messages,
                                                 const ImageGrid &grid) const {
   if (grid.rows < 0 || grid.cols < 0 || grid.rows > max_grid_side || grid.cols > max_grid_side) {
     throw Error(ErrorKind::option, "an image grid of " + std::to_string(grid.rows) + "x" +
@@ -189,7 +189,7 @@ std::vector<std::int32_t> Engine::prompt_tokens(const std::string &prompt,
   }
   const std::shared_lock<std::shared_mutex> lock(model_mutex_);
   const auto ids =
-      vocabulary().prompt_ids(chat_prompt(info_.model_version, prompt, grid.tokens() > 0));
+      vocabulary().prompt_ids(chat_prompt(info_.model_version, messages, grid.tokens() > 0));
   std::vector<std::int32_t> all = ids.before_image;
   all.insert(all.end(), static_cast<std::size_t>(grid.tokens()), vocabulary().image_token());
   all.insert(all.end(), ids.after_image.begin(), ids.after_image.end());
@@ -250,6 +250,9 @@ PreparedRequest Engine::prepare(const Request &request) const {
       throw Error(ErrorKind::option, "a stop text is empty; leave it out");
     }
   }
+  if (request.messages.empty() || request.messages.back().role != Role::user) {
+    throw Error(ErrorKind::option, "the last of the messages must be the user's");
+  }
   PreparedRequest prepared;
   if (request.image) {
     prepared.grid = image_grid(*request.image, info_.token_side());
@@ -257,7 +260,7 @@ PreparedRequest Engine::prepare(const Request &request) const {
   {
     const std::shared_lock<std::shared_mutex> lock(model_mutex_);
     prepared.prompt = vocabulary().prompt_ids(
-        chat_prompt(info_.model_version, request.prompt, request.image.has_value()));
+        chat_prompt(info_.model_version, request.messages, request.image.has_value()));
     check_sampling(request.sampling, language_model_.value().vocab());
   }
   const auto n_prompt = prepared.prompt.size() + static_cast<std::size_t>(prepared.grid.tokens());

@@ -62,7 +62,8 @@ public:
   bool wait_for_room(std::chrono::milliseconds limit);
 
   /// Ids of the prompt as they are fed; the image stands for rows * cols equal ids.
-  std::vector<std::int32_t> prompt_tokens(const std::string &prompt, const ImageGrid &grid) const;
+  std::vector<std::int32_t> prompt_tokens(const std::vector<Message> &messages,
+                                          const ImageGrid &grid) const;
 
   /// Ids of any text, special tokens in it included.
   std::vector<std::int32_t> tokenize(const std::string &text) const;

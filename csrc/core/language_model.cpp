@@ -60,10 +60,11 @@ int LanguageModel::n_ctx_train() const { return llama_model_n_ctx_train(model_.g
 
 std::size_t LanguageModel::room() const { return context_ ? llama_n_ctx(context_.get()) : 0; }
 
-void LanguageModel::make_room(std::size_t n_tokens) {
+void LanguageModel::make_room(std::size_t n_tokens, std::optional<int> kept) {
   if (n_tokens <= room()) {
     return;
   }
+  const std::vector<std::uint8_t> state = kept ? save(*kept) : std::vector<std::uint8_t>();
   context_.reset(); // before the new one is made: never two caches at a time
   clear_native_error();
   const bool is_f32 = llama_model_ftype(model_.get()) == LLAMA_FTYPE_ALL_F32;
@@ -95,6 +96,25 @@ void LanguageModel::make_room(std::size_t n_tokens) {
   if (!context_) {
     throw Error(ErrorKind::engine, "cannot make a context of " + std::to_string(params.n_ctx) +
                                        " tokens: " + last_native_error());
+  }
+  if (!state.empty()) {
+    restore(*kept, state);
+  }
+}
+
+std::vector<std::uint8_t> LanguageModel::save(int slot) const {
+  std::vector<std::uint8_t> state(context_ ? llama_state_seq_get_size(context_.get(), slot) : 0);
+  if (!state.empty()) {
+    state.resize(llama_state_seq_get_data(context_.get(), state.data(), state.size(), slot));
+  }
+  return state;
+}
+
+void LanguageModel::restore(int slot, const std::vector<std::uint8_t> &state) {
+  if (llama_state_seq_set_data(context_.get(), state.data(), state.size(), slot) == 0) {
+    context_.reset();
+    throw Error(ErrorKind::engine,
+                "cannot move a conversation to a larger cache: " + last_native_error());
   }
 }
 
@@ -133,9 +153,9 @@ const float *LanguageModel::logits(std::size_t feed) const {
   return llama_get_logits_ith(context_.get(), output_rows_.at(feed));
 }
 
-void LanguageModel::forget(int slot) {
+void LanguageModel::forget(int slot, std::int32_t first_position) {
   if (context_) {
-    llama_memory_seq_rm(llama_get_memory(context_.get()), slot, -1, -1);
+    llama_memory_seq_rm(llama_get_memory(context_.get()), slot, first_position, -1);
   }
 }
 

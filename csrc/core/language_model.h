@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,9 +63,9 @@ public:
   /// Tokens that the cache has room for; all sequences together, unless the shares are separate.
   std::size_t room() const;
 
-  /// Makes room for `n_tokens` in all. A cache that has to grow is made anew, without its
-  /// sequences.
-  void make_room(std::size_t n_tokens);
+  /// Makes room for `n_tokens` in all. A cache that has to grow is made anew, without its sequences
+  /// but for that in the slot `kept`. After an error there is none at all.
+  void make_room(std::size_t n_tokens, std::optional<int> kept);
 
   /// Goes on with several sequences, at most `batch_tokens` in all. A true `abandoned` ends the
   /// call with ErrorKind::cancelled. After that and after ErrorKind::engine, nothing of the call is
@@ -78,12 +79,14 @@ public:
   /// feed. Valid until the next call.
   const float *logits(std::size_t feed) const;
 
-  /// Empties a sequence.
-  void forget(int slot);
+  /// Takes out of a sequence what is at this position or behind it.
+  void forget(int slot, std::int32_t first_position);
 
 private:
   struct Batch;
 
+  std::vector<std::uint8_t> save(int slot) const;
+  void restore(int slot, const std::vector<std::uint8_t> &state);
   void decode(Batch &batch, const std::function<bool()> &abandoned);
 
   LlamaModelPtr model_;

@@ -3,22 +3,48 @@
 
 namespace ppocrvl {
 
-std::vector<PromptPiece> chat_prompt(std::string_view model_version, std::string_view user_text,
-                                     bool with_image) {
+std::vector<PromptPiece> chat_prompt(std::string_view model_version,
+                                     const std::vector<Message> &messages, bool with_image) {
   using Kind = PromptPiece::Kind;
-  const std::string cue = model_version == "1.0" ? "\nAssistant: " : "\nAssistant:\n";
-  const std::string question = std::string(user_text) + cue;
   std::vector<PromptPiece> pieces{{Kind::control, "<|begin_of_sentence|>"}};
-  if (with_image) {
-    pieces.push_back({Kind::text, "User: "});
-    pieces.push_back({Kind::control, "<|IMAGE_START|>"});
-    pieces.push_back({Kind::image, "<|IMAGE_PLACEHOLDER|>"});
-    pieces.push_back({Kind::control, "<|IMAGE_END|>"});
-    pieces.push_back({Kind::text, question});
-  } else {
-    // One piece, because the tokenizer may merge across the seam.
-    pieces.push_back({Kind::text, "User: " + question});
+  // Texts that follow each other are one piece, because the tokenizer may merge across the seam.
+  const auto add = [&](Kind kind, const std::string &text) {
+    if (kind == Kind::text && pieces.back().kind == kind) {
+      pieces.back().text += text;
+    } else {
+      pieces.push_back({kind, text});
+    }
+  };
+  // The space of "Assistant: " merges with the answer's first word, the newline never does.
+  const std::string separator = model_version == "1.0" ? " " : "\n";
+  bool image_is_due = with_image;
+  for (const Message &message : messages) {
+    switch (message.role) {
+    case Role::system:
+      add(Kind::text, message.text + "\n");
+      break;
+    case Role::user:
+      add(Kind::text, "User: ");
+      if (image_is_due) {
+        add(Kind::control, "<|IMAGE_START|>");
+        add(Kind::image, "<|IMAGE_PLACEHOLDER|>");
+        add(Kind::control, "<|IMAGE_END|>");
+        image_is_due = false;
+      }
+      add(Kind::text, message.text + "\n");
+      break;
+    case Role::assistant:
+      add(Kind::text, "Assistant:");
+      if (separator == " ") {
+        add(Kind::answer, separator + message.text);
+      } else {
+        add(Kind::text, separator);
+        add(Kind::answer, message.text);
+      }
+      add(Kind::control, "</s>");
+    }
   }
+  add(Kind::text, "Assistant:" + separator);
   return pieces;
 }
 

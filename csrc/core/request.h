@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/pixels.h"
+#include "core/prompt.h"
 #include "core/sampling.h"
 #include "core/trace.h"
 
@@ -24,8 +25,8 @@ enum class Utf8Policy {
 
 struct Request {
   std::optional<RgbImage> image;
-  std::string image_key; // equal for equal pictures, empty if unknown: what the cache goes by
-  std::string prompt;
+  std::string image_key; // equal for equal pictures, empty if unknown: what the caches go by
+  std::vector<Message> messages; // the last one is what is asked now
   int max_tokens = 0;
   bool keep_location_tokens = false;
   bool trace = false; // keep what every stage computes
@@ -46,6 +47,7 @@ struct Timings {
   double decode = 0.0;
   int image_tokens = 0;
   int prompt_tokens = 0; // image tokens included
+  int reused_tokens = 0; // of them, whose part of the KV cache an earlier request had left
   int generated_tokens = 0;
   bool cached_image = false;
 };

@@ -2,16 +2,24 @@
 #include "core/sampler.h"
 
 #include "core/error.h"
+#include "core/grammar_check.h"
+#include "core/stopwatch.h"
 
 #include <cmath>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace ppocrvl {
 namespace {
 
 constexpr int penalty_window = 256; // tokens of the answer that the penalty looks at
-constexpr std::size_t max_grammar_bytes = 1 << 20;
+
+// llama.cpp keeps every way to go on with an ambiguous grammar, of which there may be five times as
+// many with each token. Usual grammars take milliseconds.
+constexpr double longest_choice = 2.0; // seconds
 
 Error not_a_number() {
   return {ErrorKind::engine,
@@ -57,6 +65,18 @@ LlamaSamplerPtr grammar_sampler(const Sampling &sampling, const llama_vocab *voc
   return LlamaSamplerPtr(llama_sampler_init_grammar(vocab, sampling.grammar.c_str(), "root"));
 }
 
+GrammarTokens tokens_of(const llama_vocab *vocab) {
+  return {
+      static_cast<std::uint32_t>(llama_vocab_n_tokens(vocab)),
+      [vocab](std::string_view text) {
+        std::vector<llama_token> ids(text.size() + 1);
+        return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()),
+                              ids.data(), static_cast<std::int32_t>(ids.size()),
+                              /*add_special=*/false, /*parse_special=*/true) == 1;
+      },
+  };
+}
+
 } // namespace
 
 Choice choose_greedily(const float *logits, std::size_t n_vocab) {
@@ -96,16 +116,14 @@ void check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
     require(!std::isnan(bias), "logit_bias of token " + std::to_string(token) + " is no number");
   }
   if (!sampling.grammar.empty()) {
-    require(sampling.grammar.size() <= max_grammar_bytes &&
-                sampling.grammar.find('\0') == std::string::npos,
-            "the grammar is longer than 1 MiB or holds a zero byte");
-    require(grammar_sampler(sampling, vocab) != nullptr,
-            "the grammar does not parse; it must be GBNF with a rule `root`");
+    check_grammar(sampling.grammar, tokens_of(vocab));
+    require(grammar_sampler(sampling, vocab) != nullptr, "llama.cpp refuses the grammar");
   }
 }
 
 Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
-    : n_vocab_(static_cast<std::size_t>(llama_vocab_n_tokens(vocab))) {
+    : n_vocab_(static_cast<std::size_t>(llama_vocab_n_tokens(vocab))),
+      has_grammar_(!sampling.grammar.empty()) {
   if (sampling.is_greedy()) {
     return;
   }
@@ -125,7 +143,7 @@ Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
     add(llama_sampler_init_penalties(n_vocab, penalty_window, sampling.repetition_penalty, 0.0F,
                                      0.0F));
   }
-  if (!sampling.grammar.empty()) {
+  if (has_grammar_) {
     add(grammar_sampler(sampling, vocab).release());
   }
   if (sampling.temperature == 0.0F) {
@@ -157,6 +175,7 @@ Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
   if (candidates_.empty()) {
     throw Error(ErrorKind::engine, "no token is allowed to come next");
   }
+  const Stopwatch stopwatch;
   llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
   llama_sampler_apply(chain_.get(), &array);
   const bool chosen = array.selected >= 0 && static_cast<std::size_t>(array.selected) < array.size;
@@ -165,6 +184,9 @@ Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
   }
   const std::int32_t token = array.data[array.selected].id;
   llama_sampler_accept(chain_.get(), token);
+  require(!has_grammar_ || stopwatch.seconds() < longest_choice,
+          "the grammar leaves too many ways to go on open, so that choosing a token takes seconds; "
+          "make it less ambiguous");
   const double logit = static_cast<double>(logits[token]) - static_cast<double>(highest);
   return {token, logit - normalizer};
 }

@@ -26,7 +26,7 @@ Choice choose_greedily(const float *logits, std::size_t n_vocab);
 Choice choose_among(const float *logits, std::size_t n_vocab, const TokenFilter &allowed);
 
 /// Refuses (ErrorKind::option) what no sampler can be made of: numbers out of their range, biases
-/// for tokens that are not there, a grammar that does not parse.
+/// for tokens that are not there, a grammar that llama.cpp would not take.
 void check_sampling(const Sampling &sampling, const llama_vocab *vocab);
 
 /// Chooses the tokens of one answer. One thread at a time.
@@ -35,11 +35,13 @@ public:
   /// `sampling` must have passed the check.
   Sampler(const Sampling &sampling, const llama_vocab *vocab);
 
-  /// Throws ErrorKind::engine when the logits are no numbers or nothing is allowed.
+  /// Throws ErrorKind::engine when the logits are no numbers or nothing is allowed, and
+  /// ErrorKind::option when the grammar takes too long.
   Choice choose(const float *logits, const TokenFilter &allowed = {});
 
 private:
   std::size_t n_vocab_;
+  bool has_grammar_;
   LlamaSamplerPtr chain_; // null: greedy
   std::vector<llama_token_data> candidates_;
 };

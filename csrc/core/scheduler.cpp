@@ -56,11 +56,7 @@ template <class Job> void take_earlier(const std::vector<Job> &jobs, Deadline &e
 
 Scheduler::Scheduler(Board &board, LanguageModel &model, CoreTurns *turns,
                      const SchedulerOptions &options)
-    : board_(board), model_(model), turns_(turns), options_(options) {
-  for (int slot = options.n_parallel; slot-- > 0;) {
-    free_slots_.push_back(slot);
-  }
-}
+    : board_(board), model_(model), turns_(turns), options_(options), slots_(options.n_parallel) {}
 
 void Scheduler::run() {
   while (collect()) {
@@ -101,13 +97,13 @@ bool Scheduler::collect() {
 
 /// Gives the next waiting request its place, if there is one. The lock is released meanwhile.
 bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
-  if (board_.to_admit.empty() || free_slots_.empty() || board_.closing) {
+  if (board_.to_admit.empty() || slots_.empty() || board_.closing) {
     return false;
   }
   const auto at =
       board_.to_admit.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_admit));
   const std::size_t need = at->prepared.n_reserved();
-  if (!fits(need) && !active_.empty()) {
+  if (!fits(need, 0) && !active_.empty()) {
     return false; // it is next, so others wait for the running ones to end as well
   }
   GenerateJob job = std::move(*at);
@@ -115,9 +111,6 @@ bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
   lock.unlock();
   const std::shared_ptr<Ticket> ticket = job.ticket;
   try {
-    if (!fits(need)) {
-      grow(need);
-    }
     start(std::move(job));
   } catch (...) {
     ticket->fail(current_error());
@@ -126,29 +119,65 @@ bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
   return true;
 }
 
-bool Scheduler::fits(std::size_t need) const {
+/// Whether a request has room beside those that run and `held` tokens of those that ran.
+bool Scheduler::fits(std::size_t need, std::size_t held) const {
   if (options_.deterministic) {
     return need * static_cast<std::size_t>(options_.n_parallel) <= model_.room();
   }
-  return reserved_ + need <= model_.room();
+  return reserved_ + held + need <= model_.room();
+}
+
+void Scheduler::start(GenerateJob job) {
+  const PreparedRequest &prepared = job.prepared;
+  // A question alone has the same answer to the bit whatever was asked before; in the turns of a
+  // conversation, not feeding the text again is worth more.
+  const bool exact = options_.deterministic || prepared.request.messages.size() == 1;
+  constexpr std::size_t chunk = LanguageModel::batch_tokens;
+  const CacheSlots::Choice choice =
+      slots_.choose(prepared, exact ? std::optional(chunk) : std::nullopt);
+  make_place(prepared.n_reserved(), choice);
+  auto sequence = std::make_unique<Sequence>(std::move(job), model_.vocabulary(), model_.vocab(),
+                                             choice.slot, choice.reused);
+  model_.forget(choice.slot, sequence->next_tokens(1).first_position);
+  reserved_ += sequence->reserved();
+  active_.push_back(std::move(sequence));
+  slots_.take(choice.slot);
+}
+
+void Scheduler::make_place(std::size_t need, const CacheSlots::Choice &choice) {
+  if (choice.reused == 0) {
+    drop(choice.slot);
+  }
+  while (!fits(need, slots_.tokens(choice.slot))) {
+    const std::optional<int> oldest = slots_.oldest(choice.slot);
+    if (!oldest) {
+      grow(need, choice);
+      return;
+    }
+    drop(*oldest);
+  }
 }
 
 /// Makes the cache large enough for as many requests like this one as may run, within the limit.
 /// Only while nothing runs.
-void Scheduler::grow(std::size_t need) {
+void Scheduler::grow(std::size_t need, const CacheSlots::Choice &choice) {
   pass(FaultPoint::make_room);
   const std::size_t all = need * static_cast<std::size_t>(options_.n_parallel);
   const std::size_t least = options_.deterministic ? all : need;
-  model_.make_room(std::max(least, std::min(options_.kv_tokens, std::max(all, 2 * model_.room()))));
+  try {
+    model_.make_room(
+        std::max(least, std::min(options_.kv_tokens, std::max(all, 2 * model_.room()))),
+        choice.reused > 0 ? std::optional(choice.slot) : std::nullopt);
+  } catch (...) {
+    slots_.clear(choice.slot);
+    throw;
+  }
 }
 
-void Scheduler::start(GenerateJob job) {
-  const int slot = free_slots_.back();
-  auto sequence =
-      std::make_unique<Sequence>(std::move(job), model_.vocabulary(), model_.vocab(), slot);
-  reserved_ += sequence->reserved();
-  active_.push_back(std::move(sequence));
-  free_slots_.pop_back();
+/// Gives up what an idle place holds.
+void Scheduler::drop(int slot) {
+  model_.forget(slot, 0);
+  slots_.clear(slot);
 }
 
 void Scheduler::step() {
@@ -186,7 +215,12 @@ void Scheduler::feed_tokens() {
   }
   int prompt = std::min(room, prompt_chunk());
   for (const SequencePtr &sequence : active_) {
-    if (!sequence->is_decoding() && !sequence->wants_image() && prompt > 0) {
+    if (sequence->is_decoding() || sequence->wants_image()) {
+      continue;
+    }
+    if (options_.deterministic) { // it is fed alone
+      add(*sequence, LanguageModel::batch_tokens);
+    } else if (prompt > 0) {
       add(*sequence, prompt);
       prompt -= static_cast<int>(feeds.back().tokens.size());
     }
@@ -304,20 +338,22 @@ void Scheduler::end(Sequence &sequence, std::optional<FinishReason> reason) {
     return;
   }
   const auto ticket = sequence.shared_ticket();
-  remove(sequence);
+  remove(sequence, sequence.content());
   ticket->fulfil(std::move(*result));
 }
 
 void Scheduler::fail(Sequence &sequence, const std::exception_ptr &error) {
   const auto ticket = sequence.shared_ticket();
-  remove(sequence);
+  remove(sequence, {});
   ticket->fail(error);
 }
 
-/// Frees the sequence's place.
-void Scheduler::remove(const Sequence &sequence) {
-  model_.forget(sequence.slot());
-  free_slots_.push_back(sequence.slot());
+/// Frees the sequence's place, which goes on to hold the content.
+void Scheduler::remove(const Sequence &sequence, CacheContent content) {
+  if (content.size() == 0) {
+    model_.forget(sequence.slot(), 0);
+  }
+  slots_.put(sequence.slot(), std::move(content));
   reserved_ -= sequence.reserved();
   const auto found = std::find_if(active_.begin(), active_.end(),
                                   [&](const auto &one) { return one.get() == &sequence; });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/board.h"
+#include "core/cache_slots.h"
 #include "core/core_turns.h"
 #include "core/language_model.h"
 #include "core/sequence.h"
@@ -23,7 +24,9 @@ struct SchedulerOptions {
 
 /// What the decoding thread does: gives requests a place in the cache, feeds their prompts in
 /// chunks and lets all of them decode together. Each step takes one token of every sequence that
-/// decodes, so a request that ends makes room for the next one at the following step.
+/// decodes, so a request that ends makes room for the next one at the following step. What it
+/// leaves in the cache stays there until its place or room is needed: a request whose prompt begins
+/// in the same way, as the next turn about a picture does, goes on from there.
 class Scheduler {
 public:
   Scheduler(Board &board, LanguageModel &model, CoreTurns *turns, const SchedulerOptions &options);
@@ -36,8 +39,9 @@ private:
 
   bool collect();
   bool admit_next(std::unique_lock<std::mutex> &lock);
-  [[nodiscard]] bool fits(std::size_t need) const;
-  void grow(std::size_t need);
+  [[nodiscard]] bool fits(std::size_t need, std::size_t held) const;
+  void make_place(std::size_t need, const CacheSlots::Choice &choice);
+  void grow(std::size_t need, const CacheSlots::Choice &choice);
   void start(GenerateJob job);
   void step();
   void drop_stopped();
@@ -50,7 +54,8 @@ private:
   [[nodiscard]] int prompt_chunk() const;
   void end(Sequence &sequence, std::optional<FinishReason> reason);
   void fail(Sequence &sequence, const std::exception_ptr &error);
-  void remove(const Sequence &sequence);
+  void remove(const Sequence &sequence, CacheContent content);
+  void drop(int slot);
   void fail_everything();
 
   Board &board_;
@@ -58,8 +63,8 @@ private:
   CoreTurns *turns_;
   SchedulerOptions options_;
   std::vector<SequencePtr> active_; // in order of admission
-  std::vector<int> free_slots_;
-  std::size_t reserved_ = 0;     // tokens of the cache
+  CacheSlots slots_;
+  std::size_t reserved_ = 0;     // tokens of the cache, of those that run
   double seconds_per_row_ = 0.0; // of a picture's part of a prompt: a running mean
 };
 

@@ -41,11 +41,12 @@ Error broken_text(std::string_view bytes, std::size_t n_tokens) {
 } // namespace
 
 Sequence::Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab,
-                   int slot)
+                   int slot, std::size_t reused)
     : job_(std::move(job)), vocabulary_(vocabulary), slot_(slot),
       sampler_(job_.prepared.request.sampling, vocab),
       loops_(job_.prepared.request.image ? job_.prepared.request.image->width : 0,
-             job_.prepared.request.image ? job_.prepared.request.image->height : 0) {
+             job_.prepared.request.image ? job_.prepared.request.image->height : 0),
+      n_fed_(reused) {
   const PreparedRequest &prepared = job_.prepared;
   result_.image_grid = prepared.grid;
   result_.trace = std::move(job_.trace);
@@ -54,6 +55,7 @@ Sequence::Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vo
   timings.queue = std::max(0.0, job_.since_arrival.seconds() - job_.encode_seconds);
   timings.image_tokens = prepared.grid.tokens();
   timings.prompt_tokens = static_cast<int>(prepared.n_prompt());
+  timings.reused_tokens = static_cast<int>(reused);
   timings.cached_image = job_.cached_image;
   for (const std::string &stop : prepared.request.stop) {
     longest_stop_ = std::max(longest_stop_, stop.size());
@@ -106,6 +108,7 @@ ImageFeed Sequence::next_rows(int most) const {
 void Sequence::fed(int count) {
   if (is_decoding_) {
     ++position_;
+    fed_answer_.push_back(result_.token_ids.back());
   } else {
     n_fed_ += static_cast<std::size_t>(count);
   }
@@ -217,6 +220,19 @@ void Sequence::stream_text() {
     ticket().push_piece(text.substr(streamed_, end - streamed_));
     streamed_ = end;
   }
+}
+
+CacheContent Sequence::content() const {
+  const PreparedRequest &prepared = job_.prepared;
+  const bool has_image = prepared.grid.tokens() > 0;
+  if (!is_decoding_ || (has_image && prepared.request.image_key.empty())) {
+    return {};
+  }
+  CacheContent content{prepared.prompt, prepared.grid, prepared.request.image_key};
+  auto &last = has_image ? content.tokens.after_image : content.tokens.before_image;
+  content.n_prompt = last.size();
+  last.insert(last.end(), fed_answer_.begin(), fed_answer_.end());
+  return content;
 }
 
 Result Sequence::finish(std::optional<FinishReason> reason) {

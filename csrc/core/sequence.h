@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/cache_slots.h"
 #include "core/job.h"
 #include "core/language_model.h"
 #include "core/live_count.h"
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace ppocrvl {
 
@@ -21,7 +23,9 @@ namespace ppocrvl {
 /// the scheduler's thread.
 class Sequence {
 public:
-  Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab, int slot);
+  /// The first `reused` tokens of the prompt are in the slot already.
+  Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab, int slot,
+           std::size_t reused);
 
   [[nodiscard]] int slot() const { return slot_; }
   [[nodiscard]] Ticket &ticket() const { return *job_.ticket; }
@@ -39,6 +43,10 @@ public:
 
   /// Takes the next token from the logits that `next_tokens` wanted; false when it was the last.
   bool take(const float *logits);
+
+  /// What a later request may find in the slot. Nothing where the prompt was not fed to its end, or
+  /// nobody could tell the picture.
+  [[nodiscard]] CacheContent content() const;
 
   /// Ends the text and hands the result over; the sequence is empty afterwards. A sequence that
   /// was stopped from outside says why.
@@ -60,7 +68,8 @@ private:
   std::size_t n_fed_ = 0; // of the prompt, the picture's rows included
   bool is_decoding_ = false;
   std::int32_t position_ = 0; // of the next token of the answer
-  std::size_t streamed_ = 0;  // bytes of the text that the ticket has
+  std::vector<std::int32_t> fed_answer_;
+  std::size_t streamed_ = 0; // bytes of the text that the ticket has
   std::size_t longest_stop_ = 0;
   Stopwatch stopwatch_;
   Result result_;

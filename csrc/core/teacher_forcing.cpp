@@ -88,8 +88,8 @@ Array TeacherForcing::read(const RgbImage &image, const std::string &prompt,
     throw Error(ErrorKind::option, "an answer has at least one token, and those of the vocabulary");
   }
   const ImageGrid grid = image_grid(image, info_.token_side());
-  const auto [before_image, after_image] =
-      vocabulary_.prompt_ids(chat_prompt(info_.model_version, prompt, /*with_image=*/true));
+  const auto [before_image, after_image] = vocabulary_.prompt_ids(
+      chat_prompt(info_.model_version, {{Role::user, prompt}}, /*with_image=*/true));
   const std::size_t n_tokens = before_image.size() + static_cast<std::size_t>(grid.tokens()) +
                                after_image.size() + answer.size();
   if (n_tokens > static_cast<std::size_t>(info_.n_ctx_train)) {

@@ -16,8 +16,8 @@ constexpr const char *image_token_text = "<|IMAGE_PLACEHOLDER|>";
 } // namespace
 
 Vocabulary::Vocabulary(const llama_vocab *vocab) : vocab_(vocab) {
-  for (const auto &piece : chat_prompt("1.6", "", true)) {
-    if (piece.kind != PromptPiece::Kind::text) {
+  for (const auto &piece : chat_prompt("1.6", {{Role::user, ""}, {Role::assistant, ""}}, true)) {
+    if (piece.kind == PromptPiece::Kind::control || piece.kind == PromptPiece::Kind::image) {
       control_ids_[piece.text] = LLAMA_TOKEN_NULL;
     }
   }
@@ -26,7 +26,8 @@ Vocabulary::Vocabulary(const llama_vocab *vocab) : vocab_(vocab) {
     if (const auto found = control_ids_.find(text); found != control_ids_.end()) {
       found->second = id;
     } else if (text.rfind(location_prefix, 0) == 0) {
-      location_ids_.insert(id);
+      location_ids_[text] = id;
+      is_location_.insert(id);
     }
     constexpr int user_defined = LLAMA_TOKEN_ATTR_USER_DEFINED;
     if (text.size() > 1 && text.front() == '<' && text.back() == '>' &&
@@ -52,7 +53,7 @@ bool Vocabulary::ends_generation(std::int32_t token) const {
 }
 
 std::string Vocabulary::token_bytes(std::int32_t token, bool keep_location_tokens) const {
-  const bool is_location = location_ids_.count(token) > 0;
+  const bool is_location = is_location_.count(token) > 0;
   if (is_location && !keep_location_tokens) {
     return {};
   }
@@ -86,6 +87,9 @@ PromptIds Vocabulary::prompt_ids(const std::vector<PromptPiece> &pieces) const {
       part->insert(part->end(), text_ids.begin(), text_ids.end());
       break;
     }
+    case PromptPiece::Kind::answer:
+      append_answer_ids(piece.text, *part);
+      break;
     }
   }
   return ids;
@@ -104,6 +108,24 @@ std::vector<std::int32_t> Vocabulary::tokenize(std::string_view text) const {
   }
   append_ids(text.substr(begin), /*parse_special=*/false, ids);
   return ids;
+}
+
+/// Table tokens are found whatever llama.cpp is told, location tokens only in some files.
+void Vocabulary::append_answer_ids(std::string_view text, std::vector<std::int32_t> &ids) const {
+  std::size_t begin = 0;
+  for (std::size_t at = text.find(location_prefix); at != std::string_view::npos;
+       at = text.find(location_prefix, at + 1)) {
+    const std::size_t end = text.find('>', at);
+    const auto found = end == std::string_view::npos
+                           ? location_ids_.end()
+                           : location_ids_.find(std::string(text.substr(at, end + 1 - at)));
+    if (found != location_ids_.end()) {
+      append_ids(text.substr(begin, at - begin), /*parse_special=*/false, ids);
+      ids.push_back(found->second);
+      begin = end + 1;
+    }
+  }
+  append_ids(text.substr(begin), /*parse_special=*/false, ids);
 }
 
 std::vector<std::int32_t> Vocabulary::tokenize_with_special(std::string_view text) const {

@@ -50,10 +50,12 @@ public:
 
 private:
   void append_ids(std::string_view text, bool parse_special, std::vector<std::int32_t> &all) const;
+  void append_answer_ids(std::string_view text, std::vector<std::int32_t> &ids) const;
 
   const llama_vocab *vocab_;
   std::unordered_map<std::string, std::int32_t> control_ids_;
-  std::unordered_set<std::int32_t> location_ids_;
+  std::unordered_map<std::string, std::int32_t> location_ids_;
+  std::unordered_set<std::int32_t> is_location_;
   // Texts like <fcel> of tokens that llama.cpp finds in any text, whatever it is told. Digits are
   // such tokens too, and are to be found.
   std::unordered_set<std::string> markup_;

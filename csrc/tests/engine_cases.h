@@ -50,7 +50,7 @@ inline RgbImage noise(int width, int height) {
 inline Request question(int max_tokens, int width = 84, int height = 56) {
   Request request;
   request.image = noise(width, height);
-  request.prompt = "OCR:";
+  request.messages = {{Role::user, "OCR:"}};
   request.max_tokens = max_tokens;
   request.stop_loops = false; // noise may be read as anything
   return request;
@@ -59,7 +59,7 @@ inline Request question(int max_tokens, int width = 84, int height = 56) {
 /// Nothing but text; the end of the answer is biased away, so that it takes all its tokens.
 inline Request endless(int max_tokens, const std::string &prompt = "OCR:") {
   Request request;
-  request.prompt = prompt;
+  request.messages = {{Role::user, prompt}};
   request.max_tokens = max_tokens;
   request.stop_loops = false;
   request.sampling.logit_bias = {{end_of_answer, -1e9F}};

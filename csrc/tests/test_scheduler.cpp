@@ -21,7 +21,9 @@ using ppocrvl::ErrorKind;
 using ppocrvl::FaultPoint;
 using ppocrvl::FinishReason;
 using ppocrvl::inject_fault;
+using ppocrvl::Message;
 using ppocrvl::Request;
+using ppocrvl::Role;
 using ppocrvl::Sequence;
 using ppocrvl::Ticket;
 using ppocrvl::test::endless;
@@ -42,6 +44,20 @@ Request variant(int n) {
     return endless(5 + n % 7, "prompt number " + std::to_string(n));
   }
   return question(5 + n % 7, 28 * (1 + n % 5), 28 * (1 + n % 2));
+}
+
+/// There may be room only until the encoder puts a request back into the line.
+TicketPtr submit_when_possible(Engine &engine, Request request) {
+  while (true) {
+    engine.wait_for_room(10s);
+    try {
+      return engine.submit(std::move(request)); // as it was where the line is full
+    } catch (const ppocrvl::Error &error) {
+      if (error.kind() != ErrorKind::queue_full) {
+        throw;
+      }
+    }
+  }
 }
 
 bool failed(Ticket &ticket, ErrorKind kind) {
@@ -158,9 +174,10 @@ TEST_CASE("scheduler: the line has an end") {
   CHECK(running->wait_piece(piece, 10s) == Ticket::Next::piece);
   const std::vector<TicketPtr> waiting = {engine.submit(endless(1)), engine.submit(question(1))};
   auto one_more = endless(1);
-  const std::string prompt = one_more.prompt;
+  const std::string prompt = one_more.messages.back().text;
   CHECK_THROWS_KIND(ErrorKind::queue_full, engine.submit(std::move(one_more)));
-  CHECK_EQUAL(one_more.prompt, prompt); // NOLINT(bugprone-use-after-move): promised in that case
+  // NOLINTNEXTLINE(bugprone-use-after-move): promised in that case
+  CHECK_EQUAL(one_more.messages.back().text, prompt);
   CHECK_THROWS_KIND(ErrorKind::queue_full, engine.submit_embedding(noise(28, 28), ""));
   running->cancel();
   CHECK(engine.wait_for_room(10s));
@@ -211,7 +228,7 @@ TEST_CASE("scheduler: a picture that was encoded is not encoded again") {
   const auto ask = [&](const std::string &prompt) {
     auto request = question(3);
     request.image_key = "the picture";
-    request.prompt = prompt;
+    request.messages = {{ppocrvl::Role::user, prompt}};
     return wait(*engine.submit(std::move(request)));
   };
   const auto first = ask("OCR:");
@@ -344,6 +361,10 @@ TEST_CASE("scheduler: grammar, temperature and seed") {
   const auto digits = ask([](auto &sampling) { sampling.grammar = "root ::= [0-9]+"; });
   CHECK_EQUAL(digits.text.find_first_not_of("0123456789"), std::string::npos);
   CHECK_EQUAL(digits.text.size(), 12U);
+  // Twice as many ways to go on with each letter.
+  auto ambiguous = endless(40);
+  ambiguous.sampling.grammar = "root ::= [a-z] root \"1\" | [a-z] root \"2\" | [a-z]";
+  CHECK(failed(*engine.submit(std::move(ambiguous)), ErrorKind::option));
   const auto drawn = [&](std::uint32_t seed) {
     return ask([seed](auto &sampling) {
       sampling.temperature = 2.0F;
@@ -392,8 +413,7 @@ TEST_CASE("scheduler: thousands of operations in any order") {
           one.may_end_early = true;
           request.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(draw(30));
         }
-        engine.wait_for_room(10s);
-        one.ticket = engine.submit(std::move(request));
+        one.ticket = submit_when_possible(engine, std::move(request));
         asked.push_back(std::move(one));
       } else if (what < 7 && !asked.empty()) {
         Asked &one = asked[static_cast<std::size_t>(draw(static_cast<int>(asked.size())))];
@@ -420,4 +440,160 @@ TEST_CASE("scheduler: thousands of operations in any order") {
   }
   CHECK_EQUAL(ppocrvl::LiveCount<Ticket>::count(), tickets_before);
   CHECK_EQUAL(ppocrvl::LiveCount<Sequence>::count(), 0);
+}
+
+namespace {
+
+/// A question about the n-th picture, or the turns that came of it.
+Request turn(int picture, std::vector<Message> messages, int max_tokens = 12) {
+  auto request = question(max_tokens, 28 * (3 + picture), 56);
+  request.image_key = "picture " + std::to_string(picture);
+  request.messages = std::move(messages);
+  request.sampling.logit_bias = {{ppocrvl::test::end_of_answer, -1e9F}};
+  return request;
+}
+
+/// The conversation that goes on after an answer.
+std::vector<Message> after(std::vector<Message> messages, const std::string &answer,
+                           const std::string &next) {
+  messages.push_back({Role::assistant, answer});
+  messages.push_back({Role::user, next});
+  return messages;
+}
+
+const std::vector<Message> first_turn = {{Role::user, "OCR:"}};
+
+} // namespace
+
+TEST_CASE("scheduler: the next turn about a picture feeds only what is new") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  const auto first = wait(*engine.submit(turn(0, first_turn)));
+  CHECK_EQUAL(first.timings.reused_tokens, 0);
+  const auto turns = after(first_turn, first.text, "And the table?");
+  // Needs a larger cache, into which the conversation moves.
+  const auto second = wait(*engine.submit(turn(0, turns, 300)));
+  // All but what was never fed: the answer's last token, its end, and what the user says then. The
+  // answer's tokens need not be those that its text is split into.
+  CHECK(second.timings.reused_tokens > first.timings.prompt_tokens - 1);
+  CHECK(second.timings.reused_tokens < second.timings.prompt_tokens);
+  const auto third = wait(*engine.submit(turn(0, after(turns, second.text, "More?"))));
+  CHECK(third.timings.reused_tokens >= second.timings.prompt_tokens);
+  // Another question about the picture goes on from the picture, in a place of its own or not.
+  const auto other = wait(*engine.submit(turn(0, {{Role::user, "Table Recognition:"}})));
+  CHECK(other.timings.reused_tokens >= other.timings.image_tokens);
+  CHECK(other.timings.cached_image);
+  auto unknown = turn(0, turns);
+  unknown.image_key.clear();
+  CHECK_EQUAL(wait(*engine.submit(std::move(unknown))).timings.reused_tokens, 0);
+}
+
+TEST_CASE("scheduler: a conversation's answers are the same with and without what was left") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 3;
+  options->deterministic = true;
+  Engine fresh(*options);
+  Engine engine(*options);
+  constexpr int pictures = 4; // more than there are places
+  std::vector<std::vector<Message>> turns(pictures, first_turn);
+  // Longer than a chunk, so that chunks of text are used again too.
+  const std::string long_question(300, '7');
+  for (int round = 0; round < 3; ++round) {
+    std::vector<TicketPtr> tickets(pictures);
+    for (int i = 0; i < pictures; ++i) { // those that ended last come first: they are still there
+      const int picture = round % 2 == 0 ? i : pictures - 1 - i;
+      const auto at = static_cast<std::size_t>(picture);
+      tickets[at] = engine.submit(turn(picture, turns[at]));
+    }
+    int reused = 0;
+    for (int picture = 0; picture < pictures; ++picture) {
+      auto &messages = turns[static_cast<std::size_t>(picture)];
+      auto alone = turn(picture, messages);
+      alone.image_key.clear(); // nothing is used again
+      const auto expected = wait(*fresh.submit(std::move(alone)));
+      const auto &found = wait(*tickets[static_cast<std::size_t>(picture)]);
+      CHECK(found.token_ids == expected.token_ids);
+      CHECK(found.logprobs == expected.logprobs);
+      CHECK_EQUAL(expected.timings.reused_tokens, 0);
+      reused = std::max(reused, found.timings.reused_tokens);
+      messages = after(messages, found.text, long_question + std::to_string(round));
+    }
+    CHECK((reused > 0) == (round > 0));
+    CHECK(round < 2 || reused > 256); // more than the picture
+  }
+}
+
+TEST_CASE("scheduler: long prompts are fed in the same chunks whatever runs") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 4;
+  options->deterministic = true;
+  Engine engine(*options);
+  const auto ask = [](int n) {
+    return endless(30,
+                   std::string(250 + 50 * static_cast<std::size_t>(n), '1') + std::to_string(n));
+  };
+  std::vector<std::vector<double>> alone;
+  std::vector<TicketPtr> together;
+  for (int n = 0; n < 4; ++n) {
+    alone.push_back(wait(*engine.submit(ask(n))).logprobs);
+  }
+  for (int n = 4; n-- > 0;) {
+    together.push_back(engine.submit(ask(n)));
+  }
+  for (std::size_t n = 0; n < 4; ++n) {
+    CHECK(wait(*together[3 - n]).logprobs == alone[n]);
+  }
+}
+
+TEST_CASE("scheduler: what was left makes room for others") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 2;
+  options->kv_tokens = 512;
+  Engine engine(*options);
+  const auto first = wait(*engine.submit(turn(0, first_turn)));
+  const auto turns = after(first_turn, first.text, "More?");
+  // The other place has room for this one, and the conversation is still there.
+  wait(*engine.submit(endless(100)));
+  CHECK(wait(*engine.submit(turn(0, turns))).timings.reused_tokens > 0);
+  // It takes the whole cache, so that the conversation has to go.
+  CHECK_EQUAL(wait(*engine.submit(endless(490))).token_ids.size(), 490U);
+  CHECK_EQUAL(wait(*engine.submit(turn(0, turns))).timings.reused_tokens, 0);
+  CHECK(wait(*engine.submit(turn(0, turns))).timings.reused_tokens > 0);
+  // A cache that cannot be made takes what was left with it, and nothing else.
+  options->kv_tokens = 0;
+  Engine growing(*options);
+  wait(*growing.submit(turn(0, first_turn)));
+  inject_fault(FaultPoint::make_room, 1);
+  CHECK(failed(*growing.submit(turn(0, turns, 3000)), ErrorKind::engine));
+  inject_fault(FaultPoint::none, 0);
+  CHECK(!wait(*growing.submit(turn(0, turns, 3000))).token_ids.empty());
+  CHECK_EQUAL(ppocrvl::LiveCount<Sequence>::count(), 0);
+}
+
+TEST_CASE("scheduler: a conversation goes on after a cancelled answer") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  const auto running = engine.submit(turn(0, first_turn, 3000));
+  std::string piece;
+  CHECK(running->wait_piece(piece, 10s) == Ticket::Next::piece);
+  running->cancel();
+  const auto cancelled = wait(*running);
+  CHECK(cancelled.finish_reason == FinishReason::cancelled);
+  const auto next = wait(*engine.submit(turn(0, after(first_turn, cancelled.text, "And?"))));
+  CHECK(next.timings.reused_tokens >= cancelled.timings.prompt_tokens - 1);
 }

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from ppocrvl.export import ExportResult, export
     from ppocrvl.inspection import inspect_model
-    from ppocrvl.options import RequestOptions, Retry
+    from ppocrvl.options import Message, RequestOptions, Retry
     from ppocrvl.quantize import QuantizeResult, quantize
     from ppocrvl.quantize.collect import imatrix
     from ppocrvl.results import Attempt, Line, Result, Timings
@@ -70,6 +70,7 @@ __all__ = [
     "ImageTooThinError",
     "InvalidTextError",
     "Line",
+    "Message",
     "MissingExtraError",
     "ModelAmbiguousError",
     "ModelError",
@@ -105,6 +106,7 @@ _HOME = {
     "Engine": "engine",
     "ExportResult": "export",
     "Line": "results",
+    "Message": "options",
     "Outcome": "engine",
     "QuantizeResult": "quantize",
     "RequestOptions": "options",

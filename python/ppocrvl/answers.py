@@ -68,6 +68,7 @@ class Reading:
                 prompt_tokens=times.prompt_tokens,
                 generated_tokens=times.generated_tokens,
                 cached_image=times.cached_image,
+                reused_tokens=times.reused_tokens,
             ),
             token_ids=tuple(native.token_ids),
             logprobs=logprobs,

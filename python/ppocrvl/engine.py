@@ -22,9 +22,11 @@ from ppocrvl.native import _native
 from ppocrvl.options import (
     DEFAULT_MAX_TOKENS,
     MOST,
+    Message,
     ReadOptions,
     RequestOptions,
     check_int,
+    check_messages,
     check_text,
 )
 from ppocrvl.results import Result
@@ -33,7 +35,7 @@ from ppocrvl.stages import Stages
 from ppocrvl.tasks import Task, find_task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
     from types import TracebackType
 
     import numpy as np
@@ -135,7 +137,7 @@ class Engine:
         )
         self.info: _native.ModelInfo = self._native.info
 
-    def ocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
+    def ocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
         """Read one picture.
 
         Args:
@@ -196,7 +198,7 @@ class Engine:
                 answer.cancel()
 
     def submit(
-        self, image: ImageSource, *, wait: bool = True, **options: Unpack[ReadOptions]
+        self, image: ImageSource | None, *, wait: bool = True, **options: Unpack[ReadOptions]
     ) -> Answer:
         """Read one picture in the background.
 
@@ -219,7 +221,7 @@ class Engine:
             raise error
         return answer
 
-    def stream(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Stream:
+    def stream(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Stream:
         """Read one picture and give the text piece by piece as it comes.
 
         The picture is loaded and checked before this returns. Closing the stream, or dropping it,
@@ -228,7 +230,8 @@ class Engine:
 
         Args:
             image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
-                [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1.
+                [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1. None for
+                a conversation without a picture.
             options: those of `RequestOptions`.
 
         Raises:
@@ -239,7 +242,7 @@ class Engine:
         """
         return Stream(self._start(image, RequestOptions(**options)))
 
-    async def aocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
+    async def aocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
         """As `ocr`, for asyncio. Cancelling the task cancels the request.
 
         Raises:
@@ -296,7 +299,9 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def astream(self, image: ImageSource, **options: Unpack[ReadOptions]) -> AsyncStream:
+    async def astream(
+        self, image: ImageSource | None, **options: Unpack[ReadOptions]
+    ) -> AsyncStream:
         """As `stream`, for asyncio: `async for piece in await engine.astream(image)`.
 
         Raises:
@@ -327,14 +332,23 @@ class Engine:
         pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
         return engine.embed(pixels, _key(pixels))
 
-    def prompt_tokens(self, prompt: str, rows: int, cols: int) -> list[int]:
+    def prompt_tokens(self, prompt: str | Sequence[Message], rows: int, cols: int) -> list[int]:
         """Ids of a prompt as the model gets them, for a picture of rows x cols tokens.
+
+        Args:
+            prompt: what the user says, or the turns of a conversation.
+            rows: of the picture's tokens; 0 without a picture.
+            cols: likewise.
 
         Raises:
             OptionError: the prompt is no text, or there can be no such picture.
             EngineError: the engine is closed.
         """
-        return self._open().prompt_tokens(check_text("prompt", prompt), rows, cols)
+        engine = self._open()
+        if isinstance(prompt, str):
+            return engine.prompt_tokens(check_text("prompt", prompt), rows, cols)
+        check_messages(prompt)
+        return engine.prompt_tokens(_turns(prompt), rows, cols)
 
     def trace(
         self,
@@ -427,16 +441,22 @@ class Engine:
                 self._pool = ThreadPoolExecutor(1, "ppocrvl-retry")
             return self._pool
 
-    def _start(self, image: ImageSource, asked: RequestOptions, *, wait: bool = True) -> Reading:
+    def _start(
+        self, image: ImageSource | None, asked: RequestOptions, *, wait: bool = True
+    ) -> Reading:
         """Load the picture and queue the request."""
         engine = self._open()
         row = find_task(asked.task, self.info.model_version)
         start = perf_counter()
-        pixels, image_size = self._preprocess(image, row, asked.min_pixels, asked.max_pixels)
+        pixels, image_size = None, (0, 0)
+        if image is not None:
+            pixels, image_size = self._preprocess(image, row, asked.min_pixels, asked.max_pixels)
+        elif asked.retry is not None or (asked.prompt is None and asked.messages is None):
+            raise OptionError("without a picture, give prompt or messages, and no retry")
         request = _native.Request(
             image=pixels,
-            image_key=_key(pixels),
-            prompt=row.prompt if asked.prompt is None else asked.prompt,
+            image_key=b"" if pixels is None else _key(pixels),
+            prompt=_prompt(asked, row),
             max_tokens=asked.max_tokens,
             keep_location_tokens=row.keeps_location_tokens
             if asked.keep_location_tokens is None
@@ -463,13 +483,13 @@ class Engine:
             engine.submit(request, wait),
             task=row.name,
             image_size=image_size,
-            resized=(pixels.shape[1], pixels.shape[0]),
+            resized=(0, 0) if pixels is None else (pixels.shape[1], pixels.shape[0]),
             preprocess=preprocess,
         )
 
     def _answer(
         self,
-        image: ImageSource,
+        image: ImageSource | None,
         asked: RequestOptions,
         *,
         wait: bool,
@@ -479,7 +499,7 @@ class Engine:
         future = Answer() if answer is None else answer
         attempts = Attempts(asked)
 
-        def attempt(source: ImageSource, options: RequestOptions, *, may_wait: bool) -> None:
+        def attempt(source: ImageSource | None, options: RequestOptions, *, may_wait: bool) -> None:
             try:
                 reading = self._start(source, options, wait=may_wait)
                 future.follow(reading)
@@ -487,7 +507,7 @@ class Engine:
             except PpocrvlError as error:
                 future.settle(_raiser(error))
 
-        def ended(source: ImageSource, reading: Reading) -> bool:
+        def ended(source: ImageSource | None, reading: Reading) -> bool:
             if not reading.ticket.done():
                 return False
             try:
@@ -510,9 +530,9 @@ class Engine:
             attempt(source, asked, may_wait=wait)
         return future
 
-    def _repeatable(self, image: ImageSource, asked: RequestOptions) -> ImageSource:
+    def _repeatable(self, image: ImageSource | None, asked: RequestOptions) -> ImageSource | None:
         """The image so that it can be read more than once, if need be: a file gives only once."""
-        if asked.retry is None:
+        if image is None or asked.retry is None:
             return image
         return load_image(image, max_image_pixels=self._max_image_pixels)
 
@@ -549,6 +569,17 @@ class Engine:
 def _key(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Equal for equal pictures of equal shape, for the cache of encoded ones."""
     return hashlib.sha256(pixels.data).digest() + repr(pixels.shape).encode()
+
+
+def _prompt(asked: RequestOptions, task: Task) -> str | list[tuple[str, str]]:
+    """What the native engine is to put into the chat template."""
+    if asked.messages is not None:
+        return _turns(asked.messages)
+    return task.prompt if asked.prompt is None else asked.prompt
+
+
+def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    return [(message["role"], message["content"]) for message in messages]
 
 
 def _outcome(answer: Answer) -> Outcome:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, TypedDict, get_args
 
@@ -11,12 +12,20 @@ from ppocrvl.errors import OptionError
 from ppocrvl.images.limits import MAX_REQUEST_PIXELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 DEFAULT_MAX_TOKENS = 4096
 MOST = 2**31 - 1
 MAX_STOPS = 16
 Utf8Policy: TypeAlias = Literal["replace", "strict", "constrain"]
+Role: TypeAlias = Literal["user", "assistant", "system"]
+
+
+class Message(TypedDict):
+    """What one side said in a conversation."""
+
+    role: Role
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,9 @@ class RequestOptions:
     Attributes:
         task: "ocr", "table", "formula", "chart", "spotting" or "seal".
         prompt: text in place of the task's own prompt. Never parsed for special tokens.
+        messages: the turns of a conversation, in place of `prompt`; the last one is the user's, and
+            the picture belongs to the first of the user's. In earlier answers, table and location
+            tokens count as such.
         max_tokens: the answer ends after so many tokens, or when the context is full, with
             `finish_reason` "length".
         min_pixels: smaller pictures are enlarged to this area; None for the model's own limit.
@@ -78,6 +90,7 @@ class RequestOptions:
 
     task: str = "ocr"
     prompt: str | None = None
+    messages: Sequence[Message] | None = None
     max_tokens: int = DEFAULT_MAX_TOKENS
     min_pixels: int | None = None
     max_pixels: int | None = None
@@ -102,8 +115,7 @@ class RequestOptions:
         for name, pixels in (("min_pixels", self.min_pixels), ("max_pixels", self.max_pixels)):
             if pixels is not None:
                 check_int(name, pixels, 1, MAX_REQUEST_PIXELS)
-        if self.prompt is not None:
-            check_text("prompt", self.prompt)
+        self._check_prompt()
         if self.deadline is not None:
             check_number("deadline", self.deadline, 0.0, math.inf)
         check_int("priority", self.priority, -MOST, MOST)
@@ -127,6 +139,14 @@ class RequestOptions:
         if self.utf8 not in get_args(Utf8Policy):
             raise OptionError(f"utf8 must be replace, strict or constrain, not {self.utf8!r}")
 
+    def _check_prompt(self) -> None:
+        if self.prompt is not None:
+            check_text("prompt", self.prompt)
+        if self.messages is not None:
+            if self.prompt is not None:
+                raise OptionError("prompt and messages exclude each other; give one of them")
+            check_messages(self.messages)
+
     @property
     def stops(self) -> tuple[str, ...]:
         """The texts of `stop`, also where it is one alone."""
@@ -138,6 +158,7 @@ class ReadOptions(TypedDict, total=False):
 
     task: str
     prompt: str | None
+    messages: Sequence[Message] | None
     max_tokens: int
     min_pixels: int | None
     max_pixels: int | None
@@ -183,6 +204,28 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
     if not low <= value <= high:
         raise OptionError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
     return float(value)
+
+
+def check_messages(messages: object) -> None:
+    """Makes sure that these are the turns of a conversation, and that the user has the last word.
+
+    Raises:
+        OptionError: they are not.
+    """
+    if not isinstance(messages, list | tuple) or not messages:
+        raise OptionError(f"messages must be a list of at least one message, not {messages!r}")
+    for number, message in enumerate(messages):
+        if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
+            raise OptionError(f"messages[{number}] must have a role, a content, nothing else")
+        if message["role"] not in get_args(Role):
+            raise OptionError(
+                f"messages[{number}] has the role {message['role']!r}; there are user, assistant "
+                "and system"
+            )
+        if message["content"] != "":
+            check_text(f"messages[{number}]", message["content"], blank=True)
+    if messages[-1]["role"] != "user":
+        raise OptionError("the last of the messages must be the user's")
 
 
 def check_text(name: str, value: object, *, blank: bool = False) -> str:

@@ -25,6 +25,8 @@ class Timings:
         prompt_tokens: tokens of prompt and picture.
         generated_tokens: tokens of the answer, those of a loop that were trimmed included.
         cached_image: whether the picture had been encoded before.
+        reused_tokens: tokens of prompt and picture that an earlier request had left in the KV
+            cache, so that the language model did not read them again.
     """
 
     load: float
@@ -37,6 +39,7 @@ class Timings:
     prompt_tokens: int
     generated_tokens: int
     cached_image: bool = False
+    reused_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,8 @@ class Result:
         confidence: mean probability of the tokens, 0 to 1; 0 where there are none. It tells a clear
             picture from a poor one; it is not the probability that the text is right.
         task: name of the task.
-        image_size: (width, height) of the upright picture in pixels.
-        resized: (width, height) that the encoder saw.
+        image_size: (width, height) of the upright picture in pixels; (0, 0) without one.
+        resized: (width, height) that the encoder saw; (0, 0) without a picture.
         timings: seconds and token counts.
         token_ids: the tokens of the answer.
         logprobs: natural logarithm of each token's probability.

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,3 +168,36 @@ def test_verbose_shows_what_the_engine_logs(ppocrvl_process: Program, picture: P
     done = ppocrvl_process("ocr", picture, "--verbose", *SHORT)
     assert done.stderr.count("ppocrvl: DEBUG") + done.stderr.count("ppocrvl: INFO") > 3
     assert "llama" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
+def test_blocks_of_a_page_are_read_with_a_progress_bar(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Sixteen crops, one of them broken; stderr is a terminal, stdout a file."""
+    random = np.random.default_rng(5)
+    blocks = [tmp_path / f"block-{n:02}.png" for n in range(16)]
+    for n, path in enumerate(blocks):
+        noise = random.integers(0, 256, (28 * (1 + n % 2), 28 * (1 + n % 5), 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path)
+    blocks[7].write_bytes(b"no image")
+    mine, theirs = os.openpty()
+    command = [sys.executable, "-m", "ppocrvl.cli", "ocr", "--json", *SHORT, *map(str, blocks)]
+    with (tmp_path / "answers.jsonl").open("wb") as out:
+        program = subprocess.Popen(command, stdout=out, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(mine, 4096):
+            shown += piece
+    except OSError:  # how Linux says that nobody has the terminal open any more
+        pass
+    os.close(mine)
+    assert program.wait(60) == ExitCode.IMAGE
+    answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert [answer["image"] for answer in answers] == [str(path) for path in blocks]
+    assert [n for n, answer in enumerate(answers) if "error" in answer] == [7]
+    empty, full = f"read: [{'.' * 24}] 0 of 16", f"read: [{'#' * 24}] 16 of 16"
+    assert shown.startswith(f"\r{empty} pictures\r".encode())
+    assert shown.endswith(f"\r{full} pictures\r\n".encode())
+    assert b"\r\x1b[Kppocrvl: error: " in shown  # in place of the bar, not behind it

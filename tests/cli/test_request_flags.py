@@ -20,7 +20,8 @@ def parsed(*arguments: str) -> RequestOptions:
 
 
 def test_every_option_has_its_flag() -> None:
-    assert set(FLAGS) | {"logit_bias"} == {f.name for f in dataclasses.fields(RequestOptions)}
+    options = {field.name for field in dataclasses.fields(RequestOptions)}
+    assert set(FLAGS) | {"logit_bias", "messages"} == options
 
 
 def test_without_flags_all_is_as_in_python() -> None:

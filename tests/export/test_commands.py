@@ -70,7 +70,14 @@ def test_progress_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     line("a.gguf", 1_000_000, 3_000_000)
     line("a.gguf", 1_000_001, 3_000_000)  # too soon after the one before
     line("a.gguf", 3_000_000, 3_000_000)
-    assert written == ["\ra.gguf: 1.0 of 3.0 MB", "\ra.gguf: 3.0 of 3.0 MB\n"]
+    line.clear()  # nothing more is shown that could be in the way
+    assert written[:2] == [
+        f"\ra.gguf: [{'#' * 8}{'.' * 16}] 1.0 of 3.0 MB",
+        f"\ra.gguf: [{'#' * 24}] 3.0 of 3.0 MB\n",
+    ]
+    line("b.gguf", 1_000_000, 3_000_000)
+    line.clear()
+    assert written[-1] == "\r\x1b[K"
 
 
 @pytest.mark.parametrize("part", ["llm", "mmproj"])

@@ -314,3 +314,32 @@ def test_swapped_and_missing_files(random_model: RandomModel) -> None:
             _native.Engine(options)
     with pytest.raises(errors.ModelError):
         _native.Engine(_native.EngineOptions(llm=llm + "x", mmproj=mmproj))
+
+
+@pytest.mark.slow
+def test_cancel_while_a_large_picture_is_encoded(tmp_path: Path) -> None:
+    """Within 0.5 s on 1280 image tokens: the encoder's widths are the official ones.
+
+    It has 3 of the 27 layers, which differ in nothing; a cancel waits for a part of one at most.
+    """
+    widths = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16}
+    sizes = {f"vision.{name}": value for name, value in widths.items()}
+    write_synthetic_checkpoint(tmp_path, resized(SIZES["tiny"], sizes))
+    files = ppocrvl.export(tmp_path, tmp_path / "pair")
+    options = _native.EngineOptions(llm=str(files.llm), mmproj=str(files.mmproj))
+    engine = _native.Engine(options)
+    large = np.random.default_rng(2).integers(0, 256, (32 * 28, 40 * 28, 3), dtype=np.uint8)
+    whole = engine.submit(request(large, 1)).result()
+    encoding = whole.timings.encode
+    assert whole.timings.image_tokens == 1280
+    assert encoding > 1.0  # so that it is under way at the times that follow
+    waits = []
+    for part in (0.1, 0.3, 0.5, 0.7):
+        ticket = engine.submit(request(large, 1))
+        time.sleep(part * encoding)
+        start = time.perf_counter()
+        ticket.cancel()
+        assert ticket.result().finish_reason == "cancelled"
+        waits.append(time.perf_counter() - start)
+    engine.close()
+    assert max(waits) < 0.5, waits

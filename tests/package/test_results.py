@@ -55,6 +55,7 @@ def test_dict_goes_through_json() -> None:
             "prompt_tokens": 185,
             "generated_tokens": 2,
             "cached_image": False,
+            "reused_tokens": 0,
         },
         "repeated_tokens": 0,
         "min_confidence": math.exp(-0.2),

@@ -16,7 +16,7 @@ from ppocrvl.native import _native
 from ppocrvl.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -84,14 +84,37 @@ def differing(engine: _native.Engine, tokenizer: Tokenizer) -> list[tuple[str, l
     return [(t, a, b) for t, a, b in zip(texts, ours, theirs, strict=True) if a != b]
 
 
-def rendered(version: str, prompt: str) -> str:
-    """What the official template of a version prints for one picture and a task's prompt.
+def rendered(version: str, turns: Sequence[tuple[str, str]]) -> str:
+    """What the official template of a version prints for a picture and what was said about it.
 
     Transcribed: the templates themselves are not among the files that the tests may find.
     """
     cue = "Assistant: " if version == "1.0" else "Assistant:\n"
     image = "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>"
-    return f"<|begin_of_sentence|>User: {image}{prompt}\n{cue}"
+    text = "<|begin_of_sentence|>"
+    for role, content in turns:
+        if role == "assistant":
+            text += f"{cue}{content}</s>"
+        elif role == "system":
+            text += f"{content}\n"
+        else:
+            text += f"User: {image}{content}\n"
+            image = ""
+    return text + cue
+
+
+CONVERSATIONS = (
+    (("user", "OCR:"), ("assistant", "Invoice 2024\nTotal: 7"), ("user", "Which total?")),
+    (
+        ("user", "Table Recognition:"),
+        ("assistant", "<fcel>Größe<ecel><nl><fcel> 12<lcel><nl>"),
+        ("user", "Spotting:"),
+        ("assistant", "数据<|LOC_12|><|LOC_999|><|LOC_0|> x"),
+        ("user", " one more "),
+    ),
+    (("system", "Be brief."), ("user", "What?"), ("assistant", "🙂"), ("user", "Why?")),
+    (("user", "A"), ("user", "B"), ("assistant", ""), ("user", "C")),
+)
 
 
 def check(engine: _native.Engine, tokenizer: Tokenizer) -> None:
@@ -100,7 +123,7 @@ def check(engine: _native.Engine, tokenizer: Tokenizer) -> None:
     assert not wrong[:3], f"{len(wrong)} of {N_STRINGS}"
     image = tokenizer.convert_tokens_to_ids("<|IMAGE_PLACEHOLDER|>")
     for task in TASKS.values():
-        text = rendered("1.6", task.prompt)
+        text = rendered("1.6", [("user", task.prompt)])
         if tokenizer.chat_template:  # not among the official files that we have
             content = [{"type": "image"}, {"type": "text", "text": task.prompt}]
             assert text == tokenizer.apply_chat_template(
@@ -170,6 +193,30 @@ def test_prompts_of_both_versions(official_vocabulary: Path, tmp_path: Path, ver
     engine = _native.Engine(options)
     tokenizer = reference_tokenizer(official_vocabulary)
     for task in TASKS.values():
-        ids = tokenizer(rendered(version, task.prompt), add_special_tokens=False).input_ids
+        ids = tokenizer(
+            rendered(version, [("user", task.prompt)]), add_special_tokens=False
+        ).input_ids
         assert engine.prompt_tokens(task.prompt, 1, 1) == ids
+    for turns in CONVERSATIONS:
+        ids = tokenizer(rendered(version, turns), add_special_tokens=False).input_ids
+        assert engine.prompt_tokens(list(turns), 1, 1) == ids
+    engine.close()
+
+
+def test_conversations_of_the_built_in_model(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    engine = load(tiny_checkpoint, tmp_path)
+    tokenizer = reference_tokenizer(tiny_checkpoint)
+    for turns in CONVERSATIONS:
+        text = rendered("1.6", turns)
+        parts: list[dict[str, Any]] = [
+            {"role": role, "content": [{"type": "text", "text": content}]}
+            for role, content in turns
+        ]
+        first = next(part for part in parts if part["role"] == "user")
+        first["content"].insert(0, {"type": "image"})
+        assert text == tokenizer.apply_chat_template(
+            parts, tokenize=False, add_generation_prompt=True
+        )
+        ids = tokenizer(text, add_special_tokens=False).input_ids
+        assert engine.prompt_tokens(list(turns), 1, 1) == ids
     engine.close()

@@ -133,10 +133,15 @@ def _read_all(engine: Engine, args: argparse.Namespace, options: dict[str, Any])
     """Print each picture's answer in its turn."""
     first_failure: int = ExitCode.OK
     show = ProgressLine(unit="pictures", divisor=1)
+    shows = len(args.images) > 1 and not sys.stdout.isatty()
+    if shows:
+        show("read", 0, len(args.images))
     outcomes = engine.ocr_many((_source(name) for name in args.images), **options)
     for number, (name, outcome) in enumerate(zip(args.images, outcomes, strict=True), 1):
         if isinstance(outcome, OptionError):
             raise outcome  # it would fail for every picture
+        if isinstance(outcome, PpocrvlError) or outcome.finish_reason != "stop":
+            show.clear()  # something will be said
         if isinstance(outcome, PpocrvlError):
             code = report(outcome)
             first_failure = first_failure or code
@@ -149,7 +154,7 @@ def _read_all(engine: Engine, args: argparse.Namespace, options: dict[str, Any])
             sys.stdout.write(outcome.text + "\n")
             sys.stdout.flush()
             _warn_of_the_end(name, outcome)
-        if len(args.images) > 1 and not sys.stdout.isatty():
+        if shows:
             show("read", number, len(args.images))
     return first_failure
 

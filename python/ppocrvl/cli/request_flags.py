@@ -56,8 +56,8 @@ FLAGS: dict[str, dict[str, Any]] = {
         "help": "after a loop or a doubtful answer, read again with more pixels",
     },
 }
-"""The arguments of each flag, by the name of the option. `logit_bias` has none: token ids are for
-programs."""
+"""The arguments of each flag, by the name of the option. `logit_bias` and `messages` have none:
+token ids and conversations are for programs."""
 
 
 def add_request_flags(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands that write model files share: a line of progress, and a clean end."""
+"""What commands that take their time share: a line of progress, and a clean end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECONDS_BETWEEN_UPDATES = 0.2
+_BAR = 24  # characters
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def cleanup_on_termination() -> Iterator[None]:
 
 
 class ProgressLine:
-    """Shows on stderr how far the work is; without a terminal, one line for each thing done."""
+    """A progress bar on stderr; without a terminal, one line for each thing done."""
 
     def __init__(self, unit: str = "MB", divisor: int = 1_000_000) -> None:
         """Count in `unit`, each of so many of what the calls say."""
@@ -48,7 +49,16 @@ class ProgressLine:
         self._last_update = now
         digits = 0 if self._divisor == 1 else 1
         counts = [f"{count / self._divisor:.{digits}f}" for count in (done, total)]
+        filled = _BAR * done // total if total else _BAR
+        bar = f" [{'#' * filled}{'.' * (_BAR - filled)}]" if self._is_terminal else ""
         start = "\r" if self._is_terminal else ""
         end = "\n" if complete else ""
-        sys.stderr.write(f"{start}{name}: {counts[0]} of {counts[1]} {self._unit}{end}")
+        sys.stderr.write(f"{start}{name}:{bar} {counts[0]} of {counts[1]} {self._unit}{end}")
         sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Make room for another line on the terminal; the bar comes again with the next call."""
+        if self._is_terminal and self._last_update:
+            self._last_update = 0.0
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
