@@ -62,7 +62,7 @@ public:
 
 private:
   struct Idle {
-    int slot;
+    int slot = 0;
     CacheContent content;
   };
 

@@ -31,11 +31,13 @@ using Symbol = std::optional<std::size_t>;
 using Alternative = std::vector<Symbol>;
 
 struct Rule {
-  std::string name;   // of the rule in the text, also where a group or repetition made this one
-  std::size_t at = 0; // in the text
+  Rule(std::string_view its_name, std::size_t its_place) : name(its_name), at(its_place) {}
+
+  std::string name; // of the rule in the text, also where a group or repetition made this one
+  std::size_t at;   // in the text
   bool is_defined = false;
   bool repeats = false; // S' ::= S S' | of an endless repetition
-  std::vector<Alternative> alternatives{};
+  std::vector<Alternative> alternatives;
 };
 
 class Grammar {
@@ -68,7 +70,7 @@ private:
   /// What the last symbols of an alternative came from, which a repetition takes back.
   struct Item {
     std::size_t at = 0; // in the text
-    std::vector<Symbol> symbols{};
+    std::vector<Symbol> symbols;
     std::size_t elements = 0; // in llama.cpp's rule
     std::uint64_t weight = 1; // rules that llama.cpp made for it
   };
@@ -116,13 +118,13 @@ private:
   std::size_t rule_named(std::string_view name, std::size_t at) {
     const auto [found, is_new] = by_name_.emplace(name, rules_.size());
     if (is_new) {
-      rules_.push_back({std::string(name), at});
+      rules_.emplace_back(name, at);
     }
     return found->second;
   }
 
   std::size_t made_rule(std::size_t of, std::size_t at) {
-    Rule rule{rules_[of].name, at};
+    Rule rule(rules_[of].name, at);
     rule.is_defined = true;
     rules_.push_back(std::move(rule));
     return rules_.size() - 1;
@@ -159,6 +161,7 @@ private:
     skip_space(true);
   }
 
+  // NOLINTNEXTLINE(misc-no-recursion): it limits the depth
   void parse_alternatives(std::size_t rule, int depth) {
     if (depth > deepest_group) {
       throw error(at_, "groups stand in groups more than " + std::to_string(deepest_group) +
@@ -358,9 +361,9 @@ private:
     if (first < 0x80U) {
       return first;
     }
-    const int more = first < 0xE0U ? 1 : first < 0xF0U ? 2 : 3;
-    std::uint32_t value = first & (0x3FU >> static_cast<unsigned>(more));
-    for (int i = 0; i < more; ++i) {
+    const unsigned more = 1U + (first >= 0xE0U ? 1U : 0U) + (first >= 0xF0U ? 1U : 0U);
+    std::uint32_t value = first & (0x3FU >> more);
+    for (unsigned i = 0; i < more; ++i) {
       value = value << 6U | (static_cast<unsigned char>(text_[at_++]) & 0x3FU);
     }
     return value;
@@ -415,7 +418,7 @@ private:
     if (item.symbols.empty()) {
       throw error(at, "there is nothing before this to repeat");
     }
-    const std::uint64_t times = most.value_or(0) > 0 ? *most : std::max<std::uint64_t>(least, 1);
+    const auto times = std::max<std::uint64_t>({most.value_or(0), least, 1});
     if (item.weight * times > most_repetitions) {
       throw error(at, "this repeats too much: counts, multiplied with those of groups inside, may "
                       "be 2000 at most");
@@ -427,7 +430,7 @@ private:
     for (std::uint64_t i = 0; i < least; ++i) {
       all.symbols.insert(all.symbols.end(), item.symbols.begin(), item.symbols.end());
     }
-    const std::uint64_t options = most ? *most - least : 1;
+    const std::uint64_t options = most ? most.value() - least : 1;
     count(item.elements * options + 3 * options);
     std::optional<std::size_t> last;
     for (std::uint64_t i = 0; i < options; ++i) {
@@ -528,7 +531,7 @@ std::vector<bool> empty_rules(const std::vector<Rule> &rules) {
         mark(i);
       } else if (std::all_of(one.begin(), one.end(), [](Symbol s) { return s.has_value(); })) {
         for (const Symbol &symbol : one) {
-          waits_for[*symbol].push_back(waiting.size());
+          waits_for[symbol.value()].push_back(waiting.size());
         }
         waiting.push_back({i, one.size()});
       }
@@ -610,53 +613,70 @@ std::vector<std::size_t> bottom_up(const Grammar &grammar,
   return order;
 }
 
-/// llama.cpp follows every way in which a rule may begin, and keeps each as a stack of its own.
-void require_few_beginnings(const Grammar &grammar, const std::vector<std::size_t> &order,
-                            const std::vector<std::vector<std::size_t>> &first) {
-  const std::vector<Rule> &rules = grammar.rules();
-  std::vector<std::size_t> depth(rules.size(), 0);
-  std::vector<double> begins(rules.size(), 0.0);  // ways into it
-  std::vector<double> nothing(rules.size(), 0.0); // ways to be nothing
-  const auto limit = [&](std::size_t rule, double ways) {
-    if (ways > most_begins) {
-      throw grammar.error(rules[rule].at, "the rule " + rules[rule].name +
-                                              " can begin, or go on, in more than 10000 ways; "
-                                              "make it less ambiguous");
-    }
-  };
+void require_shallow_beginnings(const Grammar &grammar, const std::vector<std::size_t> &order,
+                                const std::vector<std::vector<std::size_t>> &first) {
+  std::vector<std::size_t> depth(first.size(), 0);
   for (const std::size_t i : order) {
     for (const std::size_t below : first[i]) {
       depth[i] = std::max(depth[i], depth[below] + 1);
     }
     if (depth[i] > deepest_begin) {
-      throw grammar.error(rules[i].at, "the rule " + rules[i].name +
-                                           " begins with a rule that begins with a rule, and so "
-                                           "on, more than 1000 deep");
-    }
-    begins[i] = 1.0;
-    for (const Alternative &one : rules[i].alternatives) {
-      double through = 1.0; // ways to be nothing up to here
-      for (auto symbol = one.begin(); symbol != one.end() && through > 0.0; ++symbol) {
-        begins[i] += through * (*symbol ? begins[**symbol] : 1.0);
-        through *= *symbol ? nothing[**symbol] : 0.0;
-        limit(i, begins[i]);
-      }
-      begins[i] += through;
-      nothing[i] += through;
-    }
-    limit(i, begins[i]);
-  }
-  // The same from the middle of a rule on.
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    for (const Alternative &one : rules[i].alternatives) {
-      double ways = 1.0;
-      for (auto symbol = one.rbegin(); symbol != one.rend(); ++symbol) {
-        ways = *symbol ? begins[**symbol] + nothing[**symbol] * ways : 1.0;
-        limit(i, ways);
-      }
+      const Rule &rule = grammar.rules()[i];
+      throw grammar.error(rule.at, "the rule " + rule.name +
+                                       " begins with a rule that begins with a rule, and so on, "
+                                       "more than 1000 deep");
     }
   }
 }
+
+/// llama.cpp follows every way in which a rule may begin, and keeps each as a stack of its own.
+class Beginnings {
+public:
+  explicit Beginnings(const Grammar &grammar)
+      : grammar_(grammar), ways_(grammar.rules().size(), 0.0),
+        nothing_(grammar.rules().size(), 0.0) {}
+
+  /// Counts those of a rule; those that it may begin with were counted.
+  void count(std::size_t rule) {
+    ways_[rule] = 1.0;
+    for (const Alternative &one : grammar_.rules()[rule].alternatives) {
+      double through = 1.0; // ways to be nothing up to here
+      for (auto symbol = one.begin(); symbol != one.end() && through > 0.0; ++symbol) {
+        ways_[rule] += through * (*symbol ? ways_[**symbol] : 1.0);
+        through *= *symbol ? nothing_[**symbol] : 0.0;
+        limit(rule, ways_[rule]);
+      }
+      ways_[rule] += through;
+      nothing_[rule] += through;
+    }
+    limit(rule, ways_[rule]);
+  }
+
+  /// Looks at the ways to go on from the middle of a rule; all were counted.
+  void check_middle(std::size_t rule) const {
+    for (const Alternative &one : grammar_.rules()[rule].alternatives) {
+      double ways = 1.0;
+      for (auto symbol = one.rbegin(); symbol != one.rend(); ++symbol) {
+        ways = *symbol ? ways_[**symbol] + nothing_[**symbol] * ways : 1.0;
+        limit(rule, ways);
+      }
+    }
+  }
+
+private:
+  void limit(std::size_t rule, double ways) const {
+    if (ways > most_begins) {
+      const Rule &one = grammar_.rules()[rule];
+      throw grammar_.error(one.at, "the rule " + one.name +
+                                       " can begin, or go on, in more than 10000 ways; make it "
+                                       "less ambiguous");
+    }
+  }
+
+  const Grammar &grammar_;
+  std::vector<double> ways_;    // into each rule
+  std::vector<double> nothing_; // of each rule to be nothing
+};
 
 } // namespace
 
@@ -665,14 +685,22 @@ void check_grammar(std::string_view grammar, const GrammarTokens &tokens) {
     throw Error(ErrorKind::option, "the grammar is longer than 1 MiB or holds a zero byte");
   }
   Utf8Assembler assembler;
-  assembler.push(std::string(grammar));
+  assembler.push(grammar);
   if (!assembler.broken().empty() || assembler.is_open()) {
     throw Error(ErrorKind::option, "the grammar is no valid UTF-8");
   }
   Grammar parsed(grammar, tokens);
   parsed.parse();
   const auto first = first_rules(parsed.rules(), empty_rules(parsed.rules()));
-  require_few_beginnings(parsed, bottom_up(parsed, first), first);
+  const auto order = bottom_up(parsed, first);
+  require_shallow_beginnings(parsed, order, first);
+  Beginnings beginnings(parsed);
+  for (const std::size_t rule : order) {
+    beginnings.count(rule);
+  }
+  for (const std::size_t rule : order) {
+    beginnings.check_middle(rule);
+  }
 }
 
 } // namespace ppocrvl

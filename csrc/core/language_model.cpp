@@ -98,7 +98,7 @@ void LanguageModel::make_room(std::size_t n_tokens, std::optional<int> kept) {
                                        " tokens: " + last_native_error());
   }
   if (!state.empty()) {
-    restore(*kept, state);
+    restore(kept.value(), state);
   }
 }
 

@@ -10,7 +10,6 @@
 
 using ppocrvl::CacheContent;
 using ppocrvl::CacheSlots;
-using ppocrvl::ImageGrid;
 using ppocrvl::PreparedRequest;
 using ppocrvl::reusable;
 

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "core/grammar_check.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,8 @@ std::string objection(const std::string &grammar) {
 
 bool refused(const std::string &grammar, const std::string &where, const std::string &why) {
   const std::string said = objection(grammar);
-  const bool good = said.find("grammar, " + where + ": ") == 0 && said.find(why) != said.npos;
+  const bool good =
+      said.find("grammar, " + where + ": ") == 0 && said.find(why) != std::string::npos;
   CHECK_EQUAL(good ? std::string() : said, std::string());
   return good;
 }
@@ -35,12 +37,12 @@ TEST_CASE("grammar: what the language has") {
   for (const char *grammar : {
            "root ::= \"a\"",
            "root ::=\n  \"a\" | # a comment\n  \"b\"\n\n# another\nother-1 ::= [a-z]\r\n",
-           "root ::= [^\"\\\\\\x7F\\x00-\\x1F]* [-a] [a-] [\\]\\[\\-] "
-           "\"\\\"\\t\\u00e9\\U0001F600\"",
+           R"(root ::= [^"\\\x7F\x00-\x1F]* [-a] [a-] [\]\[\-])",
+           R"(root ::= "\"\t\u00e9\U0001F600")",
            "root ::= (\"a\" | (b)) . b{2} b{2,} b{0,3} b? b+ b{ 1 , 2 }\nb ::= \"b\" | \"\" \"c\"",
            "root ::= <[99]> !<[0]> <fcel> !<fcel>",
-           "root ::= \"x\" root | \"y\" root \"z\" |", // itself, but not at the beginning
-           "root ::= \"a\"{2000} \"b\"*? \"c\"{0}",
+           R"(root ::= "x" root | "y" root "z" |)", // itself, but not at the beginning
+           R"(root ::= "a"{2000} "b"*? "c"{0})",
            "root ::= \"\u00e9\" [\u00e0-\u00ff]",
            "root ::= (\n\"a\"\n|\n\"b\")\n",
            // llama.cpp's own grammar of JSON
@@ -69,11 +71,11 @@ TEST_CASE("grammar: what is wrong, and where") {
   refused("root ::= [a-", "line 1, column 10", "closing bracket");
   refused("root ::= []", "line 1, column 10", "empty");
   refused("root ::= [z-a]", "line 1, column 11", "ends before");
-  refused("root ::= \"\\q\"", "line 1, column 11", "escape");
+  refused(R"(root ::= "\q")", "line 1, column 11", "escape");
   refused("root ::= \"\\", "line 1, column 11", "escape");
-  refused("root ::= \"\\x4\"", "line 1, column 11", "2 hexadecimal");
-  refused("root ::= \"\\UFFFFFFFF\"", "line 1, column 11", "no such character");
-  refused("root ::= \"\\x00\"", "line 1, column 11", "zero");
+  refused(R"(root ::= "\x4")", "line 1, column 11", "2 hexadecimal");
+  refused(R"(root ::= "\UFFFFFFFF")", "line 1, column 11", "no such character");
+  refused(R"(root ::= "\x00")", "line 1, column 11", "zero");
   refused("root ::= \"a\"\nb ::= c \"\"\n", "line 2, column 7", "no rule c");
   refused("root ::= \"a\"\nroot ::= \"b\"", "line 2, column 1", "second time");
   refused("root = \"a\"", "line 1, column 6", "::=");
@@ -98,7 +100,7 @@ TEST_CASE("grammar: what is wrong, and where") {
 }
 
 TEST_CASE("grammar: what would never come to an end") {
-  refused("root ::= root \"a\" | \"a\"", "line 1, column 1", "begin with itself");
+  refused(R"(root ::= root "a" | "a")", "line 1, column 1", "begin with itself");
   refused("root ::= \"x\"\na ::= b\nb ::= a", "line 2, column 1", "a may begin with itself");
   // llama.cpp does not see that `a` may be nothing, and would fill the memory.
   refused("root ::= a root \"y\" | \"x\"\na ::= b\nb ::= |", "line 1, column 1",
@@ -115,17 +117,17 @@ TEST_CASE("grammar: what would be too much") {
   refused("root ::= (\"a\"{0,100}){0,100}", "line 1, column 22", "2000 at most");
   CHECK(objection("root ::= \"" + std::string(1000, 'a') + "\"{0,200}").find("too large") !=
         std::string::npos);
-  std::string groups(101, '(');
+  const std::string groups(101, '(');
   CHECK(objection("root ::= " + groups).find("100 deep") != std::string::npos);
   std::string chain = "root ::= r0\n";
   std::string doubling =
       "root ::= r0 \"a\" | r0 \"b\"\n"; // 2 ways in each rule, 2 to the 20 in all
   for (int i = 0; i < 2000; ++i) {
     const std::string next = i < 1999 ? "r" + std::to_string(i + 1) : "\"x\"";
-    chain += "r" + std::to_string(i) + " ::= " + next + "\n";
+    chain.append("r").append(std::to_string(i)).append(" ::= ").append(next).append("\n");
     if (i < 20 || i == 1999) {
-      doubling +=
-          "r" + std::to_string(i < 20 ? i : 20) + " ::= " + next + " \"a\" | " + next + "\n";
+      doubling.append("r").append(std::to_string(std::min(i, 20))).append(" ::= ");
+      doubling.append(next).append(" \"a\" | ").append(next).append("\n");
     }
   }
   CHECK(objection(chain).find("1000 deep") != std::string::npos);

@@ -363,7 +363,7 @@ TEST_CASE("scheduler: grammar, temperature and seed") {
   CHECK_EQUAL(digits.text.size(), 12U);
   // Twice as many ways to go on with each letter.
   auto ambiguous = endless(40);
-  ambiguous.sampling.grammar = "root ::= [a-z] root \"1\" | [a-z] root \"2\" | [a-z]";
+  ambiguous.sampling.grammar = R"(root ::= [a-z] root "1" | [a-z] root "2" | [a-z])";
   CHECK(failed(*engine.submit(std::move(ambiguous)), ErrorKind::option));
   const auto drawn = [&](std::uint32_t seed) {
     return ask([seed](auto &sampling) {
@@ -543,6 +543,8 @@ TEST_CASE("scheduler: long prompts are fed in the same chunks whatever runs") {
   };
   std::vector<std::vector<double>> alone;
   std::vector<TicketPtr> together;
+  alone.reserve(most_tickets);
+  together.reserve(most_tickets);
   for (int n = 0; n < 4; ++n) {
     alone.push_back(wait(*engine.submit(ask(n))).logprobs);
   }
