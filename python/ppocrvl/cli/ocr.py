@@ -7,6 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import note, report
 from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
 from ppocrvl.cli.writing import ProgressLine
@@ -36,12 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="+", metavar="IMAGE", help="picture to read; - for standard input"
     )
-    parser.add_argument(
-        "--model",
-        help="folder with both GGUF files, or the LLM file "
-        "(default: $PPOCRVL_MODEL, else the built-in model)",
-    )
-    parser.add_argument("--mmproj", help="the mmproj file, if it is not beside the LLM file")
+    add_engine_flags(parser)
     parser.add_argument(
         "--max-image-pixels",
         type=int,
@@ -50,42 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse pictures of more pixels (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="CPU threads (default: one per core, fewer for a small model)",
-    )
-    parser.add_argument(
-        "--gpu-layers",
-        type=int,
-        default=-1,
-        metavar="N",
-        help="layers on the GPU; 0 for none (default: all)",
-    )
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        choices=("auto", "exact", "fast"),
-        help="number formats of the vision encoder (default: %(default)s)",
-    )
-    parser.add_argument(
         "--parallel",
         type=int,
         metavar="N",
         help="read N pictures at once (default: as many as there are, at most 4)",
-    )
-    parser.add_argument(
-        "--kv-tokens",
-        type=int,
-        default=0,
-        metavar="N",
-        help="limit the cache to N tokens (default: room for N pictures of the usual size)",
-    )
-    parser.add_argument(
-        "--deterministic",
-        action="store_true",
-        help="the same answer whatever is read beside it; slower",
     )
     add_request_flags(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
@@ -99,16 +63,11 @@ def run(args: argparse.Namespace) -> int:
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
     engine = Engine(
         args.model,
-        mmproj=args.mmproj,
-        n_threads=args.threads,
-        gpu_layers=args.gpu_layers,
-        precision=args.precision,
         max_image_pixels=args.max_image_pixels,
         n_parallel=min(USUAL_PARALLEL, len(args.images))
         if args.parallel is None
         else args.parallel,
-        kv_tokens=args.kv_tokens,
-        deterministic=args.deterministic,
+        **engine_options(args),
     )
     if engine.paths.built_in:
         note(BUILT_IN_NOTE)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The web page: three files, served as they are."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a browser may do for the page: nothing but talk to this server."""
+
+HEADERS = {"content-security-policy": POLICY, "cache-control": "no-cache"}
+
+
+async def index(request: Request) -> Response:
+    """The page."""
+    del request
+    return Response(_file("index.html"), headers=HEADERS, media_type="text/html")
+
+
+async def script(request: Request) -> Response:
+    """Its program."""
+    del request
+    return Response(_file("app.js"), headers=HEADERS, media_type="text/javascript")
+
+
+async def style(request: Request) -> Response:
+    """How it looks."""
+    del request
+    return Response(_file("style.css"), headers=HEADERS, media_type="text/css")
+
+
+@cache
+def _file(name: str) -> bytes:
+    return (Path(__file__).parent / name).read_bytes()
