@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    *("ocr", "serve", "export", "imatrix", "quantize", "inspect"),
+    *("ocr", "serve", "client", "export", "imatrix", "quantize", "inspect"),
     *("parity", "eval", "pull", "doctor"),
 )
 """Modules of `ppocrvl.cli`, in the order of the help."""

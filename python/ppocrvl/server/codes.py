@@ -113,16 +113,30 @@ class ApiError(Exception):
         message: what is wrong, and what to do; shown to the client.
         param: the field of the request that it is about.
         retry_after: seconds after which it makes sense to try again.
+        allow: methods that a path takes.
     """
 
     def __init__(
-        self, code: str, message: str, *, param: str | None = None, retry_after: int | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after: int | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.param = param
-        self.retry_after = retry_after
+        self.headers = {}
+        """What goes with it in the answer's headers."""
+        if retry_after is not None:
+            self.headers["retry-after"] = str(retry_after)
+        if allow is not None:
+            self.headers["allow"] = allow
+        if code == "invalid_api_key":
+            self.headers["www-authenticate"] = "Bearer"
 
     @property
     def status(self) -> int:

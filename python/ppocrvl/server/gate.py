@@ -117,7 +117,8 @@ class Gate:
         except HTTPException as error:  # of the router
             code = _ROUTER_ERRORS[error.status_code]
             why = f"{scope['method']} {scope['path']}: {CODES[code].meaning.lower()}"
-            await self._refuse(ApiError(code, why), scope, receive, sender)
+            allow = (error.headers or {}).get("Allow")
+            await self._refuse(ApiError(code, why, allow=allow), scope, receive, sender)
 
     async def _refuse(
         self, error: ApiError, scope: Scope, receive: Receive, sender: _Sender
@@ -174,11 +175,7 @@ def _noting_the_end(receive: Receive, record: Record) -> Receive:
 
 
 def _error_response(error: ApiError, scope: Scope, receive: Receive, record: Record) -> ASGIApp:
-    response = JSONResponse(error.to_dict(), status_code=CODES[error.code].status)
-    if error.retry_after is not None:
-        response.headers["retry-after"] = str(error.retry_after)
-    if error.code == "invalid_api_key":
-        response.headers["www-authenticate"] = "Bearer"
+    response = JSONResponse(error.to_dict(), error.status, error.headers)
     has_body = scope["method"] not in {"GET", "HEAD"} and not record.body_read
     is_slow = error.code == "request_timeout"
 

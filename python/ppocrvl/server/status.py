@@ -82,8 +82,7 @@ def _model(state: State) -> dict[str, Any]:
         values["ppocrvl"] = {
             "version": info.model_version,
             "context": info.n_ctx_train,
-            "min_pixels": info.min_pixels,
-            "max_pixels": info.max_pixels,
+            "pixels": {"": (info.min_pixels, info.max_pixels), **info.task_pixels},
             "tasks": [task.name for task in TASKS.values() if task.is_known_to(info.model_version)],
         }
     return values
