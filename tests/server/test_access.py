@@ -63,7 +63,7 @@ def test_wrong_keys(locked: Server, noise: bytes, authorization: str | None) -> 
 
 
 def test_what_needs_no_key(locked: Server) -> None:
-    for path in ("/", "/app.js", "/style.css", "/health", "/docs", "/openapi.json"):
+    for path in ("/", "/style.css", "/health", "/docs", "/openapi.json"):
         assert locked.get(path).is_success
 
 

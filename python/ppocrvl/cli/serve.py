@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ppocrvl serve`: an OpenAI-compatible HTTP server with a web page."""
+"""`ppocrvl serve`: an OpenAI-compatible HTTP server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ppocrvl.engine import Engine
 
 NAME = "serve"
-HELP = "serve pictures to text over HTTP, OpenAI-compatible, with a web page"
+HELP = "serve pictures to text over HTTP, OpenAI-compatible"
 DEFAULT_PARALLEL = 4
 _NEEDED = ("httpcore2", "prometheus_client", "pydantic", "python_multipart", "starlette", "uvicorn")
 

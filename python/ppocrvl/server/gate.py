@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ppocrvl.server.auth import Keys
     from ppocrvl.server.state import State
 
-OPEN_PATHS = frozenset({"/", "/app.js", "/style.css", "/health", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/style.css", "/health", "/docs", "/openapi.json"})
 """They hold nothing of anybody; everything else wants a key where there are keys."""
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")

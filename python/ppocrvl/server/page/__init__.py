@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The web page: three files, served as they are."""
+"""What pages for people need: their policy, and how they look."""
 
 from __future__ import annotations
 
@@ -16,25 +16,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""What a browser may do for the page: nothing but talk to this server."""
+"""What a browser may do for a page: nothing but talk to this server."""
 
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-cache"}
 
 
-async def index(request: Request) -> Response:
-    """The page."""
-    del request
-    return Response(_file("index.html"), headers=HEADERS, media_type="text/html")
-
-
-async def script(request: Request) -> Response:
-    """Its program."""
-    del request
-    return Response(_file("app.js"), headers=HEADERS, media_type="text/javascript")
-
-
 async def style(request: Request) -> Response:
-    """How it looks."""
+    """How pages look."""
     del request
     return Response(_file("style.css"), headers=HEADERS, media_type="text/css")
 
