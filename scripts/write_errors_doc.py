@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/errors.md from the classes in ppocrvl/errors.py.
+"""Write docs/errors.md from ppocrvl/errors.py and the codes in ppocrvl/server/codes.py.
 
 python scripts/write_errors_doc.py
 """
@@ -10,11 +10,12 @@ import inspect
 from pathlib import Path
 
 from ppocrvl import errors
+from ppocrvl.server.codes import CODES
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 
 INTRODUCTION = """\
-<!-- Written by scripts/write_errors_doc.py from python/ppocrvl/errors.py. -->
+<!-- Written by scripts/write_errors_doc.py from python/ppocrvl/errors.py and server/codes.py. -->
 # Errors and exit codes
 
 Every error that ppocrvl raises on purpose is a subclass of `ppocrvl.PpocrvlError`. Its message is
@@ -22,6 +23,16 @@ one line: what is wrong, where, and what to do. The command line prints it on st
 `ppocrvl: error: …`, without a traceback, and exits with the code of the error. With several images,
 one that fails is reported and the others are still read; the exit code is that of the first
 failure. A traceback means a fault of ppocrvl: please report it.
+
+"""
+
+SERVER_INTRODUCTION = """
+## Errors of the server
+
+`ppocrvl serve` answers every error with OpenAI's object, `{"error": {"message", "type", "param",
+"code"}}`, and the HTTP status of its code. Codes stay as they are; messages may change. Where a
+picture among several cannot be read, its place in the answer of `/v1/ocr` holds this object; in a
+stream that has begun it comes as the last event.
 
 """
 
@@ -56,7 +67,17 @@ def markdown() -> str:
             for cls in classes
             if cls is not errors.PpocrvlError
         )
-    return INTRODUCTION + "\n".join(lines) + "\n"
+    return INTRODUCTION + "\n".join(lines) + "\n" + SERVER_INTRODUCTION + _server_table()
+
+
+def _server_table() -> str:
+    """The server's codes, by status."""
+    lines = ["| status | code | type | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"| {code.status} | `{name}` | `{code.type}` | {code.meaning} |"
+        for name, code in sorted(CODES.items(), key=lambda item: item[1].status)
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _meaning(cls: type[errors.PpocrvlError]) -> str:

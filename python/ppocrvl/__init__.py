@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ppocrvl.answers import Answer, AsyncStream, Stream
     from ppocrvl.api import ocr, stream
+    from ppocrvl.client import Client, RemoteStream
     from ppocrvl.engine import Engine, Outcome
     from ppocrvl.errors import (
         CancelledError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         OutputError,
         PpocrvlError,
         QueueFullError,
+        ServerError,
     )
     from ppocrvl.export import ExportResult, export
     from ppocrvl.inspection import inspect_model
@@ -56,6 +58,7 @@ __all__ = [
     "Attempt",
     "CancelledError",
     "CheckpointError",
+    "Client",
     "ContextError",
     "DatasetError",
     "Engine",
@@ -83,9 +86,11 @@ __all__ = [
     "PpocrvlError",
     "QuantizeResult",
     "QueueFullError",
+    "RemoteStream",
     "RequestOptions",
     "Result",
     "Retry",
+    "ServerError",
     "Stages",
     "Stream",
     "Task",
@@ -103,12 +108,14 @@ _HOME = {
     "Answer": "answers",
     "AsyncStream": "answers",
     "Attempt": "results",
+    "Client": "client",
     "Engine": "engine",
     "ExportResult": "export",
     "Line": "results",
     "Message": "options",
     "Outcome": "engine",
     "QuantizeResult": "quantize",
+    "RemoteStream": "client",
     "RequestOptions": "options",
     "Result": "results",
     "Retry": "options",

@@ -308,7 +308,13 @@ class Engine:
             As `stream`.
         """
         asked = RequestOptions(**options)
-        reading = await asyncio.to_thread(self._start, image, asked)
+        start = asyncio.ensure_future(asyncio.to_thread(self._start, image, asked))
+        try:
+            reading = await asyncio.shield(start)
+        except asyncio.CancelledError:
+            # The thread goes on, and what it starts would be read for nobody.
+            start.add_done_callback(_cancel_started)
+            raise
         return AsyncStream(reading, self._notify())
 
     def embed(
@@ -587,6 +593,11 @@ def _outcome(answer: Answer) -> Outcome:
         return answer.result()
     except PpocrvlError as error:
         return error
+
+
+def _cancel_started(start: asyncio.Future[Reading]) -> None:
+    if not start.cancelled() and start.exception() is None:
+        start.result().cancel()
 
 
 def _raiser(error: PpocrvlError) -> Callable[[], Result]:

@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     ENGINE = 9
     PARITY = 10
     DATASET = 11
+    SERVER = 12
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143
@@ -135,6 +136,12 @@ class InvalidTextError(EngineError):
 
 class QueueFullError(EngineError):
     """Too many requests wait already (`Engine(max_waiting=…)`), and waiting was not asked for."""
+
+
+class ServerError(PpocrvlError):
+    """A server cannot be reached, failed, or answers what is no answer."""
+
+    exit_code = ExitCode.SERVER
 
 
 class CancelledError(PpocrvlError):

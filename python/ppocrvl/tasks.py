@@ -26,6 +26,10 @@ class Task:
     keeps_location_tokens: bool = False
     enlarges_small_pictures: bool = False
 
+    def is_known_to(self, model_version: str) -> bool:
+        """Whether a model of this version ("1.0", "1.5", "1.6") knows the task."""
+        return _version(model_version) >= _version(self.since)
+
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -51,7 +55,7 @@ def find_task(name: str, model_version: str) -> Task:
     task = TASKS.get(name)
     if task is None:
         raise OptionError(f"unknown task {name!r}; choose from {', '.join(TASKS)}")
-    if _version(model_version) < _version(task.since):
+    if not task.is_known_to(model_version):
         raise OptionError(
             f"the task {name!r} needs a model of version {task.since} or later; "
             f"this one is {model_version}"

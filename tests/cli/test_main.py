@@ -91,6 +91,7 @@ EXIT_CODES = {
     errors.ModelMismatchError: 4,
     errors.CheckpointError: 5,
     errors.DatasetError: 11,
+    errors.ServerError: 12,
     errors.ContextError: 6,
     errors.OutputError: 7,
     errors.HubError: 8,

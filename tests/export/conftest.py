@@ -51,7 +51,7 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Makes tiny checkpoints; the same arguments give the same folder, not to be changed."""
     made: dict[str, Path] = {}
 
-    def make(**options: Any) -> Path:  # noqa: ANN401
+    def make(**options: Any) -> Path:
         key = json.dumps(options, sort_keys=True, default=str)
         if key not in made:
             made[key] = tmp_path_factory.mktemp("synthetic") / "Tiny-VL"

@@ -13,7 +13,10 @@ import pytest
 import ppocrvl
 
 LIMIT_SECONDS = 0.15
-HEAVY = ("numpy", "PIL", "gguf", "argparse", "ppocrvl._native", "huggingface_hub", "torch")
+HEAVY = (
+    *("numpy", "PIL", "gguf", "argparse", "ppocrvl._native", "huggingface_hub", "torch"),
+    *("starlette", "uvicorn", "pydantic", "prometheus_client", "httpx2", "httpcore2", "asyncio"),
+)
 
 
 def python(code: str) -> str:

@@ -21,7 +21,10 @@ from ppocrvl.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("ocr", "export", "imatrix", "quantize", "inspect", "parity", "eval", "pull", "doctor")
+COMMANDS = (
+    *("ocr", "serve", "client", "export", "imatrix", "quantize", "inspect"),
+    *("parity", "eval", "pull", "doctor"),
+)
 """Modules of `ppocrvl.cli`, in the order of the help."""
 
 GRACE_SECONDS = 0.5

@@ -3,26 +3,23 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ppocrvl.cli.messages import note, report
+from ppocrvl.cli.client import USUAL_PARALLEL, add_server_flags, make_client
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
+from ppocrvl.cli.messages import note
+from ppocrvl.cli.reading import read_all, read_one
 from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
-from ppocrvl.cli.writing import ProgressLine
-from ppocrvl.errors import ExitCode, OptionError, PpocrvlError
+from ppocrvl.errors import OptionError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 
 if TYPE_CHECKING:
     import argparse
 
-    from ppocrvl.engine import Engine
-    from ppocrvl.images.load import ImageSource
-    from ppocrvl.results import Result
+    from ppocrvl.backend import Backend
 
 NAME = "ocr"
 HELP = "read pictures: text, tables, formulas"
-USUAL_PARALLEL = 4
 
 BUILT_IN_NOTE = (
     "using the small built-in model, which reads printed English (lines, blocks, small tables); "
@@ -36,12 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="+", metavar="IMAGE", help="picture to read; - for standard input"
     )
+    add_engine_flags(parser)
     parser.add_argument(
-        "--model",
-        help="folder with both GGUF files, or the LLM file "
-        "(default: $PPOCRVL_MODEL, else the built-in model)",
+        "--server", metavar="URL", help="read on this server instead of in this process"
     )
-    parser.add_argument("--mmproj", help="the mmproj file, if it is not beside the LLM file")
+    add_server_flags(parser)
     parser.add_argument(
         "--max-image-pixels",
         type=int,
@@ -50,42 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse pictures of more pixels (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="CPU threads (default: one per core, fewer for a small model)",
-    )
-    parser.add_argument(
-        "--gpu-layers",
-        type=int,
-        default=-1,
-        metavar="N",
-        help="layers on the GPU; 0 for none (default: all)",
-    )
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        choices=("auto", "exact", "fast"),
-        help="number formats of the vision encoder (default: %(default)s)",
-    )
-    parser.add_argument(
         "--parallel",
         type=int,
         metavar="N",
         help="read N pictures at once (default: as many as there are, at most 4)",
-    )
-    parser.add_argument(
-        "--kv-tokens",
-        type=int,
-        default=0,
-        metavar="N",
-        help="limit the cache to N tokens (default: room for N pictures of the usual size)",
-    )
-    parser.add_argument(
-        "--deterministic",
-        action="store_true",
-        help="the same answer whatever is read beside it; slower",
     )
     add_request_flags(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
@@ -93,87 +57,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the pictures in order. One that fails is reported, and the others are still read."""
-    from ppocrvl.engine import Engine
-
     options = as_keywords(request_options(args))
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
+    backend = _engine(args) if args.server is None else _client(args)
+    if len(args.images) == 1 and not args.json and not args.retry:
+        return read_one(backend, args.images[0], options)
+    return read_all(backend, args.images, options, as_json=args.json)
+
+
+def _engine(args: argparse.Namespace) -> Backend:
+    from ppocrvl.engine import Engine
+
     engine = Engine(
         args.model,
-        mmproj=args.mmproj,
-        n_threads=args.threads,
-        gpu_layers=args.gpu_layers,
-        precision=args.precision,
         max_image_pixels=args.max_image_pixels,
-        n_parallel=min(USUAL_PARALLEL, len(args.images))
-        if args.parallel is None
-        else args.parallel,
-        kv_tokens=args.kv_tokens,
-        deterministic=args.deterministic,
+        n_parallel=_parallel(args),
+        **engine_options(args),
     )
     if engine.paths.built_in:
         note(BUILT_IN_NOTE)
-    if len(args.images) == 1 and not args.json and not args.retry:
-        return _stream(engine, args.images[0], options)
-    return _read_all(engine, args, options)
+    return engine
 
 
-def _stream(engine: Engine, name: str, options: dict[str, Any]) -> int:
-    """Print one picture's text as it comes."""
-    with engine.stream(_source(name), **options) as stream:
-        for piece in stream:
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        sys.stdout.write("\n")
-        sys.stdout.flush()
-        _warn_of_the_end(name, stream.result)
-    return ExitCode.OK
+def _client(args: argparse.Namespace) -> Backend:
+    if args.model is not None or args.mmproj is not None:
+        raise OptionError("--server has a model of its own; leave --model and --mmproj out")
+    return make_client(args, args.server, _parallel(args))
 
 
-def _read_all(engine: Engine, args: argparse.Namespace, options: dict[str, Any]) -> int:
-    """Print each picture's answer in its turn."""
-    first_failure: int = ExitCode.OK
-    show = ProgressLine(unit="pictures", divisor=1)
-    shows = len(args.images) > 1 and not sys.stdout.isatty()
-    if shows:
-        show("read", 0, len(args.images))
-    outcomes = engine.ocr_many((_source(name) for name in args.images), **options)
-    for number, (name, outcome) in enumerate(zip(args.images, outcomes, strict=True), 1):
-        if isinstance(outcome, OptionError):
-            raise outcome  # it would fail for every picture
-        if isinstance(outcome, PpocrvlError) or outcome.finish_reason != "stop":
-            show.clear()  # something will be said
-        if isinstance(outcome, PpocrvlError):
-            code = report(outcome)
-            first_failure = first_failure or code
-            if args.json:
-                message = {"error": type(outcome).__name__, "message": str(outcome)}
-                _print_json({"image": name, **message})
-        elif args.json:
-            _print_json({"image": name, **outcome.to_dict()})
-        else:
-            sys.stdout.write(outcome.text + "\n")
-            sys.stdout.flush()
-            _warn_of_the_end(name, outcome)
-        if shows:
-            show("read", number, len(args.images))
-    return first_failure
-
-
-def _source(name: str) -> ImageSource:
-    return sys.stdin.buffer if name == "-" else name
-
-
-def _warn_of_the_end(name: str, result: Result) -> None:
-    if result.finish_reason == "length":
-        note(f"{name}: cut off after {result.timings.generated_tokens} tokens (--max-tokens)")
-    elif result.finish_reason == "deadline":
-        note(f"{name}: cut off after {result.timings.generated_tokens} tokens (--deadline)")
-    elif result.finish_reason == "repetition":
-        note(
-            f"{name}: went round in a circle; {result.repeated_tokens} repeated tokens are left out"
-        )
-
-
-def _print_json(values: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+def _parallel(args: argparse.Namespace) -> int:
+    if args.parallel is not None:
+        return int(args.parallel)
+    return min(USUAL_PARALLEL, len(args.images))

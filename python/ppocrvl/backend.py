@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What reads pictures: an engine in this process, or a server somewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self, Unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from types import TracebackType
+
+    from ppocrvl.engine import Outcome
+    from ppocrvl.images.load import ImageSource
+    from ppocrvl.options import ReadOptions
+    from ppocrvl.results import Result
+
+
+class TextStream(Protocol):
+    """Pieces of text as they come; `ppocrvl.Stream` is one."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Itself."""
+
+    def __next__(self) -> str:
+        """The next piece."""
+
+    def wait(self) -> Result:
+        """The whole answer, once it is there."""
+
+    @property
+    def result(self) -> Result:
+        """The whole answer, after the last piece."""
+
+    def close(self) -> None:
+        """Cancel the request if it still runs."""
+
+    def __enter__(self) -> Self:
+        """Itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+
+
+class Backend(Protocol):
+    """`ppocrvl.Engine` and `ppocrvl.Client`: the same requests, the same results."""
+
+    def ocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
+        """Read one picture."""
+
+    def ocr_many(
+        self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
+    ) -> Generator[Outcome]:
+        """Read many, several at once; outcomes in their order."""
+
+    def stream(self, image: ImageSource, **options: Unpack[ReadOptions]) -> TextStream:
+        """Read one and give the text as it comes."""
+
+    def close(self) -> None:
+        """End it."""

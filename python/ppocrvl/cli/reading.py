@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands that read pictures share: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ppocrvl.cli.messages import note, report
+from ppocrvl.cli.writing import ProgressLine
+from ppocrvl.errors import ExitCode, OptionError, PpocrvlError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ppocrvl.backend import Backend
+    from ppocrvl.images.load import ImageSource
+    from ppocrvl.results import Result
+
+
+def read_one(backend: Backend, name: str, options: dict[str, Any]) -> int:
+    """Print one picture's text as it comes."""
+    with backend.stream(_source(name), **options) as stream:
+        for piece in stream:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        _warn_of_the_end(name, stream.result)
+    return ExitCode.OK
+
+
+def read_all(
+    backend: Backend, names: Sequence[str], options: dict[str, Any], *, as_json: bool
+) -> int:
+    """Print each picture's answer in its turn. One that fails is reported, the others are read."""
+    first_failure: int = ExitCode.OK
+    show = ProgressLine(unit="pictures", divisor=1)
+    shows = len(names) > 1 and not sys.stdout.isatty()
+    if shows:
+        show("read", 0, len(names))
+    outcomes = backend.ocr_many((_source(name) for name in names), **options)
+    for number, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1):
+        if isinstance(outcome, OptionError | ServerError):
+            raise outcome  # it would fail for every picture
+        if isinstance(outcome, PpocrvlError) or outcome.finish_reason != "stop":
+            show.clear()  # something will be said
+        if isinstance(outcome, PpocrvlError):
+            code = report(outcome)
+            first_failure = first_failure or code
+            if as_json:
+                message = {"error": type(outcome).__name__, "message": str(outcome)}
+                _print_json({"image": name, **message})
+        elif as_json:
+            _print_json({"image": name, **outcome.to_dict()})
+        else:
+            sys.stdout.write(outcome.text + "\n")
+            sys.stdout.flush()
+            _warn_of_the_end(name, outcome)
+        if shows:
+            show("read", number, len(names))
+    return first_failure
+
+
+def _source(name: str) -> ImageSource:
+    return sys.stdin.buffer if name == "-" else name
+
+
+def _warn_of_the_end(name: str, result: Result) -> None:
+    if result.finish_reason == "length":
+        note(f"{name}: cut off after {result.timings.generated_tokens} tokens (--max-tokens)")
+    elif result.finish_reason == "deadline":
+        note(f"{name}: cut off after {result.timings.generated_tokens} tokens (--deadline)")
+    elif result.finish_reason == "repetition":
+        note(
+            f"{name}: went round in a circle; {result.repeated_tokens} repeated tokens are left out"
+        )
+
+
+def _print_json(values: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backpressure: how many pictures, and bytes of bodies, are inside at once."""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+
+from ppocrvl.server.codes import ApiError
+
+_FIRST_GUESS = 1.0  # seconds a picture, until one was read
+_WEIGHT = 0.1  # of a new measurement in the running mean
+_LONGEST_WAIT = 60
+
+
+class Slot:
+    """The place of one picture, from its admission to the end of its reading."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission: Admission | None = admission
+        self._started = perf_counter()
+
+    def release(self) -> None:
+        """Gives it back; a second time does nothing."""
+        admission, self._admission = self._admission, None
+        if admission is not None:
+            admission.note_end(perf_counter() - self._started)
+
+
+class Admission:
+    """Places for pictures: those that decode, and a bounded line behind them.
+
+    The line itself stands in the engine, which knows priorities and cancellation; here it is only
+    counted, so that nobody has to wait for a place to wait in.
+    """
+
+    def __init__(self, parallel: int, waiting: int) -> None:
+        self.parallel = parallel
+        self.limit = parallel + waiting
+        self.inside = 0
+        self._seconds = _FIRST_GUESS
+
+    def check(self, pictures: int = 1) -> None:
+        """Whether there is room.
+
+        Raises:
+            ApiError: there is none; with the seconds after which there should be.
+        """
+        if self.inside + pictures <= self.limit:
+            return
+        raise ApiError(
+            "queue_full",
+            f"{self.inside} pictures are being read or wait already, of at most {self.limit}; "
+            "try again later",
+            retry_after=self._retry_after(),
+        )
+
+    def take(self, pictures: int) -> list[Slot]:
+        """A place for each picture.
+
+        Raises:
+            ApiError: as `check`.
+        """
+        self.check(pictures)
+        self.inside += pictures
+        return [Slot(self) for _ in range(pictures)]
+
+    def note_end(self, seconds: float) -> None:
+        """A picture is out again, after so long."""
+        self.inside -= 1
+        self._seconds += _WEIGHT * (seconds - self._seconds)
+
+    def _retry_after(self) -> int:
+        # A place is free when the next of those inside ends: they end one by one.
+        return max(1, min(_LONGEST_WAIT, math.ceil(self._seconds / self.limit)))
+
+
+class ByteBudget:
+    """Memory for the bodies of all requests together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    def take(self, count: int) -> None:
+        """Hold so many more bytes.
+
+        Raises:
+            ApiError: that is over the limit.
+        """
+        if self.held + count > self.limit:
+            raise ApiError(
+                "server_busy", "too much is being uploaded at once; try again later", retry_after=1
+            )
+        self.held += count
+
+    def give_back(self, count: int) -> None:
+        """Let go of so many."""
+        self.held -= count

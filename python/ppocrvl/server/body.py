@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a body within its limits on bytes and time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from ppocrvl.server.codes import ApiError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Receive
+
+    from ppocrvl.server.admission import ByteBudget
+    from ppocrvl.server.limits import Limits
+    from ppocrvl.server.record import Record
+
+_DISCARD_BYTES = 64 << 20
+_DISCARD_SECONDS = 2.0
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection, or does not read what is sent to it."""
+
+
+async def read_body(request: Request, record: Record, limits: Limits, budget: ByteBudget) -> bytes:
+    """The whole body. Its bytes count against the budget until the request ends.
+
+    Raises:
+        ApiError: too large, too slow, or too much from all requests together.
+        ClientGoneError: the connection was closed.
+    """
+    limit = limits.max_body_bytes
+    too_large = ApiError("body_too_large", f"the body is over the limit of {limit:,} bytes")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise too_large
+    body = bytearray()
+    record.releases.append(lambda: budget.give_back(len(body)))
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > limit:
+                    raise too_large
+                budget.take(len(chunk))
+                body += chunk
+    except TimeoutError:
+        raise ApiError(
+            "request_timeout", f"the body did not come within {limits.body_seconds:g} seconds"
+        ) from None
+    except ClientDisconnect:
+        raise ClientGoneError from None
+    return bytes(body)
+
+
+async def discard_body(receive: Receive) -> None:
+    """Takes what is left of a body that nobody wants, within bounds.
+
+    A client that is still sending when the connection is closed may never see the answer.
+    """
+    left = _DISCARD_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            while left > 0:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+                left -= len(message.get("body", b""))

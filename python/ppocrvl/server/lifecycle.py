@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From start to end: the model is loaded while the server runs, and SIGTERM ends it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from ppocrvl.errors import OptionError, PpocrvlError
+from ppocrvl.options import check_int
+from ppocrvl.server.admission import Admission, ByteBudget
+from ppocrvl.server.app import build_app
+from ppocrvl.server.auth import LOOPBACK_NAMES, Keys
+from ppocrvl.server.fetch import Fetcher, Network
+from ppocrvl.server.gate import Access
+from ppocrvl.server.limits import Limits
+from ppocrvl.server.logs import set_up_logs
+from ppocrvl.server.metrics import Metrics
+from ppocrvl.server.pictures import PictureReader
+from ppocrvl.server.protocol import protocol_class
+from ppocrvl.server.reader import Reader
+from ppocrvl.server.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from ppocrvl.engine import Engine
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+_BACKLOG = 256
+_DECODERS = max(2, os.cpu_count() or 1)
+"""Threads that decode pictures: each may hold one at its full size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How a server runs.
+
+    Attributes:
+        name: of the model, for clients.
+        parallel: pictures that decode together.
+        host: address to listen on.
+        port: 0 for any that is free.
+        keys: API keys; none for everybody.
+        allowed_hosts: names in the Host header. Empty: any, or on a loopback address those of this
+            machine alone.
+        fetch_urls: fetch pictures from https URLs.
+        fetch_http: from http URLs too.
+        fetch_networks: networks that may be fetched from although they are not public.
+        tls_certificate: PEM file; with `tls_key`, for https.
+        tls_key: PEM file.
+        log_texts: write what was read to the log.
+        limits: on everything that comes.
+    """
+
+    name: str
+    parallel: int
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    keys: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    fetch_urls: bool = False
+    fetch_http: bool = False
+    fetch_networks: tuple[Network, ...] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    log_texts: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that the Host header may have; empty for any."""
+        if self.allowed_hosts:
+            return tuple(name.lower() for name in (*self.allowed_hosts, *LOOPBACK_NAMES))
+        return LOOPBACK_NAMES if self.host in LOOPBACK_NAMES else ()
+
+
+def serve(
+    options: ServerOptions, load: Callable[[], Engine], announce: Callable[[str], None]
+) -> None:
+    """Run until SIGTERM or Ctrl-C; a second one ends at once.
+
+    Args:
+        options: how.
+        load: makes the engine; called in a thread while the server answers already.
+        announce: called with the address once the server listens.
+
+    Raises:
+        OptionError: the address cannot be listened on, or the TLS files cannot be used.
+        PpocrvlError: what `load` raises.
+    """
+    set_up_logs()
+    listener = _listen(options.host, options.port)
+    limits = options.limits
+    state = State(
+        name=options.name,
+        limits=limits,
+        admission=(admission := Admission(options.parallel, limits.max_waiting)),
+        uploads=ByteBudget(limits.max_upload_bytes),
+        pictures=PictureReader(limits, _fetcher(options)),
+        metrics=Metrics(lambda: admission.inside, admission.limit),
+    )
+    access = Access(Keys(options.keys), options.hosts)
+    config = uvicorn.Config(
+        build_app(state, access, log_texts=options.log_texts),
+        http=protocol_class(limits),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=limits.max_header_bytes,
+        timeout_graceful_shutdown=max(1, round(limits.drain_seconds)),
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=options.tls_key,
+    )
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise OptionError(f"the TLS certificate or key cannot be used: {error}") from error
+    scheme = "https" if config.is_ssl else "http"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    announce(f"{scheme}://{host}:{listener.getsockname()[1]}")
+    asyncio.run(_run(_Server(config, state), listener, load, state))
+
+
+async def _run(
+    server: _Server, listener: socket.socket, load: Callable[[], Engine], state: State
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_DECODERS, "ppocrvl-decoder"))
+
+    async def load_model() -> None:
+        try:
+            state.reader = Reader(await asyncio.to_thread(load))
+        except PpocrvlError:
+            server.should_exit = True
+            raise
+
+    loading = asyncio.create_task(load_model())
+    await server.serve([listener])
+    if loading.done():
+        loading.result()
+    if state.reader is not None:
+        state.reader.engine.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells the application that it ends, and exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self._state = state
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        del sig, frame
+        self.force_exit = self.should_exit  # the second signal
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._state.draining = True
+        await super().shutdown(sockets)
+
+
+def _fetcher(options: ServerOptions) -> Fetcher | None:
+    if not (options.fetch_urls or options.fetch_http):
+        return None
+    return Fetcher(
+        options.limits.max_picture_bytes,
+        allow_http=options.fetch_http,
+        allowed=options.fetch_networks,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    check_int("port", port, 0, 65_535)
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OptionError(f"cannot listen on {host} port {port}: {reason}") from error

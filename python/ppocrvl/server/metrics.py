@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the server counts, in Prometheus' format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ppocrvl.results import Result
+    from ppocrvl.server.record import Record
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_STAGES = ("preprocess", "queue", "encode", "prefill", "decode")
+
+
+class Metrics:
+    """The counters of one server, in a registry of their own."""
+
+    def __init__(self, inside: Callable[[], float], limit: float) -> None:
+        """Count from zero.
+
+        Args:
+            inside: pictures that are read or wait now.
+            limit: most of them.
+        """
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)  # memory, processor time, open files (Linux)
+        self._requests = Counter(
+            "ppocrvl_requests", "Requests", ("route", "status"), registry=self._registry
+        )
+        self._request_seconds = Histogram(
+            "ppocrvl_request_seconds", "From arrival to the end of the answer", ("route",),
+            buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._first_piece = Histogram(
+            "ppocrvl_first_piece_seconds", "From arrival to the first piece of a stream",
+            buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._pictures = Counter(
+            "ppocrvl_pictures", "Pictures read", ("task", "finish_reason"), registry=self._registry
+        )
+        self._errors = Counter(
+            "ppocrvl_errors", "Errors answered", ("code",), registry=self._registry
+        )
+        self._stages = Histogram(
+            "ppocrvl_stage_seconds", "A stage of reading a picture", ("stage",),
+            buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._tokens = Counter(
+            "ppocrvl_tokens", "Tokens of prompts (pictures included) and answers", ("kind",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._encoded = Counter(
+            "ppocrvl_image_cache", "Pictures found encoded, or not", ("result",),
+            registry=self._registry,
+        )  # fmt: skip
+        inside_gauge = Gauge(
+            "ppocrvl_pictures_inside", "Pictures that are read or wait", registry=self._registry
+        )
+        inside_gauge.set_function(inside)
+        Gauge(
+            "ppocrvl_pictures_limit", "Most of them", registry=self._registry
+        ).set(limit)  # fmt: skip
+
+    def observe(self, record: Record) -> None:
+        """Count a request that has ended."""
+        self._requests.labels(record.route, str(record.status)).inc()
+        self._request_seconds.labels(record.route).observe(record.seconds)
+        if record.first_piece is not None:
+            self._first_piece.observe(record.first_piece)
+        for code in (*([record.code] if record.code else []), *record.errors):
+            self._errors.labels(code).inc()
+        for result in record.results:
+            self._observe_result(record.task or "", result)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self._registry)
+
+    def _observe_result(self, task: str, result: Result) -> None:
+        self._pictures.labels(task, result.finish_reason).inc()
+        timings = result.timings
+        for stage in _STAGES:
+            self._stages.labels(stage).observe(getattr(timings, stage))
+        self._tokens.labels("prompt").inc(timings.prompt_tokens)
+        self._tokens.labels("answer").inc(timings.generated_tokens)
+        self._encoded.labels("hit" if timings.cached_image else "miss").inc()

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""POST /v1/ocr: pictures and a task to text, with everything that a result has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, Response
+
+from ppocrvl.errors import PpocrvlError
+from ppocrvl.server.codes import ApiError, api_error
+from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
+from ppocrvl.server.intake import take_body, take_pictures
+from ppocrvl.server.options import ocr_options
+from ppocrvl.server.parsing import media_type, read_form, read_json
+from ppocrvl.server.reader import deadline_exceeded
+from ppocrvl.server.record import record_of
+from ppocrvl.server.schemas import OcrRequest
+from ppocrvl.server.state import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from starlette.requests import Request
+
+    from ppocrvl.results import Result
+    from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.state import State
+
+
+async def ocr(request: Request) -> Response:
+    """Read the pictures of a form or a JSON object."""
+    state, record = state_of(request), record_of(request)
+    body = await take_body(request)
+    asked, references = await asyncio.to_thread(
+        _parse, state, media_type(request), request.headers.get("content-type", ""), body
+    )
+    record.task = asked.task
+    reader = state.ready()
+    options = ocr_options(asked, state.limits)
+    jobs = await take_pictures(request, references, options, asked.deadline)
+    tokens = bool(asked.tokens)
+    if asked.stream:
+        return await _streamed(reader, jobs, tokens=tokens)
+    outcomes = await unless_gone(request.receive, _read_all(reader, jobs))
+    if all(isinstance(one, ApiError) for one in outcomes):
+        first = outcomes[0]
+        assert isinstance(first, ApiError)  # noqa: S101
+        raise first
+    results = [_outcome(number, one, tokens=tokens) for number, one in enumerate(outcomes)]
+    record.errors += [one.code for one in outcomes if isinstance(one, ApiError)]
+    return JSONResponse({"id": f"ocr-{record.id}", "model": state.name, "results": results})
+
+
+def _parse(
+    state: State, kind: str, content_type: str, body: bytes
+) -> tuple[OcrRequest, list[bytes | str]]:
+    references: list[bytes | str] = []
+    if kind == "application/json":
+        asked = read_json(OcrRequest, body)
+    elif kind == "multipart/form-data":
+        asked, files = read_form(OcrRequest, content_type, body)
+        references += [state.pictures.checked(data) for data in files]
+    else:
+        raise ApiError(
+            "unsupported_media_type", "the body must be application/json or multipart/form-data"
+        )
+    texts = [*([asked.image] if asked.image is not None else []), *(asked.images or [])]
+    state.pictures.check_count(len(references) + len(texts))
+    return asked, references + [state.pictures.decode(text, bare=True) for text in texts]
+
+
+async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiError]:
+    """All answers; one bad picture does not sink the rest."""
+
+    async def read(job: Job) -> Result | ApiError:
+        try:
+            result = await reader.read(job)
+        except PpocrvlError as error:
+            return api_error(error)
+        if result.finish_reason == "cancelled":
+            return ApiError("shutting_down", "the server ended before the answer was complete")
+        if result.finish_reason == "deadline" and not result.text:
+            return deadline_exceeded()
+        return result
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(read(job)) for job in jobs]
+    return [task.result() for task in tasks]
+
+
+async def _streamed(reader: Reader, jobs: Sequence[Job], *, tokens: bool) -> Response:
+    async with AsyncExitStack() as stack:
+        streams = []
+        for job in jobs:
+            stream = reader.stream(job)
+            stack.push_async_callback(stream.aclose)
+            streams.append(stream)
+        if len(streams) == 1:
+            await streams[0].begun()  # an error of the only picture has its own status
+        return PiecewiseResponse(
+            _lines(streams, stack.pop_all(), tokens=tokens), "application/x-ndjson"
+        )
+
+
+async def _lines(
+    streams: Sequence[PieceStream], stack: AsyncExitStack, *, tokens: bool
+) -> AsyncGenerator[bytes]:
+    """A JSON object a line: pieces of text, and a result or an error for each picture."""
+    async with stack:
+        for number, stream in enumerate(streams):
+            try:
+                await stream.begun()
+                async for piece in stream.pieces():
+                    yield _line({"index": number, "piece": piece})
+            except PpocrvlError as error:
+                yield _line(_outcome(number, api_error(error), tokens=tokens))
+            else:
+                assert stream.result is not None  # noqa: S101 - the pieces have ended
+                yield _line(_outcome(number, stream.result, tokens=tokens))
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def _outcome(number: int, outcome: Result | ApiError, *, tokens: bool) -> dict[str, Any]:
+    if isinstance(outcome, ApiError):
+        return {"index": number, **outcome.to_dict()}
+    lines = [
+        {"text": one.text, "confidence": one.confidence, "min_confidence": one.min_confidence}
+        for one in outcome.lines
+    ]
+    return {"index": number, **outcome.to_dict(tokens=tokens), "lines": lines}

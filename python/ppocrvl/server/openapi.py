@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document, and a page that shows it without a script."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from html import escape
+from importlib.metadata import version
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from ppocrvl.server.codes import CODES
+from ppocrvl.server.schemas import ChatRequest, OcrRequest
+
+_OBJECT: dict[str, Any] = {"type": "object"}
+_STRING, _INTEGER, _NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
+_ARRAY = {"type": "array", "items": _OBJECT}
+_REFERENCE = "#/components/schemas/{model}"
+_LINE = "One JSON object a line: `index` with `piece`, with a result, or with `error`."
+_EVENTS = "Server-sent events: chunks of the completion, then `[DONE]`."
+
+
+def _content(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {kind: {"schema": schema}}
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return {"$ref": _REFERENCE.format(model=name)}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    """The errors of these statuses."""
+    answers = {}
+    for status in statuses:
+        codes = [name for name, code in CODES.items() if code.status == status]
+        answers[str(status)] = {
+            "description": ", ".join(codes),
+            "content": _content("application/json", _schema("Error")),
+        }
+    return answers
+
+
+_POST_ERRORS = (400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503)
+_SECURED: dict[str, Any] = {"security": [{}, {"key": []}]}
+_FORM = {
+    "type": "object",
+    "properties": {
+        "image": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "task": {"type": "string"},
+    },
+    "required": ["image"],
+    "description": "Files as `image`, and the fields of OcrRequest as texts.",
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The document."""
+    _, definitions = models_json_schema(
+        [(ChatRequest, "validation"), (OcrRequest, "validation")], ref_template=_REFERENCE
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "ppocrvl",
+            "version": version("ppocrvl"),
+            "description": "PaddleOCR-VL: text, tables, formulas and charts out of pictures.",
+        },
+        "paths": {
+            "/v1/chat/completions": {"post": _post(
+                "Ask about a picture, as OpenAI's clients do",
+                _content("application/json", _schema("ChatRequest")),
+                {**_content("application/json", _schema("Completion")),
+                 **_content("text/event-stream", {"type": "string", "description": _EVENTS})},
+            )},
+            "/v1/ocr": {"post": _post(
+                "Read pictures",
+                {**_content("application/json", _schema("OcrRequest")),
+                 **_content("multipart/form-data", _FORM)},
+                {**_content("application/json", _schema("Readings")),
+                 **_content("application/x-ndjson", {"type": "string", "description": _LINE})},
+            )},
+            "/v1/models": {"get": _get("The model", "Models", 401)},
+            "/health": {"get": _get("Whether requests would be answered", "Health", 503)},
+            "/metrics": {"get": {
+                "summary": "Numbers for Prometheus", **_SECURED,
+                "responses": {
+                    "200": {"description": "ok", "content": _content("text/plain", _STRING)},
+                    **_errors(401),
+                },
+            }},
+        },
+        "components": {
+            "schemas": {**definitions["$defs"], **_ANSWERS},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }  # fmt: skip
+
+
+_ANSWERS: dict[str, Any] = {
+    "Error": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {
+                    "message": _STRING,
+                    "type": _STRING,
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": "string", "enum": list(CODES)},
+                },
+            }
+        },
+    },
+    "Completion": {
+        "type": "object",
+        "required": ["id", "object", "created", "model", "choices", "usage", "ppocrvl"],
+        "properties": {
+            "id": _STRING, "object": _STRING, "created": _INTEGER, "model": _STRING,
+            "choices": _ARRAY, "usage": _OBJECT, "ppocrvl": _ARRAY,
+        },
+    },
+    "Readings": {
+        "type": "object",
+        "required": ["id", "model", "results"],
+        "properties": {"id": _STRING, "model": _STRING, "results": _ARRAY},
+    },
+    "Models": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {"object": _STRING, "data": _ARRAY},
+    },
+    "Health": {
+        "type": "object",
+        "required": ["status", "model", "version", "pictures", "limit"],
+        "properties": {
+            "status": _STRING, "model": _STRING, "version": _STRING,
+            "pictures": _INTEGER, "limit": _INTEGER, "reason": _STRING,
+        },
+    },
+}  # fmt: skip
+
+
+def _post(summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        **_SECURED,
+        "requestBody": {"required": True, "content": body},
+        "responses": {"200": {"description": "ok", "content": answer}, **_errors(*_POST_ERRORS)},
+    }
+
+
+def _get(summary: str, answer: str, other: int) -> dict[str, Any]:
+    ok = {"description": "ok", "content": _content("application/json", _schema(answer))}
+    not_ready = {"description": "not ready", "content": ok["content"]}
+    return {
+        "summary": summary,
+        **({} if other == 503 else _SECURED),
+        "responses": {"200": ok, **({"503": not_ready} if other == 503 else _errors(other))},
+    }
+
+
+@cache
+def docs_page() -> str:
+    """The document as a page. Swagger's own page would be fetched from another site."""
+    spec = document()
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8>",
+        "<meta name=viewport content='width=device-width'>",
+        "<title>ppocrvl: interface</title><link rel=stylesheet href=style.css><main class=docs>",
+        f"<h1>ppocrvl {escape(spec['info']['version'])}</h1>",
+        "<p>OpenAI-compatible. The document itself: <a href=openapi.json>openapi.json</a>.</p>",
+    ]
+    for path, verbs in spec["paths"].items():
+        for verb, one in verbs.items():
+            parts.append(f"<h2><code>{verb.upper()} {escape(path)}</code></h2>")
+            parts.append(f"<p>{escape(one['summary'])}.</p>")
+            for kind, content in one.get("requestBody", {}).get("content", {}).items():
+                parts.append(f"<p>Body: <code>{kind}</code></p>{_fields(spec, content['schema'])}")
+            parts += [
+                f"<p>{status}: {escape(answer['description'])}</p>"
+                for status, answer in one["responses"].items()
+            ]
+    return "\n".join([*parts, "</main>"])
+
+
+def _fields(spec: dict[str, Any], schema: dict[str, Any]) -> str:
+    """The fields of a body, a row each."""
+    if "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    rows = [
+        f"<tr><td><code>{escape(name)}</code><td>{escape(field.get('description', ''))}"
+        f"<td><code>{escape(_type(field))}</code>"
+        for name, field in schema["properties"].items()
+    ]
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _type(field: dict[str, Any]) -> str:
+    kept = {k: v for k, v in field.items() if k not in {"title", "description", "default"}}
+    options = kept.get("anyOf")
+    if options:
+        return " | ".join(_type(one) for one in options if one != {"type": "null"})
+    if "$ref" in kept:
+        return str(kept["$ref"]).rpartition("/")[2]
+    name = kept.pop("type", "")
+    more = json.dumps(kept)[1:-1].replace('"', "") if kept else ""
+    return f"{name} {more}".strip()

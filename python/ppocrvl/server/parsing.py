@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies to schemas: JSON and multipart forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, create_form_parser
+
+from ppocrvl.server.codes import ApiError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+MAX_FORM_PARTS = 64
+_BROKEN_JSON = {"json_invalid", "model_type", "string_unicode"}
+
+
+def media_type(request: Request) -> str:
+    """The Content-Type without its parameters, in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def read_json(schema: type[Schema], body: bytes) -> Schema:
+    """The body as a schema.
+
+    Raises:
+        ApiError: it is no JSON, or does not fit.
+    """
+    try:
+        return schema.model_validate_json(body)
+    except ValidationError as error:
+        raise _explained(error) from None
+
+
+def read_form(schema: type[Schema], content_type: str, body: bytes) -> tuple[Schema, list[bytes]]:
+    """The fields of a form as a schema, and the files of its `image` fields in their order.
+
+    Raises:
+        ApiError: it is no multipart form, or does not fit.
+    """
+    fields: dict[str, Any] = {}
+    files: list[bytes] = []
+    parts = 0
+
+    def count() -> None:
+        nonlocal parts
+        parts += 1
+        if parts > MAX_FORM_PARTS:
+            raise ApiError("invalid_body", f"the form has more than {MAX_FORM_PARTS} parts")
+
+    def on_field(field: Field) -> None:
+        count()
+        name = (field.field_name or b"").decode("utf-8", "replace")
+        fields[name] = (field.value or b"").decode("utf-8", "replace")
+
+    def on_file(file: File) -> None:
+        count()
+        name = file.field_name or b""
+        if name not in {b"image", b"images"}:
+            raise ApiError(
+                "invalid_request",
+                "files must be in fields named image",
+                param=name.decode("latin-1"),
+            )
+        file.file_object.seek(0)
+        files.append(file.file_object.read())
+
+    try:
+        parser = create_form_parser(
+            {"Content-Type": content_type.encode("latin-1")},
+            on_field,
+            on_file,
+            {"MAX_MEMORY_FILE_SIZE": len(body) + 1},  # nothing goes to disk
+        )
+        parser.write(body)
+        parser.finalize()
+    except (FormParserError, ValueError) as error:
+        raise ApiError("invalid_body", f"the form cannot be read: {error}") from None
+    try:
+        # A form knows texts alone; "8" is a number here, which it is not in JSON.
+        return schema.model_validate_strings(fields, strict=False), files
+    except ValidationError as error:
+        raise _explained(error) from None
+
+
+def _explained(error: ValidationError) -> ApiError:
+    """The first thing that is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    if not where and first["type"] in _BROKEN_JSON:
+        return ApiError("invalid_body", f"the body is no valid JSON object: {first['msg']}")
+    return ApiError("invalid_request", f"{where}: {first['msg']}", param=where or None)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine as the server uses it: one picture, as a whole or in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ppocrvl.errors import EngineError, InvalidTextError, PpocrvlError, QueueFullError
+from ppocrvl.server.codes import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from ppocrvl.engine import Engine
+    from ppocrvl.options import ReadOptions
+    from ppocrvl.results import Result
+    from ppocrvl.server.admission import Slot
+    from ppocrvl.server.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to read.
+
+    Attributes:
+        picture: encoded bytes.
+        options: how.
+        slot: its place; given back when the engine is done with it.
+        record: of the request.
+    """
+
+    picture: bytes
+    options: ReadOptions
+    slot: Slot
+    record: Record
+
+
+class Reader:
+    """Reads pictures, and keeps an eye on whether the engine can.
+
+    Attributes:
+        failure: what the engine failed with the last time, if it did.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.failure: EngineError | None = None
+
+    async def read(self, job: Job) -> Result:
+        """The whole answer. Cancelling the task cancels the reading.
+
+        Raises:
+            PpocrvlError: the picture cannot be read.
+        """
+        try:
+            result = await self.engine.aocr(job.picture, **job.options)
+        except PpocrvlError as error:
+            self.note(error)
+            raise
+        else:
+            self.note(None)
+            job.record.results.append(result)
+            return result
+        finally:
+            job.slot.release()
+
+    def stream(self, job: Job) -> PieceStream:
+        """The answer in pieces; reading begins now."""
+        return PieceStream(self, job)
+
+    def note(self, error: PpocrvlError | None) -> None:
+        """How a reading ended: with an error, or well."""
+        if error is None:
+            self.failure = None
+        elif isinstance(error, EngineError) and not isinstance(
+            error, InvalidTextError | QueueFullError
+        ):
+            self.failure = error
+
+
+class PieceStream:
+    """Pieces of one answer.
+
+    A task of its own takes them from the engine as they come: however slowly the client reads, the
+    engine's place is free as soon as the engine is done. What waits here is one answer at most.
+    """
+
+    def __init__(self, reader: Reader, job: Job) -> None:
+        self._reader = reader
+        self._job = job
+        self._items: asyncio.Queue[str | Result | PpocrvlError] = asyncio.Queue()
+        self._begun = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._pump())
+        self.result: Result | None = None
+
+    async def begun(self) -> None:
+        """Returns once the picture was accepted and waits for its turn.
+
+        Raises:
+            PpocrvlError: it was not.
+        """
+        await asyncio.shield(self._begun)
+
+    async def pieces(self, ping_seconds: float | None = None) -> AsyncGenerator[str | None]:
+        """The pieces; afterwards `result` is there.
+
+        Args:
+            ping_seconds: yield None where no piece came for so long.
+
+        Raises:
+            PpocrvlError: the engine failed.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(ping_seconds):
+                    item = await self._items.get()
+            except TimeoutError:
+                yield None
+                continue
+            if isinstance(item, PpocrvlError):
+                raise item
+            if not isinstance(item, str):
+                self.result = item
+                return
+            self._job.record.note_piece()
+            yield item
+
+    async def aclose(self) -> None:
+        """Cancel the reading if it still runs."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        if not self._begun.done():
+            self._begun.cancel()
+        elif not self._begun.cancelled():
+            self._begun.exception()  # taken note of, whether or not somebody waited for it
+
+    async def _pump(self) -> None:
+        try:
+            async with await self._reader.engine.astream(
+                self._job.picture, **self._job.options
+            ) as stream:
+                self._begun.set_result(None)
+                async for piece in stream:
+                    self._items.put_nowait(piece)
+                result = stream.result
+            self._reader.note(None)
+            self._job.record.results.append(result)
+            self._items.put_nowait(result)
+        except PpocrvlError as error:
+            self._reader.note(error)
+            if self._begun.done():
+                self._items.put_nowait(error)
+            else:
+                self._begun.set_exception(error)
+        finally:
+            self._job.slot.release()
+
+
+def left_of_deadline(record: Record, asked: float | None, limit: float) -> float:
+    """Seconds that the engine has for a request.
+
+    Raises:
+        ApiError: none are left.
+    """
+    seconds = min(limit, limit if asked is None else asked) - record.seconds
+    if seconds <= 0:
+        raise deadline_exceeded()
+    return seconds
+
+
+def deadline_exceeded() -> ApiError:
+    """The error of a request whose deadline passed before there was anything to answer."""
+    return ApiError(
+        "deadline_exceeded", "the deadline passed before the first token was there; allow more time"
+    )

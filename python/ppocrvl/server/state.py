@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all requests of a server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import time
+from typing import TYPE_CHECKING
+
+from ppocrvl.server.codes import ApiError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ppocrvl.server.admission import Admission, ByteBudget
+    from ppocrvl.server.limits import Limits
+    from ppocrvl.server.metrics import Metrics
+    from ppocrvl.server.pictures import PictureReader
+    from ppocrvl.server.reader import Reader
+
+_LOADING_SECONDS = 5
+
+
+@dataclass(slots=True)
+class State:
+    """The parts of a running server.
+
+    Attributes:
+        name: of the model, as clients see it.
+        reader: the engine; None until it is loaded.
+        draining: whether the server is about to end.
+    """
+
+    name: str
+    limits: Limits
+    admission: Admission
+    uploads: ByteBudget
+    pictures: PictureReader
+    metrics: Metrics
+    reader: Reader | None = None
+    draining: bool = False
+    created: int = field(default_factory=lambda: int(time()))
+
+    def ready(self) -> Reader:
+        """The engine.
+
+        Raises:
+            ApiError: it is not loaded yet, or the server takes no new requests.
+        """
+        if self.draining:
+            raise ApiError("shutting_down", "the server ends and takes no new requests")
+        if self.reader is None:
+            raise ApiError(
+                "model_loading", "the model is still being loaded", retry_after=_LOADING_SECONDS
+            )
+        return self.reader
+
+
+def state_of(request: Request) -> State:
+    """The server's state."""
+    state = request.scope["ppocrvl.state"]
+    assert isinstance(state, State)  # noqa: S101
+    return state

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The routes that say something about the server."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from ppocrvl.server.codes import ApiError
+from ppocrvl.server.openapi import docs_page, document
+from ppocrvl.server.page import HEADERS
+from ppocrvl.server.state import State, state_of
+from ppocrvl.tasks import TASKS
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+async def models(request: Request) -> Response:
+    """The one model."""
+    return JSONResponse({"object": "list", "data": [_model(state_of(request))]})
+
+
+async def model(request: Request) -> Response:
+    """The one model, by its name."""
+    state = state_of(request)
+    if request.path_params["name"] != state.name:
+        raise ApiError("not_found", f"there is no such model; this is {state.name}")
+    return JSONResponse(_model(state))
+
+
+async def health(request: Request) -> Response:
+    """Whether requests would be answered, or why not."""
+    state = state_of(request)
+    values: dict[str, Any] = {
+        "status": "ok",
+        "model": state.name,
+        "version": version("ppocrvl"),
+        "pictures": state.admission.inside,
+        "limit": state.admission.limit,
+    }
+    try:
+        reader = state.ready()
+    except ApiError as error:
+        values |= {"status": error.code, "reason": error.message}
+    else:
+        if reader.failure is not None:
+            values |= {"status": "engine_error", "reason": "the engine failed the last time"}
+    return JSONResponse(values, status_code=200 if values["status"] == "ok" else 503)
+
+
+async def metrics(request: Request) -> Response:
+    """Prometheus' numbers."""
+    text = state_of(request).metrics.text()
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document."""
+    del request
+    return JSONResponse(document())
+
+
+async def docs(request: Request) -> Response:
+    """The OpenAPI document for reading."""
+    del request
+    return HTMLResponse(docs_page(), headers=HEADERS)
+
+
+def _model(state: State) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "id": state.name,
+        "object": "model",
+        "created": state.created,
+        "owned_by": "ppocrvl",
+    }
+    if state.reader is not None:
+        info = state.reader.engine.info
+        values["ppocrvl"] = {
+            "version": info.model_version,
+            "context": info.n_ctx_train,
+            "pixels": {"": (info.min_pixels, info.max_pixels), **info.task_pixels},
+            "tasks": [task.name for task in TASKS.values() if task.is_known_to(info.model_version)],
+        }
+    return values

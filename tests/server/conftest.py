@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers with the built-in model, and with one that never ends by itself; pictures."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.server.running import Server
+
+import ppocrvl
+from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.server.running import StartServer
+
+
+@pytest.fixture
+def start_server() -> Iterator[StartServer]:
+    """Starts servers that end with the test."""
+    started: list[Server] = []
+
+    def start(*arguments: object, **environment: str) -> Server:
+        started.append(Server(*arguments, **environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        with contextlib.suppress(ProcessLookupError):
+            server.process.kill()
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A server with the built-in model and the limits as they are."""
+    running = Server("--parallel", 2).wait_ready()
+    yield running
+    assert running.stop() == 0
+    assert not [line for line in running.log if "fault" in line]
+
+
+@pytest.fixture(scope="session")
+def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of random weights: its answers are noise, and go on until `max_tokens`."""
+    checkpoint = tmp_path_factory.mktemp("checkpoint")
+    folder = tmp_path_factory.mktemp("endless")
+    write_synthetic_checkpoint(checkpoint, SIZES["tiny"])
+    ppocrvl.export(checkpoint, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def endless_server(endless_model: Path) -> Iterator[Server]:
+    """A server whose answers do not end by themselves. One picture decodes, and one may wait."""
+    running = Server(
+        *("--model", endless_model, "--parallel", 1, "--max-waiting", 1),
+        *("--max-tokens", 100_000, "--kv-tokens", 131_072),
+    ).wait_ready()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def picture(samples: Path) -> bytes:
+    return (samples / "hello.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A small picture of noise."""
+    path = tmp_path_factory.mktemp("pictures") / "noise.png"
+    pixels = np.random.default_rng(3).integers(0, 256, (56, 140, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path.read_bytes()

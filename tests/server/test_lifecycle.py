@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting, loading, and ending in order."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from tests.server.running import ENDLESS, Server, error_of, question, wait_for
+
+from ppocrvl.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.server.running import StartServer
+
+
+def listens(running: Server) -> bool:
+    """Whether a new connection is taken."""
+    try:
+        running.connect().close()
+    except ConnectionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ending_lets_what_runs_finish(
+    start_server: StartServer, endless_model: Path, noise: bytes, number: int
+) -> None:
+    running = start_server("--model", endless_model, "--parallel", 1).wait_ready()
+    body = question(noise, **{**ENDLESS, "max_tokens": 200, "stream": True})
+    with httpx2.stream("POST", f"{running.url}/v1/chat/completions", json=body) as answer:
+        running.process.send_signal(number)
+        wait_for(lambda: not listens(running))
+        assert running.process.poll() is None
+        text = answer.read().decode()
+    assert text.endswith("data: [DONE]\n\n")
+    events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    assert events[-1]["ppocrvl"][0]["timings"]["generated_tokens"] == 200
+    assert running.stop() == 0
+
+
+def test_ending_has_a_limit(start_server: StartServer, endless_model: Path, noise: bytes) -> None:
+    running = start_server(
+        *("--model", endless_model, "--drain-seconds", 1),
+        *("--max-tokens", 100_000, "--kv-tokens", 131_072),
+    ).wait_ready()
+    answers: list[httpx2.Response] = []
+    body = question(noise, **ENDLESS)
+    thread = threading.Thread(
+        target=lambda: answers.append(running.post("/v1/chat/completions", json=body))
+    )
+    thread.start()
+    wait_for(lambda: running.inside() == 1)
+    assert running.stop() == 0
+    thread.join()
+    assert error_of(answers[0], 503) == "shutting_down"
+
+
+def test_a_second_signal_ends_at_once(
+    start_server: StartServer, endless_model: Path, noise: bytes
+) -> None:
+    running = start_server(
+        *("--model", endless_model, "--max-tokens", 100_000, "--kv-tokens", 131_072)
+    ).wait_ready()
+    body = question(noise, **{**ENDLESS, "stream": True})
+    with httpx2.stream("POST", f"{running.url}/v1/chat/completions", json=body):
+        running.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert running.process.poll() is None
+        assert running.stop(signal.SIGINT) == 0
+
+
+def test_the_server_answers_while_the_model_loads(
+    start_server: StartServer, noise: bytes, tmp_path: Path
+) -> None:
+    """A module that Python imports at its start makes loading slow: here, by three seconds."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import threading, time\n"
+        "def slow():\n"
+        "    import ppocrvl.engine as engine\n"
+        "    loaded = engine.Engine.__init__\n"
+        "    def __init__(self, *a, **k):\n"
+        "        time.sleep(3)\n"
+        "        loaded(self, *a, **k)\n"
+        "    engine.Engine.__init__ = __init__\n"
+        "slow()\n",
+        encoding="utf-8",
+    )
+    running = start_server(PYTHONPATH=str(tmp_path))
+    answer = running.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "model_loading"
+    answer = running.post("/v1/ocr", files={"image": noise})
+    assert error_of(answer, 503) == "model_loading"
+    assert int(answer.headers["retry-after"]) > 0
+    assert running.get("/v1/models").is_success
+    running.wait_ready()
+    assert running.post("/v1/ocr", files={"image": noise}, data={"max_tokens": 1}).is_success
+
+
+def serve(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """A server that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "ppocrvl.cli", "serve", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def test_errors_at_the_start(endless_model: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = serve("--port", taken.getsockname()[1])
+    assert done.returncode == ExitCode.USAGE
+    assert "cannot listen" in done.stderr
+    broken = tmp_path / "model"
+    broken.mkdir()
+    for path in endless_model.iterdir():
+        data = path.read_bytes()
+        (broken / path.name).write_bytes(data[: len(data) // 2])
+    for arguments, code, why in (
+        (("--model", "nowhere"), ExitCode.MODEL, "cannot open the model"),
+        (("--model", broken, "--port", 0), ExitCode.MODEL, "truncated"),
+        (("--port", 0, "--parallel", 0), ExitCode.USAGE, "n_parallel"),
+        (("--port", 0, "--max-pictures", 0), ExitCode.USAGE, "max_pictures"),
+        (("--port", 0, "--tls-cert", "a"), ExitCode.USAGE, "go together"),
+        (("--port", 0, "--tls-cert", "a", "--tls-key", "b"), ExitCode.USAGE, "cannot be used"),
+        (("--port", 0, "--fetch-network", "10.0.0.1/8"), ExitCode.USAGE, "host bits"),
+        (("--port", 99_999), ExitCode.USAGE, "port must be"),
+    ):
+        done = serve(*arguments)
+        assert done.returncode == code, done.stderr
+        assert why in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_loop_goes_on_after_a_fault(server: Server) -> None:
+    """Many kinds of nonsense on one connection after the other, and the process is alive."""
+    for nonsense in (b"\0" * 100, b"GET", b"POST / HTTP/9.9\r\n\r\n", b"\r\n" * 50, b"a" * 70_000):
+        with server.connect() as connection:
+            connection.sendall(nonsense)
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1000)
+    assert server.get("/health").is_success
