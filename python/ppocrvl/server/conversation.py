@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.schemas import ImagePart, Message
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ppocrvl.options import ReadOptions
+
+Role: TypeAlias = Literal["user", "assistant"]
 
 _TASK_OF_PROMPT = {task.prompt: task for task in TASKS.values()}
 
@@ -27,7 +29,7 @@ class Turn:
         text: its text parts, one after the other, as the model's chat template has them.
     """
 
-    role: str
+    role: Role
     text: str
 
 
@@ -58,7 +60,7 @@ def read_messages(messages: Sequence[Message]) -> Conversation:
     turns: list[Turn] = []
     pictures: list[str] = []
     for number, message in enumerate(messages):
-        _check_role(number, message.role)
+        role = _checked_role(number, message.role)
         parts = [] if isinstance(message.content, str) else message.content
         images = [part.image_url for part in parts if isinstance(part, ImagePart)]
         texts = [part.text for part in parts if not isinstance(part, ImagePart)]
@@ -70,22 +72,24 @@ def read_messages(messages: Sequence[Message]) -> Conversation:
         text = "".join(texts)
         if message.role == "user" and not text.strip():
             text = TASKS["ocr"].prompt  # a picture alone: read it
-        turns.append(Turn(message.role, text))
+        turns.append(Turn(role, text))
     if turns[-1].role != "user":
         raise _unsupported("the last message must be of the user", len(messages) - 1)
     return Conversation(tuple(pictures), tuple(turns))
 
 
-def _check_role(number: int, role: str) -> None:
+def _checked_role(number: int, role: str) -> Role:
+    """The role, which must be of the one whose turn it is."""
     if role not in {"user", "assistant"}:
         raise _unsupported(
             "the model was not trained with system messages and reads badly with one; "
             "put instructions into the user's message",
             number,
         )
-    expected = ("user", "assistant")[number % 2]
+    expected: Role = "assistant" if number % 2 else "user"
     if role != expected:
         raise _unsupported(f"message {number} must be of the {expected}", number)
+    return expected
 
 
 def as_options(conversation: Conversation) -> ReadOptions:
