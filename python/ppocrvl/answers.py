@@ -223,9 +223,12 @@ class AsyncStream(AsyncIterator[str]):
         loop = asyncio.get_running_loop()
 
         def changed() -> bool:
+            # Asked first: an end that comes after this is told by a call of its own, which must
+            # find somebody to call.
+            done = reading.ticket.done()
             with suppress(RuntimeError):  # the loop is closed, nobody waits
                 loop.call_soon_threadsafe(self._changed.set)
-                return not reading.ticket.done()
+                return not done
             return False
 
         self._pieces: list[str] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client on our own server, on stand-ins that misbehave, and on stock llama-server."""
+"""The client on our own server, and on stand-ins: for servers of others, and for broken ones."""
 
 from __future__ import annotations
 

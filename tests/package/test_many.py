@@ -11,18 +11,20 @@ import time
 from concurrent.futures import wait as wait_for
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import ppocrvl
+from ppocrvl.answers import AsyncStream
 from ppocrvl.errors import EngineError, ImageNotFoundError, OptionError, QueueFullError
 from ppocrvl.native import _native
 from ppocrvl.retries import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy.typing as npt
@@ -312,3 +314,35 @@ def test_limited_cache_refuses_what_can_never_fit(endless_model: Path, picture: 
         with pytest.raises(ppocrvl.ContextError, match="raise kv_tokens"):
             engine.ocr(picture, max_tokens=300)
         assert engine.ocr(picture, max_tokens=20).finish_reason == "length"
+
+
+def test_an_async_stream_hears_of_an_end_that_comes_while_it_is_told_of_a_piece() -> None:
+    """Whoever tells it must call again, unless the end was there before the call."""
+
+    class Ticket:
+        ended = False
+
+        def done(self) -> bool:
+            return self.ended
+
+        def cancel(self) -> None:
+            pass
+
+    ticket = Ticket()
+    callbacks: list[Callable[[], bool]] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        reading = mock.Mock(ticket=ticket)
+        notifier = mock.Mock(watch=lambda _, callback: callbacks.append(callback))
+        stream = AsyncStream(reading, notifier)
+
+        def ends_meanwhile(*_: object) -> None:
+            ticket.ended = True
+
+        with mock.patch.object(loop, "call_soon_threadsafe", ends_meanwhile):
+            assert callbacks[0](), "the call that tells of the end would find nobody"
+            assert not callbacks[0]()
+        await stream.aclose()
+
+    asyncio.run(run())
