@@ -150,8 +150,12 @@ public:
 private:
   /// The kernels that were asked for, if they can compute this graph.
   [[nodiscard]] const kernels::Kernels *usable_kernels() const {
+    // A GELU follows one block of columns, and a thread's scratch has room for such heads.
+    constexpr int64_t widest_head = 256;
+    const bool fits = graph_.n_embd <= kernels::longest_row && graph_.d_head <= widest_head &&
+                      graph_.d_head % 4 == 0;
     const clip_layer &layer = graph_.model.layers.front();
-    return ppocrvl::is_plain_host_tensor(layer.ff_up_w) ? thread_options.kernels : nullptr;
+    return fits && ppocrvl::is_plain_host_tensor(layer.ff_up_w) ? thread_options.kernels : nullptr;
   }
 
   ggml_tensor *panel_blocks(const kernels::Kernels &kernels, ggml_tensor *in) {
