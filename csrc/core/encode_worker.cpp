@@ -4,93 +4,186 @@
 #include "core/error.h"
 #include "core/faults.h"
 
+#include <algorithm>
+#include <functional>
+#include <optional>
 #include <utility>
 
 namespace ppocrvl {
+namespace {
 
-void EncodeWorker::run() {
-  while (auto job = take()) {
-    std::visit([this](auto &one) { serve(std::move(one)); }, *job);
+// A job that generates and one that only embeds, alike to the encoder.
+
+const RgbImage &image_of(const EncodeJob &job) {
+  const auto *generate = std::get_if<GenerateJob>(&job);
+  return generate != nullptr ? generate->prepared.request.image.value()
+                             : std::get<EmbedJob>(job).image;
+}
+
+const ImageGrid &grid_of(const EncodeJob &job) {
+  const auto *generate = std::get_if<GenerateJob>(&job);
+  return generate != nullptr ? generate->prepared.grid : std::get<EmbedJob>(job).grid;
+}
+
+bool is_traced(const EncodeJob &job) {
+  const auto *generate = std::get_if<GenerateJob>(&job);
+  return generate != nullptr && generate->prepared.request.trace;
+}
+
+/// Empty if the picture is to be encoded whatever the cache has.
+std::string key_of(const EncodeJob &job) {
+  const auto *generate = std::get_if<GenerateJob>(&job);
+  if (generate == nullptr) {
+    return std::get<EmbedJob>(job).image_key;
+  }
+  return is_traced(job) ? std::string() : generate->prepared.request.image_key;
+}
+
+const Cancellable &request_of(const EncodeJob &job) {
+  const auto *generate = std::get_if<GenerateJob>(&job);
+  return generate != nullptr ? static_cast<const Cancellable &>(*generate->ticket)
+                             : *std::get<EmbedJob>(job).pending;
+}
+
+void note_seconds(EncodeJob &job, double seconds) {
+  if (auto *generate = std::get_if<GenerateJob>(&job)) {
+    generate->encode_seconds = seconds;
   }
 }
 
-std::optional<EncodeJob> EncodeWorker::take() {
+} // namespace
+
+void EncodeWorker::run() {
+  for (auto jobs = take(); !jobs.empty(); jobs = take()) {
+    serve(std::move(jobs));
+  }
+}
+
+/// Waits for a picture; takes those with it that come next and may join it. None once the board
+/// closes.
+std::vector<EncodeJob> EncodeWorker::take() {
   std::unique_lock<std::mutex> lock(board_.mutex);
   board_.changed.wait(lock, [this] {
     return board_.closing || (!board_.to_encode.empty() && board_.to_admit.size() < most_ahead_);
   });
-  if (board_.closing) {
-    return std::nullopt;
+  std::vector<EncodeJob> taken;
+  while (!board_.closing && !board_.to_encode.empty()) {
+    const auto at =
+        board_.to_encode.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_encode));
+    if (!taken.empty() && !may_join(taken, *at)) {
+      break;
+    }
+    taken.push_back(std::move(*at));
+    board_.to_encode.erase(at);
   }
-  const auto at =
-      board_.to_encode.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_encode));
-  EncodeJob job = std::move(*at);
-  board_.to_encode.erase(at);
   lock.unlock();
   board_.changed.notify_all(); // somebody may wait for room in the line
-  return job;
+  return taken;
 }
 
-void EncodeWorker::serve(GenerateJob job) {
-  Request &request = job.prepared.request;
-  const std::string &key = request.trace ? std::string() : request.image_key;
-  try {
-    job.image = cached(key);
-    job.cached_image = job.image != nullptr;
-    if (!job.cached_image) {
-      if (request.trace) {
-        job.trace.emplace();
+bool EncodeWorker::may_join(const std::vector<EncodeJob> &taken, const EncodeJob &next) const {
+  if (!encoder_.packs() || is_traced(next)) {
+    return false;
+  }
+  int patches = patches_in_strip(grid_of(next));
+  for (const EncodeJob &job : taken) {
+    patches += patches_in_strip(grid_of(job));
+    const std::string key = key_of(job);
+    if (is_traced(job) || (!key.empty() && key == key_of(next))) {
+      return false; // the second of two equal pictures will find the first in the cache
+    }
+  }
+  return patches <= Encoder::most_packed_patches;
+}
+
+void EncodeWorker::serve(std::vector<EncodeJob> jobs) {
+  std::vector<EncodeJob> fresh;
+  for (EncodeJob &job : jobs) {
+    try {
+      const EmbeddingsPtr known = cached(key_of(job));
+      if (known != nullptr) {
+        if (auto *generate = std::get_if<GenerateJob>(&job)) {
+          generate->cached_image = true;
+        }
+        finish(job, known);
+        continue;
       }
-      const Stopwatch stopwatch;
-      job.image = encode(request.image.value(), job.prepared.grid, *job.ticket,
-                         job.trace ? &*job.trace : nullptr);
-      job.encode_seconds = stopwatch.seconds();
-      keep(key, job.image);
+      pass(FaultPoint::encode);
+    } catch (...) {
+      give_up(job);
+      continue;
     }
-  } catch (...) {
-    if (job.ticket->is_over() && !board_.closing) {
-      job.ticket->fulfil(result_of_stopped(job));
-    } else {
-      job.ticket->fail(board_.closing ? std::make_exception_ptr(closed_error()) : current_error());
-    }
-    return;
+    fresh.push_back(std::move(job));
   }
-  std::vector<std::uint8_t>().swap(request.image.value().pixels); // nobody needs them any more
-  {
-    const std::scoped_lock lock(board_.mutex);
-    board_.to_admit.push_back(std::move(job));
-  }
-  board_.changed.notify_all();
-}
-
-void EncodeWorker::serve(const EmbedJob &job) {
-  try {
-    EmbeddingsPtr embeddings = cached(job.image_key);
-    if (embeddings == nullptr) {
-      embeddings = encode(job.image, job.grid, *job.pending, nullptr);
-      keep(job.image_key, embeddings);
-    }
-    job.pending->fulfil(std::move(embeddings));
-  } catch (...) {
-    job.pending->fail(board_.closing ? std::make_exception_ptr(closed_error()) : current_error());
+  if (fresh.size() > 1) {
+    encode_some(fresh);
+  } else if (!fresh.empty()) {
+    encode_one(fresh.front());
   }
 }
 
-EmbeddingsPtr EncodeWorker::encode(const RgbImage &image, const ImageGrid &grid,
-                                   const Cancellable &request, Trace *trace) {
+/// What `encode` returns, which may use the cores and is told when to stop: once nobody waits for
+/// any of the pictures.
+template <class Encode>
+auto EncodeWorker::with_turn(const std::vector<EncodeJob *> &jobs, Encode encode) {
   std::optional<CoreTurns::Encoding> turn;
   if (turns_ != nullptr) {
     turn.emplace(*turns_);
   }
-  pass(FaultPoint::encode);
-  const auto goes_on = [&] {
+  return encode([&] {
     if (turns_ != nullptr) {
       turns_->pause();
     }
-    return !request.is_over() && !board_.closing;
-  };
-  return std::make_shared<const Embeddings>(
-      Embeddings{grid, encoder_.encode(image, grid, goes_on, trace)});
+    return !board_.closing && std::any_of(jobs.begin(), jobs.end(), [](const EncodeJob *job) {
+      return !request_of(*job).is_over();
+    });
+  });
+}
+
+void EncodeWorker::encode_one(EncodeJob &job) {
+  try {
+    Trace *trace = nullptr;
+    if (is_traced(job)) {
+      trace = &std::get<GenerateJob>(job).trace.emplace();
+    }
+    const Stopwatch stopwatch;
+    auto values = with_turn({&job}, [&](const std::function<bool()> &goes_on) {
+      return encoder_.encode(image_of(job), grid_of(job), goes_on, trace);
+    });
+    note_seconds(job, stopwatch.seconds());
+    finish(job, std::make_shared<const Embeddings>(Embeddings{grid_of(job), std::move(values)}));
+  } catch (...) {
+    give_up(job);
+  }
+}
+
+/// In one pass, or one after the other if that fails, so that each has its own error.
+void EncodeWorker::encode_some(std::vector<EncodeJob> &jobs) {
+  std::vector<EncodeJob *> pointers;
+  std::vector<GriddedImage> images;
+  int n_tokens = 0;
+  for (EncodeJob &job : jobs) {
+    pointers.push_back(&job);
+    images.push_back({&image_of(job), grid_of(job)});
+    n_tokens += grid_of(job).tokens();
+  }
+  std::vector<std::vector<float>> parts;
+  const Stopwatch stopwatch;
+  try {
+    pass(FaultPoint::encode_together);
+    parts = with_turn(pointers, [&](const std::function<bool()> &goes_on) {
+      return encoder_.encode_together(images, goes_on);
+    });
+  } catch (...) {
+    std::for_each(jobs.begin(), jobs.end(), [this](EncodeJob &job) { encode_one(job); });
+    return;
+  }
+  const double seconds_per_token = stopwatch.seconds() / n_tokens;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    note_seconds(jobs[i], seconds_per_token * grid_of(jobs[i]).tokens());
+    finish(jobs[i],
+           std::make_shared<const Embeddings>(Embeddings{grid_of(jobs[i]), std::move(parts[i])}));
+  }
 }
 
 EmbeddingsPtr EncodeWorker::cached(const std::string &key) {
@@ -98,9 +191,40 @@ EmbeddingsPtr EncodeWorker::cached(const std::string &key) {
   return board_.cache.find(key);
 }
 
-void EncodeWorker::keep(const std::string &key, const EmbeddingsPtr &embeddings) {
-  const std::scoped_lock lock(board_.mutex);
-  board_.cache.insert(key, embeddings);
+/// Hands the image tokens on, and keeps them for the next to ask.
+void EncodeWorker::finish(EncodeJob &job, const EmbeddingsPtr &embeddings) {
+  {
+    const std::scoped_lock lock(board_.mutex);
+    board_.cache.insert(key_of(job), embeddings);
+  }
+  if (auto *embed = std::get_if<EmbedJob>(&job)) {
+    embed->pending->fulfil(embeddings);
+    return;
+  }
+  auto &generate = std::get<GenerateJob>(job);
+  generate.image = embeddings;
+  // Nobody needs the pixels any more.
+  std::vector<std::uint8_t>().swap(generate.prepared.request.image.value().pixels);
+  {
+    const std::scoped_lock lock(board_.mutex);
+    board_.to_admit.push_back(std::move(generate));
+  }
+  board_.changed.notify_all();
+}
+
+/// After an error: the current exception.
+void EncodeWorker::give_up(EncodeJob &job) {
+  const auto error = board_.closing ? std::make_exception_ptr(closed_error()) : current_error();
+  if (auto *embed = std::get_if<EmbedJob>(&job)) {
+    embed->pending->fail(error);
+    return;
+  }
+  auto &generate = std::get<GenerateJob>(job);
+  if (generate.ticket->is_over() && !board_.closing) {
+    generate.ticket->fulfil(result_of_stopped(generate));
+  } else {
+    generate.ticket->fail(error);
+  }
 }
 
 } // namespace ppocrvl

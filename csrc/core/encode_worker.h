@@ -7,16 +7,16 @@
 
 #include <cstddef>
 #include <memory>
-#include <optional>
+#include <vector>
 
 namespace ppocrvl {
 
-/// What the encoding thread does: takes waiting pictures off the board, and puts them back as image
-/// tokens.
+/// What the encoding thread does: takes waiting pictures off the board, several at once if they are
+/// small, and puts them back as image tokens.
 class EncodeWorker {
 public:
-  /// Encodes at most `most_ahead` pictures that no sequence has taken yet. Without `turns` it does
-  /// not share its cores.
+  /// Takes no more pictures while `most_ahead` encoded ones have no sequence. /// Without `turns`
+  /// it does not share its cores.
   EncodeWorker(Board &board, Encoder &encoder, CoreTurns *turns, std::size_t most_ahead)
       : board_(board), encoder_(encoder), turns_(turns), most_ahead_(most_ahead) {}
 
@@ -24,13 +24,15 @@ public:
   void run();
 
 private:
-  std::optional<EncodeJob> take();
-  void serve(GenerateJob job);
-  void serve(const EmbedJob &job);
-  EmbeddingsPtr encode(const RgbImage &image, const ImageGrid &grid, const Cancellable &request,
-                       Trace *trace);
+  std::vector<EncodeJob> take();
+  [[nodiscard]] bool may_join(const std::vector<EncodeJob> &taken, const EncodeJob &next) const;
+  void serve(std::vector<EncodeJob> jobs);
+  void encode_one(EncodeJob &job);
+  void encode_some(std::vector<EncodeJob> &jobs);
   EmbeddingsPtr cached(const std::string &key);
-  void keep(const std::string &key, const EmbeddingsPtr &embeddings);
+  void finish(EncodeJob &job, const EmbeddingsPtr &embeddings);
+  void give_up(EncodeJob &job);
+  template <class Encode> auto with_turn(const std::vector<EncodeJob *> &jobs, Encode encode);
 
   Board &board_;
   Encoder &encoder_;

@@ -6,7 +6,10 @@
 #include "core/logging.h"
 #include "core/stopwatch.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
+#include <utility>
 
 namespace ppocrvl {
 
@@ -112,9 +115,28 @@ private:
   Stopwatch since_stop_;
 };
 
+namespace {
+
+/// Rows [n_patches, width] of a strip's only picture, in the picture's raster order.
+void to_raster_order(Array &array, const StripPicture &picture) {
+  const std::size_t width = array.shape[1];
+  const auto n_patches = static_cast<std::size_t>(picture.n_patches());
+  std::vector<float> ordered(n_patches * width);
+  for (std::size_t i = 0; i < n_patches; ++i) {
+    const auto [row, col] = picture.place_of(static_cast<std::int64_t>(i));
+    const auto to = static_cast<std::size_t>(row * picture.cols + col) * width;
+    std::copy_n(array.values.begin() + static_cast<std::ptrdiff_t>(i * width), width,
+                ordered.begin() + static_cast<std::ptrdiff_t>(to));
+  }
+  array = {{n_patches, width}, std::move(ordered)};
+}
+
+} // namespace
+
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
     : options_(options), normalization_(normalization),
-      interrupter_(std::make_unique<Interrupter>(options.observer)) {
+      interrupter_(std::make_unique<Interrupter>(options.observer)),
+      packs_(options.kernels != nullptr) {
   clear_native_error();
   clip_context_params params{};
   params.use_gpu = options.use_gpu;
@@ -138,6 +160,64 @@ int Encoder::n_embd() const { return clip_n_mmproj_embd(context_.get()); }
 
 std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
                                    const std::function<bool()> &goes_on, Trace *trace) {
+  std::vector<float> embeddings;
+  if (packs_ && patches_in_strip(grid) <= most_packed_patches) {
+    embeddings = std::move(encode_strip({{&image, grid}}, goes_on, trace).front());
+  } else {
+    embeddings = run({image.width, image.height, normalization_.apply(image), grid.tokens()},
+                     goes_on, trace);
+  }
+  if (trace != nullptr) {
+    const auto side = [](int value) { return static_cast<std::size_t>(value); };
+    trace->pixels = {{side(image.height), side(image.width), 3}, normalization_.apply(image)};
+    trace->image_tokens = {{side(grid.tokens()), side(n_embd())}, embeddings};
+  }
+  return embeddings;
+}
+
+std::vector<std::vector<float>> Encoder::encode_together(const std::vector<GriddedImage> &images,
+                                                         const std::function<bool()> &goes_on) {
+  if (packs_) {
+    return encode_strip(images, goes_on, nullptr);
+  }
+  std::vector<std::vector<float>> parts;
+  parts.reserve(images.size());
+  for (const GriddedImage &one : images) {
+    parts.push_back(encode(*one.image, one.grid, goes_on));
+  }
+  return parts;
+}
+
+/// A traced strip has one picture.
+std::vector<std::vector<float>> Encoder::encode_strip(const std::vector<GriddedImage> &images,
+                                                      const std::function<bool()> &goes_on,
+                                                      Trace *trace) {
+  Strip strip = make_strip(images, normalization_);
+  const std::vector<float> all = run(
+      {strip.token_side, strip.n_cells * strip.token_side, std::move(strip.values), strip.n_cells},
+      goes_on, trace, &strip.pictures);
+  std::vector<std::vector<float>> parts;
+  if (!knew_strip()) {
+    packs_ = false;
+    for (const GriddedImage &one : images) {
+      parts.push_back(encode(*one.image, one.grid, goes_on, trace));
+    }
+    return parts;
+  }
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const auto at = [&](int cell) { return all.begin() + std::ptrdiff_t{cell} * n_embd(); };
+    const int first = strip.first_cells[i];
+    parts.emplace_back(at(first), at(first + images[i].grid.tokens()));
+  }
+  if (trace != nullptr) {
+    to_raster_order(trace->patches, strip.pictures.front());
+    to_raster_order(trace->encoded, strip.pictures.front());
+  }
+  return parts;
+}
+
+std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes_on, Trace *trace,
+                                const std::vector<StripPicture> *strip) {
   const auto require_goes_on = [](bool whether) {
     if (!whether) {
       throw Error(ErrorKind::cancelled, "the request was cancelled");
@@ -147,27 +227,24 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   clear_native_error();
   clip_image_f32_batch batch;
   clip_image_f32 &input = batch.entries.emplace_back();
-  input.set_size({image.width, image.height}, /*is_placeholder=*/true, /*is_audio=*/false);
-  input.cpy_buf(normalization_.apply(image));
+  input.set_size({picture.width, picture.height}, /*is_placeholder=*/true, /*is_audio=*/false);
+  input.cpy_buf(picture.values);
+  std::vector<float>().swap(picture.values);
   // mtmd aborts the process if its token count is not the one it was given room for.
-  if (clip_n_output_tokens(context_.get(), &input) != grid.tokens()) {
+  if (clip_n_output_tokens(context_.get(), &input) != picture.n_tokens) {
     throw Error(ErrorKind::engine, "the vision encoder disagrees about the number of image tokens");
   }
-  std::vector<float> embeddings(static_cast<std::size_t>(grid.tokens()) *
+  std::vector<float> embeddings(static_cast<std::size_t>(picture.n_tokens) *
                                 static_cast<std::size_t>(n_embd()));
   interrupter_->watch(goes_on, trace);
-  set_vision_graph_options({options_.precision, options_.kernels});
+  set_vision_graph_options({options_.precision, options_.kernels, strip});
   const bool encoded =
       clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
+  set_vision_graph_options({});
   // A graph that was left half-way reports success.
   require_goes_on(!interrupter_->left());
   if (!encoded) {
     throw Error(ErrorKind::engine, "encoding the image failed: " + last_native_error());
-  }
-  if (trace != nullptr) {
-    const auto side = [](int value) { return static_cast<std::size_t>(value); };
-    trace->pixels = {{side(image.height), side(image.width), 3}, normalization_.apply(image)};
-    trace->image_tokens = {{side(grid.tokens()), side(n_embd())}, embeddings};
   }
   return embeddings;
 }

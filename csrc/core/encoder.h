@@ -4,6 +4,7 @@
 #include "core/handles.h"
 #include "core/node_observer.h"
 #include "core/pixels.h"
+#include "core/strip.h"
 #include "core/trace.h"
 #include "mtmd/vision_graph.h"
 
@@ -41,13 +42,40 @@ public:
   std::vector<float> encode(const RgbImage &image, const ImageGrid &grid,
                             const std::function<bool()> &goes_on, Trace *trace = nullptr);
 
+  /// Patches from which on a picture has little to gain from company: the weights are read once for
+  /// all, and their time is then small beside that of the products. Smaller ones are encoded as a
+  /// strip (core/strip.h) even if they are alone, so that the result is the same in any company.
+  static constexpr int most_packed_patches = 1024;
+
+  /// Whether `encode_together` is worth more than `encode` one after the other.
+  [[nodiscard]] bool packs() const { return packs_; }
+
+  /// Embeddings of some pictures in one pass, in which each sees only itself: exactly what `encode`
+  /// gives, as long as all of them have at most `most_packed_patches` in a strip.
+  std::vector<std::vector<float>> encode_together(const std::vector<GriddedImage> &images,
+                                                  const std::function<bool()> &goes_on);
+
 private:
   class Interrupter;
+
+  /// Normalised values [height, width, 3], and what becomes of them.
+  struct Input {
+    int width;
+    int height;
+    std::vector<float> values;
+    int n_tokens;
+  };
+
+  std::vector<std::vector<float>> encode_strip(const std::vector<GriddedImage> &images,
+                                               const std::function<bool()> &goes_on, Trace *trace);
+  std::vector<float> run(Input picture, const std::function<bool()> &goes_on, Trace *trace,
+                         const std::vector<StripPicture> *strip = nullptr);
 
   EncoderOptions options_;
   NormalizationTable normalization_;
   std::unique_ptr<Interrupter> interrupter_; // the context calls it, so it must outlive that
   ClipContextPtr context_;
+  bool packs_; // until the vision graph says that it cannot
 };
 
 } // namespace ppocrvl

@@ -4,7 +4,7 @@
 namespace ppocrvl {
 
 /// Places where tests let native work fail.
-enum class FaultPoint { none, encode, make_room, decode };
+enum class FaultPoint { none, encode, encode_together, make_room, decode };
 
 /// Makes the next `count` passes of that place fail, in all engines of the process. For tests.
 void inject_fault(FaultPoint point, int count);

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -30,8 +31,10 @@ using ppocrvl::PanelGraph;
 using ppocrvl::VisionDeviation;
 using ppocrvl::VisionGraphOptions;
 using ppocrvl::VisionPrecision;
+using StripPictures = std::vector<ppocrvl::StripPicture>;
 
 thread_local VisionGraphOptions thread_options;
+thread_local bool thread_knew_strip = false;
 std::atomic<VisionDeviation> test_deviation{VisionDeviation::none};
 
 // Rotary embedding of the encoder: half of each head's pairs rotate by the patch's row, half by its
@@ -96,11 +99,16 @@ public:
     ggml_tensor *weight = ggml_reshape_2d(ctx_, kernel, pixels->ne[0], graph_.n_embd);
     ggml_tensor *flat = ggml_reshape_2d(ctx_, pixels, pixels->ne[0], graph_.n_patches);
     ggml_tensor *out = ggml_add(ctx_, ggml_mul_mat(ctx_, weight, flat), graph_.model.patch_bias);
-    std::uint32_t mode = GGML_SCALE_MODE_BILINEAR;
-    if (test_deviation == VisionDeviation::antialiased_positions) {
-      mode |= GGML_SCALE_FLAG_ANTIALIAS;
+    if (const StripPictures *strip = usable_strip()) {
+      std::vector<ggml_tensor *> embeddings;
+      embeddings.reserve(strip->size());
+      for (const ppocrvl::StripPicture &picture : *strip) {
+        embeddings.push_back(position_embedding(picture.rows, picture.cols));
+      }
+      PanelGraph panels(ctx_, *usable_kernels(), strip);
+      return panels.add_strip_embeddings(out, embeddings);
     }
-    return ggml_add(ctx_, out, graph_.resize_position_embeddings(mode));
+    return ggml_add(ctx_, out, position_embedding(graph_.n_patches_y, graph_.n_patches_x));
   }
 
   /// All encoder blocks on [n_embd, n_patches].
@@ -131,7 +139,7 @@ public:
     ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
     const kernels::Kernels *kernels = usable_kernels();
     if (kernels != nullptr && test_deviation != VisionDeviation::tanh_projector) {
-      PanelGraph panels(ctx_, *kernels);
+      PanelGraph panels(ctx_, *kernels, nullptr);
       ggml_tensor *in = panels.to_operand(panels.to_panels(merged));
       ggml_tensor *hidden = panels.gelu_erf(panels.linear({{model.mm_1_w, model.mm_1_b}}, in));
       ggml_tensor *out = panels.linear({{model.mm_2_w, model.mm_2_b}}, panels.to_operand(hidden));
@@ -147,6 +155,14 @@ public:
     return graph_.build_norm(in, weight, bias, NORM_TYPE_NORMAL, eps, -1);
   }
 
+  /// The pictures of the strip, if that is what the graph gets and can compute.
+  [[nodiscard]] const StripPictures *usable_strip() const {
+    const ggml_tensor *table = graph_.model.position_embeddings;
+    const bool is_usable = usable_kernels() != nullptr && table->type == GGML_TYPE_F32 &&
+                           ppocrvl::is_plain_host_tensor(table);
+    return is_usable ? thread_options.strip : nullptr;
+  }
+
 private:
   /// The kernels that were asked for, if they can compute this graph.
   [[nodiscard]] const kernels::Kernels *usable_kernels() const {
@@ -160,8 +176,10 @@ private:
 
   ggml_tensor *panel_blocks(const kernels::Kernels &kernels, ggml_tensor *in) {
     const int64_t n = graph_.n_patches;
-    PanelGraph panels(ctx_, kernels);
-    ggml_tensor *turns = panels.turns(positions_, graph_.d_head, n);
+    const StripPictures *strip = usable_strip();
+    PanelGraph panels(ctx_, kernels, strip);
+    ggml_tensor *positions = strip == nullptr ? positions_ : panels.strip_positions(positions_);
+    ggml_tensor *turns = panels.turns(positions, graph_.d_head, n);
     ggml_tensor *current = panels.to_panels(in);
     for (const clip_layer &layer : graph_.model.layers) {
       ggml_tensor *normed = panels.norm(current, layer.ln_1_w, layer.ln_1_b, graph_.eps);
@@ -178,6 +196,21 @@ private:
       current = panels.linear({{layer.ff_down_w, layer.ff_down_b}}, hidden, current);
     }
     return panels.from_panels(current, n);
+  }
+
+  /// The learned positions resized to a picture's patches: [n_embd, rows * cols].
+  ggml_tensor *position_embedding(int64_t rows, int64_t cols) {
+    ggml_tensor *table = graph_.model.position_embeddings;
+    const auto side = static_cast<int64_t>(std::lround(std::sqrt(table->ne[1])));
+    std::uint32_t mode = GGML_SCALE_MODE_BILINEAR;
+    if (test_deviation == VisionDeviation::antialiased_positions) {
+      mode |= GGML_SCALE_FLAG_ANTIALIAS;
+    }
+    table = ggml_reshape_3d(ctx_, table, graph_.n_embd, side, side);
+    table = ggml_permute(ctx_, table, 2, 0, 1, 3); // [side, side, n_embd]
+    table = ggml_interpolate(ctx_, table, cols, rows, graph_.n_embd, 1, mode);
+    table = ggml_permute(ctx_, table, 1, 2, 0, 3); // [n_embd, cols, rows]
+    return ggml_cont_2d(ctx_, table, graph_.n_embd, rows * cols);
   }
 
   ggml_tensor *in_f32(ggml_tensor *tensor) {
@@ -312,6 +345,8 @@ namespace ppocrvl {
 
 void set_vision_graph_options(const VisionGraphOptions &options) { thread_options = options; }
 
+bool knew_strip() { return thread_knew_strip; }
+
 void deviate_for_tests(VisionDeviation deviation) { test_deviation = deviation; }
 
 } // namespace ppocrvl
@@ -323,6 +358,7 @@ ggml_cgraph *clip_graph_paddleocr::build() {
   ggml_set_input(positions);
 
   Builder builder(*this, positions);
+  thread_knew_strip = builder.usable_strip() != nullptr;
   ggml_tensor *current = builder.patches();
   cb(current, ppocrvl::vision_node::patches, -1);
   current = builder.blocks(current);

@@ -192,38 +192,116 @@ void run_rotate(ggml_tensor *out, int index, int count, void * /*user*/) {
   kernels_of(out).rotate(task, {index, count}, kernels::thread_scratch());
 }
 
-void run_attention(ggml_tensor *out, int index, int count, void * /*user*/) {
+/// The pictures of a strip, or the only one.
+std::vector<kernels::Segment> segments_of(const std::vector<StripPicture> *strip,
+                                          int64_t n_patches) {
+  if (strip == nullptr) {
+    return {{0, kernels::panels_of(n_patches), n_patches}};
+  }
+  std::vector<kernels::Segment> segments;
+  segments.reserve(strip->size());
+  for (const StripPicture &picture : *strip) {
+    const int64_t n = picture.n_patches();
+    segments.push_back({picture.first_patch / lanes, kernels::panels_of(n), n});
+  }
+  return segments;
+}
+
+void run_attention(ggml_tensor *out, int index, int count, void *strip) {
   const auto [n_heads, d_head, n_patches] = numbers_of(*out);
-  const kernels::Segment all{0, n_panels(out), n_patches};
+  const auto segments =
+      segments_of(static_cast<const std::vector<StripPicture> *>(strip), n_patches);
   kernels::Attention task{};
   task.heads = panels_in(out->src[0]);
   task.n_heads = n_heads;
   task.d_head = d_head;
   task.n_panels = n_panels(out);
-  task.segments = &all;
-  task.n_segments = 1;
+  task.segments = segments.data();
+  task.n_segments = static_cast<int64_t>(segments.size());
   task.out = panels_in(out);
   kernels_of(out).attention(task, {index, count}, kernels::thread_scratch());
 }
 
+void run_strip_positions(ggml_tensor *out, int index, int /*count*/, void *strip) {
+  if (index != 0) {
+    return;
+  }
+  const int64_t n_patches = out->ne[0];
+  auto *positions = static_cast<int32_t *>(out->data);
+  std::fill_n(positions, ggml_nelements(out), 0); // between the pictures too
+  for (const StripPicture &picture : *static_cast<const std::vector<StripPicture> *>(strip)) {
+    for (int64_t i = 0; i < picture.n_patches(); ++i) {
+      const auto [row, col] = picture.place_of(i);
+      positions[picture.first_patch + i] = static_cast<int32_t>(row);
+      positions[n_patches + picture.first_patch + i] = static_cast<int32_t>(col);
+    }
+  }
+}
+
+// Sources: the patches, and embeddings of as many pictures, from one on.
+void run_add_strip_embeddings(ggml_tensor *out, int index, int count, void *strip) {
+  const auto &pictures = *static_cast<const std::vector<StripPicture> *>(strip);
+  const int64_t first_picture = numbers_of(*out)[0];
+  const int64_t n_features = out->ne[0];
+  const int64_t begin = out->ne[1] * index / count;
+  const int64_t end = out->ne[1] * (index + 1) / count;
+  auto *results = static_cast<float *>(out->data);
+  std::copy(floats(out->src[0]) + begin * n_features, floats(out->src[0]) + end * n_features,
+            results + begin * n_features);
+  for (int source = 1; source < GGML_MAX_SRC && out->src[source] != nullptr; ++source) {
+    const StripPicture &picture = pictures[static_cast<size_t>(first_picture + source - 1)];
+    const int64_t last = std::min(end, picture.first_patch + picture.n_patches());
+    for (int64_t i = std::max(begin, picture.first_patch); i < last; ++i) {
+      const auto [row, col] = picture.place_of(i - picture.first_patch);
+      const float *embedding = floats(out->src[source]) + (row * picture.cols + col) * n_features;
+      for (int64_t f = 0; f < n_features; ++f) {
+        results[i * n_features + f] += embedding[f];
+      }
+    }
+  }
+}
+
 } // namespace
 
-PanelGraph::PanelGraph(ggml_context *context, const Kernels &kernels)
-    : context_(context), kernels_(kernels) {}
+PanelGraph::PanelGraph(ggml_context *context, const Kernels &kernels,
+                       const std::vector<StripPicture> *strip)
+    : context_(context), kernels_(kernels), strip_(strip) {}
 
 ggml_tensor *PanelGraph::add(ggml_type type, int64_t ne0, int64_t ne1, int64_t ne2,
                              const std::vector<ggml_tensor *> &sources, const Operation &operation,
                              std::initializer_list<int64_t> numbers) {
   std::array<ggml_tensor *, GGML_MAX_SRC> list{};
   std::copy(sources.begin(), sources.end(), list.begin());
-  ggml_tensor *node = ggml_custom_4d(context_, type, ne0, ne1, ne2, 1, list.data(),
-                                     static_cast<int>(sources.size()), operation.function,
-                                     GGML_N_TASKS_MAX, nullptr);
+  ggml_tensor *node = ggml_custom_4d(
+      context_, type, ne0, ne1, ne2, 1, list.data(), static_cast<int>(sources.size()),
+      operation.function, GGML_N_TASKS_MAX, const_cast<std::vector<StripPicture> *>(strip_));
   ggml_set_name(node, operation.name);
   Extra extra{&kernels_, {}};
   std::copy(numbers.begin(), numbers.end(), extra.numbers.begin());
   std::memcpy(reinterpret_cast<std::byte *>(node->op_params) + extra_at, &extra, sizeof extra);
   return node;
+}
+
+ggml_tensor *PanelGraph::strip_positions(ggml_tensor *positions) {
+  constexpr int64_t axes = 2; // of the input's four planes
+  return add(GGML_TYPE_I32, positions->ne[0] / 4, axes, 1, {positions},
+             {"strip_positions", run_strip_positions});
+}
+
+ggml_tensor *PanelGraph::add_strip_embeddings(ggml_tensor *patches,
+                                              const std::vector<ggml_tensor *> &embeddings) {
+  constexpr size_t most =
+      GGML_MAX_SRC - 2; // ggml wants one place to stay free, one has the patches
+  for (size_t first = 0; first < embeddings.size(); first += most) {
+    std::vector<ggml_tensor *> sources{patches};
+    for (size_t i = first; i < std::min(first + most, embeddings.size()); ++i) {
+      sources.push_back(embeddings[i]);
+    }
+    patches =
+        add(GGML_TYPE_F32, patches->ne[0], patches->ne[1], 1, sources,
+            {"add_strip_embeddings", run_add_strip_embeddings}, {static_cast<int64_t>(first)});
+  }
+  return patches;
 }
 
 ggml_tensor *PanelGraph::to_panels(ggml_tensor *in) {

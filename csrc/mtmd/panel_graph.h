@@ -3,6 +3,7 @@
 
 #include "ggml.h"
 #include "kernels/kernels.h"
+#include "mtmd/vision_graph.h"
 
 #include <initializer_list>
 #include <vector>
@@ -20,7 +21,17 @@ struct LinearWeights {
 /// kernels that multiply bfloat16.
 class PanelGraph {
 public:
-  PanelGraph(ggml_context *context, const kernels::Kernels &kernels);
+  /// `strip` as in VisionGraphOptions; the nodes keep the pointer.
+  PanelGraph(ggml_context *context, const kernels::Kernels &kernels,
+             const std::vector<StripPicture> *strip);
+
+  /// `positions` of all patches of the strip in the place of those of one picture; the strip's.
+  ggml_tensor *strip_positions(ggml_tensor *positions);
+
+  /// Rows of F32 [n_features, n_patches] of the strip plus each picture's position embedding, F32
+  /// [n_features, its patches in raster order].
+  ggml_tensor *add_strip_embeddings(ggml_tensor *patches,
+                                    const std::vector<ggml_tensor *> &embeddings);
 
   /// Panels of row-major F32 [n_features, n_rows], and the other way round.
   ggml_tensor *to_panels(ggml_tensor *in);
@@ -46,7 +57,8 @@ public:
   /// Cosines and sines of each patch's angles, as float panels, of `positions`: rows, then columns.
   ggml_tensor *turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches);
 
-  /// Attention, as operand panels, of queries, keys and values below each other.
+  /// Attention of each picture's patches to each other, as operand panels, of queries, keys and
+  /// values below each other.
   ggml_tensor *attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t d_head, int64_t n_patches);
 
 private:
@@ -61,6 +73,7 @@ private:
 
   ggml_context *context_;
   const kernels::Kernels &kernels_;
+  const std::vector<StripPicture> *strip_;
 };
 
 /// Whether the kernels can use a tensor: in the memory of the process, and not repacked.

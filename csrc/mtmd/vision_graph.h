@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 namespace ppocrvl::kernels {
 struct Kernels;
 } // namespace ppocrvl::kernels
@@ -19,17 +22,49 @@ enum class VisionPrecision {
   exact,
 };
 
+/// Where a picture's patches lie in a strip of several (core/strip.h): 2 x 2 of them a cell, cells
+/// in raster order.
+struct StripPicture {
+  std::int64_t first_patch; // the first of a panel
+  std::int64_t rows;        // of patches
+  std::int64_t cols;
+
+  /// A patch's place in its picture.
+  struct Place {
+    std::int64_t row;
+    std::int64_t col;
+  };
+
+  [[nodiscard]] std::int64_t n_patches() const { return rows * cols; }
+
+  /// Of the patch at `index` in the picture's part of the strip.
+  [[nodiscard]] Place place_of(std::int64_t index) const {
+    constexpr std::int64_t side = 2; // of a cell
+    const std::int64_t cell = index / (side * side);
+    const std::int64_t within = index % (side * side);
+    const std::int64_t cell_cols = cols / side;
+    return {cell / cell_cols * side + within / side, cell % cell_cols * side + within % side};
+  }
+};
+
 /// How graphs are to be built.
 struct VisionGraphOptions {
   VisionPrecision precision = VisionPrecision::automatic;
   /// What computes the layers where the weights are in the process's memory; null for ggml's own
   /// operations.
   const kernels::Kernels *kernels = nullptr;
+  /// The pictures of a strip, until the graph is computed; null for one picture as it is. Only our
+  /// kernels can compute a strip: see `knew_strip`.
+  const std::vector<StripPicture> *strip = nullptr;
 };
 
 /// The options of the graphs that the calling thread lets mtmd build. Graphs are built inside
 /// clip_image_batch_encode, whose interface has no room for them.
 void set_vision_graph_options(const VisionGraphOptions &options);
+
+/// Whether the graph that the calling thread built last took notice of the strip. Weights on a GPU
+/// or a shape that the kernels do not take can prevent that.
+bool knew_strip();
 
 /// Names of nodes between the stages.
 namespace vision_node {

@@ -3,6 +3,7 @@
 #include "core/faults.h"
 #include "core/sequence.h"
 #include "engine_cases.h"
+#include "kernels/kernels.h"
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -279,6 +281,54 @@ TEST_CASE("scheduler: what fails takes nobody with it") {
   CHECK(failed(*engine.submit(endless(3000)), ErrorKind::engine));
   inject_fault(FaultPoint::none, 0);
   CHECK(wait(*engine.submit(endless(50))).token_ids == expected);
+}
+
+TEST_CASE("scheduler: small pictures that wait are encoded together") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->cache_bytes = 0;
+  Engine engine(*options);
+  const std::vector<std::pair<int, int>> sizes{{84, 56}, {336, 28}, {28, 28}, {140, 84}, {84, 56}};
+  std::vector<std::vector<std::int32_t>> expected;
+  expected.reserve(sizes.size());
+  for (const auto &[width, height] : sizes) {
+    expected.push_back(wait(*engine.submit(question(8, width, height))).token_ids);
+  }
+  const auto submit_all = [&] {
+    std::vector<TicketPtr> tickets;
+    tickets.push_back(engine.submit(question(1, 28 * 30, 28 * 30))); // the encoder is busy with it
+    for (const auto &[width, height] : sizes) {
+      tickets.push_back(engine.submit(question(8, width, height)));
+    }
+    return tickets;
+  };
+  auto tickets = submit_all();
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    CHECK(wait(*tickets[i + 1]).token_ids == expected[i]);
+  }
+  if (ppocrvl::kernels::available().empty()) {
+    return;
+  }
+  // One pass is shared by the image tokens in it.
+  CHECK_EQUAL(tickets[1]->value().timings.encode, tickets[5]->value().timings.encode);
+
+  // A pass that fails is repeated picture by picture.
+  inject_fault(FaultPoint::encode_together, 1);
+  tickets = submit_all();
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    CHECK(wait(*tickets[i + 1]).token_ids == expected[i]);
+  }
+  CHECK(tickets[1]->value().timings.encode != tickets[5]->value().timings.encode);
+  inject_fault(FaultPoint::none, 0);
+
+  // A picture that is given up leaves the others theirs.
+  tickets = submit_all();
+  tickets[2]->cancel();
+  CHECK(wait(*tickets[2]).finish_reason == FinishReason::cancelled);
+  CHECK(wait(*tickets[1]).token_ids == expected[0]);
+  CHECK(wait(*tickets[4]).token_ids == expected[3]);
 }
 
 TEST_CASE("scheduler: stop texts, loops and broken text end an answer") {

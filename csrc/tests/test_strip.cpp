@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+#include "core/encoder.h"
+#include "core/gguf_file.h"
+#include "core/model_info.h"
+#include "core/strip.h"
+#include "engine_cases.h"
+#include "kernels/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <iostream>
+#include <vector>
+
+using ppocrvl::Encoder;
+using ppocrvl::ErrorKind;
+using ppocrvl::GriddedImage;
+using ppocrvl::ImageGrid;
+using ppocrvl::RgbImage;
+using ppocrvl::test::noise;
+using ppocrvl::test::test_model;
+
+namespace {
+
+constexpr int side = 28;
+
+std::vector<RgbImage> pictures() {
+  std::vector<RgbImage> images{noise(3 * side, 2 * side), noise(side, side), noise(12 * side, side),
+                               noise(5 * side, 5 * side)};
+  for (int n = 1; n < 20; ++n) { // more than one operation of ggml takes
+    images.push_back(noise(n * side, side));
+  }
+  return images;
+}
+
+std::vector<GriddedImage> gridded(const std::vector<RgbImage> &images) {
+  std::vector<GriddedImage> all;
+  for (const RgbImage &image : images) {
+    all.push_back({&image, {image.height / side, image.width / side}});
+  }
+  return all;
+}
+
+float greatest_difference(const std::vector<float> &a, const std::vector<float> &b) {
+  float most = 0.0F;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    most = std::max(most, std::fabs(a[i] - b[i]));
+  }
+  return most;
+}
+
+} // namespace
+
+TEST_CASE("strip: cells in raster order, each picture from a new panel on") {
+  const ppocrvl::NormalizationTable table({0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F});
+  const auto images = pictures();
+  const auto strip = ppocrvl::make_strip(gridded(images), table);
+  CHECK_EQUAL(strip.token_side, side);
+  const std::vector<int> starts(strip.first_cells.begin(), strip.first_cells.begin() + 5);
+  CHECK(starts == std::vector<int>({0, 8, 16, 32, 64}));
+  CHECK_EQUAL(strip.n_cells, 64 + 8 * 8 + 8 * 16 + 3 * 24);
+  CHECK_EQUAL(strip.values.size(), static_cast<std::size_t>(strip.n_cells) * side * side * 3);
+  CHECK_EQUAL(strip.pictures[3].first_patch, 128);
+  CHECK_EQUAL(strip.pictures[3].rows, 10);
+  CHECK_EQUAL(strip.pictures[0].cols, 6);
+  // Row 7 of the cell at row 1, column 2 of the first picture, its cell 5: blue of column 9.
+  const std::size_t in_strip = ((5 * side + 7) * side + 9) * 3 + 2;
+  const std::size_t in_picture = ((side + 7) * 3 * side + 2 * side + 9) * 3 + 2;
+  CHECK_EQUAL(strip.values[in_strip], table.value(2, images[0].pixels[in_picture]));
+  CHECK_EQUAL(strip.values[6 * side * side * 3], 0.0F); // between the pictures
+}
+
+TEST_CASE("strip: each picture's tokens are those it has alone") {
+  const auto options = test_model();
+  if (!options) {
+    return;
+  }
+  const auto mmproj = ppocrvl::read_gguf(options->mmproj);
+  const auto info = ppocrvl::describe_model(ppocrvl::read_gguf(options->llm), mmproj);
+  const ppocrvl::NormalizationTable table(info.image_mean, info.image_std);
+  const auto images = pictures();
+  const auto always = [] { return true; };
+  ppocrvl::EncoderOptions plain;
+  plain.path = options->mmproj;
+  plain.precision = ppocrvl::VisionPrecision::exact;
+  Encoder reference(plain, table);
+  for (const auto *kernels : ppocrvl::kernels::available()) {
+    for (const int n_threads : {1, 2, 3}) {
+      ppocrvl::EncoderOptions how;
+      how.path = options->mmproj;
+      how.n_threads = n_threads;
+      how.kernels = kernels;
+      Encoder encoder(how, table);
+      const auto together = encoder.encode_together(gridded(images), always);
+      CHECK(encoder.packs());
+      for (std::size_t i = 0; i < images.size(); ++i) {
+        const auto alone = encoder.encode(images[i], gridded(images)[i].grid, always);
+        CHECK(together[i] == alone);
+        const auto by_ggml = reference.encode(images[i], gridded(images)[i].grid, always);
+        CHECK(greatest_difference(together[i], by_ggml) < (kernels->is_half ? 5e-2F : 5e-5F));
+      }
+      CHECK_THROWS_KIND(ErrorKind::cancelled,
+                        encoder.encode_together(gridded(images), [] { return false; }));
+    }
+  }
+}
+
+TEST_CASE("strip: without kernels pictures are encoded one by one") {
+  const auto options = test_model();
+  if (!options) {
+    return;
+  }
+  const auto mmproj = ppocrvl::read_gguf(options->mmproj);
+  const auto info = ppocrvl::describe_model(ppocrvl::read_gguf(options->llm), mmproj);
+  ppocrvl::EncoderOptions how;
+  how.path = options->mmproj;
+  Encoder encoder(how, ppocrvl::NormalizationTable(info.image_mean, info.image_std));
+  CHECK(!encoder.packs());
+  const auto images = pictures();
+  const auto always = [] { return true; };
+  const auto together = encoder.encode_together(gridded(images), always);
+  CHECK_EQUAL(together.size(), images.size());
+  CHECK(together[2] == encoder.encode(images[2], gridded(images)[2].grid, always));
+}
