@@ -1,515 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// Read beside llama.cpp's src/llama-grammar.cpp: the same language, and the same rewriting of
-// repetitions to rules, so that what counts there is counted here.
 #include "core/grammar_check.h"
 
 #include "core/error.h"
+#include "core/grammar_parser.h"
 #include "core/utf8_assembler.h"
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <unordered_map>
-#include <utility>
+#include <string>
 #include <vector>
 
 namespace ppocrvl {
 namespace {
 
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
-constexpr std::uint64_t most_repetitions = 2000; // llama.cpp's own limit
-constexpr std::size_t most_elements = 100'000;   // of all rules; each takes 8 bytes, in two copies
-constexpr int deepest_group = 100;               // each level is a few frames of the stack
-constexpr std::size_t deepest_begin = 1000;      // rules that begin with a rule that begins with …
-constexpr double most_begins = 10'000.0; // ways to begin a rule, which are looked at one by one
-constexpr std::uint32_t last_code_point = 0x10FFFF;
-
-/// A terminal, or the index of a rule.
-using Symbol = std::optional<std::size_t>;
-using Alternative = std::vector<Symbol>;
-
-struct Rule {
-  Rule(std::string_view its_name, std::size_t its_place) : name(its_name), at(its_place) {}
-
-  std::string name; // of the rule in the text, also where a group or repetition made this one
-  std::size_t at;   // in the text
-  bool is_defined = false;
-  bool repeats = false; // S' ::= S S' | of an endless repetition
-  std::vector<Alternative> alternatives;
-};
-
-class Grammar {
-public:
-  Grammar(std::string_view text, const GrammarTokens &tokens) : text_(text), tokens_(tokens) {}
-
-  void parse() {
-    skip_space(true);
-    while (!at_end()) {
-      parse_rule();
-    }
-    require_definitions();
-  }
-
-  [[nodiscard]] const std::vector<Rule> &rules() const { return rules_; }
-
-  [[nodiscard]] Error error(std::size_t at, const std::string &problem) const {
-    const std::string_view before = text_.substr(0, at);
-    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    const std::size_t begin = before.rfind('\n') + 1; // npos + 1 is 0
-    const auto column =
-        std::count_if(before.begin() + static_cast<std::ptrdiff_t>(begin), before.end(),
-                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }) +
-        1;
-    return {ErrorKind::option, "grammar, line " + std::to_string(line) + ", column " +
-                                   std::to_string(column) + ": " + problem};
-  }
-
-private:
-  /// What the last symbols of an alternative came from, which a repetition takes back.
-  struct Item {
-    std::size_t at = 0; // in the text
-    std::vector<Symbol> symbols;
-    std::size_t elements = 0; // in llama.cpp's rule
-    std::uint64_t weight = 1; // rules that llama.cpp made for it
-  };
-
-  [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
-  [[nodiscard]] char peek(std::size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-  }
-  [[nodiscard]] static bool is_digit(char c) { return '0' <= c && c <= '9'; }
-  [[nodiscard]] static bool is_of_name(char c) {
-    return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || c == '-' || is_digit(c);
-  }
-
-  void skip_space(bool newlines) {
-    while (peek() == ' ' || peek() == '\t' || peek() == '#' ||
-           (newlines && (peek() == '\r' || peek() == '\n'))) {
-      if (peek() == '#') {
-        while (!at_end() && peek() != '\r' && peek() != '\n') {
-          ++at_;
-        }
-      } else {
-        ++at_;
-      }
-    }
-  }
-
-  void expect(char c, const char *why) {
-    if (peek() != c) {
-      throw error(at_, std::string("'") + c + "' is missing " + why);
-    }
-    ++at_;
-  }
-
-  std::string_view name() {
-    const std::size_t begin = at_;
-    while (is_of_name(peek())) {
-      ++at_;
-    }
-    if (at_ == begin) {
-      throw error(at_, "the name of a rule is missing: letters, digits and '-'");
-    }
-    return text_.substr(begin, at_ - begin);
-  }
-
-  std::size_t rule_named(std::string_view name, std::size_t at) {
-    const auto [found, is_new] = by_name_.emplace(name, rules_.size());
-    if (is_new) {
-      rules_.emplace_back(name, at);
-    }
-    return found->second;
-  }
-
-  std::size_t made_rule(std::size_t of, std::size_t at) {
-    Rule rule(rules_[of].name, at);
-    rule.is_defined = true;
-    rules_.push_back(std::move(rule));
-    return rules_.size() - 1;
-  }
-
-  void count(std::size_t elements) {
-    elements_ += elements;
-    if (elements_ > most_elements) {
-      throw error(at_, "the grammar is too large with its repetitions written out; repeat less");
-    }
-  }
-
-  void parse_rule() {
-    const std::size_t at = at_;
-    const std::size_t rule = rule_named(name(), at);
-    if (rules_[rule].is_defined) {
-      throw error(at, "the rule " + rules_[rule].name + " is defined a second time");
-    }
-    rules_[rule].is_defined = true;
-    rules_[rule].at = at;
-    skip_space(false);
-    for (const char c : std::string_view("::=")) {
-      expect(c, "in the ::= after the rule's name");
-    }
-    skip_space(true);
-    parse_alternatives(rule, 0);
-    if (peek() == '\r') {
-      at_ += peek(1) == '\n' ? 2U : 1U;
-    } else if (peek() == '\n') {
-      ++at_;
-    } else if (!at_end()) {
-      throw error(at_, "this cannot stand in a rule; if it is text, put it in quotation marks");
-    }
-    skip_space(true);
-  }
-
-  // NOLINTNEXTLINE(misc-no-recursion): it limits the depth
-  void parse_alternatives(std::size_t rule, int depth) {
-    if (depth > deepest_group) {
-      throw error(at_, "groups stand in groups more than " + std::to_string(deepest_group) +
-                           " deep; make rules of some");
-    }
-    std::vector<Alternative> alternatives{parse_sequence(rule, depth)};
-    while (peek() == '|') {
-      ++at_;
-      skip_space(true);
-      alternatives.push_back(parse_sequence(rule, depth));
-    }
-    count(alternatives.size());
-    rules_[rule].alternatives = std::move(alternatives);
-  }
-
-  // NOLINTNEXTLINE(misc-no-recursion): parse_alternatives limits the depth
-  Alternative parse_sequence(std::size_t rule, int depth) {
-    Alternative sequence;
-    Item item;
-    const auto take = [&] {
-      sequence.insert(sequence.end(), item.symbols.begin(), item.symbols.end());
-      count(item.elements);
-      item = {};
-    };
-    while (!at_end()) {
-      const char c = peek();
-      if (c == '*' || c == '+' || c == '?' || c == '{') {
-        item = repeated(item, rule, depth);
-        continue;
-      }
-      if (c != '"' && c != '[' && c != '<' && c != '!' && c != '(' && c != '.' && !is_of_name(c)) {
-        break;
-      }
-      take();
-      item = parse_item(rule, depth);
-      skip_space(depth > 0);
-    }
-    take();
-    return sequence;
-  }
-
-  // NOLINTNEXTLINE(misc-no-recursion)
-  Item parse_item(std::size_t rule, int depth) {
-    Item item;
-    item.at = at_;
-    const auto one = [&](Symbol symbol, std::size_t elements) {
-      item.symbols = {symbol};
-      item.elements = elements;
-    };
-    switch (peek()) {
-    case '"':
-      if (const std::size_t length = parse_literal(); length > 0) {
-        one(std::nullopt, length);
-      }
-      break;
-    case '[':
-      one(std::nullopt, parse_class());
-      break;
-    case '<':
-    case '!':
-      parse_token();
-      one(std::nullopt, 1);
-      break;
-    case '.':
-      ++at_;
-      one(std::nullopt, 1);
-      break;
-    case '(': {
-      ++at_;
-      skip_space(true);
-      const std::size_t before = rules_.size();
-      const std::size_t group = made_rule(rule, item.at);
-      parse_alternatives(group, depth + 1);
-      if (peek() != ')') {
-        throw error(at_end() ? item.at : at_,
-                    at_end() ? "this group has no end" : "this cannot stand in a group");
-      }
-      ++at_;
-      one(group, 1);
-      item.weight = rules_.size() - before;
-      break;
-    }
-    default: {
-      const std::string_view referred = name();
-      one(rule_named(referred, item.at), 1);
-    }
-    }
-    return item;
-  }
-
-  /// Its length in characters.
-  std::size_t parse_literal() {
-    const std::size_t begin = at_++;
-    std::size_t length = 0;
-    for (; peek() != '"'; ++length) {
-      if (at_end()) {
-        throw error(begin, "this text has no closing quotation mark");
-      }
-      const std::size_t at = at_;
-      if (character() == 0) {
-        throw error(at, "a text cannot hold a zero character");
-      }
-    }
-    ++at_;
-    return length;
-  }
-
-  /// How many characters and ends of ranges it names.
-  std::size_t parse_class() {
-    const std::size_t begin = at_++;
-    if (peek() == '^') {
-      ++at_;
-    }
-    std::size_t count = 0;
-    while (peek() != ']') {
-      if (at_end()) {
-        throw error(begin, "this class of characters has no closing bracket");
-      }
-      const std::size_t at = at_;
-      const std::uint32_t low = character();
-      ++count;
-      if (peek() == '-' && peek(1) != ']') {
-        ++at_;
-        if (at_end()) {
-          throw error(begin, "this class of characters has no closing bracket");
-        }
-        if (character() < low) {
-          throw error(at, "this range ends before it begins");
-        }
-        ++count;
-      }
-    }
-    ++at_;
-    if (count == 0) {
-      throw error(begin, "this class of characters is empty");
-    }
-    return count;
-  }
-
-  /// A character of a text or class; not at the end.
-  std::uint32_t character() {
-    const std::size_t at = at_;
-    if (peek() != '\\') {
-      return plain_character();
-    }
-    const char kind = peek(1);
-    at_ += at_ + 1 < text_.size() ? 2U : 1U;
-    switch (kind) {
-    case 'x':
-      return hexadecimal(at, 2);
-    case 'u':
-      return hexadecimal(at, 4);
-    case 'U':
-      return hexadecimal(at, 8);
-    case 't':
-      return '\t';
-    case 'r':
-      return '\r';
-    case 'n':
-      return '\n';
-    case '\\':
-    case '"':
-    case '[':
-    case ']':
-    case '-':
-      return static_cast<unsigned char>(kind);
-    default:
-      throw error(at, "there is no such escape; a backslash itself is written \\\\");
-    }
-  }
-
-  std::uint32_t hexadecimal(std::size_t begin, int digits) {
-    std::uint32_t value = 0;
-    for (int i = 0; i < digits; ++i, ++at_) {
-      const char c = peek();
-      std::uint32_t digit = 0;
-      if (is_digit(c)) {
-        digit = static_cast<std::uint32_t>(c - '0');
-      } else if ('a' <= c && c <= 'f') {
-        digit = static_cast<std::uint32_t>(c - 'a' + 10);
-      } else if ('A' <= c && c <= 'F') {
-        digit = static_cast<std::uint32_t>(c - 'A' + 10);
-      } else {
-        throw error(begin, "this escape needs " + std::to_string(digits) + " hexadecimal digits");
-      }
-      value = value << 4U | digit;
-    }
-    if (value > last_code_point) {
-      throw error(begin, "there is no such character");
-    }
-    return value;
-  }
-
-  /// The text is valid UTF-8.
-  std::uint32_t plain_character() {
-    const auto first = static_cast<unsigned char>(text_[at_++]);
-    if (first < 0x80U) {
-      return first;
-    }
-    const unsigned more = 1U + (first >= 0xE0U ? 1U : 0U) + (first >= 0xF0U ? 1U : 0U);
-    std::uint32_t value = first & (0x3FU >> more);
-    for (unsigned i = 0; i < more; ++i) {
-      value = value << 6U | (static_cast<unsigned char>(text_[at_++]) & 0x3FU);
-    }
-    return value;
-  }
-
-  /// `<[12]>`, `<text>`, or one of them after `!`.
-  void parse_token() {
-    if (peek() == '!') {
-      ++at_;
-    }
-    const std::size_t begin = at_;
-    expect('<', "after '!': it stands before a token");
-    if (peek() == '[') {
-      ++at_;
-      const std::uint64_t id = number();
-      if (id >= tokens_.count) {
-        throw error(begin, "the model has no such token; its ids are 0 to " +
-                               std::to_string(tokens_.count - 1));
-      }
-      expect(']', "after the token's id");
-      expect('>', "after the token's id");
-      return;
-    }
-    const std::size_t end = text_.find('>', at_);
-    if (end == std::string_view::npos) {
-      throw error(begin, "this token has no closing '>'");
-    }
-    at_ = end + 1;
-    if (!tokens_.is_one_token(text_.substr(begin, at_ - begin))) {
-      throw error(begin, "this is no token of the model");
-    }
-  }
-
-  std::uint64_t number() {
-    const std::size_t begin = at_;
-    std::uint64_t value = 0;
-    for (; is_digit(peek()); ++at_) {
-      constexpr std::uint64_t most = std::uint64_t{1} << 40U; // more is too much everywhere
-      value = std::min(most, value * 10 + static_cast<std::uint64_t>(peek() - '0'));
-    }
-    if (at_ == begin) {
-      throw error(at_, "a number is missing");
-    }
-    return value;
-  }
-
-  /// The item under the repetition that comes now; S{m,n} is m times S and one of n - m made rules:
-  /// S'(x) ::= S S'(x-1) |, or S' ::= S S' | where there is no n.
-  Item repeated(const Item &item, std::size_t rule, int depth) {
-    const std::size_t at = at_;
-    const auto [least, most] = parse_times(depth);
-    if (item.symbols.empty()) {
-      throw error(at, "there is nothing before this to repeat");
-    }
-    const auto times = std::max<std::uint64_t>({most.value_or(0), least, 1});
-    if (item.weight * times > most_repetitions) {
-      throw error(at, "this repeats too much: counts, multiplied with those of groups inside, may "
-                      "be 2000 at most");
-    }
-    Item all;
-    all.at = item.at;
-    all.weight = item.weight * times;
-    all.elements = item.elements * least;
-    for (std::uint64_t i = 0; i < least; ++i) {
-      all.symbols.insert(all.symbols.end(), item.symbols.begin(), item.symbols.end());
-    }
-    const std::uint64_t options = most ? most.value() - least : 1;
-    count(item.elements * options + 3 * options);
-    std::optional<std::size_t> last;
-    for (std::uint64_t i = 0; i < options; ++i) {
-      const std::size_t made = made_rule(rule, item.at);
-      Alternative again = item.symbols;
-      if (!most) {
-        again.emplace_back(made);
-        rules_[made].repeats = true;
-      } else if (last) {
-        again.emplace_back(last);
-      }
-      rules_[made].alternatives = {std::move(again), {}};
-      last = made;
-    }
-    if (last) {
-      all.symbols.emplace_back(last);
-      ++all.elements;
-    }
-    return all;
-  }
-
-  /// Least and most times; none is no limit.
-  std::pair<std::uint64_t, std::optional<std::uint64_t>> parse_times(int depth) {
-    const std::size_t at = at_;
-    const char sign = text_[at_++];
-    skip_space(depth > 0);
-    if (sign == '*') {
-      return {0, std::nullopt};
-    }
-    if (sign == '+') {
-      return {1, std::nullopt};
-    }
-    if (sign == '?') {
-      return {0, 1};
-    }
-    const std::uint64_t least = number();
-    std::optional<std::uint64_t> most = least;
-    skip_space(depth > 0);
-    if (peek() == ',') {
-      ++at_;
-      skip_space(depth > 0);
-      most.reset();
-      if (is_digit(peek())) {
-        most = number();
-        skip_space(depth > 0);
-      }
-    }
-    expect('}', "after the count");
-    skip_space(depth > 0);
-    if (least > most_repetitions || most.value_or(0) > most_repetitions) {
-      throw error(at, "a count may be 2000 at most");
-    }
-    if (most && *most < least) {
-      throw error(at, "the second count is below the first");
-    }
-    return {least, most};
-  }
-
-  void require_definitions() const {
-    for (const Rule &rule : rules_) {
-      if (!rule.is_defined) {
-        throw error(rule.at, "there is no rule " + rule.name);
-      }
-    }
-    if (by_name_.count("root") == 0) {
-      throw Error(ErrorKind::option, "the grammar has no rule root, with which answers begin");
-    }
-  }
-
-  std::string_view text_;
-  const GrammarTokens &tokens_;
-  std::size_t at_ = 0;
-  std::size_t elements_ = 0;
-  std::vector<Rule> rules_;
-  std::unordered_map<std::string_view, std::size_t> by_name_;
-};
+constexpr std::size_t deepest_begin = 1000; // rules that begin with a rule that begins with …
+constexpr double most_begins = 10'000.0;    // ways to begin a rule, which are looked at one by one
 
 /// Which rules may be nothing.
-std::vector<bool> empty_rules(const std::vector<Rule> &rules) {
+std::vector<bool> empty_rules(const std::vector<GrammarRule> &rules) {
   std::vector<bool> empty(rules.size(), false);
   // An alternative that waits for some more of its symbols, and who waits for a rule.
   struct Waiting {
@@ -526,11 +35,12 @@ std::vector<bool> empty_rules(const std::vector<Rule> &rules) {
     }
   };
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    for (const Alternative &one : rules[i].alternatives) {
+    for (const GrammarAlternative &one : rules[i].alternatives) {
       if (one.empty()) {
         mark(i);
-      } else if (std::all_of(one.begin(), one.end(), [](Symbol s) { return s.has_value(); })) {
-        for (const Symbol &symbol : one) {
+      } else if (std::all_of(one.begin(), one.end(),
+                             [](GrammarSymbol s) { return s.has_value(); })) {
+        for (const GrammarSymbol &symbol : one) {
           waits_for[symbol.value()].push_back(waiting.size());
         }
         waiting.push_back({i, one.size()});
@@ -550,12 +60,12 @@ std::vector<bool> empty_rules(const std::vector<Rule> &rules) {
 }
 
 /// The rules that each rule may begin with.
-std::vector<std::vector<std::size_t>> first_rules(const std::vector<Rule> &rules,
+std::vector<std::vector<std::size_t>> first_rules(const std::vector<GrammarRule> &rules,
                                                   const std::vector<bool> &empty) {
   std::vector<std::vector<std::size_t>> first(rules.size());
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    for (const Alternative &one : rules[i].alternatives) {
-      for (const Symbol &symbol : one) {
+    for (const GrammarAlternative &one : rules[i].alternatives) {
+      for (const GrammarSymbol &symbol : one) {
         if (!symbol) {
           break;
         }
@@ -570,7 +80,7 @@ std::vector<std::vector<std::size_t>> first_rules(const std::vector<Rule> &rules
 }
 
 /// The rules in such an order that each comes after those that it may begin with.
-std::vector<std::size_t> bottom_up(const Grammar &grammar,
+std::vector<std::size_t> bottom_up(const ParsedGrammar &grammar,
                                    const std::vector<std::vector<std::size_t>> &first) {
   enum class State { fresh, open, done };
   std::vector<State> states(first.size(), State::fresh);
@@ -596,8 +106,8 @@ std::vector<std::size_t> bottom_up(const Grammar &grammar,
       }
       const std::size_t rule = first[visit.rule][visit.next++];
       if (states[rule] == State::open) {
-        const Rule &again = grammar.rules()[rule];
-        throw grammar.error(again.at,
+        const GrammarRule &again = grammar.rules[rule];
+        throw grammar_error(grammar.text, again.at,
                             again.repeats
                                 ? "what is repeated here may be nothing, which could be repeated "
                                   "for ever; make a part of it necessary"
@@ -613,7 +123,7 @@ std::vector<std::size_t> bottom_up(const Grammar &grammar,
   return order;
 }
 
-void require_shallow_beginnings(const Grammar &grammar, const std::vector<std::size_t> &order,
+void require_shallow_beginnings(const ParsedGrammar &grammar, const std::vector<std::size_t> &order,
                                 const std::vector<std::vector<std::size_t>> &first) {
   std::vector<std::size_t> depth(first.size(), 0);
   for (const std::size_t i : order) {
@@ -621,10 +131,11 @@ void require_shallow_beginnings(const Grammar &grammar, const std::vector<std::s
       depth[i] = std::max(depth[i], depth[below] + 1);
     }
     if (depth[i] > deepest_begin) {
-      const Rule &rule = grammar.rules()[i];
-      throw grammar.error(rule.at, "the rule " + rule.name +
-                                       " begins with a rule that begins with a rule, and so on, "
-                                       "more than 1000 deep");
+      const GrammarRule &rule = grammar.rules[i];
+      throw grammar_error(grammar.text, rule.at,
+                          "the rule " + rule.name +
+                              " begins with a rule that begins with a rule, and so on, "
+                              "more than 1000 deep");
     }
   }
 }
@@ -632,14 +143,13 @@ void require_shallow_beginnings(const Grammar &grammar, const std::vector<std::s
 /// llama.cpp follows every way in which a rule may begin, and keeps each as a stack of its own.
 class Beginnings {
 public:
-  explicit Beginnings(const Grammar &grammar)
-      : grammar_(grammar), ways_(grammar.rules().size(), 0.0),
-        nothing_(grammar.rules().size(), 0.0) {}
+  explicit Beginnings(const ParsedGrammar &grammar)
+      : grammar_(grammar), ways_(grammar.rules.size(), 0.0), nothing_(grammar.rules.size(), 0.0) {}
 
   /// Counts those of a rule; those that it may begin with were counted.
   void count(std::size_t rule) {
     ways_[rule] = 1.0;
-    for (const Alternative &one : grammar_.rules()[rule].alternatives) {
+    for (const GrammarAlternative &one : grammar_.rules[rule].alternatives) {
       double through = 1.0; // ways to be nothing up to here
       for (auto symbol = one.begin(); symbol != one.end() && through > 0.0; ++symbol) {
         ways_[rule] += through * (*symbol ? ways_[**symbol] : 1.0);
@@ -654,7 +164,7 @@ public:
 
   /// Looks at the ways to go on from the middle of a rule; all were counted.
   void check_middle(std::size_t rule) const {
-    for (const Alternative &one : grammar_.rules()[rule].alternatives) {
+    for (const GrammarAlternative &one : grammar_.rules[rule].alternatives) {
       double ways = 1.0;
       for (auto symbol = one.rbegin(); symbol != one.rend(); ++symbol) {
         ways = *symbol ? ways_[**symbol] + nothing_[**symbol] * ways : 1.0;
@@ -666,14 +176,15 @@ public:
 private:
   void limit(std::size_t rule, double ways) const {
     if (ways > most_begins) {
-      const Rule &one = grammar_.rules()[rule];
-      throw grammar_.error(one.at, "the rule " + one.name +
-                                       " can begin, or go on, in more than 10000 ways; make it "
-                                       "less ambiguous");
+      const GrammarRule &one = grammar_.rules[rule];
+      throw grammar_error(grammar_.text, one.at,
+                          "the rule " + one.name +
+                              " can begin, or go on, in more than 10000 ways; make it "
+                              "less ambiguous");
     }
   }
 
-  const Grammar &grammar_;
+  const ParsedGrammar &grammar_;
   std::vector<double> ways_;    // into each rule
   std::vector<double> nothing_; // of each rule to be nothing
 };
@@ -689,9 +200,8 @@ void check_grammar(std::string_view grammar, const GrammarTokens &tokens) {
   if (!assembler.broken().empty() || assembler.is_open()) {
     throw Error(ErrorKind::option, "the grammar is no valid UTF-8");
   }
-  Grammar parsed(grammar, tokens);
-  parsed.parse();
-  const auto first = first_rules(parsed.rules(), empty_rules(parsed.rules()));
+  const ParsedGrammar parsed = parse_grammar(grammar, tokens);
+  const auto first = first_rules(parsed.rules, empty_rules(parsed.rules));
   const auto order = bottom_up(parsed, first);
   require_shallow_beginnings(parsed, order, first);
   Beginnings beginnings(parsed);
