@@ -7,7 +7,9 @@ MODEL is a folder with BF16 files of the official size (scripts/make_synthetic_c
 checkpoint of random weights, `ppocrvl export` the files). Systems: each of our kernels, llama.cpp's
 operations in our graph ("ggml"), the unmodified llama-mtmd-cli, and transformers on --checkpoint in
 bfloat16. They take turns, and medians are printed. Peaks of the machine: PyTorch's products of
-1024 x 4096 x 4096, and reading 1 GiB. --write puts the tables into docs/encoder.md.
+1024 x 4096 x 4096, and reading 1 GiB. Then the kernels alone: on one thread and on all, small crops
+one by one and in company, and the memory that pictures take. --write puts the tables into
+docs/encoder.md.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,19 +79,26 @@ def flops(patches: int) -> dict[str, float]:
 class Ours:
     """One of our kernels, or ggml's operations."""
 
-    def __init__(self, model: Path, kernels: str) -> None:
+    def __init__(self, model: Path, kernels: str, threads: int = 0) -> None:
         paths = find_model(model)
-        self._engine = _native.Engine(
-            _native.EngineOptions(
-                llm=str(paths.llm), mmproj=str(paths.mmproj), kernels=kernels, cache_bytes=0
-            )
+        options = _native.EngineOptions(
+            llm=str(paths.llm), mmproj=str(paths.mmproj), kernels=kernels, cache_bytes=0
         )
+        options.n_threads = threads
+        self._engine = _native.Engine(options)
 
     def encode(self, picture: Picture) -> float:
         """Seconds."""
         begin = time.perf_counter()
         self._engine.embed(picture)
         return time.perf_counter() - begin
+
+    def encode_many(self, pictures: list[Picture]) -> float:
+        """Seconds for all, handed over at once."""
+        with ThreadPoolExecutor(len(pictures)) as threads:
+            begin = time.perf_counter()
+            list(threads.map(self._engine.embed, pictures))
+            return time.perf_counter() - begin
 
     def stages(self, picture: Picture) -> dict[str, float]:
         """Seconds by stage; the stops between operations are not in them."""
@@ -212,6 +222,59 @@ def stage_rows(ours: Ours, pictures: list[Picture], limit: dict[str, float]) -> 
     return rows
 
 
+def lone_rows(model: Path, kernels: str, pictures: list[Picture], rounds: int) -> list[str]:
+    """What threads and company win."""
+    alone, both = Ours(model, kernels, threads=1), Ours(model, kernels)
+    seconds = time_systems({"1 thread": alone, "all threads": both}, pictures, rounds)
+    rows = []
+    for one, many, picture in zip(*seconds.values(), pictures, strict=True):
+        size = f"{picture.shape[1]} x {picture.shape[0]}"
+        rows.append(f"| {size}, 1 thread / all | {one:.2f} s | {many:.2f} s | {one / many:.2f} |")
+    small = [picture[:28, :width] for picture in pictures[:1] for width in [336, 280, 392, 224] * 8]
+    single: list[float] = []
+    company: list[float] = []
+    for _ in range(rounds + 1):
+        single.append(sum(both.encode(np.ascontiguousarray(one)) for one in small))
+        company.append(both.encode_many([np.ascontiguousarray(one) for one in small]))
+    one, many = statistics.median(single[1:]), statistics.median(company[1:])
+    name = f"{len(small)} crops of 224 to 392 x 28, one by one / together"
+    rows.append(f"| {name} | {one:.2f} s | {many:.2f} s | {one / many:.2f} |")
+    return rows
+
+
+MEMORY = """
+import re, sys
+import numpy as np
+from pathlib import Path
+from ppocrvl.native import _native
+
+def kilobytes(name):
+    return int(re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+llm, mmproj, kernels, wide, high = sys.argv[1:]
+options = _native.EngineOptions(llm=llm, mmproj=mmproj, kernels=kernels, cache_bytes=0)
+engine = _native.Engine(options)
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+before = kilobytes("VmRSS")
+engine.embed(np.zeros((int(high), int(wide), 3), np.uint8))
+print((kilobytes("VmHWM") - before) / 1024)
+"""
+
+
+def memory_rows(model: Path, kernels: str) -> list[str]:
+    """MiB that encoding one picture adds to the process, by its patches (Linux only)."""
+    paths = find_model(model)
+    rows = []
+    for wide, high in ((448, 448), (896, 448), (896, 896), (1120, 896), (1792, 896)):
+        options = [str(paths.llm), str(paths.mmproj), kernels, str(wide), str(high)]
+        command = [sys.executable, "-c", MEMORY, *options]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        patches = wide * high // 196
+        mib = float(done.stdout)
+        rows.append(f"| {patches} | {mib:.0f} | {1024 * mib / patches:.0f} |")
+    return rows
+
+
 def write(lines: list[str]) -> None:
     """Put the tables into the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
@@ -262,6 +325,11 @@ def main() -> None:
         note = f"Peaks of this machine by PyTorch: {half:.0f} GFLOP/s in bfloat16, of which the "
         note += f"percentages are, {full:.0f} in float32, reading {read:.1f} GB/s. Medians of "
         lines += ["", note + f"{args.rounds} alternating rounds."]
+    head = [f"| of {main_kernels} | first | second | ratio |", "|---" * 4 + "|"]
+    lines += ["", *head, *lone_rows(args.model, main_kernels, pictures, args.rounds)]
+    if sys.platform == "linux":
+        head = ["| patches | MiB that encoding adds | KiB a patch |", "|---" * 3 + "|"]
+        lines += ["", *head, *memory_rows(args.model, main_kernels)]
     print("\n".join(lines))
     if args.write:
         write(lines)

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.native.conftest import RandomModel
 
 import ppocrvl
 from ppocrvl.errors import OptionError
+from ppocrvl.export.synthetic import SIZES as CONFIGURATIONS
+from ppocrvl.export.synthetic import StoredType, resized, write_synthetic_checkpoint
 from ppocrvl.native import _native
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
-    from tests.native.conftest import RandomModel
 
 SAMPLES = sorted((Path(__file__).parent.parent.parent / "samples").glob("*.png"))
 HALF = ("amx", "avx512_bf16")
@@ -43,6 +49,14 @@ def embed(
         return engine.embed(picture)
     finally:
         engine.close()
+
+
+def sized_model(folder: Path, sizes: Mapping[str, int], dtype: StoredType) -> RandomModel:
+    """As the random model, but with other sizes."""
+    checkpoint = folder / "checkpoint"
+    write_synthetic_checkpoint(checkpoint, resized(CONFIGURATIONS["tiny"], sizes), dtype=dtype)
+    files = ppocrvl.export(checkpoint, folder / "pair", llm_type=dtype, mmproj_type=dtype)
+    return RandomModel(checkpoint, files.llm, files.mmproj)
 
 
 def noise(height: int, width: int) -> npt.NDArray[np.uint8]:
@@ -89,3 +103,55 @@ def test_samples_read_the_same(kernels: str, picture: Path) -> None:
 def test_unknown_name(random_model: RandomModel) -> None:
     with pytest.raises(OptionError, match=r'kernels must be one of auto, ggml.* not "sse"'):
         embed(random_model, "sse", noise(28, 28))
+
+
+@pytest.mark.parametrize("kernels", _native.vision_kernels())
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"vision.hidden_size": 1568, "vision.num_attention_heads": 8},
+        {"vision.hidden_size": 1040, "vision.num_attention_heads": 4},
+    ],
+    ids=["wide", "wide heads"],
+)
+def test_encoders_that_do_not_fit(kernels: str, sizes: dict[str, int], tmp_path: Path) -> None:
+    """They are llama.cpp's, small pictures that could be packed as well."""
+    model = sized_model(tmp_path, {**sizes, "vision.num_hidden_layers": 1}, "f32")
+    picture = noise(56, 84)
+    assert np.array_equal(embed(model, kernels, picture), embed(model, "ggml", picture))
+
+
+MEASURE = """
+import re, sys
+import numpy as np
+from pathlib import Path
+from ppocrvl.native import _native
+
+def kilobytes(name):
+    return int(re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+llm, mmproj, kernels = sys.argv[1:]
+engine = _native.Engine(_native.EngineOptions(llm=llm, mmproj=mmproj, kernels=kernels))
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+before = kilobytes("VmRSS")
+engine.embed(np.zeros((896, 1120, 3), np.uint8))
+print(kilobytes("VmHWM") - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("kernels", _native.vision_kernels())
+def test_memory_of_a_large_picture(kernels: str, tmp_path: Path) -> None:
+    """5,120 patches of the official width, by the formula in docs/encoder.md.
+
+    Weights that were packed and kept would be 30 MB a layer.
+    """
+    official = CONFIGURATIONS["full"].vision
+    names = ("hidden_size", "intermediate_size", "num_attention_heads")
+    sizes = {f"vision.{name}": getattr(official, name) for name in names}
+    model = sized_model(tmp_path, {**sizes, "vision.num_hidden_layers": 3}, "bf16")
+    command = [sys.executable, "-c", MEASURE, str(model.llm), str(model.mmproj), kernels]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    kib_per_patch = 60 if kernels in HALF else 76
+    assert int(done.stdout) < 5120 * kib_per_patch
