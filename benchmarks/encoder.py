@@ -81,11 +81,15 @@ class Ours:
 
     def __init__(self, model: Path, kernels: str, threads: int = 0) -> None:
         paths = find_model(model)
-        options = _native.EngineOptions(
-            llm=str(paths.llm), mmproj=str(paths.mmproj), kernels=kernels, cache_bytes=0
+        self._engine = _native.Engine(
+            _native.EngineOptions(
+                llm=str(paths.llm),
+                mmproj=str(paths.mmproj),
+                kernels=kernels,
+                cache_bytes=0,
+                n_threads=threads,
+            )
         )
-        options.n_threads = threads
-        self._engine = _native.Engine(options)
 
     def encode(self, picture: Picture) -> float:
         """Seconds."""

@@ -470,9 +470,9 @@ template <typename Product> struct PanelKernels {
   /// What attention keeps of a panel of queries while it goes through the keys.
   struct Queries {
     const Operand *panel;
-    float *sums; // of values, weighted
-    alignas(64) float greatest[lanes];
-    alignas(64) float total[lanes]; // of weights
+    float *sums;                        // of values, weighted
+    alignas(64) float reference[lanes]; // to which the weights are relative
+    alignas(64) float total[lanes];     // of weights
   };
 
   static void attention(const Attention &task, Share share, void *scratch) {
@@ -501,9 +501,9 @@ template <typename Product> struct PanelKernels {
     Product::end();
   }
 
-  /// Some panels of queries of one head: softmax over blocks of keys, rescaled when a greater score
-  /// comes (M. Milakov and N. Gimelshein, Online normalizer calculation for softmax, 2018). The
-  /// keys and values of a block stay in the nearest cache for all the panels.
+  /// Some panels of queries of one head: softmax over blocks of keys, rescaled when a far greater
+  /// score comes (M. Milakov and N. Gimelshein, Online normalizer calculation for softmax, 2018).
+  /// The keys and values of a block stay in the nearest cache for all the panels.
   static void attend(const Attention &task, const Segment &segment, std::int64_t h, Range panels,
                      Queries *queries, float *scores, Operand *weights) {
     constexpr float least = -1e30F;
@@ -514,7 +514,7 @@ template <typename Product> struct PanelKernels {
       queries[i].panel = head.q + (panels.begin + i) * head.qk_rows * lanes;
       std::memset(queries[i].sums, 0, bytes_of(head.v_rows * lanes, sizeof(float)));
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        queries[i].greatest[lane] = least;
+        queries[i].reference[lane] = least;
         queries[i].total[lane] = 0.0F;
       }
     }
@@ -527,7 +527,7 @@ template <typename Product> struct PanelKernels {
           Product::multiply(head.k + (key + at) * head.qk_rows, group * head.qk_rows,
                             queries[i].panel, head.qk_rows, scores + at * lanes, lanes, false);
         }
-        weigh(scores, keys, rows, weights, queries[i], first > 0 ? d : 0);
+        weigh(scores, keys, rows, weights, queries[i], d);
         Product::multiply(head.v + key * group, group * head.keys, weights, rows, queries[i].sums,
                           head.v_rows, true);
       }
@@ -537,39 +537,62 @@ template <typename Product> struct PanelKernels {
     }
   }
 
-  /// Weights of a block of keys; what was summed before is rescaled, `d` rows of it.
-  static void weigh(float *scores, std::int64_t keys, std::int64_t rows, Operand *weights,
+  /// Weights of a block of keys, powers of two of their scores relative to a reference of each
+  /// query. The greatest score so far would do as one, but moving it means to rescale all sums (`d`
+  /// rows), so it stays until a score is far above: weights up to 2^8 lose no digit.
+  static void weigh(const float *scores, std::int64_t keys, std::int64_t rows, Operand *weights,
                     Queries &queries, std::int64_t d) {
+    constexpr float far = 8.0F;
     alignas(64) float greatest[lanes];
-    std::memcpy(greatest, queries.greatest, sizeof greatest);
-    for (std::int64_t row = 0; row < keys; ++row) {
+    std::memcpy(greatest, scores, sizeof greatest);
+    for (std::int64_t row = 1; row < keys; ++row) {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
         const float score = scores[row * lanes + lane];
         greatest[lane] = score > greatest[lane] ? score : greatest[lane];
       }
     }
+    bool moves = false;
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      const bool is_far = greatest[lane] > queries.reference[lane] + far;
+      greatest[lane] = is_far ? greatest[lane] : queries.reference[lane];
+      moves = moves || is_far;
+    }
+    if (moves) {
+      move_reference(greatest, queries, d);
+    }
+    alignas(64) float reference[lanes];
     alignas(64) float total[lanes];
+    std::memcpy(reference, queries.reference, sizeof reference);
+    std::memcpy(total, queries.total, sizeof total);
+    for (std::int64_t row = 0; row < rows; row += 2) {
+      alignas(64) float pair[2 * lanes] = {};
+      for (std::int64_t i = row; i < smaller(row + 2, keys); ++i) {
+        float *some = pair + (i - row) * lanes;
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+          some[lane] =
+              Math::template power_of_two<is_half>(scores[i * lanes + lane] - reference[lane]);
+          total[lane] += some[lane];
+        }
+      }
+      store_pair(weights, row, pair, pair + lanes);
+    }
+    std::memcpy(queries.total, total, sizeof total);
+  }
+
+  /// What was summed relative to the old reference becomes relative to the new one.
+  static void move_reference(const float *reference, Queries &queries, std::int64_t d) {
     alignas(64) float shrink[lanes];
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      shrink[lane] = Math::template power_of_two<is_half>(queries.greatest[lane] - greatest[lane]);
-      total[lane] = queries.total[lane] * shrink[lane];
+      shrink[lane] =
+          Math::template power_of_two<is_half>(queries.reference[lane] - reference[lane]);
+      queries.total[lane] *= shrink[lane];
+      queries.reference[lane] = reference[lane];
     }
-    for (std::int64_t row = 0; row < keys; ++row) {
-      float *some = scores + row * lanes;
-      for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        some[lane] = Math::template power_of_two<is_half>(some[lane] - greatest[lane]);
-        total[lane] += some[lane];
-      }
-    }
-    std::memset(scores + keys * lanes, 0, bytes_of((rows - keys) * lanes, sizeof(float)));
-    store_rows(weights, 0, scores, rows);
     for (std::int64_t row = 0; row < d; ++row) {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
         queries.sums[row * lanes + lane] *= shrink[lane];
       }
     }
-    std::memcpy(queries.greatest, greatest, sizeof greatest);
-    std::memcpy(queries.total, total, sizeof total);
   }
 
   static void store_attended(const Attention &task, std::int64_t h, std::int64_t panel,
