@@ -13,11 +13,12 @@ import io
 import json
 import re
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from tests.server.running import wait_for
+from tests.server.running import SECONDS, wait_for
 
 import ppocrvl
 from ppocrvl.document.html import result_html
@@ -64,6 +65,13 @@ class Visit:
         """The first picture, once it is in this state."""
         self.page.wait_for_selector(f".reading[data-state={state}]")
         return self.page.locator(".reading").first
+
+    def until(self, condition: str) -> None:
+        """Waits for a script's value; the page's policy forbids playwright's own way."""
+        end = time.monotonic() + SECONDS
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < end, condition
+            self.page.wait_for_timeout(20)
 
     def read(self, *pictures: Path | dict[str, Any], task: str = "Text") -> Any:
         self.choose(*pictures, task=task)
@@ -147,12 +155,10 @@ def test_a_chosen_picture_is_read(page: Visit, samples: Path) -> None:
     assert reading.locator(".unsure").count() == 0
 
 
-def test_several_are_read_in_their_order(page: Visit, samples: Path) -> None:
-    page.choose(samples / "hello.png", drawn("Second"), samples / "hello.png")
-    page.page.wait_for_function("document.querySelectorAll('[data-state=done]').length == 3")
-    titles = page.page.locator(".reading h2").all_inner_texts()
-    assert titles == ["hello.png", "drawn.png", "hello.png"]
-    assert page.page.locator(".text").nth(1).inner_text() == "Second"
+def test_several_are_read_in_their_order(page: Visit) -> None:
+    page.choose(drawn("First"), drawn("Second"), drawn("Third"))
+    page.until("document.querySelectorAll('[data-state=done]').length == 3")
+    assert page.page.locator(".text").all_inner_texts() == ["First", "Second", "Third"]
 
 
 def test_a_dropped_picture_is_read(page: Visit, picture: bytes) -> None:
@@ -203,13 +209,13 @@ def test_text_arrives_in_pieces_and_stop_frees_the_place(
     one.page.evaluate(
         """() => {
              window.lengths = new Set();
-             const note = () => window.lengths.add(document.querySelector(".text")?.textContent.length);
-             new MutationObserver(note).observe(document.body, { childList: true, subtree: true });
+             const text = () => document.querySelector(".text")?.textContent ?? "";
+             const observer = new MutationObserver(() => window.lengths.add(text().length));
+             observer.observe(document.body, { childList: true, subtree: true });
            }"""
     )
-    before = len(endless_server.requests)
     one.choose({"name": "noise.png", "mimeType": "image/png", "buffer": noise})
-    one.page.wait_for_function("window.lengths.size > 5")
+    one.until("window.lengths.size > 5")
     assert endless_server.inside() == 1
     one.page.get_by_role("button", name="Stop").click()
     reading = one.wait("stopped")
@@ -218,7 +224,11 @@ def test_text_arrives_in_pieces_and_stop_frees_the_place(
     assert not reading.get_by_role("button", name="Stop").is_visible()
     focused = "document.activeElement.dataset.act"
     assert one.page.evaluate(focused) == "copy"  # focus is not lost with the button
-    wait_for(lambda: [r["route"] for r in endless_server.requests[before:]].count("/v1/ocr") == 1)
+    # The only place among those that decode is free: the next picture gets it.
+    reading.get_by_role("button", name="Read again").click()
+    one.until("document.querySelector('.text').textContent.length > 5")
+    one.page.get_by_role("button", name="Stop").click()
+    wait_for(lambda: endless_server.inside() == 0)
 
 
 def test_a_waiting_picture_can_be_stopped(
@@ -400,7 +410,7 @@ def test_a_server_that_goes_while_it_answers(
     ).wait_ready()
     one = visit(running.url, expected="ERR_").loaded()
     one.choose({"name": "noise.png", "mimeType": "image/png", "buffer": noise})
-    one.page.wait_for_function("document.querySelector('.text')?.textContent.length > 5")
+    one.until("document.querySelector('.text')?.textContent.length > 5")
     running.process.kill()
     reading = one.wait("failed")
     assert "server" in reading.locator(".state").inner_text()
@@ -426,19 +436,15 @@ def test_no_key_is_asked_for_without_need(page: Visit) -> None:
     assert not page.page.locator("#key-form").is_visible()
 
 
-def test_the_page_waits_for_the_model(
-    visit: Callable[..., Visit], server: Server, samples: Path
-) -> None:
+def test_the_page_waits_for_the_model(visit: Callable[..., Visit], server: Server) -> None:
     """The first answer about the model is made here: the built-in one is loaded too fast."""
-    one = visit("about:blank")
+    one = visit(server.url).loaded()
     loading = {"data": [{"id": "tiny-en-BF16"}]}
     one.page.route("**/v1/models", lambda route: route.fulfill(json=loading), times=1)
-    one.page.goto(server.url)
+    one.page.reload()
     one.page.wait_for_selector("text=The model is being loaded")
     one.loaded()
     assert not one.page.locator("#notice").is_visible()
-    one.asked = set()
-    assert one.read(samples / "hello.png")
 
 
 # For everybody
@@ -452,9 +458,9 @@ def test_with_the_keyboard_alone(page: Visit, samples: Path) -> None:
     keys.press("ArrowRight")
     assert page.page.evaluate(focused) == "table"
     keys.press("Tab")
-    assert page.page.evaluate("document.activeElement.id") == "file"
-    outline = "getComputedStyle(document.activeElement.closest('label')).outlineStyle"
-    assert page.page.evaluate(outline) == "solid"
+    assert page.page.evaluate("document.activeElement.textContent") == "Choose pictures"
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.page.evaluate(ring) == "solid"
     with page.page.expect_file_chooser() as chooser:
         keys.press("Enter")
     chooser.value.set_files(samples / "table.png")
@@ -464,7 +470,6 @@ def test_with_the_keyboard_alone(page: Visit, samples: Path) -> None:
     for _ in range(5):
         keys.press("Tab")
         order.append(page.page.evaluate("document.activeElement.dataset.act"))
-        ring = "getComputedStyle(document.activeElement).outlineStyle"
         assert page.page.evaluate(ring) == "solid"
     assert order == ["copy", "text", "html", "json", "again"]
     keys.press("Enter")

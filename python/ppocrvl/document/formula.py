@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Formulas, which the model writes in LaTeX, as MathML, which browsers show by themselves.
+r"""Formulas, which the model writes in LaTeX, as MathML, which browsers show by themselves.
 
-latex2mathml does the work, but escapes nothing: `\\text{<script>}` comes out as an element. What it
+latex2mathml does the work, but escapes nothing: `\text{<script>}` comes out as an element. What it
 builds is therefore written again here, with the elements and attributes of MathML that are known
 to do nothing but look right. Needs the `[server]` extra.
 """
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 4000
 """Of a formula that is converted: a tenth of a second at worst."""
 
-_ELEMENTS = frozenset(
-    "math menclose mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow mspace "
-    "msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none".split()
+_ELEMENT = re.compile(
+    "math|menclose|mfrac|mi|mmultiscripts|mn|mo|mover|mpadded|mphantom|mprescripts|mroot|mrow|"
+    "mspace|msqrt|mstyle|msub|msubsup|msup|mtable|mtd|mtext|mtr|munder|munderover|none"
 )
-_ATTRIBUTES = frozenset(
-    "accent columnalign depth display displaystyle fence form height largeop linethickness lspace "
-    "mathvariant maxsize minsize movablelimits notation rspace scriptlevel separator stretchy "
-    "voffset width".split()
+_ATTRIBUTE = re.compile(
+    "accent|columnalign|depth|display|displaystyle|fence|form|height|largeop|linethickness|lspace|"
+    "mathvariant|maxsize|minsize|movablelimits|notation|rspace|scriptlevel|separator|stretchy|"
+    "voffset|width"
 )
 _ENVIRONMENTS = (("aligned", "align*"), ("gathered", "matrix"))
 """Environments that the converter does not know, and those that look the same."""
@@ -66,14 +66,15 @@ def _written(element: Element) -> str:
     Raises:
         ValueError: it holds what the converter did not understand, and passes on as it is.
     """
-    if element.tag not in _ELEMENTS:
-        raise ValueError(element.tag)
+    tag = element.tag
+    if not _ELEMENT.fullmatch(tag):
+        raise ValueError(tag)
     text = unescape(element.text or "")  # operators come as references
-    if element.tag == "mi" and (text == "&" or text.startswith("\\")):
+    if tag == "mi" and (text == "&" or text.startswith("\\")):
         raise ValueError(text)
     attributes = "".join(
-        f' {name}="{escape(value)}"' for name, value in element.items() if name in _ATTRIBUTES
+        f' {name}="{escape(value)}"'
+        for name, value in element.items()
+        if _ATTRIBUTE.fullmatch(name)
     )
-    return (
-        f"<{element.tag}{attributes}>{escape(text)}{''.join(map(_written, element))}</{element.tag}>"
-    )
+    return f"<{tag}{attributes}>{escape(text)}{''.join(map(_written, element))}</{tag}>"

@@ -101,9 +101,7 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], asked: OcrRequest) -> R
             streams.append(stream)
         if len(streams) == 1:
             await streams[0].begun()  # an error of the only picture has its own status
-        return PiecewiseResponse(
-            _lines(streams, stack.pop_all(), asked), "application/x-ndjson"
-        )
+        return PiecewiseResponse(_lines(streams, stack.pop_all(), asked), "application/x-ndjson")
 
 
 async def _lines(
@@ -127,9 +125,7 @@ def _line(values: dict[str, Any]) -> bytes:
     return (json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-async def _outcome(
-    number: int, outcome: Result | ApiError, asked: OcrRequest
-) -> dict[str, Any]:
+async def _outcome(number: int, outcome: Result | ApiError, asked: OcrRequest) -> dict[str, Any]:
     if isinstance(outcome, ApiError):
         return {"index": number, **outcome.to_dict()}
     lines = [

@@ -97,10 +97,12 @@ function take(files) {
   readings[0]?.element.scrollIntoView({ block: "nearest" });
 }
 
-for (const id of ["file", "camera"]) {
-  find(id).addEventListener("change", (event) => {
-    const files = [...event.target.files];
-    event.target.value = ""; // so that the same file can be chosen again
+for (const button of document.querySelectorAll("[data-opens]")) {
+  const input = find(button.dataset.opens);
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    input.value = ""; // so that the same file can be chosen again
     if (files.length) {
       take(files);
     }

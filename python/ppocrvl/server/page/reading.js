@@ -136,11 +136,11 @@ export class Reading {
     this.element.setAttribute("aria-busy", String(state === "reading"));
     this.element.querySelector(".state").textContent = message;
     this.announce(`${this.file.name}: ${message}`);
-    const hadFocus = this.buttons.includes(document.activeElement);
+    const focused = this.buttons.find((button) => button === document.activeElement);
     for (const button of this.buttons) {
       button.hidden = !ACTS[state].includes(button.dataset.act);
     }
-    if (hadFocus && document.activeElement?.hidden !== false) {
+    if (focused?.hidden) {
       this.buttons.find((button) => !button.hidden)?.focus();
     }
   }
