@@ -61,6 +61,17 @@ def test_a_chart_has_a_head() -> None:
     assert "<tr><th>year</th><th>n</th></tr><tr><td>2024</td><td>3</td></tr>" in html
 
 
+def test_texts_with_places() -> None:
+    corners = (10, 20, 90, 20, 90, 40, 10, 40)
+    place = "".join(f"<|LOC_{number}|>" for number in corners)
+    html = result_html(result(f"a < b{place}c{place}\nplaceless <|LOC_7|>", "spotting"))
+    at = f'data-confidence="0.000" data-place="{" ".join(map(str, corners))}"'
+    assert html == (
+        f"<div {at}>a &lt; b</div><div {at}>c</div>"
+        '<div data-confidence="0.000">placeless &lt;|LOC_7|&gt;</div>'
+    )
+
+
 @pytest.mark.parametrize("task", ["table", "chart"])
 def test_what_is_no_table_is_lines(task: str) -> None:
     assert result_html(result("no\ntable", task)).count("<div") == 2
@@ -146,6 +157,7 @@ PARTS = [
         r"\]",
     ),
     *("<fcel>", "<nl>", "<ucel>", "|", "\n", "$", "a", "1", " ", r"\frac", "^", "_", r"\\"),
+    *("<|LOC_1|>", "<|LOC_1|>" * 8, '<|LOC_"|>'),
 ]
 TASKS = ["ocr", "table", "chart", "formula", "spotting", "seal"]
 

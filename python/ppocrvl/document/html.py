@@ -16,27 +16,47 @@ from ppocrvl.document.otsl import read_otsl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ppocrvl.results import Result
+    from ppocrvl.results import Line, Result
 
 # A formula within a line. So long at most, so that a line of opening brackets takes no time.
 _INLINE = re.compile(r"\\\((.{1,1000}?)\\\)|\\\[(.{1,1000}?)\\\]")
+
+# A text and where it stands: four corners, clockwise from the upper left, x and y of each in
+# thousandths of the picture. Or what is left, without a place.
+_PLACED = re.compile(r"(.*?)((?:<\|LOC_\d{1,4}\|>){8})|(.+)")
+_NUMBER = re.compile(r"\d+")
 
 
 def result_html(result: Result) -> str:
     """The answer as `<div>` elements with the confidence of what they hold as `data-confidence`.
 
     A table or a formula is one element; of other answers each line is one. What is not
-    what the task asked for is shown as lines.
+    what the task asked for is shown as lines. A text with its place (task "spotting") has the
+    corners as `data-place`, as SVG's polygons have them: thousandths of the picture.
     """
     make = {"table": _table, "chart": _chart, "formula": _formula}.get(result.task)
     whole = make(result.text) if make is not None else None
     if whole is not None:
         return _block(whole, result.confidence)
-    return "".join(_block(_inline(line.text), line.confidence) for line in result.lines)
+    show = _placed if result.task == "spotting" else _line
+    return "".join(show(line) for line in result.lines)
 
 
-def _block(html: str, confidence: float) -> str:
-    return f'<div data-confidence="{confidence:.3f}">{html}</div>'
+def _block(html: str, confidence: float, attributes: str = "") -> str:
+    return f'<div data-confidence="{confidence:.3f}"{attributes}>{html}</div>'
+
+
+def _line(line: Line) -> str:
+    return _block(_inline(line.text), line.confidence)
+
+
+def _placed(line: Line) -> str:
+    blocks = []
+    for text, place, rest in _PLACED.findall(line.text):
+        corners = " ".join(_NUMBER.findall(place))
+        attributes = f' data-place="{corners}"' if place else ""
+        blocks.append(_block(_inline(text or rest), line.confidence, attributes))
+    return "".join(blocks)
 
 
 def _inline(text: str) -> str:

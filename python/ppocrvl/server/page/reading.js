@@ -31,9 +31,11 @@ export class Reading {
     this.element = copy.querySelector("article");
     this.output = copy.querySelector(".text");
     copy.querySelector("h2").textContent = file.name;
-    const picture = copy.querySelector("img");
-    picture.addEventListener("error", () => picture.remove()); // the server may know its format
-    picture.src = URL.createObjectURL(file);
+    this.places = copy.querySelector("svg");
+    const picture = copy.querySelector(".picture");
+    const image = copy.querySelector("img");
+    image.addEventListener("error", () => picture.remove()); // the server may know its format
+    image.src = URL.createObjectURL(file);
     this.buttons = [...copy.querySelectorAll("button")];
     const acts = {
       stop: () => this.stop(),
@@ -55,6 +57,7 @@ export class Reading {
     this.result = undefined;
     this.text = "";
     this.output.replaceChildren();
+    this.places.replaceChildren();
     this.element.querySelector(".legend").hidden = true;
     this.show("waiting", "Waiting");
   }
@@ -119,6 +122,11 @@ export class Reading {
         block.style.setProperty("--doubt", `${Math.round(100 * doubt)}%`);
       }
     }
+    for (const block of template.content.querySelectorAll("[data-place]")) {
+      const polygon = document.createElementNS(this.places.namespaceURI, "polygon");
+      polygon.setAttribute("points", block.dataset.place);
+      this.places.append(polygon);
+    }
     this.output.replaceChildren(template.content);
     this.element.querySelector(".legend").hidden = unsure === 0;
     const { timings } = result;
@@ -147,13 +155,15 @@ export class Reading {
 
   /** The text; of a table, cells with tabs between them, as spreadsheets take it. */
   plainText() {
-    const rows = [...this.output.querySelectorAll("tr")];
-    if (!rows.length) {
-      return this.text;
+    const rows = [...this.output.querySelectorAll("tr")].map((row) =>
+      [...row.cells].map((cell) => cell.textContent.trim()).join("\t"),
+    );
+    if (rows.length) {
+      return rows.join("\n");
     }
-    return rows
-      .map((row) => [...row.cells].map((cell) => cell.textContent.trim()).join("\t"))
-      .join("\n");
+    const isPlaced = this.places.childElementCount > 0; // then the text holds location tokens
+    const blocks = [...this.output.children].map((block) => block.textContent);
+    return isPlaced ? blocks.join("\n") : this.text;
   }
 
   page() {
