@@ -92,6 +92,7 @@ def test_a_formula_with_and_without_brackets(text: str) -> None:
         (r"\begin{gathered} a \\ b \end{gathered}", "<mtr><mtd><mi>b</mi></mtd></mtr>"),
         (r"a < b", "<mo>&lt;</mo>"),
         (r"\sum_{i=1}^{n} i", "<mo>∑</mo>"),
+        (r"a \pm b", "<mo>±</mo>"),
         (r"\text{a \& b &lt;}", "a"),
     ],
 )

@@ -29,6 +29,8 @@ _ATTRIBUTE = re.compile(
     "mathvariant|maxsize|minsize|movablelimits|notation|rspace|scriptlevel|separator|stretchy|"
     "voffset|width"
 )
+_OPERATORS = frozenset(("±", "~", "⟂", "\u29f5", "⟺"))
+"""Symbols that the converter takes for variables, which would stand without space around them."""
 _ENVIRONMENTS = (("aligned", "align*"), ("gathered", "matrix"))
 """Environments that the converter does not know, and those that look the same."""
 _BRACKETS = (("\\[", "\\]"), ("\\(", "\\)"), ("$$", "$$"), ("$", "$"))
@@ -72,6 +74,8 @@ def _written(element: Element) -> str:
     text = unescape(element.text or "")  # operators come as references
     if tag == "mi" and (text == "&" or text.startswith("\\")):
         raise ValueError(text)
+    if tag == "mi" and text in _OPERATORS:
+        tag = "mo"
     attributes = "".join(
         f' {name}="{escape(value)}"'
         for name, value in element.items()

@@ -9,6 +9,9 @@ export class Problem extends Error {
   }
 }
 
+const UNREACHABLE = "The server cannot be reached. Is it still running?";
+const BROKEN = "The connection to the server broke before the answer was complete.";
+
 let key = sessionStorage.getItem("key") ?? "";
 
 /** Use an API key until the tab is closed. */
@@ -48,13 +51,13 @@ export async function* read(picture, task, signal) {
     yield values;
   }
   if (!isComplete) {
-    throw new Problem("The connection broke before the answer was complete.");
+    throw new Problem(BROKEN);
   }
 }
 
 async function ask(path, options = {}) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
-  const answer = await orUnreachable(() => fetch(path, { ...options, headers }));
+  const answer = await orProblem(UNREACHABLE, () => fetch(path, { ...options, headers }));
   if (answer.ok) {
     return answer;
   }
@@ -66,7 +69,7 @@ async function* lines(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await orUnreachable(() => reader.read());
+    const { done, value } = await orProblem(BROKEN, () => reader.read());
     if (done) {
       return;
     }
@@ -76,13 +79,13 @@ async function* lines(stream) {
   }
 }
 
-async function orUnreachable(act) {
+async function orProblem(message, act) {
   try {
     return await act();
   } catch (error) {
     if (error.name === "AbortError") {
       throw error;
     }
-    throw new Problem("The server cannot be reached. Is it still running?");
+    throw new Problem(message);
   }
 }
