@@ -64,11 +64,14 @@ def write_files(files: Sequence[PendingFile], progress: Progress | None = None) 
 
 
 @dataclass(frozen=True, slots=True)
-class _TextFile:
+class TextFile:
+    """A text, in UTF-8, as a `PendingFile`."""
+
     path: Path
     text: str
 
     def write(self, path: Path, progress: Progress | None) -> None:  # noqa: ARG002
+        """Write all of it to `path`, and sync it."""
         with path.open("w", encoding="utf-8") as out:
             out.write(self.text)
             out.flush()
@@ -81,7 +84,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    write_files([_TextFile(path, text)])
+    write_files([TextFile(path, text)])
 
 
 def require_folder(path: Path) -> None:

@@ -15,6 +15,7 @@ class Task:
     Attributes:
         name: what the caller writes.
         prompt: the text the model was trained with.
+        title: for people to choose by.
         since: first model version that knows the task.
         keeps_location_tokens: whether `<|LOC_n|>` tokens are part of the answer.
         enlarges_small_pictures: whether pictures under 1500 pixels are doubled first.
@@ -22,6 +23,7 @@ class Task:
 
     name: str
     prompt: str
+    title: str
     since: str = "1.0"
     keeps_location_tokens: bool = False
     enlarges_small_pictures: bool = False
@@ -34,14 +36,19 @@ class Task:
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        Task("ocr", "OCR:"),
-        Task("table", "Table Recognition:"),
-        Task("formula", "Formula Recognition:"),
-        Task("chart", "Chart Recognition:"),
+        Task("ocr", "OCR:", "Text"),
+        Task("table", "Table Recognition:", "Table"),
+        Task("formula", "Formula Recognition:", "Formula"),
+        Task("chart", "Chart Recognition:", "Chart"),
         Task(
-            "spotting", "Spotting:", "1.5", keeps_location_tokens=True, enlarges_small_pictures=True
+            "spotting",
+            "Spotting:",
+            "Text with places",
+            "1.5",
+            keeps_location_tokens=True,
+            enlarges_small_pictures=True,
         ),
-        Task("seal", "Seal Recognition:", "1.5"),
+        Task("seal", "Seal Recognition:", "Seal", "1.5"),
     )
 }
 

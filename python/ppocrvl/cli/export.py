@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_type_argument(parser, "--llm-type")
     add_type_argument(parser, "--mmproj-type")
     add_shared_arguments(parser)
+    parser.add_argument(
+        "--modelfile",
+        action="store_true",
+        help="also write a Modelfile for Ollama; it has not been tried with Ollama",
+    )
 
 
 def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +87,7 @@ def shared_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, and print the two paths."""
+    """Export, and print the paths."""
     from ppocrvl.export import export
 
     with cleanup_on_termination():
@@ -91,10 +96,12 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             llm_type=args.llm_type,
             mmproj_type=args.mmproj_type,
+            modelfile=args.modelfile,
             progress=ProgressLine(),
             **shared_options(args),
         )
-    sys.stdout.write(f"{result.llm}\n{result.mmproj}\n")
+    paths = [result.llm, result.mmproj, *([result.modelfile] if result.modelfile else [])]
+    sys.stdout.write("".join(f"{path}\n" for path in paths))
     return 0
 
 

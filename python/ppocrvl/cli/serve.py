@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 NAME = "serve"
 HELP = "serve pictures to text over HTTP, OpenAI-compatible"
 DEFAULT_PARALLEL = 4
-_NEEDED = ("httpcore2", "prometheus_client", "pydantic", "python_multipart", "starlette", "uvicorn")
+_NEEDED = (
+    *("httpcore2", "latex2mathml", "prometheus_client", "pydantic"),
+    *("python_multipart", "starlette", "uvicorn"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,9 +15,10 @@ from ppocrvl.export.gguf_output import PendingGguf
 from ppocrvl.export.llm import llm_metadata
 from ppocrvl.export.metadata import Provenance
 from ppocrvl.export.mmproj import mmproj_metadata
+from ppocrvl.export.modelfile import ollama_modelfile
 from ppocrvl.export.preprocessor import Preprocessor, parse_preprocessor
 from ppocrvl.export.version import ModelVersion, detect_version
-from ppocrvl.output import Progress, make_folder, write_files
+from ppocrvl.output import PendingFile, Progress, TextFile, make_folder, write_files
 
 # A space and what follows it are for people who name a model "PaddleOCR-VL 1.6 (ours)".
 _NAME = re.compile(r"[^\W_][\w .()+-]{0,127}")
@@ -30,10 +31,11 @@ StrPath = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """Paths of the two files written."""
+    """Paths of the files written."""
 
     llm: Path
     mmproj: Path
+    modelfile: Path | None = None
 
 
 def export(
@@ -47,11 +49,12 @@ def export(
     revision: str | None = None,
     min_pixels: int | None = None,
     max_pixels: int | None = None,
+    modelfile: bool = False,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Writes `<name>-<TYPE>.gguf` and `mmproj-<name>-<TYPE>.gguf`.
 
-    Both take their names once both are complete; files of these names are replaced.
+    They take their names once all are complete; files of these names are replaced.
 
     Args:
         checkpoint_dir: Folder with safetensors, config.json, tokenizer and preprocessor files.
@@ -63,6 +66,7 @@ def export(
         revision: The hub's commit of the checkpoint, to be recorded.
         min_pixels: Limit of the resized picture, instead of the preprocessor configuration's.
         max_pixels: Likewise.
+        modelfile: Also write `Modelfile`, from which Ollama is to make its model; not tried there.
         progress: Called with (file name, bytes written, bytes in all).
 
     Raises:
@@ -79,9 +83,13 @@ def export(
         mmproj = plan.mmproj(
             checkpoint, folder / f"mmproj-{stem}-{mmproj_file_type.name}.gguf", mmproj_file_type
         )
+        files: list[PendingFile] = [llm, mmproj]
+        if modelfile:
+            text = ollama_modelfile(llm.path.name, mmproj.path.name, plan.version(checkpoint))
+            files.append(TextFile(folder / "Modelfile", text))
         make_folder(folder)
-        write_files([llm, mmproj], progress)
-    return ExportResult(llm.path, mmproj.path)
+        write_files(files, progress)
+    return ExportResult(llm.path, mmproj.path, files[2].path if modelfile else None)
 
 
 def export_llm(
@@ -179,11 +187,13 @@ class _Plan:
         )
         return PendingGguf(path, metadata, checkpoint.mmproj, file_type)
 
-    def _provenance(self, checkpoint: Checkpoint) -> Provenance:
-        version = self._version or detect_version(
+    def version(self, checkpoint: Checkpoint) -> ModelVersion:
+        return self._version or detect_version(
             checkpoint.sha256, checkpoint.template, checkpoint.pixels
         )
-        return Provenance(version, checkpoint.sha256, self._revision)
+
+    def _provenance(self, checkpoint: Checkpoint) -> Provenance:
+        return Provenance(self.version(checkpoint), checkpoint.sha256, self._revision)
 
     def _preprocessor(self, checkpoint: Checkpoint, version: ModelVersion) -> Preprocessor:
         low, high = checkpoint.pixels or version.default_pixels

@@ -32,8 +32,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/metrics", status.metrics),
     ("GET", "/openapi.json", status.openapi),
     ("GET", "/docs", status.docs),
-    ("GET", "/", status.docs),
-    ("GET", "/style.css", page.style),
+    *(("GET", path, page.handler(path)) for path in page.FILES),
 )
 
 

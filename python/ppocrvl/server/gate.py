@@ -17,6 +17,7 @@ from ppocrvl.server.auth import check_host, check_origin, check_size
 from ppocrvl.server.body import ClientGoneError, discard_body
 from ppocrvl.server.codes import CODES, ApiError, api_error
 from ppocrvl.server.logs import LOGGER, log_request
+from ppocrvl.server.page import FILES
 from ppocrvl.server.record import Record
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ppocrvl.server.auth import Keys
     from ppocrvl.server.state import State
 
-OPEN_PATHS = frozenset({"/", "/style.css", "/health", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({*FILES, "/health", "/docs", "/openapi.json"})
 """They hold nothing of anybody; everything else wants a key where there are keys."""
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
+from ppocrvl.document.html import result_html
 from ppocrvl.errors import PpocrvlError
 from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
@@ -42,15 +43,14 @@ async def ocr(request: Request) -> Response:
     reader = state.ready()
     options = ocr_options(asked, state.limits)
     jobs = await take_pictures(request, references, options, asked.deadline)
-    tokens = bool(asked.tokens)
     if asked.stream:
-        return await _streamed(reader, jobs, tokens=tokens)
+        return await _streamed(reader, jobs, asked)
     outcomes = await unless_gone(request.receive, _read_all(reader, jobs))
     if all(isinstance(one, ApiError) for one in outcomes):
         first = outcomes[0]
         assert isinstance(first, ApiError)  # noqa: S101
         raise first
-    results = [_outcome(number, one, tokens=tokens) for number, one in enumerate(outcomes)]
+    results = [await _outcome(number, one, asked) for number, one in enumerate(outcomes)]
     record.errors += [one.code for one in outcomes if isinstance(one, ApiError)]
     return JSONResponse({"id": f"ocr-{record.id}", "model": state.name, "results": results})
 
@@ -92,7 +92,7 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiErr
     return [task.result() for task in tasks]
 
 
-async def _streamed(reader: Reader, jobs: Sequence[Job], *, tokens: bool) -> Response:
+async def _streamed(reader: Reader, jobs: Sequence[Job], asked: OcrRequest) -> Response:
     async with AsyncExitStack() as stack:
         streams = []
         for job in jobs:
@@ -101,13 +101,11 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], *, tokens: bool) -> Res
             streams.append(stream)
         if len(streams) == 1:
             await streams[0].begun()  # an error of the only picture has its own status
-        return PiecewiseResponse(
-            _lines(streams, stack.pop_all(), tokens=tokens), "application/x-ndjson"
-        )
+        return PiecewiseResponse(_lines(streams, stack.pop_all(), asked), "application/x-ndjson")
 
 
 async def _lines(
-    streams: Sequence[PieceStream], stack: AsyncExitStack, *, tokens: bool
+    streams: Sequence[PieceStream], stack: AsyncExitStack, asked: OcrRequest
 ) -> AsyncGenerator[bytes]:
     """A JSON object a line: pieces of text, and a result or an error for each picture."""
     async with stack:
@@ -117,21 +115,24 @@ async def _lines(
                 async for piece in stream.pieces():
                     yield _line({"index": number, "piece": piece})
             except PpocrvlError as error:
-                yield _line(_outcome(number, api_error(error), tokens=tokens))
+                yield _line(await _outcome(number, api_error(error), asked))
             else:
                 assert stream.result is not None  # noqa: S101 - the pieces have ended
-                yield _line(_outcome(number, stream.result, tokens=tokens))
+                yield _line(await _outcome(number, stream.result, asked))
 
 
 def _line(values: dict[str, Any]) -> bytes:
     return (json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def _outcome(number: int, outcome: Result | ApiError, *, tokens: bool) -> dict[str, Any]:
+async def _outcome(number: int, outcome: Result | ApiError, asked: OcrRequest) -> dict[str, Any]:
     if isinstance(outcome, ApiError):
         return {"index": number, **outcome.to_dict()}
     lines = [
         {"text": one.text, "confidence": one.confidence, "min_confidence": one.min_confidence}
         for one in outcome.lines
     ]
-    return {"index": number, **outcome.to_dict(tokens=tokens), "lines": lines}
+    values = {"index": number, **outcome.to_dict(tokens=bool(asked.tokens)), "lines": lines}
+    if asked.html:
+        values["html"] = await asyncio.to_thread(result_html, outcome)
+    return values

@@ -143,6 +143,7 @@ class OcrRequest(_Sampling):
     max_pixels: Pixels | None = None
     retry: bool | None = Field(None, description="read again after a loop or a doubtful answer")
     stream: bool | None = Field(None, description="pieces of text as they come, as NDJSON")
+    html: bool | None = Field(None, description="add the answer as HTML: tables, MathML")
 
 
 assert set(TASKS) == set(get_args(TaskName))  # noqa: S101 - a new task must come here too

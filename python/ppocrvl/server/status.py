@@ -83,6 +83,10 @@ def _model(state: State) -> dict[str, Any]:
             "version": info.model_version,
             "context": info.n_ctx_train,
             "pixels": {"": (info.min_pixels, info.max_pixels), **info.task_pixels},
-            "tasks": [task.name for task in TASKS.values() if task.is_known_to(info.model_version)],
+            "tasks": {
+                task.name: task.title
+                for task in TASKS.values()
+                if task.is_known_to(info.model_version)
+            },
         }
     return values

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pages for people need: their policy, and how they look."""
+"""The page for people: files as they stand here, and what a browser may do for them.
+
+`index.html` is the page, `style.css` its look and that of `/docs`. Of the scripts, `app.js` takes
+pictures, `reading.js` shows one that is read, and `server.js` talks to the server.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
 
 POLICY = (
@@ -20,13 +26,27 @@ POLICY = (
 
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-cache"}
 
+FILES = {
+    "/": ("index.html", "text/html"),
+    "/style.css": ("style.css", "text/css"),
+    "/app.js": ("app.js", "text/javascript"),
+    "/reading.js": ("reading.js", "text/javascript"),
+    "/server.js": ("server.js", "text/javascript"),
+}
+"""Path to file and media type."""
 
-async def style(request: Request) -> Response:
-    """How pages look."""
-    del request
-    return Response(_file("style.css"), headers=HEADERS, media_type="text/css")
+
+def handler(path: str) -> Callable[[Request], Awaitable[Response]]:
+    """What answers a request for one of `FILES`."""
+    name, media_type = FILES[path]
+
+    async def send(request: Request) -> Response:
+        del request
+        return Response(_content(name), headers=HEADERS, media_type=media_type)
+
+    return send
 
 
 @cache
-def _file(name: str) -> bytes:
+def _content(name: str) -> bytes:
     return (Path(__file__).parent / name).read_bytes()

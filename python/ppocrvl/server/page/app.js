@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page: takes pictures from wherever they come, and has them read one after another.
+
+import { Reading } from "./reading.js";
+import { model, setKey } from "./server.js";
+
+const LOADING_MILLISECONDS = 1000; // between two looks whether the model is there
+const find = (id) => document.getElementById(id);
+
+function say(text) {
+  find("notice").textContent = text;
+  find("notice").hidden = !text;
+}
+
+function announce(text) {
+  find("live").textContent = text;
+}
+
+// The model and its tasks
+
+async function showModel() {
+  try {
+    const { name, tasks } = await model();
+    find("model").textContent = name;
+    find("key-form").hidden = true;
+    if (!tasks) {
+      say("The model is being loaded …");
+      setTimeout(showModel, LOADING_MILLISECONDS);
+      return;
+    }
+    say("");
+    showTasks(tasks);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+function showTasks(tasks) {
+  if (document.querySelector("#tasks input")) {
+    return;
+  }
+  for (const [name, title] of Object.entries(tasks)) {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "radio", name: "task", value: name, checked: name === "ocr" });
+    const label = document.createElement("label");
+    label.append(input, title);
+    find("tasks").append(label);
+  }
+}
+
+function complain(error) {
+  if (error.code === "invalid_api_key") {
+    say(sessionStorage.getItem("key") ? "The server does not know this key." : "");
+    find("key-form").hidden = false;
+    find("key").focus();
+  } else {
+    say(error.message);
+  }
+}
+
+find("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  setKey(find("key").value);
+  showModel();
+});
+
+// One picture after another
+
+const waiting = [];
+let isReading = false;
+
+function enqueue(reading) {
+  reading.wait(document.querySelector("#tasks input:checked")?.value ?? "ocr");
+  waiting.push(reading);
+  readAll();
+}
+
+async function readAll() {
+  if (isReading) {
+    return;
+  }
+  isReading = true;
+  while (waiting.length) {
+    const error = await waiting.shift().run();
+    if (error?.code === "invalid_api_key") {
+      complain(error);
+    }
+  }
+  isReading = false;
+}
+
+function take(files) {
+  say(files.length ? "" : "There is no picture in what was dropped or pasted.");
+  const readings = [...files].map((file) => new Reading(file, announce, enqueue));
+  find("readings").prepend(...readings.map((reading) => reading.element));
+  readings.forEach(enqueue);
+  readings[0]?.element.scrollIntoView({ block: "nearest" });
+}
+
+for (const button of document.querySelectorAll("[data-opens]")) {
+  const input = find(button.dataset.opens);
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    input.value = ""; // so that the same file can be chosen again
+    if (files.length) {
+      take(files);
+    }
+  });
+}
+
+document.addEventListener("paste", (event) => {
+  if (event.target !== find("key")) {
+    take(event.clipboardData.files);
+  }
+});
+
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("over");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) {
+    document.body.classList.remove("over");
+  }
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
+  take(event.dataTransfer.files);
+});
+
+showModel();

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// One picture: what is read from it, and what can be done with that.
+
+import { read } from "./server.js";
+
+const UNSURE_BELOW = 0.95; // of a line's confidence: the built-in model's wrong lines are below
+const ENDINGS = {
+  length: "Cut off: the answer reached the limit of tokens.",
+  deadline: "Cut off: the answer took too long.",
+  repetition: "The model began to repeat itself; the rest was cut off.",
+  cancelled: "Cut off: the server ended.",
+};
+const ACTS = {
+  waiting: ["stop"],
+  reading: ["stop"],
+  done: ["copy", "text", "html", "json", "again"],
+  stopped: ["copy", "text", "again"],
+  failed: ["again"],
+};
+
+export class Reading {
+  /**
+   * @param {File} file
+   * @param {(text: string) => void} announce for those who do not see the page
+   * @param {(reading: Reading) => void} enqueue to have it read (again)
+   */
+  constructor(file, announce, enqueue) {
+    this.file = file;
+    this.announce = announce;
+    const copy = document.getElementById("reading").content.cloneNode(true);
+    this.element = copy.querySelector("article");
+    this.output = copy.querySelector(".text");
+    copy.querySelector("h2").textContent = file.name;
+    this.places = copy.querySelector("svg");
+    const picture = copy.querySelector(".picture");
+    const image = copy.querySelector("img");
+    image.addEventListener("error", () => picture.remove()); // the server may know its format
+    image.src = URL.createObjectURL(file);
+    this.buttons = [...copy.querySelectorAll("button")];
+    const acts = {
+      stop: () => this.stop(),
+      again: () => enqueue(this),
+      copy: () => this.copy(),
+      text: () => this.save("txt", "text/plain", this.plainText()),
+      html: () => this.save("html", "text/html", this.page()),
+      json: () => this.save("json", "application/json", JSON.stringify(this.result, null, 2)),
+    };
+    for (const button of this.buttons) {
+      button.addEventListener("click", acts[button.dataset.act]);
+    }
+  }
+
+  /** Wait for the turn. */
+  wait(task) {
+    this.task = task;
+    this.controller = new AbortController();
+    this.result = undefined;
+    this.text = "";
+    this.output.replaceChildren();
+    this.places.replaceChildren();
+    this.element.querySelector(".legend").hidden = true;
+    this.show("waiting", "Waiting");
+  }
+
+  /** Read the picture, unless it was stopped while it waited. Throws nothing. */
+  async run() {
+    if (this.element.dataset.state !== "waiting") {
+      return undefined;
+    }
+    const { signal } = this.controller;
+    this.show("reading", "Reading …");
+    try {
+      for await (const values of read(this.file, this.task, signal)) {
+        if ("piece" in values) {
+          this.add(values.piece);
+        } else {
+          this.finish(values);
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        this.show("failed", error.message);
+        return error;
+      }
+    }
+    return undefined;
+  }
+
+  stop() {
+    this.controller.abort();
+    this.show("stopped", "Stopped");
+  }
+
+  add(piece) {
+    this.text += piece;
+    if (!this.frame) {
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        if (!this.result) {
+          // A table comes with tags between its cells; it is shown as one when it is complete.
+          const text = this.text.replaceAll("<nl>", "\n").replaceAll(/<[felux]cel>/g, "\t");
+          this.output.textContent = text;
+        }
+      });
+    }
+  }
+
+  finish(result) {
+    this.result = result;
+    this.text = result.text;
+    const template = document.createElement("template");
+    template.innerHTML = result.html; // the server's own tags; what was read is escaped in it
+    let unsure = 0;
+    for (const block of template.content.querySelectorAll("[data-confidence]")) {
+      const confidence = Number(block.dataset.confidence);
+      if (block.textContent.trim() && confidence < UNSURE_BELOW) {
+        unsure += 1;
+        block.classList.add("unsure");
+        block.title = `Confidence ${percent(confidence)}`;
+        // 0.15 to 0.5: how much of the colour is mixed in
+        const doubt = Math.min(0.5, 0.15 + UNSURE_BELOW - confidence);
+        block.style.setProperty("--doubt", `${Math.round(100 * doubt)}%`);
+      }
+    }
+    for (const block of template.content.querySelectorAll("[data-place]")) {
+      const polygon = document.createElementNS(this.places.namespaceURI, "polygon");
+      polygon.setAttribute("points", block.dataset.place);
+      this.places.append(polygon);
+    }
+    this.output.replaceChildren(template.content);
+    this.element.querySelector(".legend").hidden = unsure === 0;
+    const { timings } = result;
+    const seconds = timings.queue + timings.encode + timings.prefill + timings.decode;
+    const facts = [
+      result.text.trim() ? `${percent(result.confidence)} confident` : "No text found",
+      ...(unsure ? [`${unsure} ${unsure === 1 ? "line" : "lines"} not sure`] : []),
+      `${seconds.toFixed(1)} s`,
+    ];
+    this.show("done", [facts.join(" · "), ENDINGS[result.finish_reason]].filter(Boolean).join(". "));
+  }
+
+  show(state, message) {
+    this.element.dataset.state = state;
+    this.element.setAttribute("aria-busy", String(state === "reading"));
+    this.element.querySelector(".state").textContent = message;
+    this.announce(`${this.file.name}: ${message}`);
+    const focused = this.buttons.find((button) => button === document.activeElement);
+    for (const button of this.buttons) {
+      button.hidden = !ACTS[state].includes(button.dataset.act);
+    }
+    if (focused?.hidden) {
+      this.buttons.find((button) => !button.hidden)?.focus();
+    }
+  }
+
+  /** The text; of a table, cells with tabs between them, as spreadsheets take it. */
+  plainText() {
+    const rows = [...this.output.querySelectorAll("tr")].map((row) =>
+      [...row.cells].map((cell) => cell.textContent.trim()).join("\t"),
+    );
+    if (rows.length) {
+      return rows.join("\n");
+    }
+    const isPlaced = this.places.childElementCount > 0; // then the text holds location tokens
+    const blocks = [...this.output.children].map((block) => block.textContent);
+    return isPlaced ? blocks.join("\n") : this.text;
+  }
+
+  page() {
+    const title = document.createElement("title");
+    title.textContent = this.file.name;
+    return `<!doctype html>\n<meta charset="utf-8">\n${title.outerHTML}\n${this.result.html}\n`;
+  }
+
+  async copy() {
+    const parts = { "text/plain": this.plainText() };
+    if (this.result) {
+      parts["text/html"] = this.result.html;
+    }
+    try {
+      const blobs = Object.entries(parts).map(([type, text]) => [type, new Blob([text], { type })]);
+      await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(blobs))]);
+      this.announce("Copied");
+      this.flash("copy", "Copied");
+    } catch {
+      // Without https there is no clipboard for pages, but there is one for people.
+      getSelection().selectAllChildren(this.output);
+      this.announce("The text is selected: copy it with Ctrl+C");
+      this.flash("copy", "Selected: press Ctrl+C");
+    }
+  }
+
+  flash(act, text) {
+    const button = this.buttons.find((one) => one.dataset.act === act);
+    button.textContent = text;
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 2000);
+  }
+
+  save(extension, type, text) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+    link.download = `${this.file.name.replace(/\.[^.]*$/, "")}.${extension}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+}
+
+function percent(share) {
+  return `${Math.floor(100 * share)} %`;
+}
