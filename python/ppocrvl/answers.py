@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import itertools
 import os
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -82,6 +84,22 @@ class Reading:
             self.ticket.cancel()
 
 
+_notifiers: weakref.WeakSet[Notifier] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_notifiers.clear)  # their threads are not there
+
+
+@atexit.register
+def _end_threads() -> None:
+    """Ends the threads of engines that nobody closed.
+
+    One that comes back from native code when the interpreter is on its way out is ended in the
+    midst of it, and that aborts the process.
+    """
+    for notifier in list(_notifiers):
+        notifier.close()
+
+
 class Notifier:
     """The thread that hears of changes in requests and passes them on to Python."""
 
@@ -91,6 +109,7 @@ class Notifier:
         self._callbacks: dict[int, Callable[[], bool]] = {}
         self._thread = threading.Thread(target=self._run, name="ppocrvl-notifier", daemon=True)
         self._thread.start()
+        _notifiers.add(self)
 
     def watch(self, ticket: _native.Ticket, callback: Callable[[], bool]) -> None:
         """Calls `callback` now and after every change, in the thread, until it returns False."""

@@ -162,6 +162,22 @@ def test_a_log_callback_that_raises_hurts_nobody(random_model: RandomModel) -> N
     assert done.stdout == "length\nTrue\n"
 
 
+def test_an_engine_that_nobody_closes(random_model: RandomModel) -> None:
+    """What it still reads at the end of the process is given up, without a crash."""
+    for _ in range(8):  # the threads meet by chance
+        done = run(
+            random_model,
+            """
+            import ppocrvl
+            engine = ppocrvl.Engine(sys.argv[1], mmproj=sys.argv[2], n_parallel=4)
+            options = {"max_tokens": 3000, "stop_loops": False}
+            answers = [engine.submit(picture, **options) for _ in range(8)]
+            print(answers[0].done())
+            """,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
+
+
 @pytest.mark.slow
 def test_memory_does_not_grow(random_model: RandomModel) -> None:
     """Loading, failing, cancelling and closing over and over leaves nothing allocated or mapped.
