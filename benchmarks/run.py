@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from cases import CASES, CLI, DTYPES, OURS, PACKAGES, SERVER, VARIANTS, WORKERS, Case
 from figures import Figures
+from flame import flame_graph
 from machine import describe, physical_cores
 from model_files import ROOT, checkpoint_of, small_pictures_allowed, source_files
 from report import write_document
@@ -134,6 +135,16 @@ class Bench:
             "split": case.program == OURS and case.workload == "b",
         }
 
+    def draw_flame_graph(self, path: Path) -> None:
+        """Of ours in (b), four at once, loading included."""
+        case = Case("b", OURS, "bf16", 4)
+        asked = {**self._job(case), "split": False, "spawned": time.monotonic()}
+        command = [sys.executable, str(HERE / WORKERS[OURS]), json.dumps(asked)]
+        try:
+            flame_graph(command, self._work, path, f"ppocrvl, {case.work.title}, 4 at once")
+        except OSError as error:
+            self._note_failure("flame graph", str(error))
+
     def measure(self, case: Case) -> bool:
         """Runs the case once and keeps what it finds. Whether it went well."""
         asked = self._job(case)
@@ -225,6 +236,8 @@ def main() -> None:
                     continue
                 if not bench.measure(case):
                     failed.add(case.key)
+        if not (folder / "flame.svg").exists() and any(c.workload == "b" for c in chosen):
+            bench.draw_flame_graph(folder / "flame.svg")
     if not args.prepare:
         write_document(figures.values, document)
 

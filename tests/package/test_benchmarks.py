@@ -11,6 +11,7 @@ pytest.importorskip("gguf")
 
 from cases import CASES, OURS
 from figures import Figures
+from flame import draw, stacks, tree
 from goals import GIB, Goal, goals
 from peer_llama_server import encode_intervals
 from peer_mtmd_cli import parse
@@ -156,3 +157,28 @@ def test_work_of_the_stages() -> None:
     assert prefill_flops(work, 4) == 2 * 10 * 4 + 2 * 16 * 3 + 2 * 5
     # Two steps for three tokens; each reads the weights and two caches of 10 + 1.5 tokens.
     assert decode_bytes(work, 10, 3, sequences=2) == 2 * (100 + 2 * 11.5 * 2)
+
+
+def test_flame_graph_puts_stacks_together() -> None:
+    listing = """python
+\t  11 ns::(anonymous namespace)::Panel<ns::A<int> >::attend (/lib/_native.so)
+\t  22 main_loop(int) (/lib/_native.so)
+\tffffffffffffffff [unknown] ([unknown])
+
+python
+\t  33 PyEval_Call (/usr/lib/libpython3.11.so.1.0)
+\t  44 PyEval_Frame (/usr/lib/libpython3.11.so.1.0)
+
+python
+\t  22 main_loop(int) (/lib/_native.so)
+
+"""
+    found = list(stacks(listing))
+    assert found == [["main_loop", "ns::Panel::attend"], ["Python"], ["main_loop"]]
+    root = tree(found)
+    assert root.called["main_loop"].samples == 2
+    assert root.called["main_loop"].called["ns::Panel::attend"].samples == 1
+    picture = draw(root, "a < b")
+    assert "main_loop, 66.7%" in picture
+    assert "a &lt; b" in picture
+    assert "%" not in picture.split("y=")[1][:8]
