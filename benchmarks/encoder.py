@@ -23,13 +23,14 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
+from reference_clock import EncodeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,20 +124,14 @@ class Transformers:
         from ppocrvl.parity.reference import Reference  # noqa: PLC0415 - only where asked for
 
         self._reference = Reference(checkpoint, dtype)
-        inner: Any = self._reference._model.model  # noqa: SLF001 - the stages have no other handle
-        self._clock = [0.0, 0.0]
-        inner.visual.register_forward_pre_hook(lambda *_: self._note(0))
-        inner.projector.register_forward_hook(lambda *_: self._note(1))
-
-    def _note(self, index: int) -> None:
-        self._clock[index] = time.perf_counter()
+        self._clock = EncodeClock(self._reference)
 
     def encode(self, picture: Picture) -> float:
         """Seconds."""
         from ppocrvl.tasks import TASKS  # noqa: PLC0415
 
         self._reference.run(Image.fromarray(picture), task=TASKS["ocr"], max_tokens=1)
-        return self._clock[1] - self._clock[0]
+        return self._clock.seconds
 
 
 class Stock:

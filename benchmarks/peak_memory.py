@@ -9,17 +9,25 @@ import sys
 from pathlib import Path
 
 
-def peak_bytes() -> int:
-    """The peak resident size of this process in bytes.
+def peak_bytes(process: int | None = None) -> int:
+    """The peak resident size of this process, or on Linux of another, in bytes.
 
     Linux starts `ru_maxrss` of a new program at the peak of the process that started it, which
     may have been larger; `VmHWM` begins anew.
     """
-    status = Path("/proc/self/status")
+    status = Path(f"/proc/{process or 'self'}/status")
     if status.exists():
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
         if found:
             return int(found[1]) * 1024
+    if process is not None:
+        raise OSError(f"process {process}: no peak memory to read")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
         1 if sys.platform == "darwin" else 1024
     )
+
+
+def resident_bytes() -> int:
+    """What this process has in memory now, in bytes. Linux only."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()

@@ -21,16 +21,17 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
 import ppocrvl
+from figures import Figures
+from machine import cpu_name
+from model_files import ROOT, Variant, draw, run, source_files, types
 from ppocrvl.evaluate import Summary, agreement, evaluate, read_dataset
 from ppocrvl.evaluate.comparison import Row, plot
 from ppocrvl.native import _native
@@ -39,43 +40,18 @@ from ppocrvl.quantize.presets import PRESETS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "quantization.md"
 PLOTS = ROOT / "docs" / "quantization"
 TOKENS = 64
-CALIBRATION_SEED = 78_000_000
 MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A pair of files.
-
-    Attributes:
-        name: in the tables, and of its folder.
-        options: of `ppocrvl.quantize`.
-        has_importance: whether it is made with an importance matrix.
-        is_timed: whether its memory and speed are measured at full size.
-    """
-
-    name: str
-    options: dict[str, str]
-    has_importance: bool = False
-    is_timed: bool = True
-
-
-def types(llm: str, mmproj: str, **flags: bool) -> Variant:
-    """A variant without a preset."""
-    name = f"{llm}, {mmproj}" + (", imatrix" if flags.get("has_importance") else "")
-    return Variant(name, {"llm": llm, "mmproj": mmproj}, **flags)
 
 
 VARIANTS = (
     Variant("bf16", {}),
-    *(Variant(name, {"preset": name}, has_importance=True) for name in reversed(PRESETS)),
+    *(Variant(name, {"preset": name}, has_importance=True) for name in reversed(tuple(PRESETS))),
     *(
         Variant(f"{name}, no imatrix", {"preset": name}, is_timed=False)
-        for name in reversed(PRESETS)
+        for name in reversed(tuple(PRESETS))
     ),
     types("Q8_0", "Q8_0"),
     types("Q6_K", "Q6_K"),
@@ -96,67 +72,6 @@ VARIANTS = (
     types("IQ2_M", "Q8_0", has_importance=True, is_timed=False),
 )
 REFERENCES = ("float32", "bfloat16")
-
-
-class Figures:
-    """Results by name, kept in a file as they come."""
-
-    def __init__(self, path: Path, *, fresh: bool) -> None:
-        self._path = path
-        self.values: dict[str, Any] = {}
-        if path.exists() and not fresh:
-            self.values = json.loads(path.read_text(encoding="utf-8"))
-
-    def __setitem__(self, name: str, value: object) -> None:
-        self.values[name] = value
-        self._path.write_text(json.dumps(self.values, indent=1), encoding="utf-8")
-
-
-def run(command: Sequence[str | Path]) -> str:
-    """What a program prints."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"quantization: {command[0]} ended with {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def draw(folder: Path, lines: int, blocks: int, tables: int, seed: int | None = None) -> Path:
-    """A folder of pictures, if it is not there."""
-    if not (folder / "dataset.jsonl").exists():
-        command: list[str | Path] = [sys.executable, ROOT / "scripts" / "make_eval_set.py", folder]
-        command += ["--lines", str(lines), "--blocks", str(blocks), "--tables", str(tables)]
-        run([*command, *(["--seed", str(seed)] if seed else [])])
-    return folder
-
-
-def source_files(work: Path, size: str, variants: Sequence[Variant]) -> None:
-    """The BF16 files of a model, its importance matrix, and the variants."""
-    checkpoint = ROOT / "models" / "tiny-en" if size == "tiny" else work / "checkpoint"
-    if size == "full" and not (checkpoint / "config.json").exists():
-        script = ROOT / "scripts" / "make_synthetic_checkpoint.py"
-        run([sys.executable, script, checkpoint, "--size", "full"])
-    if not (work / size / "bf16").exists():
-        ppocrvl.export(checkpoint, work / size / "bf16", name="model")
-    importance = work / size / "imatrix.gguf"
-    if not importance.exists():
-        counts = (24, 12, 12) if size == "tiny" else (1, 0, 0)  # random weights learn nothing
-        pictures = draw(work / f"calibration-{size}", *counts, seed=CALIBRATION_SEED)
-        images = sorted(pictures.glob("*.png"))
-        max_tokens = 512 if size == "tiny" else 16
-        ppocrvl.imatrix(work / size / "bf16", images, importance, max_tokens=max_tokens)
-    for variant in variants:
-        folder = work / size / variant.name
-        if not folder.exists():
-            started = time.monotonic()
-            part = folder.with_name(f"{variant.name}.part")
-            ppocrvl.quantize(
-                work / size / "bf16",
-                part,
-                imatrix=importance if variant.has_importance else None,
-                **variant.options,
-            )
-            part.rename(folder)
-            print(f"{size}, {variant.name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 def measure_quality(
@@ -327,18 +242,7 @@ def write_document(quality: dict[str, Any], speed: dict[str, Any]) -> None:
     if quality:
         text = replace_between(text, "quality", quality_table(quality))
     if timed:
-        cpu = (
-            next(
-                (
-                    line.split(":")[1].strip()
-                    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-                    if line.startswith("model name")
-                ),
-                "",
-            )
-            if Path("/proc/cpuinfo").exists()
-            else ""
-        )
+        cpu = cpu_name()
         features = ", ".join(_native.cpu_features())
         rounds = min(len(runs) for runs in timed.values())
         note = f"Measured on: {cpu}, {features}; {rounds} rounds."

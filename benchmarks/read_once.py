@@ -13,7 +13,6 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from peak_memory import peak_bytes
 
@@ -41,21 +40,17 @@ def transformers(checkpoint: str, picture: str, tokens: int, dtype: str) -> dict
 
     from ppocrvl.parity.reference import Reference  # noqa: PLC0415
     from ppocrvl.tasks import TASKS  # noqa: PLC0415
+    from reference_clock import EncodeClock  # noqa: PLC0415
 
     reference = Reference(Path(checkpoint), dtype)
-    encode = {"begin": 0.0, "end": 0.0}
-    inner: Any = reference._model.model  # noqa: SLF001 - the stages have no other handle
-    inner.visual.register_forward_pre_hook(
-        lambda *_: encode.__setitem__("begin", time.perf_counter())
-    )
-    inner.projector.register_forward_hook(lambda *_: encode.__setitem__("end", time.perf_counter()))
+    clock = EncodeClock(reference)
     image = Image.open(picture).convert("RGB")
     walls = []
     for count in (2, 1, tokens):
         begin = time.perf_counter()
         stages = reference.run(image, task=TASKS["ocr"], max_tokens=count)
         walls.append(time.perf_counter() - begin)
-    seconds = encode["end"] - encode["begin"]
+    seconds = clock.seconds
     return {
         "encode": seconds,
         "prefill": walls[1] - seconds,
