@@ -190,8 +190,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = getattr(error, "strerror", None) or error
         raise OptionError(f"cannot listen on {host} port {port}: {reason}") from error
-    # With its protocol named: asyncio switches Nagle's algorithm off on such sockets alone. With it,
-    # a small answer in two parts waits 40 ms until the client's kernel acknowledges the first.
+    # With its protocol named: asyncio switches Nagle's algorithm off on no other, and with it the
+    # second part of a small answer waits 40 ms for an acknowledgement of the first.
     return socket.socket(
         listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach()
     )
