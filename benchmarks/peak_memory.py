@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The most memory that this process ever had: every page it touched, those of mapped files too."""
+"""The most memory that a process ever had: every page it touched, those of mapped files too."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from pathlib import Path
 
 
 def peak_bytes(process: int | None = None) -> int:
-    """The peak resident size of this process, or on Linux of another, in bytes.
+    """The peak resident size of a process in bytes.
 
     Linux starts `ru_maxrss` of a new program at the peak of the process that started it, which
     may have been larger; `VmHWM` begins anew.
+
+    Args:
+        process: its number, on Linux alone; None for this process.
     """
     status = Path(f"/proc/{process or 'self'}/status")
     if status.exists():

@@ -45,7 +45,7 @@ STAGES: dict[str, list[Command]] = {
     "tests": [[*PYTEST, "-m", "not slow"]],
     "asan": preset("asan"),
     "tsan": preset("tsan"),
-    "slow": [[*PYTEST, "-m", "slow"]],
+    "slow": [[*PYTEST, "-m", "slow and not quiet"]],
 }
 SLOW_STAGES = ("tidy", "asan", "tsan", "slow")
 

@@ -77,6 +77,19 @@ def tiny_checkpoint(project_root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of random weights: its answers are noise, and go on until `max_tokens`."""
+    import ppocrvl  # not for tests that need no package
+    from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
+
+    checkpoint = tmp_path_factory.mktemp("checkpoint")
+    folder = tmp_path_factory.mktemp("endless")
+    write_synthetic_checkpoint(checkpoint, SIZES["tiny"])
+    ppocrvl.export(checkpoint, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def stock_tools(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of upstream's programs; compiled the first time, some 10 minutes."""
     build = tmp_path_factory.mktemp("tools")

@@ -14,6 +14,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from ppocrvl.closing import Closing
 from ppocrvl.errors import EngineError, PpocrvlError
 from ppocrvl.native import _native
 from ppocrvl.results import Result, Timings, mean_probability
@@ -175,7 +176,7 @@ class Answer(Future[Result]):
                 self.set_result(result)
 
 
-class Stream(Iterator[str]):
+class Stream(Closing, Iterator[str]):
     """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer."""
 
     def __init__(self, reading: Reading) -> None:
@@ -214,17 +215,6 @@ class Stream(Iterator[str]):
     def close(self) -> None:
         """Cancel the request if it still runs. Safe to call twice, and from another thread."""
         self._reading.cancel()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         # absent when __init__ was never reached

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self, Unpack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
-    from types import TracebackType
+    from collections.abc import Generator, Iterable
 
     from ppocrvl.engine import Outcome
     from ppocrvl.images.load import ImageSource
@@ -15,14 +16,8 @@ if TYPE_CHECKING:
     from ppocrvl.results import Result
 
 
-class TextStream(Protocol):
+class TextStream(Iterator[str], AbstractContextManager["TextStream"], Protocol):
     """Pieces of text as they come; `ppocrvl.Stream` is one."""
-
-    def __iter__(self) -> Iterator[str]:
-        """Itself."""
-
-    def __next__(self) -> str:
-        """The next piece."""
 
     def wait(self) -> Result:
         """The whole answer, once it is there."""
@@ -33,17 +28,6 @@ class TextStream(Protocol):
 
     def close(self) -> None:
         """Cancel the request if it still runs."""
-
-    def __enter__(self) -> Self:
-        """Itself."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
 
 
 class Backend(Protocol):

@@ -10,9 +10,10 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING, Self, TypeAlias, Unpack
+from typing import TYPE_CHECKING, TypeAlias, Unpack
 
 from ppocrvl.answers import Answer, AsyncStream, Notifier, Reading, Stream
+from ppocrvl.closing import Closing
 from ppocrvl.errors import EngineError, OptionError, PpocrvlError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
@@ -36,7 +37,6 @@ from ppocrvl.tasks import Task, find_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
-    from types import TracebackType
 
     import numpy as np
     import numpy.typing as npt
@@ -50,7 +50,7 @@ Outcome: TypeAlias = Result | PpocrvlError
 """What one picture of many gives: its answer, or why there is none."""
 
 
-class Engine:
+class Engine(Closing):
     """A loaded model that reads several pictures at once. Safe to use from several threads.
 
     Args:
@@ -409,17 +409,6 @@ class Engine:
             notifier.close()
         if pool is not None:
             pool.shutdown(wait=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open(self) -> _native.Engine:
         engine = self._native

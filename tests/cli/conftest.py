@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program as a user runs it, a model that never ends by itself, a picture, and a hub."""
+"""The program as a user runs it, a picture, and a hub."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import ppocrvl
 from ppocrvl.cli.main import run_command
-from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,16 +37,6 @@ class Done:
     returncode: int
     stdout: str
     stderr: str
-
-
-@pytest.fixture(scope="session")
-def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of random weights: its answers are noise, and go on until `max_tokens`."""
-    checkpoint = tmp_path_factory.mktemp("checkpoint")
-    folder = tmp_path_factory.mktemp("endless")
-    write_synthetic_checkpoint(checkpoint, SIZES["tiny"])
-    ppocrvl.export(checkpoint, folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -124,3 +124,27 @@ def test_llama_server_renders_the_prompt(server: str) -> None:
         with urllib.request.urlopen(request, timeout=60) as answer:
             prompt = json.load(answer)["prompt"]
         assert re.sub(r"<__media[^>]*__>", "<media>", prompt) == expected
+
+
+@pytest.mark.timeout(3600)
+def test_our_client_reads_on_llama_server(
+    server: str, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = samples / "hello.png"
+    truth = (samples / "hello.txt").read_text(encoding="utf-8").strip()
+    for command in (
+        ["ocr", str(picture), "--server", server],
+        ["client", str(picture), "--url", f"{server}/v1", "--no-stream"],
+        ["client", str(picture), "--url", server, "--stream"],
+    ):
+        assert run_command(command) == ExitCode.OK
+        assert capsys.readouterr().out == f"{truth}\n"
+    with ppocrvl.Client(server) as client, ppocrvl.Engine() as engine:
+        there = client.ocr(picture)
+        # Another server does not say which limits its model has: the official ones are taken.
+        here = engine.ocr(picture, min_pixels=112_896)
+    assert there.text == here.text == truth
+    assert there.resized == here.resized
+    assert there.finish_reason == here.finish_reason == "stop"
+    assert there.timings.prompt_tokens == here.timings.prompt_tokens
+    assert there.confidence == pytest.approx(here.confidence, abs=0.02)

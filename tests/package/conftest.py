@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model that never ends by itself, and a picture."""
+"""An engine that never ends by itself, and a picture."""
 
 from __future__ import annotations
 
@@ -9,23 +9,12 @@ import numpy as np
 import pytest
 
 import ppocrvl
-from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import numpy.typing as npt
-
-
-@pytest.fixture(scope="session")
-def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of random weights: its answers are noise, and go on until `max_tokens`."""
-    checkpoint = tmp_path_factory.mktemp("checkpoint")
-    folder = tmp_path_factory.mktemp("endless")
-    write_synthetic_checkpoint(checkpoint, SIZES["tiny"])
-    ppocrvl.export(checkpoint, folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

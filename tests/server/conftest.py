@@ -11,9 +11,6 @@ import pytest
 from PIL import Image
 from tests.server.running import Server
 
-import ppocrvl
-from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -44,16 +41,6 @@ def server() -> Iterator[Server]:
     yield running
     assert running.stop() == 0
     assert not [line for line in running.log if "fault" in line]
-
-
-@pytest.fixture(scope="session")
-def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of random weights: its answers are noise, and go on until `max_tokens`."""
-    checkpoint = tmp_path_factory.mktemp("checkpoint")
-    folder = tmp_path_factory.mktemp("endless")
-    write_synthetic_checkpoint(checkpoint, SIZES["tiny"])
-    ppocrvl.export(checkpoint, folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,38 +3,35 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.server.running import StartServer
 
-PROGRAM = shutil.which("schemathesis")
+PROGRAM = Path(sys.executable).with_name("schemathesis")
 LEFT_OUT = "positive_data_acceptance"
 """That what fits the document is accepted: a text that fits is hardly ever a picture."""
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(PROGRAM is None, reason="needs schemathesis: pip install schemathesis")
+@pytest.mark.timeout(300)
 def test_openapi_document(start_server: StartServer, tmp_path: Path) -> None:
     running = start_server("--parallel", 2).wait_ready()
-    assert PROGRAM is not None
     done = subprocess.run(
         [
-            *(PROGRAM, "run", f"{running.url}/openapi.json", "--url", running.url),
+            *(str(PROGRAM), "run", f"{running.url}/openapi.json", "--url", running.url),
             *("--checks", "all", "--exclude-checks", LEFT_OUT),
-            *("--max-examples", "60", "--seed", "1", "--workers", "2"),
+            *("--max-examples", "25", "--seed", "1", "--workers", "2"),
         ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=800,
+        timeout=250,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:]

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ppocrvl.client.connection import Connection
 from ppocrvl.client.request import Question, ServerModel, server_model
+from ppocrvl.closing import Closing
 from ppocrvl.errors import PpocrvlError, ServerError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
@@ -22,7 +23,6 @@ from ppocrvl.tasks import find_task
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from concurrent.futures import Future
-    from types import TracebackType
 
     from ppocrvl.engine import Outcome
     from ppocrvl.options import ReadOptions
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PATH = "/v1/chat/completions"
 
 
-class Client:
+class Client(Closing):
     """Reads pictures on an OpenAI-compatible server: ours, llama-server, vLLM and others.
 
     It has the methods of an `Engine` that read, with the same options and results. Servers other
@@ -138,17 +138,6 @@ class Client:
         """End the connections. The client cannot be used afterwards."""
         self._connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _many(self, images: Iterator[ImageSource], options: ReadOptions) -> Generator[Outcome]:
         def read(image: ImageSource) -> Outcome:
             try:
@@ -169,7 +158,7 @@ class Client:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class RemoteStream(Iterator[str]):
+class RemoteStream(Closing, Iterator[str]):
     """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer."""
 
     def __init__(self, connection: Connection, question: Question) -> None:
@@ -222,17 +211,6 @@ class RemoteStream(Iterator[str]):
     def close(self) -> None:
         """End the connection, which cancels the request if it still runs."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _take(self, event: dict[str, Any]) -> str:
         """The text of an event."""

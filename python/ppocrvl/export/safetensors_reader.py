@@ -15,15 +15,15 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
+from ppocrvl.closing import Closing
 from ppocrvl.errors import CheckpointError
 from ppocrvl.export.json_file import parse_json_object
 
 if TYPE_CHECKING:
     import hashlib
     from pathlib import Path
-    from types import TracebackType
 
 # The official checkpoint has a header of 78,496 bytes.
 MAX_HEADER_BYTES = 16 << 20
@@ -46,7 +46,7 @@ class StoredTensor:
     n_bytes: int
 
 
-class SafetensorsFile:
+class SafetensorsFile(Closing):
     """An open safetensors file; closes on `with` exit.
 
     Attributes:
@@ -77,17 +77,6 @@ class SafetensorsFile:
     def close(self) -> None:
         """Closes the file; nothing can be read afterwards."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def read(self, tensor: StoredTensor, start: int, n_bytes: int) -> bytes:
         """Reads `n_bytes` from byte `start` of the tensor's data.

@@ -14,14 +14,12 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 
 from ppocrvl.cache import cache_folder
+from ppocrvl.closing import Closing
 from ppocrvl.errors import EngineError, OptionError
 from ppocrvl.native import _native
 from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     import numpy.typing as npt
     from PIL import Image
 
@@ -58,7 +56,7 @@ def find_program(named: Path | None) -> Path:
     return max(built, key=lambda path: path.stat().st_mtime)
 
 
-class Stock:
+class Stock(Closing):
     """Upstream's model with its preprocessing, graph and defaults: one process for many pictures.
 
     The process starts with the first picture, and anew after one that it did not survive.
@@ -112,17 +110,6 @@ class Stock:
         """End the process."""
         self._end()
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _ask(self, folder: Path) -> None:
         """Let the program fill the folder."""

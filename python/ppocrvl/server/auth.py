@@ -72,13 +72,22 @@ class Keys:
             )
 
 
-def check_size(headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
-    """Whether the headers are within the limit; h11 has it for headers that come in parts alone.
+def check_size(
+    line: Iterable[str | bytes], headers: Iterable[tuple[bytes, bytes]], limit: int
+) -> None:
+    """Whether the request line and headers are within the limit.
+
+    h11 sees to it where they come in parts alone.
+
+    Args:
+        line: method, path and query.
+        headers: names and values.
+        limit: in bytes.
 
     Raises:
         ApiError: they are not.
     """
-    if sum(len(name) + len(value) for name, value in headers) > limit:
+    if sum(map(len, line)) + sum(len(name) + len(value) for name, value in headers) > limit:
         raise ApiError("headers_too_large", f"the headers are over the limit of {limit:,} bytes")
 
 

@@ -99,7 +99,8 @@ class Gate:
         self, scope: Scope, receive: Receive, sender: _Sender, headers: dict[bytes, bytes]
     ) -> None:
         try:
-            check_size(scope["headers"], self._state.limits.max_header_bytes)
+            line = (scope["method"], scope["path"], scope.get("query_string", b""))
+            check_size(line, scope["headers"], self._state.limits.max_header_bytes)
             check_host(headers.get(b"host"), self._access.hosts)
             if scope["method"] not in {"GET", "HEAD"}:
                 check_origin(

@@ -33,7 +33,7 @@ class Limits:
     )
     max_upload_bytes: int = _limit(512 * MIB, "bytes of all bodies held at once; then 503")
     max_connections: int = _limit(512, "open connections; a further one is answered 503 and closed")
-    max_header_bytes: int = _limit(32 * 1024, "bytes of a request's headers")
+    max_header_bytes: int = _limit(32 * 1024, "bytes of the line and headers of a request")
     deadline_seconds: float = _limit(300.0, "from a request's arrival to the end of its answer")
     header_seconds: float = _limit(10.0, "for sending the headers of a request")
     body_seconds: float = _limit(60.0, "for sending its body")
