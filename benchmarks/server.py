@@ -41,10 +41,10 @@ from typing import TYPE_CHECKING, Any
 import gguf
 import httpx2
 import numpy as np
-from peak_memory import peak_bytes
 from PIL import Image
 
 import ppocrvl
+from peak_memory import peak_bytes
 from ppocrvl.model_folder import find_model
 
 if TYPE_CHECKING:
