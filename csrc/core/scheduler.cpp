@@ -103,9 +103,13 @@ bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
   const auto at =
       board_.to_admit.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_admit));
   const std::size_t need = at->prepared.n_reserved();
-  if (!fits(need, 0) && !active_.empty()) {
-    return false; // it is next, so others wait for the running ones to end as well
+  if (!active_.empty() && (wants_growth_ || !fits(need, 0))) {
+    // It is next, so others wait for the running ones to end as well. If the cache is made for
+    // smaller requests, all of them end first: it can only grow while nothing runs.
+    wants_growth_ = wants_growth_ || is_small_for(need);
+    return false;
   }
+  wants_growth_ = false;
   GenerateJob job = std::move(*at);
   board_.to_admit.erase(at);
   lock.unlock();
@@ -125,6 +129,12 @@ bool Scheduler::fits(std::size_t need, std::size_t held) const {
     return need * static_cast<std::size_t>(options_.n_parallel) <= model_.room();
   }
   return reserved_ + held + need <= model_.room();
+}
+
+/// Whether fewer requests of this kind than may run have room, and the cache may grow.
+bool Scheduler::is_small_for(std::size_t need) const {
+  const std::size_t all = need * static_cast<std::size_t>(options_.n_parallel);
+  return model_.room() < std::min(options_.kv_tokens, all);
 }
 
 void Scheduler::start(GenerateJob job) {
@@ -148,7 +158,8 @@ void Scheduler::make_place(std::size_t need, const CacheSlots::Choice &choice) {
   if (choice.reused == 0) {
     drop(choice.slot);
   }
-  while (!fits(need, slots_.tokens(choice.slot))) {
+  const bool grows = active_.empty() && is_small_for(need);
+  while (grows || !fits(need, slots_.tokens(choice.slot))) {
     const std::optional<int> oldest = slots_.oldest(choice.slot);
     if (!oldest) {
       grow(need, choice);

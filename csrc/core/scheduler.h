@@ -40,6 +40,7 @@ private:
   bool collect();
   bool admit_next(std::unique_lock<std::mutex> &lock);
   [[nodiscard]] bool fits(std::size_t need, std::size_t held) const;
+  [[nodiscard]] bool is_small_for(std::size_t need) const;
   void make_place(std::size_t need, const CacheSlots::Choice &choice);
   void grow(std::size_t need, const CacheSlots::Choice &choice);
   void start(GenerateJob job);
@@ -65,6 +66,7 @@ private:
   std::vector<SequencePtr> active_; // in order of admission
   CacheSlots slots_;
   std::size_t reserved_ = 0;     // tokens of the cache, of those that run
+  bool wants_growth_ = false;    // nobody is admitted until all have ended and the cache has grown
   double seconds_per_row_ = 0.0; // of a picture's part of a prompt: a running mean
 };
 

@@ -124,6 +124,36 @@ TEST_CASE("scheduler: requests decode together") {
   }
 }
 
+TEST_CASE("scheduler: a cache made for small requests grows for larger ones") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 4;
+  Engine engine(*options);
+  // Room for four of the first, and for two of the others.
+  std::vector<TicketPtr> tickets{engine.submit(endless(1700))};
+  std::string piece;
+  CHECK(tickets[0]->wait_piece(piece, 10s) == Ticket::Next::piece);
+  for (int i = 0; i < 5; ++i) {
+    tickets.push_back(engine.submit(endless(3000)));
+  }
+  CHECK(tickets[1]->wait_piece(piece, 10s) == Ticket::Next::piece);
+  tickets[0]->cancel();
+  wait(*tickets[0]);
+  CHECK(tickets[2]->wait_piece(piece, 100ms) == Ticket::Next::timeout); // though it had room
+  tickets[1]->cancel();
+  for (std::size_t i = 2; i < 6; ++i) {
+    CHECK(tickets[i]->wait_piece(piece, 10s) == Ticket::Next::piece);
+  }
+  CHECK(
+      std::none_of(tickets.begin() + 2, tickets.end(), [](auto &t) { return t->wait_done(0ms); }));
+  for (const auto &ticket : tickets) {
+    ticket->cancel();
+    CHECK(wait(*ticket).finish_reason == FinishReason::cancelled);
+  }
+}
+
 TEST_CASE("scheduler: a limited cache makes requests wait, and refuses what can never fit") {
   auto options = test_model();
   if (!options) {
@@ -298,37 +328,41 @@ TEST_CASE("scheduler: small pictures that wait are encoded together") {
   }
   const auto submit_all = [&] {
     std::vector<TicketPtr> tickets;
-    tickets.push_back(engine.submit(question(1, 28 * 30, 28 * 30))); // the encoder is busy with it
+    tickets.push_back(engine.submit(question(1, 28 * 40, 28 * 40)));
+    std::this_thread::sleep_for(20ms); // the encoder is busy with it
     for (const auto &[width, height] : sizes) {
       tickets.push_back(engine.submit(question(8, width, height)));
     }
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      CHECK(wait(*tickets[i + 1]).token_ids == expected[i]);
+    }
     return tickets;
   };
-  auto tickets = submit_all();
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    CHECK(wait(*tickets[i + 1]).token_ids == expected[i]);
-  }
+  // The time of one pass is shared among the image tokens in it.
+  const auto shared_a_pass = [](const std::vector<TicketPtr> &tickets) {
+    return tickets[1]->value().timings.encode == tickets[5]->value().timings.encode;
+  };
   if (ppocrvl::kernels::available().empty()) {
     return;
   }
-  // One pass is shared by the image tokens in it.
-  CHECK_EQUAL(tickets[1]->value().timings.encode, tickets[5]->value().timings.encode);
+  bool together = false; // on a busy machine the encoder may be done before all are there
+  for (int attempt = 0; attempt < 10 && !together; ++attempt) {
+    together = shared_a_pass(submit_all());
+  }
+  CHECK(together);
 
   // A pass that fails is repeated picture by picture.
-  inject_fault(FaultPoint::encode_together, 1);
-  tickets = submit_all();
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    CHECK(wait(*tickets[i + 1]).token_ids == expected[i]);
-  }
-  CHECK(tickets[1]->value().timings.encode != tickets[5]->value().timings.encode);
+  inject_fault(FaultPoint::encode_together, 1000);
+  CHECK(!shared_a_pass(submit_all()));
   inject_fault(FaultPoint::none, 0);
 
   // A picture that is given up leaves the others theirs.
-  tickets = submit_all();
-  tickets[2]->cancel();
-  CHECK(wait(*tickets[2]).finish_reason == FinishReason::cancelled);
-  CHECK(wait(*tickets[1]).token_ids == expected[0]);
-  CHECK(wait(*tickets[4]).token_ids == expected[3]);
+  const auto busy = engine.submit(question(1, 28 * 40, 28 * 40));
+  const auto given_up = engine.submit(question(8, 84, 56));
+  const auto kept = engine.submit(question(8, 140, 84));
+  given_up->cancel();
+  CHECK(wait(*given_up).finish_reason == FinishReason::cancelled);
+  CHECK(wait(*kept).token_ids == expected[3]);
 }
 
 TEST_CASE("scheduler: stop texts, loops and broken text end an answer") {
