@@ -79,7 +79,9 @@ class Bench:
             self._figures["peaks"] = json.loads(done.stdout)
         from roofline import work_of  # noqa: PLC0415 - the encoder's benchmark is loaded with it
 
-        self._figures["work"] = {name: work_of(self._paths(name).llm) for name in names}
+        known = self._figures.values.get("work", {})
+        made = {name: work_of(self._paths(name).llm) for name in names}
+        self._figures["work"] = {**known, **made}
 
     def _paths(self, name: str) -> ModelPaths:
         folder = self._work / self._size

@@ -197,7 +197,7 @@ void EncodeWorker::finish(EncodeJob &job, const EmbeddingsPtr &embeddings) {
     const std::scoped_lock lock(board_.mutex);
     board_.cache.insert(key_of(job), embeddings);
   }
-  if (auto *embed = std::get_if<EmbedJob>(&job)) {
+  if (const auto *embed = std::get_if<EmbedJob>(&job)) {
     embed->pending->fulfil(embeddings);
     return;
   }
@@ -213,13 +213,13 @@ void EncodeWorker::finish(EncodeJob &job, const EmbeddingsPtr &embeddings) {
 }
 
 /// After an error: the current exception.
-void EncodeWorker::give_up(EncodeJob &job) {
+void EncodeWorker::give_up(EncodeJob &job) const {
   const auto error = board_.closing ? std::make_exception_ptr(closed_error()) : current_error();
-  if (auto *embed = std::get_if<EmbedJob>(&job)) {
+  if (const auto *embed = std::get_if<EmbedJob>(&job)) {
     embed->pending->fail(error);
     return;
   }
-  auto &generate = std::get<GenerateJob>(job);
+  const auto &generate = std::get<GenerateJob>(job);
   if (generate.ticket->is_over() && !board_.closing) {
     generate.ticket->fulfil(result_of_stopped(generate));
   } else {

@@ -15,8 +15,8 @@ namespace ppocrvl {
 /// small, and puts them back as image tokens.
 class EncodeWorker {
 public:
-  /// Takes no more pictures while `most_ahead` encoded ones have no sequence. /// Without `turns`
-  /// it does not share its cores.
+  /// Takes no more pictures while `most_ahead` encoded ones have no sequence. Without `turns` it
+  /// does not share its cores.
   EncodeWorker(Board &board, Encoder &encoder, CoreTurns *turns, std::size_t most_ahead)
       : board_(board), encoder_(encoder), turns_(turns), most_ahead_(most_ahead) {}
 
@@ -31,7 +31,7 @@ private:
   void encode_some(std::vector<EncodeJob> &jobs);
   EmbeddingsPtr cached(const std::string &key);
   void finish(EncodeJob &job, const EmbeddingsPtr &embeddings);
-  void give_up(EncodeJob &job);
+  void give_up(EncodeJob &job) const;
   template <class Encode> auto with_turn(const std::vector<EncodeJob *> &jobs, Encode encode);
 
   Board &board_;

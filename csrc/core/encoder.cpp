@@ -164,8 +164,7 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
   if (packs_ && patches_in_strip(grid) <= most_packed_patches) {
     embeddings = std::move(encode_strip({{&image, grid}}, goes_on, trace).front());
   } else {
-    embeddings = run({image.width, image.height, normalization_.apply(image), grid.tokens()},
-                     goes_on, trace);
+    embeddings = encode_whole({&image, grid}, goes_on, trace);
   }
   if (trace != nullptr) {
     const auto side = [](int value) { return static_cast<std::size_t>(value); };
@@ -180,10 +179,23 @@ std::vector<std::vector<float>> Encoder::encode_together(const std::vector<Gridd
   if (packs_) {
     return encode_strip(images, goes_on, nullptr);
   }
+  return encode_each(images, goes_on, nullptr);
+}
+
+std::vector<float> Encoder::encode_whole(const GriddedImage &one,
+                                         const std::function<bool()> &goes_on, Trace *trace) {
+  const RgbImage &image = *one.image;
+  return run({image.width, image.height, normalization_.apply(image), one.grid.tokens()}, goes_on,
+             trace);
+}
+
+std::vector<std::vector<float>> Encoder::encode_each(const std::vector<GriddedImage> &images,
+                                                     const std::function<bool()> &goes_on,
+                                                     Trace *trace) {
   std::vector<std::vector<float>> parts;
   parts.reserve(images.size());
   for (const GriddedImage &one : images) {
-    parts.push_back(encode(*one.image, one.grid, goes_on));
+    parts.push_back(encode_whole(one, goes_on, trace));
   }
   return parts;
 }
@@ -196,14 +208,11 @@ std::vector<std::vector<float>> Encoder::encode_strip(const std::vector<GriddedI
   const std::vector<float> all = run(
       {strip.token_side, strip.n_cells * strip.token_side, std::move(strip.values), strip.n_cells},
       goes_on, trace, &strip.pictures);
-  std::vector<std::vector<float>> parts;
   if (!knew_strip()) {
     packs_ = false;
-    for (const GriddedImage &one : images) {
-      parts.push_back(encode(*one.image, one.grid, goes_on, trace));
-    }
-    return parts;
+    return encode_each(images, goes_on, trace);
   }
+  std::vector<std::vector<float>> parts;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const auto at = [&](int cell) { return all.begin() + std::ptrdiff_t{cell} * n_embd(); };
     const int first = strip.first_cells[i];

@@ -66,6 +66,11 @@ private:
     int n_tokens;
   };
 
+  /// As a picture of its own shape.
+  std::vector<float> encode_whole(const GriddedImage &one, const std::function<bool()> &goes_on,
+                                  Trace *trace);
+  std::vector<std::vector<float>> encode_each(const std::vector<GriddedImage> &images,
+                                              const std::function<bool()> &goes_on, Trace *trace);
   std::vector<std::vector<float>> encode_strip(const std::vector<GriddedImage> &images,
                                                const std::function<bool()> &goes_on, Trace *trace);
   std::vector<float> run(Input picture, const std::function<bool()> &goes_on, Trace *trace,

@@ -10,7 +10,7 @@ namespace ppocrvl {
 
 /// A picture and its grid.
 struct GriddedImage {
-  const RgbImage *image;
+  const RgbImage *image = nullptr;
   ImageGrid grid;
 };
 

@@ -24,6 +24,7 @@ using Numbers = std::array<int64_t, 3>;
 struct Extra {
   const Kernels *kernels = nullptr;
   Numbers numbers{};
+  const std::vector<StripPicture> *strip = nullptr;
 };
 constexpr std::size_t extra_at = 24;
 static_assert(extra_at + sizeof(Extra) <= GGML_MAX_OP_PARAMS);
@@ -33,6 +34,8 @@ Extra extra_of(const ggml_tensor &node) {
   std::memcpy(&extra, reinterpret_cast<const std::byte *>(node.op_params) + extra_at, sizeof extra);
   return extra;
 }
+
+const std::vector<StripPicture> *strip_of(const ggml_tensor &node) { return extra_of(node).strip; }
 
 Numbers numbers_of(const ggml_tensor &node) { return extra_of(node).numbers; }
 
@@ -207,10 +210,9 @@ std::vector<kernels::Segment> segments_of(const std::vector<StripPicture> *strip
   return segments;
 }
 
-void run_attention(ggml_tensor *out, int index, int count, void *strip) {
+void run_attention(ggml_tensor *out, int index, int count, void * /*user*/) {
   const auto [n_heads, d_head, n_patches] = numbers_of(*out);
-  const auto segments =
-      segments_of(static_cast<const std::vector<StripPicture> *>(strip), n_patches);
+  const auto segments = segments_of(strip_of(*out), n_patches);
   kernels::Attention task{};
   task.heads = panels_in(out->src[0]);
   task.n_heads = n_heads;
@@ -222,14 +224,14 @@ void run_attention(ggml_tensor *out, int index, int count, void *strip) {
   kernels_of(out).attention(task, {index, count}, kernels::thread_scratch());
 }
 
-void run_strip_positions(ggml_tensor *out, int index, int /*count*/, void *strip) {
+void run_strip_positions(ggml_tensor *out, int index, int /*count*/, void * /*user*/) {
   if (index != 0) {
     return;
   }
   const int64_t n_patches = out->ne[0];
   auto *positions = static_cast<int32_t *>(out->data);
   std::fill_n(positions, ggml_nelements(out), 0); // between the pictures too
-  for (const StripPicture &picture : *static_cast<const std::vector<StripPicture> *>(strip)) {
+  for (const StripPicture &picture : *strip_of(*out)) {
     for (int64_t i = 0; i < picture.n_patches(); ++i) {
       const auto [row, col] = picture.place_of(i);
       positions[picture.first_patch + i] = static_cast<int32_t>(row);
@@ -239,8 +241,8 @@ void run_strip_positions(ggml_tensor *out, int index, int /*count*/, void *strip
 }
 
 // Sources: the patches, and embeddings of as many pictures, from one on.
-void run_add_strip_embeddings(ggml_tensor *out, int index, int count, void *strip) {
-  const auto &pictures = *static_cast<const std::vector<StripPicture> *>(strip);
+void run_add_strip_embeddings(ggml_tensor *out, int index, int count, void * /*user*/) {
+  const std::vector<StripPicture> &pictures = *strip_of(*out);
   const int64_t first_picture = numbers_of(*out)[0];
   const int64_t n_features = out->ne[0];
   const int64_t begin = out->ne[1] * index / count;
@@ -272,11 +274,11 @@ ggml_tensor *PanelGraph::add(ggml_type type, int64_t ne0, int64_t ne1, int64_t n
                              std::initializer_list<int64_t> numbers) {
   std::array<ggml_tensor *, GGML_MAX_SRC> list{};
   std::copy(sources.begin(), sources.end(), list.begin());
-  ggml_tensor *node = ggml_custom_4d(
-      context_, type, ne0, ne1, ne2, 1, list.data(), static_cast<int>(sources.size()),
-      operation.function, GGML_N_TASKS_MAX, const_cast<std::vector<StripPicture> *>(strip_));
+  ggml_tensor *node = ggml_custom_4d(context_, type, ne0, ne1, ne2, 1, list.data(),
+                                     static_cast<int>(sources.size()), operation.function,
+                                     GGML_N_TASKS_MAX, /*userdata=*/nullptr);
   ggml_set_name(node, operation.name);
-  Extra extra{&kernels_, {}};
+  Extra extra{&kernels_, {}, strip_};
   std::copy(numbers.begin(), numbers.end(), extra.numbers.begin());
   std::memcpy(reinterpret_cast<std::byte *>(node->op_params) + extra_at, &extra, sizeof extra);
   return node;

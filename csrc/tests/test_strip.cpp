@@ -16,7 +16,6 @@
 using ppocrvl::Encoder;
 using ppocrvl::ErrorKind;
 using ppocrvl::GriddedImage;
-using ppocrvl::ImageGrid;
 using ppocrvl::RgbImage;
 using ppocrvl::test::noise;
 using ppocrvl::test::test_model;
@@ -24,10 +23,15 @@ using ppocrvl::test::test_model;
 namespace {
 
 constexpr int side = 28;
+constexpr std::size_t cell_size = std::size_t{side} * side * 3; // in values
 
 std::vector<RgbImage> pictures() {
-  std::vector<RgbImage> images{noise(3 * side, 2 * side), noise(side, side), noise(12 * side, side),
-                               noise(5 * side, 5 * side)};
+  std::vector<RgbImage> images{
+      noise(3 * side, 2 * side),
+      noise(side, side),
+      noise(12 * side, side),
+      noise(5 * side, 5 * side),
+  };
   for (int n = 1; n < 20; ++n) { // more than one operation of ggml takes
     images.push_back(noise(n * side, side));
   }
@@ -36,6 +40,7 @@ std::vector<RgbImage> pictures() {
 
 std::vector<GriddedImage> gridded(const std::vector<RgbImage> &images) {
   std::vector<GriddedImage> all;
+  all.reserve(images.size());
   for (const RgbImage &image : images) {
     all.push_back({&image, {image.height / side, image.width / side}});
   }
@@ -60,15 +65,15 @@ TEST_CASE("strip: cells in raster order, each picture from a new panel on") {
   const std::vector<int> starts(strip.first_cells.begin(), strip.first_cells.begin() + 5);
   CHECK(starts == std::vector<int>({0, 8, 16, 32, 64}));
   CHECK_EQUAL(strip.n_cells, 64 + 8 * 8 + 8 * 16 + 3 * 24);
-  CHECK_EQUAL(strip.values.size(), static_cast<std::size_t>(strip.n_cells) * side * side * 3);
+  CHECK_EQUAL(strip.values.size(), static_cast<std::size_t>(strip.n_cells) * cell_size);
   CHECK_EQUAL(strip.pictures[3].first_patch, 128);
   CHECK_EQUAL(strip.pictures[3].rows, 10);
   CHECK_EQUAL(strip.pictures[0].cols, 6);
   // Row 7 of the cell at row 1, column 2 of the first picture, its cell 5: blue of column 9.
-  const std::size_t in_strip = ((5 * side + 7) * side + 9) * 3 + 2;
-  const std::size_t in_picture = ((side + 7) * 3 * side + 2 * side + 9) * 3 + 2;
+  const std::size_t in_strip = 5 * cell_size + std::size_t{7 * side + 9} * 3 + 2;
+  const std::size_t in_picture = std::size_t{(side + 7) * 3 * side + 2 * side + 9} * 3 + 2;
   CHECK_EQUAL(strip.values[in_strip], table.value(2, images[0].pixels[in_picture]));
-  CHECK_EQUAL(strip.values[6 * side * side * 3], 0.0F); // between the pictures
+  CHECK_EQUAL(strip.values[6 * cell_size], 0.0F); // between the pictures
 }
 
 TEST_CASE("strip: each picture's tokens are those it has alone") {
