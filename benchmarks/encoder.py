@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from document import write_speed
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
 from reference_clock import EncodeClock
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "encoder.md"
 SIZES = ("1092x112", "532x308", "840x1176")
 WIDTH, FFN, HEAD, LAYERS = 1152, 4304, 72, 27
 STAGES = {
@@ -274,15 +274,6 @@ def memory_rows(model: Path, kernels: str) -> list[str]:
     return rows
 
 
-def write(lines: list[str]) -> None:
-    """Put the tables into the document."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    begin, end = "<!-- speed: written by benchmarks/encoder.py -->", "<!-- end of speed -->"
-    before, rest = text.split(begin)
-    _, after = rest.split(end)
-    DOCUMENT.write_text("\n".join([before + begin, "", *lines, "", end]) + after, encoding="utf-8")
-
-
 def main() -> None:
     """Measure in alternating rounds, print tables."""
     parser = argparse.ArgumentParser(
@@ -331,7 +322,7 @@ def main() -> None:
         lines += ["", *head, *memory_rows(args.model, main_kernels)]
     print("\n".join(lines))
     if args.write:
-        write(lines)
+        write_speed("encoder", lines)
 
 
 if __name__ == "__main__":

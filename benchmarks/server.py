@@ -44,6 +44,7 @@ import numpy as np
 from PIL import Image
 
 import ppocrvl
+from document import write_speed
 from peak_memory import peak_bytes
 from ppocrvl.model_folder import find_model
 
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 
     from ppocrvl.options import ReadOptions
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "server.md"
 SIZES = [(336, 28), (560, 56), (448, 84), (840, 28), (280, 196), (672, 56), (392, 112), (1092, 56)]
 """Width and height of the crops, in turn: 12 to 78 image tokens, 45 in the mean."""
 END = 2  # </s>
@@ -331,15 +331,6 @@ def table(found: dict[str, list[Figures]], plan: Plan) -> list[str]:
     return lines
 
 
-def write(lines: list[str]) -> None:
-    """Put the table into the document."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    begin, end = "<!-- speed: written by benchmarks/server.py -->", "<!-- end of speed -->"
-    before, rest = text.split(begin)
-    _, after = rest.split(end)
-    DOCUMENT.write_text("\n".join([before + begin, "", *lines, "", end]) + after, encoding="utf-8")
-
-
 def measure(args: argparse.Namespace, plan: Plan) -> dict[str, list[Figures]]:
     """All rounds of all systems."""
     names = (ENGINE, OURS, THEIRS) if args.llama_server else (ENGINE, OURS)
@@ -390,7 +381,7 @@ def main() -> None:
     lines = table(found, plan)
     print("\n".join(lines))
     if args.write:
-        write(lines)
+        write_speed("server", lines)
 
 
 if __name__ == "__main__":

@@ -116,8 +116,9 @@ void register_values(py::module_ &module) {
     precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear
         layers in the arithmetic of their weights' type; "exact": float32 throughout; "fast":
         keys, values and GELU in half precision.
-    kernels: What computes the vision encoder on a CPU: "ggml", or one of `vision_kernels()`; "auto"
-        for the fastest, of those with float32 operands if the precision or the file is.
+    kernels: What computes the vision encoder on a CPU, and the language model where several tokens
+        meet: "ggml", or one of `vision_kernels()`; "auto" for the fastest, of those with float32
+        operands if the precision or the file of the encoder is.
     n_parallel: Requests that decode together.
     kv_tokens: Most tokens in the cache, of all requests together; 0 for n_parallel usual requests.
     encode_threads: Threads for encoding alone, the others decode meanwhile; 0 to take turns on all.

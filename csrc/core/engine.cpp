@@ -56,6 +56,7 @@ Engine::Engine(const EngineOptions &options)
       options.gpu_layers,
       options.use_mmap,
       options.n_parallel,
+      kernels,
       options.deterministic,
   });
   encoder_.emplace(

@@ -29,7 +29,7 @@ struct EngineOptions {
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
   VisionPrecision precision = VisionPrecision::automatic;
-  std::string kernels = "auto"; // of the vision encoder on a CPU: also "ggml", or one by its name
+  std::string kernels = "auto"; // on a CPU: also "ggml", or one by its name
   int n_parallel = 1;           // requests that decode together
   int kv_tokens = 0;            // of the cache; 0: n_parallel long answers
   int encode_threads = 0;       // 0: encoding and decoding take turns on all threads

@@ -52,7 +52,11 @@ struct LanguageModel::Batch {
 
 LanguageModel::LanguageModel(const LanguageModelOptions &options)
     : model_(load_model(options)), vocabulary_(llama_model_get_vocab(model_.get())),
-      options_(options) {}
+      options_(options) {
+  if (options.kernels != nullptr) {
+    threads_.emplace(*options.kernels, options.n_threads);
+  }
+}
 
 int LanguageModel::n_embd() const { return llama_model_n_embd_inp(model_.get()); }
 
@@ -96,6 +100,9 @@ void LanguageModel::make_room(std::size_t n_tokens, std::optional<int> kept) {
   if (!context_) {
     throw Error(ErrorKind::engine, "cannot make a context of " + std::to_string(params.n_ctx) +
                                        " tokens: " + last_native_error());
+  }
+  if (threads_) {
+    llama_attach_threadpool(context_.get(), threads_->pool(), threads_->pool());
   }
   if (!state.empty()) {
     restore(kept.value(), state);
@@ -176,6 +183,7 @@ void LanguageModel::decode(Batch &batch, const std::function<bool()> &abandoned)
   view.logits = batch.outputs.data();
   clear_native_error();
   abandoned_ = &abandoned;
+  const DecoderThreads::Use use(threads_ ? &*threads_ : nullptr);
   const int status = llama_decode(context_.get(), view);
   abandoned_ = nullptr;
   constexpr int aborted = 2;

@@ -5,6 +5,7 @@
 #include "core/pixels.h"
 #include "core/request.h"
 #include "core/vocabulary.h"
+#include "ggml/decoder_threads.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +21,8 @@ struct LanguageModelOptions {
   int n_threads = 1;
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
-  int n_parallel = 1;       // sequences at a time
+  int n_parallel = 1;                        // sequences at a time
+  const kernels::Kernels *kernels = nullptr; // of products; null for ggml's own
   bool separate_kv = false; // equal shares of the cache, so that no sequence sees another's layout
 };
 
@@ -93,6 +95,7 @@ private:
   Vocabulary vocabulary_;
   LanguageModelOptions options_;
   const std::function<bool()> *abandoned_ = nullptr; // read by the abort callback of context_
+  std::optional<DecoderThreads> threads_;
   LlamaContextPtr context_;
   std::vector<int> output_rows_; // of each feed's last token in the batch
 };

@@ -33,6 +33,7 @@ struct alignas(64) TileShapes {
 
 struct AmxProduct {
   using Operand = std::uint16_t;
+  static constexpr bool has_tiles = true;
   static constexpr std::int64_t group = 16;
   static constexpr std::int64_t run = 32;
   static constexpr std::int64_t tile = group * run;       // operands

@@ -118,6 +118,19 @@ std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::i
          (2 * score_rows(kernels.is_half, d_head) + padded(d_head, kernels.row_group));
 }
 
+std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task) {
+  const std::int64_t rows = score_rows(kernels.is_half, task.d_head);
+  const std::int64_t cells = padded(task.n_cells, lanes);
+  const std::int64_t query_lanes = padded(task.n_tokens, lanes);
+  const std::int64_t operands =
+      task.n_heads * query_lanes * rows +
+      task.n_cache_heads * cells * (rows + padded(task.d_head, kernels.row_group));
+  const std::int64_t words = panels_of(task.n_tokens) * cells;
+  return static_cast<std::size_t>(operands) *
+             (kernels.is_half ? sizeof(std::uint16_t) : sizeof(float)) +
+         static_cast<std::size_t>(words) * sizeof(std::uint32_t);
+}
+
 const std::vector<const Kernels *> &available() {
   static const std::vector<const Kernels *> kernels = found();
   return kernels;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The vision encoder's arithmetic on CPUs, faster than ggml's: products of long matrices through
-// the widest instructions that the CPU has, and what lies between them in as few passes over
+// Arithmetic on CPUs, faster than ggml's: products of long matrices through the widest instructions
+// that the CPU has, and for the vision encoder what lies between them, in as few passes over
 // memory.
 //
 // Everything is laid out in panels: 32 patches side by side, one row a feature. A vector register
@@ -50,9 +50,12 @@ struct Linear {
   std::int64_t n_panels;
   const void *in;        // operand panels
   const float *residual; // float panels or null
-  float *out;            // float panels, or null for `out_operand`
+  // One of these, the others are null.
+  float *out; // float panels
   void *
       out_operand; // operand panels of gelu_tanh(...), of one matrix of up to `longest_row` columns
+  float *out_rows; // row-major [n_out_rows][sum of the matrices' rows], without residual
+  std::int64_t n_out_rows;
 };
 
 /// LayerNorm over the features of float panels, to operand panels.
@@ -94,9 +97,42 @@ struct Attention {
   void *out; // operand panels of n_heads * d_head features
 };
 
+/// Numbers of some tokens or cells of a cache, for each of some heads: `Value[d_head]` at `data`
+/// plus so many bytes a token and a head.
+template <typename Value> struct Strided {
+  const std::byte *data;
+  std::size_t token_bytes;
+  std::size_t head_bytes;
+
+  [[nodiscard]] const Value *at(std::int64_t token, std::int64_t head) const {
+    return reinterpret_cast<const Value *>(data + static_cast<std::size_t>(token) * token_bytes +
+                                           static_cast<std::size_t>(head) * head_bytes);
+  }
+};
+
+/// Attention of a decoder's tokens to the cells of its cache, in two steps with `work` between
+/// them. Each of `n_cache_heads` heads of keys and values (float16) is seen by equally many of
+/// queries.
+struct CacheAttention {
+  Strided<float> queries;
+  Strided<std::uint16_t> keys;
+  Strided<std::uint16_t> values;
+  const std::uint16_t *mask; // float16 [n_tokens][mask_stride]: 0 where a token sees a cell
+  std::int64_t mask_stride;
+  float scale; // of scores
+  std::int64_t n_heads;
+  std::int64_t n_cache_heads;
+  std::int64_t d_head; // a multiple of 32, at most `longest_head`
+  std::int64_t n_tokens;
+  std::int64_t n_cells;
+  void *work; // `cache_work_bytes`, aligned to 64
+  float *out; // [n_tokens][n_heads][d_head]
+};
+
 /// Kernels for one kind of CPU. All pointers are valid for as long as the process runs.
 struct Kernels {
   const char *name;
+  bool has_tiles;         // multiplies whole tiles, far faster than vectors
   bool is_half;           // operands are bfloat16, else float32
   std::int64_t row_group; // rows of `Attention` values are padded to this multiple
 
@@ -104,6 +140,8 @@ struct Kernels {
   void (*norm)(const Norm &, Share);
   void (*rotate)(const Rotate &, Share, void *scratch);
   void (*attention)(const Attention &, Share, void *scratch);
+  void (*pack_cache)(const CacheAttention &, Share, void *scratch);
+  void (*attend_cache)(const CacheAttention &, Share, void *scratch);
   /// Float panels of row-major values [n_rows][n_features]; the other way round; and operand panels
   /// of float panels.
   void (*to_panels)(const float *in, float *out, std::int64_t n_features, std::int64_t n_rows,
@@ -112,10 +150,17 @@ struct Kernels {
                       Share);
   void (*to_operand)(const float *in, void *out, std::int64_t n_features, std::int64_t n_panels,
                      Share);
+  /// Operand panels of row-major values [n_rows][n_features]. Threads share the features, so that
+  /// few rows are work for all of them.
+  void (*rows_to_operand)(const float *in, void *out, std::int64_t n_features, std::int64_t n_rows,
+                          Share);
 };
 
 /// Rows up to this length are multiplied in one go.
 constexpr std::int64_t longest_row = 1536;
+
+/// Numbers of a head of `CacheAttention`.
+constexpr std::int64_t longest_head = 256;
 
 /// Bytes of scratch that a thread needs, aligned to 64.
 constexpr std::size_t scratch_bytes = 512U << 10U;
@@ -144,6 +189,8 @@ constexpr std::size_t scratch_bytes = 512U << 10U;
 /// Operands that Rotate writes: queries and keys of padded length, values with padded rows.
 std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
                             std::int64_t n_panels);
+
+std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task);
 
 /// Kernels that this CPU and its operating system can run, fastest first.
 const std::vector<const Kernels *> &available();

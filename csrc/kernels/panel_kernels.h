@@ -255,7 +255,7 @@ template <typename Product> struct PanelKernels {
           above += task.matrices[i].rows;
         }
       }
-      if (task.out == nullptr && way.part == way.parts - 1) {
+      if (task.out_operand != nullptr && way.part == way.parts - 1) {
         zero_padding(task.out_operand, way.n_rows, panels);
       }
     }
@@ -292,7 +292,13 @@ template <typename Product> struct PanelKernels {
     bias = is_first && bias != nullptr ? bias + block.rows.begin : nullptr;
     const std::int64_t n_rows = block.height();
     const std::int64_t row = above + block.rows.begin;
-    if (task.out == nullptr) {
+    if (task.out_rows != nullptr) {
+      add_to(c, n_rows, bias, nullptr);
+      store_transposed(c, n_rows, is_first, task.out_rows + panel * lanes * way.n_rows + row,
+                       way.n_rows, smaller(lanes, task.n_out_rows - panel * lanes));
+      return;
+    }
+    if (task.out_operand != nullptr) {
       add_to(c, n_rows, bias, nullptr);
       for (std::int64_t i = 0; i < n_rows * lanes; ++i) {
         c[i] = Math::template gelu_tanh<is_half>(c[i]);
@@ -308,6 +314,16 @@ template <typename Product> struct PanelKernels {
     }
     add_to(c, n_rows, bias, before);
     std::memcpy(task.out + place, c, bytes_of(n_rows * lanes, sizeof(float)));
+  }
+
+  /// Rows of lanes to the first of their lanes as rows, in place of what is there or added to it.
+  static void store_transposed(const float *c, std::int64_t n_rows, bool is_first, float *to,
+                               std::int64_t stride, std::int64_t n_lanes) {
+    for (std::int64_t lane = 0; lane < n_lanes; ++lane, to += stride) {
+      for (std::int64_t row = 0; row < n_rows; ++row) {
+        to[row] = c[row * lanes + lane] + (is_first ? 0.0F : to[row]);
+      }
+    }
   }
 
   // ---- layer norm ----
@@ -379,6 +395,18 @@ template <typename Product> struct PanelKernels {
           keys(n_panels * lanes) {
       q = heads + head * keys * (2 * qk_rows + v_rows);
       k = q + keys * qk_rows;
+      v = k + keys * qk_rows;
+    }
+
+    /// One of a decoder's heads of queries, with the head of the cache that it sees.
+    Head(const CacheAttention &task, std::int64_t head)
+        : qk_rows(score_rows(is_half, task.d_head)), v_rows(padded(task.d_head, group)),
+          keys(padded(task.n_cells, lanes)) {
+      const std::int64_t query_size = padded(task.n_tokens, lanes) * qk_rows;
+      auto *operands = static_cast<Element *>(task.work);
+      q = operands + head * query_size;
+      k = operands + task.n_heads * query_size +
+          head * task.n_cache_heads / task.n_heads * keys * (qk_rows + v_rows);
       v = k + keys * qk_rows;
     }
   };
@@ -467,6 +495,9 @@ template <typename Product> struct PanelKernels {
     }
   }
 
+  /// In place of the score of what a query does not see, and of its greatest before the first.
+  static constexpr float least = -1e30F;
+
   /// What attention keeps of a panel of queries while it goes through the keys.
   struct Queries {
     const Operand *panel;
@@ -475,15 +506,25 @@ template <typename Product> struct PanelKernels {
     alignas(64) float total[lanes];     // of weights
   };
 
+  struct AttendRoom {
+    float *scores;
+    Operand *weights;
+    Queries *queries;
+
+    AttendRoom(void *scratch, std::int64_t d) {
+      auto *room = static_cast<std::byte *>(scratch);
+      scores = carve<float>(room, key_block * lanes);
+      weights = carve<Operand>(room, key_block * lanes);
+      queries = carve<Queries>(room, query_panels);
+      for (std::int64_t i = 0; i < query_panels; ++i) {
+        queries[i].sums = carve<float>(room, padded(d, group) * lanes);
+      }
+    }
+  };
+
   static void attention(const Attention &task, Share share, void *scratch) {
     const std::int64_t d = task.d_head;
-    auto *room = static_cast<std::byte *>(scratch);
-    auto *scores = carve<float>(room, key_block * lanes);
-    auto *weights = carve<Operand>(room, key_block * lanes);
-    auto *queries = carve<Queries>(room, query_panels);
-    for (std::int64_t i = 0; i < query_panels; ++i) {
-      queries[i].sums = carve<float>(room, padded(d, group) * lanes);
-    }
+    const AttendRoom room(scratch, d);
     std::int64_t item = 0;
     Product::begin();
     for (std::int64_t s = 0; s < task.n_segments; ++s) {
@@ -493,7 +534,14 @@ template <typename Product> struct PanelKernels {
         for (std::int64_t p = segment.first_panel; p < end; p += query_panels, ++item) {
           if (item % share.count == share.index) {
             const Range panels{p, smaller(p + query_panels, end)};
-            attend(task, segment, h, panels, queries, scores, weights);
+            const Head<const Operand> head(static_cast<const Operand *>(task.heads), h, d,
+                                           task.n_panels);
+            const Range keys{segment.first_panel * lanes,
+                             segment.first_panel * lanes + segment.n_patches};
+            attend(head, d, keys, panels, nullptr, room);
+            for (std::int64_t i = 0; i < panels.end - p; ++i) {
+              store_attended(task, h, p + i, room.queries[i]);
+            }
           }
         }
       }
@@ -503,12 +551,14 @@ template <typename Product> struct PanelKernels {
 
   /// Some panels of queries of one head: softmax over blocks of keys, rescaled when a far greater
   /// score comes (M. Milakov and N. Gimelshein, Online normalizer calculation for softmax, 2018).
-  /// The keys and values of a block stay in the nearest cache for all the panels.
-  static void attend(const Attention &task, const Segment &segment, std::int64_t h, Range panels,
-                     Queries *queries, float *scores, Operand *weights) {
-    constexpr float least = -1e30F;
-    const std::int64_t d = task.d_head;
-    const Head<const Operand> head(static_cast<const Operand *>(task.heads), h, d, task.n_panels);
+  /// The keys and values of a block stay in the nearest cache for all the panels. The first key is
+  /// the first of a panel. `visible` has a word of bits, one a lane, for each panel and key, or is
+  /// null.
+  static void attend(const Head<const Operand> &head, std::int64_t d, Range all_keys, Range panels,
+                     const std::uint32_t *visible, const AttendRoom &room) {
+    Queries *queries = room.queries;
+    float *scores = room.scores;
+    Operand *weights = room.weights;
     const std::int64_t n = panels.end - panels.begin;
     for (std::int64_t i = 0; i < n; ++i) {
       queries[i].panel = head.q + (panels.begin + i) * head.qk_rows * lanes;
@@ -518,22 +568,43 @@ template <typename Product> struct PanelKernels {
         queries[i].total[lane] = 0.0F;
       }
     }
-    for (std::int64_t first = 0; first < segment.n_patches; first += key_block) {
-      const std::int64_t keys = smaller(key_block, segment.n_patches - first);
+    for (std::int64_t key = all_keys.begin; key < all_keys.end; key += key_block) {
+      const std::int64_t keys = smaller(key_block, all_keys.end - key);
       const std::int64_t rows = padded(keys, lanes);
-      const std::int64_t key = segment.first_panel * lanes + first;
       for (std::int64_t i = 0; i < n; ++i) {
+        const std::uint32_t *seen =
+            visible == nullptr ? nullptr : visible + (panels.begin + i) * head.keys + key;
+        if (seen != nullptr && !is_any_seen(seen, keys)) {
+          continue;
+        }
         for (std::int64_t at = 0; at < rows; at += lanes) {
           Product::multiply(head.k + (key + at) * head.qk_rows, group * head.qk_rows,
                             queries[i].panel, head.qk_rows, scores + at * lanes, lanes, false);
+        }
+        if (seen != nullptr) {
+          hide(scores, seen, keys);
         }
         weigh(scores, keys, rows, weights, queries[i], d);
         Product::multiply(head.v + key * group, group * head.keys, weights, rows, queries[i].sums,
                           head.v_rows, true);
       }
     }
-    for (std::int64_t i = 0; i < n; ++i) {
-      store_attended(task, h, panels.begin + i, queries[i]);
+  }
+
+  static bool is_any_seen(const std::uint32_t *seen, std::int64_t keys) {
+    std::uint32_t any = 0;
+    for (std::int64_t i = 0; i < keys; ++i) {
+      any |= seen[i];
+    }
+    return any != 0;
+  }
+
+  static void hide(float *scores, const std::uint32_t *seen, std::int64_t keys) {
+    for (std::int64_t i = 0; i < keys; ++i) {
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        const bool is_seen = ((seen[i] >> static_cast<unsigned>(lane)) & 1U) != 0;
+        scores[i * lanes + lane] = is_seen ? scores[i * lanes + lane] : least;
+      }
     }
   }
 
@@ -615,6 +686,134 @@ template <typename Product> struct PanelKernels {
     }
   }
 
+  // ---- attention of a decoder ----
+
+  static std::uint32_t *visible_of(const CacheAttention &task) {
+    const Head<Operand> last(task, task.n_heads - 1);
+    return reinterpret_cast<std::uint32_t *>(last.v + last.keys * last.v_rows);
+  }
+
+  /// Queries, and keys and values of the cells that some token sees, as `attend` wants them.
+  static void pack_cache(const CacheAttention &task, Share share, void *scratch) {
+    const std::int64_t d = task.d_head;
+    auto *room = static_cast<std::byte *>(scratch);
+    auto *rows = carve<float>(room, 3 * d * lanes);
+    auto *packed = carve<Operand>(room, score_rows(is_half, d) * lanes);
+    const Range queries = part_of(panels_of(task.n_tokens) * task.n_heads, share);
+    for (std::int64_t i = queries.begin; i < queries.end; ++i) {
+      pack_queries(task, i / task.n_heads, i % task.n_heads, rows);
+    }
+    const Range blocks = part_of(panels_of(task.n_cells), share);
+    for (std::int64_t block = blocks.begin; block < blocks.end; ++block) {
+      const std::uint32_t seen = find_visible(task, block);
+      for (std::int64_t h = 0; h < task.n_cache_heads; ++h) {
+        const Head<Operand> head(task, h * (task.n_heads / task.n_cache_heads));
+        if (seen == 0) {
+          clear_values(head, block);
+          continue;
+        }
+        load_cells(task, task.keys, block, h, seen, rows);
+        store_for_scores(rows, d, false, packed);
+        pack_keys(packed, head.qk_rows, head.k + block * head.qk_rows * lanes);
+        load_cells(task, task.values, block, h, seen, rows);
+        pack_values(rows, d, head, block);
+      }
+    }
+  }
+
+  static void pack_queries(const CacheAttention &task, std::int64_t panel, std::int64_t h,
+                           float *rows) {
+    // Scores are to be powers of two: log2(e).
+    const float scale = task.scale * 1.44269504F;
+    const Head<Operand> head(task, h);
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      const std::int64_t token = panel * lanes + lane;
+      const bool is_token = token < task.n_tokens;
+      const float *from = task.queries.at(is_token ? token : 0, h);
+      for (std::int64_t i = 0; i < task.d_head; ++i) {
+        rows[i * lanes + lane] = is_token ? from[i] * scale : 0.0F;
+      }
+    }
+    store_for_scores(rows, task.d_head, true, head.q + panel * head.qk_rows * lanes);
+  }
+
+  /// The same for a panel that nobody sees at all.
+  static void clear_values(const Head<Operand> &head, std::int64_t panel) {
+    for (std::int64_t row = 0; row < head.v_rows; row += group) {
+      std::memset(head.v + row * head.keys + panel * lanes * group, 0,
+                  bytes_of(lanes * group, sizeof(Operand)));
+    }
+  }
+
+  /// Notes which tokens see each of 32 cells. Bits of the cells that some token sees.
+  static std::uint32_t find_visible(const CacheAttention &task, std::int64_t block) {
+    std::uint32_t *visible = visible_of(task) + block * lanes;
+    const std::int64_t count = smaller(lanes, task.n_cells - block * lanes);
+    std::uint32_t seen = 0;
+    for (std::int64_t p = 0; p < panels_of(task.n_tokens); ++p) {
+      std::uint32_t words[lanes] = {};
+      for (std::int64_t lane = 0; lane < smaller(lanes, task.n_tokens - p * lanes); ++lane) {
+        const std::uint16_t *mask =
+            task.mask + (p * lanes + lane) * task.mask_stride + block * lanes;
+        for (std::int64_t i = 0; i < count; ++i) {
+          words[i] |= static_cast<std::uint32_t>(mask[i] == 0) << static_cast<unsigned>(lane);
+        }
+      }
+      std::uint32_t *to = visible + p * padded(task.n_cells, lanes);
+      for (std::int64_t i = 0; i < lanes; ++i) {
+        to[i] = words[i];
+        seen |= static_cast<std::uint32_t>(words[i] != 0) << static_cast<unsigned>(i);
+      }
+    }
+    return seen;
+  }
+
+  /// A float panel of 32 cells. What nobody sees is weighed by zero, so it must not be NaN.
+  static void load_cells(const CacheAttention &task, const Strided<std::uint16_t> &from,
+                         std::int64_t block, std::int64_t head, std::uint32_t seen, float *rows) {
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      const std::int64_t cell = block * lanes + lane;
+      const bool is_seen = ((seen >> static_cast<unsigned>(lane)) & 1U) != 0;
+      const std::uint16_t *values = from.at(is_seen ? cell : 0, head);
+      for (std::int64_t i = 0; i < task.d_head; ++i) {
+        rows[i * lanes + lane] = is_seen ? Math::float_of_half(values[i]) : 0.0F;
+      }
+    }
+  }
+
+  static void attend_cache(const CacheAttention &task, Share share, void *scratch) {
+    const AttendRoom room(scratch, task.d_head);
+    const std::int64_t n_panels = panels_of(task.n_tokens);
+    std::int64_t item = 0;
+    Product::begin();
+    for (std::int64_t h = 0; h < task.n_heads; ++h) {
+      const Head<const Operand> head(task, h);
+      for (std::int64_t p = 0; p < n_panels; p += query_panels, ++item) {
+        if (item % share.count != share.index) {
+          continue;
+        }
+        const Range panels{p, smaller(p + query_panels, n_panels)};
+        attend(head, task.d_head, {0, task.n_cells}, panels, visible_of(task), room);
+        for (std::int64_t i = 0; i < panels.end - p; ++i) {
+          store_tokens(task, h, p + i, room.queries[i]);
+        }
+      }
+    }
+    Product::end();
+  }
+
+  static void store_tokens(const CacheAttention &task, std::int64_t h, std::int64_t panel,
+                           const Queries &queries) {
+    const std::int64_t d = task.d_head;
+    for (std::int64_t lane = 0; lane < smaller(lanes, task.n_tokens - panel * lanes); ++lane) {
+      const float factor = 1.0F / queries.total[lane];
+      float *to = task.out + ((panel * lanes + lane) * task.n_heads + h) * d;
+      for (std::int64_t i = 0; i < d; ++i) {
+        to[i] = queries.sums[i * lanes + lane] * factor;
+      }
+    }
+  }
+
   // ---- between layouts ----
 
   static void to_panels(const float *in, float *out, std::int64_t n_features, std::int64_t n_rows,
@@ -652,9 +851,34 @@ template <typename Product> struct PanelKernels {
     zero_padding(out, n_features, panels);
   }
 
+  static void rows_to_operand(const float *in, void *out, std::int64_t n_features,
+                              std::int64_t n_rows, Share share) {
+    constexpr std::int64_t block = 32; // features
+    const Range blocks = part_of(padded(n_features, block) / block, share);
+    alignas(64) float rows[block * lanes];
+    for (std::int64_t p = 0; p < panels_of(n_rows); ++p) {
+      Operand *panel = static_cast<Operand *>(out) + p * operand_size(n_features);
+      const std::int64_t n_lanes = smaller(lanes, n_rows - p * lanes);
+      for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
+        const std::int64_t first = b * block;
+        const std::int64_t count = smaller(block, n_features - first);
+        const float *from = in + p * lanes * n_features + first;
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+          for (std::int64_t i = 0; i < block; ++i) {
+            rows[i * lanes + lane] =
+                lane < n_lanes && i < count ? from[lane * n_features + i] : 0.0F;
+          }
+        }
+        store_rows(panel, first, rows, is_half ? block : count);
+      }
+    }
+  }
+
   static constexpr Kernels table(const char *name) {
     return {
-        name, is_half, group, linear, norm, rotate, attention, to_panels, from_panels, to_operand,
+        name,       Product::has_tiles, is_half,    group,        linear,    norm,
+        rotate,     attention,          pack_cache, attend_cache, to_panels, from_panels,
+        to_operand, rows_to_operand,
     };
   }
 };

@@ -11,6 +11,7 @@ namespace ppocrvl::kernels {
 /// `Arithmetic` says what a register holds and how it multiplies; `height` rows are summed at once.
 template <typename Arithmetic, std::size_t height> struct VectorProduct {
   using Operand = typename Arithmetic::Operand;
+  static constexpr bool has_tiles = false;
   using Vector = typename Arithmetic::Vector;
   static constexpr std::int64_t group = 8;
   static constexpr std::int64_t run = Arithmetic::run;

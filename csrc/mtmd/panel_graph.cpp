@@ -2,6 +2,7 @@
 #include "panel_graph.h"
 
 #include "ggml-backend.h"
+#include "ggml/weight_matrix.h"
 
 #include <algorithm>
 #include <array>
@@ -62,21 +63,7 @@ int64_t features(const ggml_tensor *panels) { return panels->ne[1]; }
 int64_t n_panels(const ggml_tensor *panels) { return panels->ne[2] - 1; }
 
 Matrix matrix_of(const ggml_tensor &weight, const ggml_tensor &bias) {
-  const ggml_type type = weight.type;
-  Matrix matrix{};
-  matrix.data = weight.data;
-  matrix.rows = weight.ne[1];
-  matrix.columns = weight.ne[0];
-  matrix.row_bytes = weight.nb[1];
-  matrix.block_columns = ggml_blck_size(type);
-  matrix.block_bytes = ggml_type_size(type);
-  matrix.is_bf16 = type == GGML_TYPE_BF16;
-  matrix.to_float = ggml_get_type_traits(type)->to_float;
-  if (type == GGML_TYPE_F32) {
-    matrix.to_float = [](const void *row, float *values, int64_t count) {
-      std::memcpy(values, row, static_cast<std::size_t>(count) * sizeof(float));
-    };
-  }
+  Matrix matrix = ppocrvl::matrix_of(weight);
   matrix.bias = floats(&bias);
   return matrix;
 }

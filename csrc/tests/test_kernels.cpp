@@ -13,6 +13,8 @@
 #include <memory>
 #include <new>
 #include <random>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -186,7 +188,7 @@ double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, b
   task.in = operand.data();
   task.residual = has_residual ? residual.data() : nullptr;
   task.out = has_gelu ? nullptr : out.data();
-  task.out_operand = out_operand.data();
+  task.out_operand = has_gelu ? out_operand.data() : nullptr;
   in_shares(n_threads, [&](Share share) { kernels.linear(task, share, thread_scratch()); });
 
   double worst = 0.0;
@@ -347,6 +349,93 @@ Room<float> turns_of(std::mt19937 &random, const Heads &heads) {
   return turns;
 }
 
+/// Of a token in the middle of two sequences that share a cache: every third cell belongs to
+/// another, and nobody sees the last before its time or those from 128 to 256.
+bool sees(std::int64_t token, std::int64_t n_tokens, std::int64_t cell, std::int64_t n_cells) {
+  const bool is_foreign = cell % 3 == 1 || (cell >= 128 && cell < 256);
+  return cell == 0 || (!is_foreign && cell <= n_cells - n_tokens + token);
+}
+
+/// The largest error of attention to a cache against double precision. Cells that nobody sees are
+/// NaN.
+double cache_attention_error(const Kernels &kernels, std::int64_t d_head, std::int64_t n_tokens,
+                             std::int64_t n_cells) {
+  constexpr std::int64_t n_heads = 6;
+  constexpr std::int64_t n_cache_heads = 2;
+  std::mt19937 random(13);
+  Room<float> queries = drawn(random, n_tokens * n_heads * d_head);
+  const std::int64_t cell_size = n_cache_heads * d_head + 8; // the cache has longer rows
+  Room<std::uint16_t> keys(n_cells * cell_size);
+  Room<std::uint16_t> values(n_cells * cell_size);
+  Room<std::uint16_t> mask(n_tokens * n_cells, ggml_fp32_to_fp16(-INFINITY));
+  for (std::int64_t cell = 0; cell < n_cells; ++cell) {
+    bool is_seen = false;
+    for (std::int64_t token = 0; token < n_tokens; ++token) {
+      if (sees(token, n_tokens, cell, n_cells)) {
+        mask[token * n_cells + cell] = 0;
+        is_seen = true;
+      }
+    }
+    for (std::int64_t i = 0; i < cell_size; ++i) {
+      keys[cell * cell_size + i] = ggml_fp32_to_fp16(is_seen ? draw(random) : NAN);
+      values[cell * cell_size + i] = ggml_fp32_to_fp16(is_seen ? draw(random) : NAN);
+    }
+  }
+  const auto bytes = [](auto &room) { return reinterpret_cast<const std::byte *>(room.data()); };
+  const auto cell_bytes = static_cast<std::size_t>(cell_size) * sizeof(std::uint16_t);
+  const auto head_bytes = static_cast<std::size_t>(d_head) * sizeof(std::uint16_t);
+  CacheAttention task{};
+  task.queries = {bytes(queries), static_cast<std::size_t>(n_heads * d_head) * sizeof(float),
+                  static_cast<std::size_t>(d_head) * sizeof(float)};
+  task.keys = {bytes(keys), cell_bytes, head_bytes};
+  task.values = {bytes(values), cell_bytes, head_bytes};
+  task.mask = mask.data();
+  task.mask_stride = n_cells;
+  task.scale = 0.5F;
+  task.n_heads = n_heads;
+  task.n_cache_heads = n_cache_heads;
+  task.d_head = d_head;
+  task.n_tokens = n_tokens;
+  task.n_cells = n_cells;
+  Bytes work(static_cast<std::int64_t>(cache_work_bytes(kernels, task)), std::byte{0xFF});
+  Room<float> out(n_tokens * n_heads * d_head, NAN);
+  task.work = work.data();
+  task.out = out.data();
+  in_shares(3, [&](Share share) { kernels.pack_cache(task, share, thread_scratch()); });
+  in_shares(3, [&](Share share) { kernels.attend_cache(task, share, thread_scratch()); });
+
+  double worst = 0.0;
+  for (std::int64_t token = 0; token < n_tokens; ++token) {
+    for (std::int64_t head = 0; head < n_heads; ++head) {
+      const float *query = task.queries.at(token, head);
+      const std::int64_t cache_head = head / (n_heads / n_cache_heads);
+      std::vector<double> wanted(static_cast<std::size_t>(d_head));
+      double total = 0.0;
+      for (std::int64_t cell = 0; cell < n_cells; ++cell) {
+        if (!sees(token, n_tokens, cell, n_cells)) {
+          continue;
+        }
+        double score = 0.0;
+        for (std::int64_t i = 0; i < d_head; ++i) {
+          score += static_cast<double>(query[i]) *
+                   static_cast<double>(ggml_fp16_to_fp32(task.keys.at(cell, cache_head)[i]));
+        }
+        const double weight = std::exp(0.5 * score);
+        total += weight;
+        for (std::size_t i = 0; i < wanted.size(); ++i) {
+          wanted[i] +=
+              weight * static_cast<double>(ggml_fp16_to_fp32(task.values.at(cell, cache_head)[i]));
+        }
+      }
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const std::int64_t at = (token * n_heads + head) * d_head + static_cast<std::int64_t>(i);
+        worst = worse(worst, std::abs(wanted[i] / total - static_cast<double>(out[at])));
+      }
+    }
+  }
+  return worst;
+}
+
 } // namespace
 
 TEST_CASE("kernels: linear layers of odd sizes") {
@@ -396,6 +485,65 @@ TEST_CASE("kernels: quantized weights") {
     for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
       CHECK(linear_error(kernels, {type, 10, 256, 2}, 1, false, false) < bound);
       CHECK(linear_error(kernels, {type, 10, 4352, 2}, 2, true, false) < bound);
+    }
+  });
+}
+
+TEST_CASE("kernels: linear layers to rows, as a decoder wants them") {
+  each([](const Kernels &kernels) {
+    for (const auto &[columns, n_tokens] :
+         {std::pair<std::int64_t, std::int64_t>{37, 1}, {64, 3}, {96, 33}, {3072, 70}}) {
+      std::mt19937 random(11);
+      constexpr std::int64_t n_rows = 75;
+      const Weights layer = weights(random, GGML_TYPE_BF16, n_rows, columns, nullptr);
+      Room<float> in = drawn(random, n_tokens * columns);
+      Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, columns, panels_of(n_tokens))),
+                    std::byte{0xFF});
+      in_shares(3, [&](Share share) {
+        kernels.rows_to_operand(in.data(), operand.data(), columns, n_tokens, share);
+      });
+      Room<float> out(n_tokens * n_rows, std::numeric_limits<float>::quiet_NaN());
+      Linear task{};
+      task.matrices = &layer.matrix;
+      task.n_matrices = 1;
+      task.n_panels = panels_of(n_tokens);
+      task.in = operand.data();
+      task.out_rows = out.data();
+      task.n_out_rows = n_tokens;
+      in_shares(2, [&](Share share) { kernels.linear(task, share, thread_scratch()); });
+      double worst = 0.0;
+      for (std::int64_t token = 0; token < n_tokens; ++token) {
+        for (std::int64_t row = 0; row < n_rows; ++row) {
+          double wanted = 0.0;
+          for (std::int64_t i = 0; i < columns; ++i) {
+            wanted +=
+                static_cast<double>(layer.values[static_cast<std::size_t>(row * columns + i)]) *
+                static_cast<double>(in[token * columns + i]);
+          }
+          worst = worse(worst, std::abs(wanted - static_cast<double>(out[token * n_rows + row])));
+        }
+      }
+      CHECK(worst < 1e-3);
+    }
+  });
+}
+
+TEST_CASE("kernels: rows to operands as by way of panels") {
+  each([](const Kernels &kernels) {
+    std::mt19937 random(12);
+    for (const std::int64_t n_features : {1, 31, 37, 64, 100}) {
+      for (const std::int64_t n_rows : {1, 31, 32, 33, 100}) {
+        const std::int64_t n_panels = panels_of(n_rows);
+        Room<float> rows = drawn(random, n_rows * n_features);
+        Room<float> panels(n_features * lanes * n_panels);
+        kernels.to_panels(rows.data(), panels.data(), n_features, n_rows, {0, 1});
+        Bytes wanted = operand_of(kernels, panels, n_features, n_panels);
+        Bytes got(wanted.size(), std::byte{0xFF});
+        in_shares(3, [&](Share share) {
+          kernels.rows_to_operand(rows.data(), got.data(), n_features, n_rows, share);
+        });
+        CHECK(std::equal(got.data(), got.data() + got.size(), wanted.data()));
+      }
     }
   });
 }
@@ -484,6 +632,18 @@ TEST_CASE("kernels: attention of pictures of all sizes beside each other") {
           }
         }
         CHECK(worst < (kernels.is_half ? 1e-2 : 2e-6));
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: attention of a decoder sees what the mask shows, and no NaN elsewhere") {
+  each([](const Kernels &kernels) {
+    for (const std::int64_t d_head : {32, 128}) {
+      for (const auto &[n_tokens, n_cells] :
+           {std::pair<std::int64_t, std::int64_t>{1, 5}, {16, 64}, {40, 300}, {150, 512}}) {
+        CHECK(cache_attention_error(kernels, d_head, n_tokens, n_cells) <
+              (kernels.is_half ? 1e-2 : 1e-5));
       }
     }
   });

@@ -62,7 +62,8 @@ class Engine(Closing):
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
             linear layers in the arithmetic of their weights' type. "exact": float32 throughout.
             "fast": attention over half-precision keys and values, and a half-precision GELU.
-        kernels: what computes the vision encoder on a CPU: "ggml" for llama.cpp's operations, or
+        kernels: what computes the vision encoder on a CPU, and the language model where several
+            tokens meet (prompts, answers together): "ggml" for llama.cpp's operations, or
             "amx", "avx512_bf16" (bfloat16 operands), "avx512", "avx2" (float32) where the CPU has
             them; "auto" for the fastest. With them "auto" precision rounds attention's operands
             too, unless the file is float32.

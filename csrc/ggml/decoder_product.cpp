@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ggml/decoder_operation.h"
+#include "ggml/weight_matrix.h"
+
+#include <cstdint>
+
+namespace ppocrvl {
+namespace {
+
+// Fewer tokens read every weight once, which takes the time of the memory, whoever does it. Other
+// formats than bfloat16 are decoded anew for every product, which pays from more tokens on, and not
+// without tiles. Measured on two cores of a CPU with AMX.
+constexpr std::int64_t least_tokens = 3;
+constexpr std::int64_t least_decoding = 16;
+
+/// bfloat16, or a format that is coarser than that anyway.
+bool is_ours(ggml_type type) {
+  return type == GGML_TYPE_BF16 ||
+         (ggml_is_quantized(type) && ggml_get_type_traits(type)->to_float != nullptr);
+}
+
+/// Whether the values are in the process's memory as the file has them, not in an order of ggml's.
+bool is_plain_weight(const ggml_tensor &tensor) {
+  return tensor.op == GGML_OP_NONE && tensor.buffer != nullptr &&
+         ggml_backend_buffer_is_host(tensor.buffer) && ggml_is_contiguous(&tensor) &&
+         ggml_is_matrix(&tensor);
+}
+
+bool is_plain_float(const ggml_tensor &tensor) {
+  return tensor.type == GGML_TYPE_F32 && ggml_is_contiguous(&tensor) && ggml_is_matrix(&tensor);
+}
+
+class DecoderProduct : public DecoderOperation {
+  [[nodiscard]] bool takes(const kernels::Kernels &kernels, const ggml_tensor &op) const override {
+    if (!kernels.has_tiles || op.op != GGML_OP_MUL_MAT) {
+      return false;
+    }
+    const ggml_tensor &weight = *op.src[0];
+    const std::int64_t least = weight.type == GGML_TYPE_BF16 ? least_tokens : least_decoding;
+    return op.ne[1] >= least && is_ours(weight.type) && is_plain_weight(weight) &&
+           is_plain_float(*op.src[1]) && is_plain_float(op);
+  }
+
+  /// For the tokens as operands.
+  [[nodiscard]] std::size_t work_bytes(const kernels::Kernels &kernels,
+                                       const ggml_tensor &op) const override {
+    const ggml_tensor &in = *op.src[1];
+    const std::int64_t count = kernels::panels_of(in.ne[1]) * kernels::lanes *
+                               kernels::operand_rows(kernels.is_half, in.ne[0]);
+    return static_cast<std::size_t>(count) *
+           (kernels.is_half ? sizeof(std::uint16_t) : sizeof(float));
+  }
+
+  void compute(const kernels::Kernels &kernels, const ggml_compute_params &params,
+               const ggml_tensor &op, void *work) const override {
+    const ggml_tensor &in = *op.src[1];
+    const kernels::Share share{params.ith, params.nth};
+    kernels.rows_to_operand(static_cast<const float *>(in.data), work, in.ne[0], in.ne[1], share);
+    ggml_barrier(params.threadpool);
+    const kernels::Matrix matrix = matrix_of(*op.src[0]);
+    kernels::Linear task{};
+    task.matrices = &matrix;
+    task.n_matrices = 1;
+    task.n_panels = kernels::panels_of(in.ne[1]);
+    task.in = work;
+    task.out_rows = static_cast<float *>(op.data);
+    task.n_out_rows = in.ne[1];
+    kernels.linear(task, share, kernels::thread_scratch());
+  }
+};
+
+} // namespace
+
+const DecoderOperation &decoder_product() {
+  static const DecoderProduct operation;
+  return operation;
+}
+
+} // namespace ppocrvl

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "ggml-cpu.h"
+#include "kernels/kernels.h"
+
+#include <memory>
+
+namespace ppocrvl {
+
+/// Threads for a language model's graphs, in which what takes longest goes through our kernels
+/// (decoder_operation.h); everything else is ggml's. llama.cpp builds those graphs and has no room
+/// for operations of others, but ggml's CPU backend asks a list of accelerators about each
+/// operation before it computes it (ggml-cpu/traits.h). Ours is in the list for the whole process
+/// and keeps to graphs that such threads compute.
+class DecoderThreads {
+public:
+  DecoderThreads(const kernels::Kernels &kernels, int n_threads);
+  ~DecoderThreads();
+  DecoderThreads(const DecoderThreads &) = delete;
+  DecoderThreads &operator=(const DecoderThreads &) = delete;
+
+  /// For llama_attach_threadpool. Must outlive the context.
+  [[nodiscard]] ggml_threadpool *pool() const { return pool_.get(); }
+
+  /// While it lives, the calling thread computes graphs with `threads` and no others, if not null.
+  class Use {
+  public:
+    explicit Use(const DecoderThreads *threads);
+    ~Use();
+    Use(const Use &) = delete;
+    Use &operator=(const Use &) = delete;
+  };
+
+private:
+  struct Free {
+    void operator()(ggml_threadpool *pool) const { ggml_threadpool_free(pool); }
+  };
+
+  const kernels::Kernels &kernels_;
+  std::unique_ptr<ggml_threadpool, Free> pool_;
+};
+
+} // namespace ppocrvl

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ggml's graphs with our kernels inside them.
+#include "check.h"
+#include "ggml-alloc.h"
+#include "ggml-backend.h"
+#include "ggml-cpu.h"
+#include "ggml/decoder_threads.h"
+#include "kernels/kernels.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using ppocrvl::DecoderThreads;
+using ppocrvl::kernels::Kernels;
+
+constexpr int n_threads = 2;
+
+struct FreeGgml {
+  void operator()(ggml_context *context) const { ggml_free(context); }
+  void operator()(ggml_backend *backend) const { ggml_backend_free(backend); }
+  void operator()(ggml_backend_buffer *buffer) const { ggml_backend_buffer_free(buffer); }
+};
+
+void fill(ggml_tensor *tensor, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<float> values(static_cast<std::size_t>(ggml_nelements(tensor)));
+  std::generate(values.begin(), values.end(),
+                [&] { return static_cast<float>(static_cast<int>(random() % 129U) - 64) / 64.0F; });
+  std::vector<std::byte> bytes(ggml_nbytes(tensor));
+  ggml_quantize_chunk(tensor->type, values.data(), bytes.data(), 0,
+                      ggml_nelements(tensor) / tensor->ne[0], tensor->ne[0], nullptr);
+  ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
+}
+
+/// One operation with its sources, as a decoder's graph has it.
+class Graph {
+public:
+  Graph() : context_(ggml_init({std::size_t{1} << 20U, nullptr, true})) {}
+
+  /// Weights [96, 70] of a type times some tokens.
+  static Graph product(ggml_type type, std::int64_t n_tokens) {
+    Graph graph;
+    ggml_tensor *weight = ggml_new_tensor_2d(graph.context_.get(), type, 256, 70);
+    ggml_tensor *in = ggml_new_tensor_2d(graph.context_.get(), GGML_TYPE_F32, 256, n_tokens);
+    graph.finish(ggml_mul_mat(graph.context_.get(), weight, in), {weight, in});
+    return graph;
+  }
+
+  /// Tokens that see all of 100 cells.
+  static Graph attention(std::int64_t n_tokens, ggml_type cache_type) {
+    constexpr std::int64_t d_head = 64;
+    Graph graph;
+    ggml_context *context = graph.context_.get();
+    ggml_tensor *queries = ggml_new_tensor_3d(context, GGML_TYPE_F32, d_head, n_tokens, 4);
+    ggml_tensor *keys = ggml_new_tensor_3d(context, cache_type, d_head, 100, 2);
+    ggml_tensor *values = ggml_new_tensor_3d(context, cache_type, d_head, 100, 2);
+    ggml_tensor *mask = ggml_new_tensor_2d(context, GGML_TYPE_F16, 100, n_tokens);
+    graph.finish(ggml_flash_attn_ext(context, queries, keys, values, mask, 0.125F, 0.0F, 0.0F),
+                 {queries, keys, values});
+    const std::vector<std::byte> zeros(ggml_nbytes(mask));
+    ggml_backend_tensor_set(mask, zeros.data(), 0, zeros.size());
+    return graph;
+  }
+
+  std::vector<float> computed(const DecoderThreads *threads) {
+    ggml_backend_cpu_set_threadpool(backend_.get(), threads == nullptr ? nullptr : threads->pool());
+    const DecoderThreads::Use use(threads);
+    CHECK(ggml_backend_graph_compute(backend_.get(), graph_) == GGML_STATUS_SUCCESS);
+    ggml_backend_cpu_set_threadpool(backend_.get(), nullptr);
+    std::vector<float> values(static_cast<std::size_t>(ggml_nelements(out_)));
+    ggml_backend_tensor_get(out_, values.data(), 0, ggml_nbytes(out_));
+    return values;
+  }
+
+private:
+  void finish(ggml_tensor *out, const std::vector<ggml_tensor *> &sources) {
+    out_ = out;
+    graph_ = ggml_new_graph(context_.get());
+    ggml_build_forward_expand(graph_, out);
+    backend_.reset(ggml_backend_cpu_init());
+    ggml_backend_cpu_set_n_threads(backend_.get(), n_threads);
+    buffer_.reset(ggml_backend_alloc_ctx_tensors(context_.get(), backend_.get()));
+    unsigned seed = 0;
+    for (ggml_tensor *source : sources) {
+      fill(source, seed++);
+    }
+  }
+
+  std::unique_ptr<ggml_context, FreeGgml> context_;
+  std::unique_ptr<ggml_backend, FreeGgml> backend_;
+  std::unique_ptr<ggml_backend_buffer, FreeGgml> buffer_;
+  ggml_cgraph *graph_ = nullptr;
+  ggml_tensor *out_ = nullptr;
+};
+
+float greatest_difference(const std::vector<float> &a, const std::vector<float> &b) {
+  float most = 0.0F;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    most = std::fabs(a[i] - b[i]) <= most ? most : std::fabs(a[i] - b[i]); // NaN stays
+  }
+  return most;
+}
+
+} // namespace
+
+TEST_CASE("decoder threads: products are those of ggml, whoever computes them") {
+  for (const Kernels *kernels : ppocrvl::kernels::available()) {
+    const DecoderThreads threads(*kernels, n_threads);
+    for (const ggml_type type : {GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_F32}) {
+      for (const std::int64_t n_tokens : {1, 2, 3, 16, 33, 100}) {
+        Graph graph = Graph::product(type, n_tokens);
+        const auto by_ggml = graph.computed(nullptr);
+        const auto by_us = graph.computed(&threads);
+        const bool is_taken = kernels->has_tiles && type != GGML_TYPE_F32 &&
+                              n_tokens >= (type == GGML_TYPE_BF16 ? 3 : 16);
+        // Results are up to 40 or so; ggml's own rounding of quantized products is coarse.
+        CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 0.3F : 1e-30F));
+        CHECK(!is_taken || type == GGML_TYPE_BF16 || by_ggml != by_us);
+      }
+    }
+  }
+}
+
+TEST_CASE("decoder threads: attention is that of ggml, whoever computes it") {
+  for (const Kernels *kernels : ppocrvl::kernels::available()) {
+    const DecoderThreads threads(*kernels, n_threads);
+    for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_F32}) {
+      for (const std::int64_t n_tokens : {1, 15, 16, 70}) {
+        Graph graph = Graph::attention(n_tokens, type);
+        const auto by_ggml = graph.computed(nullptr);
+        const auto by_us = graph.computed(&threads);
+        const bool is_taken = type == GGML_TYPE_F16 && n_tokens >= 16;
+        CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 1e-2F : 1e-30F));
+        CHECK(!is_taken || by_ggml != by_us);
+      }
+    }
+  }
+}
+
+TEST_CASE("decoder threads: graphs of others are ggml's meanwhile") {
+  const auto &available = ppocrvl::kernels::available();
+  if (available.empty()) {
+    return;
+  }
+  const DecoderThreads threads(*available.front(), n_threads);
+  Graph ours = Graph::product(GGML_TYPE_Q8_0, 40);
+  Graph theirs = Graph::product(GGML_TYPE_Q8_0, 40);
+  const auto by_us = ours.computed(&threads);
+  const auto by_ggml = theirs.computed(nullptr);
+  std::atomic<int> n_wrong{0};
+  const auto repeat = [&](Graph &graph, const DecoderThreads *with, const auto &wanted) {
+    for (int i = 0; i < 200; ++i) {
+      n_wrong += graph.computed(with) == wanted ? 0 : 1;
+    }
+  };
+  std::thread other([&] { repeat(theirs, nullptr, by_ggml); });
+  repeat(ours, &threads, by_us);
+  other.join();
+  CHECK_EQUAL(n_wrong.load(), 0);
+}
