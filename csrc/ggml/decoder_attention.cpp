@@ -55,6 +55,7 @@ kernels::CacheAttention task_of(const ggml_tensor &op, void *work) {
 }
 
 class DecoderAttention : public DecoderOperation {
+public:
   [[nodiscard]] bool takes(const kernels::Kernels & /*kernels*/,
                            const ggml_tensor &op) const override {
     if (op.op != GGML_OP_FLASH_ATTN_EXT || op.src[0]->ne[1] < least_tokens) {

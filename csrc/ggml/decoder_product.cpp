@@ -31,6 +31,7 @@ bool is_plain_float(const ggml_tensor &tensor) {
 }
 
 class DecoderProduct : public DecoderOperation {
+public:
   [[nodiscard]] bool takes(const kernels::Kernels &kernels, const ggml_tensor &op) const override {
     if (!kernels.has_tiles || op.op != GGML_OP_MUL_MAT) {
       return false;

@@ -58,6 +58,7 @@ private:
 };
 
 class Accelerator : public ggml::cpu::extra_buffer_type {
+public:
   /// No weights are kept in a buffer of ours: they are read where they are.
   bool supports_op(ggml_backend_dev_t /*device*/, const ggml_tensor * /*op*/) override {
     return false;
@@ -74,6 +75,7 @@ class Accelerator : public ggml::cpu::extra_buffer_type {
     }
   }
 
+private:
   Accelerated product_{decoder_product()};
   Accelerated attention_{decoder_attention()};
 };

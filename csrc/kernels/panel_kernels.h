@@ -536,8 +536,10 @@ template <typename Product> struct PanelKernels {
             const Range panels{p, smaller(p + query_panels, end)};
             const Head<const Operand> head(static_cast<const Operand *>(task.heads), h, d,
                                            task.n_panels);
-            const Range keys{segment.first_panel * lanes,
-                             segment.first_panel * lanes + segment.n_patches};
+            const Range keys{
+                segment.first_panel * lanes,
+                segment.first_panel * lanes + segment.n_patches,
+            };
             attend(head, d, keys, panels, nullptr, room);
             for (std::int64_t i = 0; i < panels.end - p; ++i) {
               store_attended(task, h, p + i, room.queries[i]);
