@@ -3,6 +3,7 @@
 #include "core/engine.h"
 #include "core/logging.h"
 #include "core/system_info.h"
+#include "ggml/decoder_threads.h"
 
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
@@ -64,6 +65,7 @@ void shut_down() {
 
 void register_system(py::module_ &module) {
   route_native_logs();
+  join_accelerators();
   py::module_::import("atexit").attr("register")(py::cpp_function(&shut_down));
 
   py::class_<BuildInfo>(module, "BuildInfo", "How the extension was built.")

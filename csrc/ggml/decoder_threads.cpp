@@ -80,9 +80,9 @@ private:
   Accelerated attention_{decoder_attention()};
 };
 
-/// Puts the accelerator into ggml's list, once in a process and never out of it. The list is read
-/// without a lock, so this must come before any graph.
-void join_list() {
+} // namespace
+
+void join_accelerators() {
   static std::once_flag once;
   std::call_once(once, [] {
     static Accelerator accelerator;
@@ -100,10 +100,8 @@ void join_list() {
   });
 }
 
-} // namespace
-
 DecoderThreads::DecoderThreads(const Kernels &kernels, int n_threads) : kernels_(kernels) {
-  join_list();
+  join_accelerators();
   ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
   params.poll = 0; // between graphs the cores are the encoder's
   pool_.reset(ggml_threadpool_new(&params));

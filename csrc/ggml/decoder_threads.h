@@ -8,6 +8,11 @@
 
 namespace ppocrvl {
 
+/// Puts our accelerator into ggml's list, once in a process and never out of it. ggml reads the
+/// list without a lock, so call this before anything computes: the extension does when it is
+/// imported.
+void join_accelerators();
+
 /// Threads for a language model's graphs, in which what takes longest goes through our kernels
 /// (decoder_operation.h); everything else is ggml's. llama.cpp builds those graphs and has no room
 /// for operations of others, but ggml's CPU backend asks a list of accelerators about each
