@@ -332,7 +332,7 @@ def test_cancel_while_a_large_picture_is_encoded(tmp_path: Path) -> None:
     whole = engine.submit(request(large, 1)).result()
     encoding = whole.timings.encode
     assert whole.timings.image_tokens == 1280
-    assert encoding > 1.0  # so that it is under way at the times that follow
+    assert encoding > 0.3  # so that it is under way at the times that follow
     waits = []
     for part in (0.1, 0.3, 0.5, 0.7):
         ticket = engine.submit(request(large, 1))
