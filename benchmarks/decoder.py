@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How fast the language model reads prompts and writes answers on a CPU, by which kernels.
 
     python benchmarks/decoder.py MODEL [MODEL ...] [--rounds 3] [--write]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Documents of which a benchmark writes one part."""
 
 from __future__ import annotations

@@ -9,9 +9,10 @@
 
 namespace ppocrvl {
 
-/// What is to compute the vision encoder: `name` is "ggml" for ggml's own operations (null), one of
-/// `kernels::available()`, or "auto": the fastest, with float32 operands where the precision is
-/// exact or the file's own. Throws ErrorKind::option.
+/// What is to compute the vision encoder, and the language model where several tokens meet: `name`
+/// is "ggml" for ggml's own operations (null), one of `kernels::available()`, or "auto": the
+/// fastest, with float32 operands where the precision is exact or the file's own. Throws
+/// ErrorKind::option.
 const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision precision,
                                        const GgufFile &mmproj);
 

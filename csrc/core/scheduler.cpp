@@ -12,8 +12,8 @@ namespace {
 
 // A chunk of a prompt that others wait for may take so long; the promise is 100 ms.
 constexpr double chunk_seconds = 0.06;
-// However few they are, all weights are read, and quantized ones decoded: 16 take nearly as long.
-constexpr int smallest_chunk = 48;
+// However few they are, all weights are read, which is most of the time of a short chunk.
+constexpr int smallest_chunk = 32;
 constexpr double newest_share = 0.3; // in the running mean of the speed
 
 void fulfil_stopped(const EncodeJob &job) {

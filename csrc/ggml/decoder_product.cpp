@@ -11,7 +11,7 @@ namespace {
 // formats than bfloat16 are decoded anew for every product, which pays from more tokens on, and not
 // without tiles. Measured on two cores of a CPU with AMX.
 constexpr std::int64_t least_tokens = 3;
-constexpr std::int64_t least_decoding = 16;
+constexpr std::int64_t least_decoding = 40;
 
 /// bfloat16, or a format that is coarser than that anyway.
 bool is_ours(ggml_type type) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <shared_mutex>
@@ -48,7 +49,8 @@ public:
     }
     void *work = params->wdata;
     std::size_t room = params->wsize;
-    GGML_ASSERT(std::align(cache_line, operation_.work_bytes(*kernels, *op), work, room));
+    work = std::align(cache_line, operation_.work_bytes(*kernels, *op), work, room);
+    GGML_ASSERT(work != nullptr); // `work_size` asked for enough
     operation_.compute(*kernels, *params, *op, work);
     return true;
   }
