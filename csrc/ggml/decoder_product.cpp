@@ -7,11 +7,18 @@
 namespace ppocrvl {
 namespace {
 
-// Fewer tokens read every weight once, which takes the time of the memory, whoever does it. Other
-// formats than bfloat16 are decoded anew for every product, which pays from more tokens on, and not
-// without tiles. Measured on two cores of a CPU with AMX.
-constexpr std::int64_t least_tokens = 3;
-constexpr std::int64_t least_decoding = 40;
+// Tokens from which on our product is faster than ggml's, which multiplies quantized weights as
+// integers where ours decodes them anew. Measured on two cores of a CPU with AMX (docs/decoder.md).
+constexpr std::int64_t least_tokens_bf16 = 1;
+constexpr std::int64_t least_tokens_quantized = 3;
+constexpr std::int64_t least_tokens_of_8_rows = 5; // ggml takes four together
+
+std::int64_t least_tokens(const ggml_tensor &weight) {
+  if (weight.type == GGML_TYPE_BF16) {
+    return least_tokens_bf16;
+  }
+  return has_8_rows_as_one(weight) ? least_tokens_of_8_rows : least_tokens_quantized;
+}
 
 /// bfloat16, or a format that is coarser than that anyway.
 bool is_ours(ggml_type type) {
@@ -19,11 +26,11 @@ bool is_ours(ggml_type type) {
          (ggml_is_quantized(type) && ggml_get_type_traits(type)->to_float != nullptr);
 }
 
-/// Whether the values are in the process's memory as the file has them, not in an order of ggml's.
-bool is_plain_weight(const ggml_tensor &tensor) {
-  return tensor.op == GGML_OP_NONE && tensor.buffer != nullptr &&
-         ggml_backend_buffer_is_host(tensor.buffer) && ggml_is_contiguous(&tensor) &&
-         ggml_is_matrix(&tensor);
+/// Whether the values are in the process's memory, in an order that we know.
+bool is_readable_weight(const ggml_tensor &tensor) {
+  return tensor.op == GGML_OP_NONE && tensor.buffer != nullptr && ggml_is_contiguous(&tensor) &&
+         ggml_is_matrix(&tensor) &&
+         (ggml_backend_buffer_is_host(tensor.buffer) || has_8_rows_as_one(tensor));
 }
 
 bool is_plain_float(const ggml_tensor &tensor) {
@@ -37,8 +44,7 @@ public:
       return false;
     }
     const ggml_tensor &weight = *op.src[0];
-    const std::int64_t least = weight.type == GGML_TYPE_BF16 ? least_tokens : least_decoding;
-    return op.ne[1] >= least && is_ours(weight.type) && is_plain_weight(weight) &&
+    return op.ne[1] >= least_tokens(weight) && is_ours(weight.type) && is_readable_weight(weight) &&
            is_plain_float(*op.src[1]) && is_plain_float(op);
   }
 

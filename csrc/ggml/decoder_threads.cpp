@@ -98,7 +98,9 @@ void join_accelerators() {
     if (buffers != nullptr) {
       buffers(type.device);
     }
-    ggml_backend_cpu_get_extra_buffer_types().push_back(&type);
+    // Before them, or they would take all products of their weights.
+    auto &accelerators = ggml_backend_cpu_get_extra_buffer_types();
+    accelerators.insert(accelerators.begin(), &type);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512-BF16: two bfloat16 products a lane and instruction.
+#include "kernels/half_formats.h"
 #include "kernels/half_pairs.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
@@ -31,6 +32,11 @@ struct Avx512Bf16 {
 
   static void store_pair(Operand *to, const float *even, const float *odd) {
     HalfPairs<Avx512Bf16>::store(to, even, odd);
+  }
+
+  static void decode(Format format, const void *blocks, std::int64_t count, Operand *out,
+                     std::int64_t stride) {
+    HalfFormats<Avx512Bf16>::decode(format, blocks, count, out, stride);
   }
 };
 

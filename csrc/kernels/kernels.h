@@ -29,6 +29,11 @@ struct Share {
   int count;
 };
 
+/// How weights are stored. Some kernels read those with a name by themselves. `q4_k_of_8_rows` is
+/// ggml's order for products with one token, which only kernels with tiles can read: blocks of
+/// eight rows as one, eight bytes by turns.
+enum class Format { bf16, q4_0, q5_0, q8_0, q4_k, q4_k_of_8_rows, q5_k, q6_k, iq4_nl, other };
+
 /// Weights as the file stores them, one row an output feature.
 struct Matrix {
   const void *data;
@@ -37,7 +42,7 @@ struct Matrix {
   std::size_t row_bytes;
   std::int64_t block_columns; // of the storage format, and their bytes
   std::size_t block_bytes;
-  bool is_bf16;
+  Format format;
   void (*to_float)(const void *row, float *values, std::int64_t count);
   const float *bias;
 };

@@ -125,10 +125,25 @@ template <typename Product> struct PanelKernels {
 
     [[nodiscard]] std::int64_t height() const { return rows.end - rows.begin; }
 
+    /// Of Format::q4_k_of_8_rows an eighth of what the rows have in common.
     [[nodiscard]] const std::byte *row(std::int64_t index) const {
+      if (matrix->format == Format::q4_k_of_8_rows) {
+        return eight_rows(index) + index % 8 * row_part_bytes();
+      }
       return static_cast<const std::byte *>(matrix->data) +
              bytes_of(rows.begin + index, matrix->row_bytes) +
              bytes_of(first / matrix->block_columns, matrix->block_bytes);
+    }
+
+    /// Bytes of a row's columns.
+    [[nodiscard]] std::int64_t row_part_bytes() const {
+      return count / matrix->block_columns * static_cast<std::int64_t>(matrix->block_bytes);
+    }
+
+    [[nodiscard]] const std::byte *eight_rows(std::int64_t index) const {
+      return static_cast<const std::byte *>(matrix->data) +
+             bytes_of((rows.begin + index) / 8 * 8, matrix->row_bytes) +
+             bytes_of(first / matrix->block_columns, 8 * matrix->block_bytes);
     }
   };
 
@@ -147,11 +162,21 @@ template <typename Product> struct PanelKernels {
     }
   };
 
+  /// Whether `Product` decodes the block, and not ggml.
+  static bool is_decoded_here(const Block &block) {
+    const Format format = block.matrix->format;
+    return is_half && format != Format::bf16 && format != Format::other;
+  }
+
   /// A row of a block as operands.
   static const Operand *decoded(const Block &block, std::int64_t row, const Buffers &buffers) {
     if constexpr (is_half) {
-      if (block.matrix->is_bf16) {
+      if (block.matrix->format == Format::bf16) {
         return reinterpret_cast<const Operand *>(block.row(row));
+      }
+      if (is_decoded_here(block)) {
+        Product::decode(block.matrix->format, block.row(row), block.count, buffers.operands, 32);
+        return buffers.operands;
       }
     }
     block.matrix->to_float(block.row(row), buffers.values, block.count);
@@ -159,11 +184,37 @@ template <typename Product> struct PanelKernels {
     return buffers.operands;
   }
 
-  /// Packs a block, with zeros up to whole groups of rows.
-  static void pack(const Block &block, const Buffers &buffers) {
-    for (std::int64_t row = 0; row < padded(block.height(), group); ++row) {
+  /// Asks for a part of a block's bytes.
+  static void prefetch(const Block &block, std::int64_t part, std::int64_t parts) {
+    const std::int64_t bytes = block.row_part_bytes();
+    const Range wanted = part_of(block.height(), part, parts);
+    for (std::int64_t row = wanted.begin; row < wanted.end; ++row) {
+      for (std::int64_t at = 0; at < bytes; at += 64) {
+        __builtin_prefetch(block.row(row) + at, 0, 2);
+      }
+    }
+  }
+
+  /// Packs a block, with zeros up to whole groups of rows. Asks for the next one meanwhile.
+  static void pack(const Block &block, const Block &next, const Buffers &buffers) {
+    const std::int64_t n_rows = padded(block.height(), group);
+    if constexpr (Product::has_tiles) {
+      if (block.matrix->format == Format::q4_k_of_8_rows) {
+        pack_8_rows(block, next, buffers);
+        return;
+      }
+    }
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      prefetch(next, row, n_rows);
       Operand *packed = buffers.packed + row / group * group * block.depth;
       const std::int64_t filled = row < block.height() ? block.count : 0;
+      if constexpr (is_half && run == 32) {
+        if (filled > 0 && is_decoded_here(block)) {
+          Product::decode(block.matrix->format, block.row(row), filled,
+                          packed + packed_index(row % group, 0), group * run);
+          continue;
+        }
+      }
       const Operand *source = filled > 0 ? decoded(block, row, buffers) : nullptr;
       std::int64_t column = 0;
       for (; column + run <= filled; column += run) {
@@ -176,16 +227,44 @@ template <typename Product> struct PanelKernels {
     }
   }
 
-  /// Asks for a part of a block's bytes.
-  static void prefetch(const Block &block, std::int64_t part, std::int64_t parts) {
-    const auto bytes = static_cast<std::int64_t>(block.matrix->block_bytes) *
-                       (block.count / block.matrix->block_columns);
-    const Range wanted = part_of(block.height(), part, parts);
-    for (std::int64_t row = wanted.begin; row < wanted.end; ++row) {
-      for (std::int64_t at = 0; at < bytes; at += 64) {
-        __builtin_prefetch(block.row(row) + at, 0, 2);
+  static void pack_8_rows(const Block &block, const Block &next, const Buffers &buffers) {
+    const std::int64_t n_rows = padded(block.height(), group);
+    for (std::int64_t row = 0; row < n_rows; row += 8) {
+      prefetch(next, row / 8, n_rows / 8);
+      Operand *packed =
+          buffers.packed + row / group * group * block.depth + packed_index(row % group, 0);
+      if (row < block.height()) {
+        Product::decode_8_rows(block.eight_rows(row), block.count, packed, run, group * run);
+        continue;
+      }
+      for (std::int64_t column = 0; column < block.depth; column += run) {
+        std::memset(packed + column * group, 0, bytes_of(8 * run, sizeof(Operand)));
       }
     }
+  }
+
+  /// Whether tiles can be loaded from where the block is.
+  static bool is_plain(const Block &block) {
+    return Product::has_tiles && block.matrix->format == Format::bf16 &&
+           block.height() == block_rows && block.depth == block.count;
+  }
+
+  /// A block's product with a panel, which some panels share with the next block's prefetch.
+  static void multiply(const Block &block, const Block &next, const Operand *in, Range part,
+                       const Buffers &buffers) {
+    if constexpr (Product::has_tiles) {
+      if (is_plain(block)) {
+        const std::int64_t steps = block.depth / run;
+        const auto ahead = [&](std::int64_t step) {
+          prefetch(next, part.begin * steps + step, part.end * steps);
+        };
+        Product::multiply_plain(block.row(0), static_cast<std::int64_t>(block.matrix->row_bytes),
+                                in, block.depth, buffers.c, ahead);
+        return;
+      }
+    }
+    Product::multiply(buffers.packed, group * block.depth, in, block.depth, buffers.c,
+                      padded(block.height(), group), false);
   }
 
   /// Adds bias and what was before, each unless null, to rows of results.
@@ -272,13 +351,14 @@ template <typename Product> struct PanelKernels {
       block.rows = {i * block_rows, smaller((i + 1) * block_rows, n_rows)};
       Block next = block;
       next.rows = {block.rows.end, smaller(block.rows.end + block_rows, n_rows)};
-      pack(block, buffers);
+
+      if (!is_plain(block)) {
+        pack(block, next, buffers);
+      }
       for (std::int64_t p = panels.begin; p < panels.end; ++p) {
         const Operand *in = static_cast<const Operand *>(task.in) +
                             p * operand_size(block.matrix->columns) + block.first * lanes;
-        Product::multiply(buffers.packed, group * block.depth, in, block.depth, buffers.c,
-                          padded(block.height(), group), false);
-        prefetch(next, p - panels.begin, panels.end - panels.begin);
+        multiply(block, next, in, {p - panels.begin, panels.end - panels.begin}, buffers);
         finish(task, way, block, above, p, buffers.c);
       }
     }

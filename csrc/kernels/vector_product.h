@@ -26,6 +26,11 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
     Arithmetic::store_pair(to, even, odd);
   }
 
+  static void decode(Format format, const void *blocks, std::int64_t count, Operand *out,
+                     std::int64_t stride) {
+    Arithmetic::decode(format, blocks, count, out, stride);
+  }
+
   static void multiply(const Operand *a, std::int64_t a_stride, const Operand *b,
                        std::int64_t depth, float *c, std::int64_t rows, bool add) {
     for (std::int64_t row = 0; row < rows; row += std::int64_t{height}) {

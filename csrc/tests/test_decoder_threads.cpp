@@ -7,6 +7,7 @@
 #include "ggml-cpu.h"
 #include "ggml/decoder_threads.h"
 #include "kernels/kernels.h"
+#include "tested_kernels.h"
 
 #include <algorithm>
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -47,10 +49,19 @@ class Graph {
 public:
   Graph() : context_(ggml_init({std::size_t{1} << 20U, nullptr, true})) {}
 
-  /// Weights [96, 70] of a type times some tokens.
-  static Graph product(ggml_type type, std::int64_t n_tokens) {
+  /// Weights [256, 72] of a type times some tokens. They lie in a buffer of the kind named, unless
+  /// that is null.
+  static Graph product(ggml_type type, std::int64_t n_tokens,
+                       ggml_backend_buffer_type_t kind = nullptr) {
     Graph graph;
-    ggml_tensor *weight = ggml_new_tensor_2d(graph.context_.get(), type, 256, 70);
+    ggml_tensor *weight = ggml_new_tensor_2d(graph.context_.get(), type, 256, 72);
+    if (kind != nullptr) {
+      const std::size_t size = ggml_backend_buft_get_alloc_size(kind, weight);
+      graph.weights_.reset(ggml_backend_buft_alloc_buffer(kind, size));
+      ggml_backend_buffer_set_usage(graph.weights_.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+      ggml_backend_tensor_alloc(graph.weights_.get(), weight,
+                                ggml_backend_buffer_get_base(graph.weights_.get()));
+    }
     ggml_tensor *in = ggml_new_tensor_2d(graph.context_.get(), GGML_TYPE_F32, 256, n_tokens);
     graph.finish(ggml_mul_mat(graph.context_.get(), weight, in), {weight, in});
     return graph;
@@ -98,6 +109,7 @@ private:
 
   std::unique_ptr<ggml_context, FreeGgml> context_;
   std::unique_ptr<ggml_backend, FreeGgml> backend_;
+  std::unique_ptr<ggml_backend_buffer, FreeGgml> weights_;
   std::unique_ptr<ggml_backend_buffer, FreeGgml> buffer_;
   ggml_cgraph *graph_ = nullptr;
   ggml_tensor *out_ = nullptr;
@@ -111,18 +123,41 @@ float greatest_difference(const std::vector<float> &a, const std::vector<float> 
   return most;
 }
 
+/// Tokens from which on our kernels compute a product with a plain weight; zero: never.
+std::int64_t least_tokens(const Kernels &kernels, ggml_type type) {
+  if (!kernels.has_tiles || type == GGML_TYPE_F32) {
+    return 0;
+  }
+  return type == GGML_TYPE_BF16 ? 1 : 3;
+}
+
+/// Where ggml holds weights in an order of its own, or null.
+ggml_backend_buffer_type_t repacking() {
+  ggml_backend_reg_t cpu = ggml_backend_cpu_reg();
+  auto *all = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
+      ggml_backend_reg_get_proc_address(cpu, "ggml_backend_dev_get_extra_bufts"));
+  ggml_backend_buffer_type_t *kind = all(ggml_backend_reg_dev_get(cpu, 0));
+  while (kind != nullptr && *kind != nullptr) {
+    if (std::string_view(ggml_backend_buft_name(*kind)) == "CPU_REPACK") {
+      return *kind;
+    }
+    ++kind;
+  }
+  return nullptr;
+}
+
 } // namespace
 
 TEST_CASE("decoder threads: products are those of ggml, whoever computes them") {
-  for (const Kernels *kernels : ppocrvl::kernels::available()) {
+  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
     const DecoderThreads threads(*kernels, n_threads);
     for (const ggml_type type : {GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_F32}) {
       for (const std::int64_t n_tokens : {1, 2, 3, 39, 40, 100}) {
         Graph graph = Graph::product(type, n_tokens);
         const auto by_ggml = graph.computed(nullptr);
         const auto by_us = graph.computed(&threads);
-        const bool is_taken = kernels->has_tiles && type != GGML_TYPE_F32 &&
-                              n_tokens >= (type == GGML_TYPE_BF16 ? 3 : 40);
+        const std::int64_t least = least_tokens(*kernels, type);
+        const bool is_taken = least > 0 && n_tokens >= least;
         // Results are up to 40 or so; ggml's own rounding of quantized products is coarse.
         CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 0.3F : 1e-30F));
         CHECK(!is_taken || type == GGML_TYPE_BF16 || by_ggml != by_us);
@@ -131,8 +166,27 @@ TEST_CASE("decoder threads: products are those of ggml, whoever computes them") 
   }
 }
 
+TEST_CASE("decoder threads: weights in ggml's own order are read as they are") {
+  ggml_backend_buffer_type_t kind = repacking();
+  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
+    if (!kernels->has_tiles) {
+      continue;
+    }
+    CHECK(kind != nullptr);
+    const DecoderThreads threads(*kernels, n_threads);
+    for (const std::int64_t n_tokens : {1, 4, 5, 40}) {
+      Graph plain = Graph::product(GGML_TYPE_Q4_K, n_tokens);
+      Graph graph = Graph::product(GGML_TYPE_Q4_K, n_tokens, kind);
+      const auto by_ggml = graph.computed(nullptr);
+      const auto by_us = graph.computed(&threads);
+      CHECK(greatest_difference(by_ggml, by_us) < 0.3F);
+      CHECK(n_tokens < 5 ? by_us == by_ggml : by_us == plain.computed(&threads));
+    }
+  }
+}
+
 TEST_CASE("decoder threads: attention is that of ggml, whoever computes it") {
-  for (const Kernels *kernels : ppocrvl::kernels::available()) {
+  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
     const DecoderThreads threads(*kernels, n_threads);
     for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_F32}) {
       for (const std::int64_t n_tokens : {1, 15, 16, 70}) {
@@ -148,11 +202,11 @@ TEST_CASE("decoder threads: attention is that of ggml, whoever computes it") {
 }
 
 TEST_CASE("decoder threads: graphs of others are ggml's meanwhile") {
-  const auto &available = ppocrvl::kernels::available();
-  if (available.empty()) {
+  const auto &tested = ppocrvl::test::tested_kernels();
+  if (tested.empty()) {
     return;
   }
-  const DecoderThreads threads(*available.front(), n_threads);
+  const DecoderThreads threads(*tested.front(), n_threads);
   Graph ours = Graph::product(GGML_TYPE_Q8_0, 40);
   Graph theirs = Graph::product(GGML_TYPE_Q8_0, 40);
   const auto by_us = ours.computed(&threads);

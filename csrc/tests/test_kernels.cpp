@@ -3,7 +3,9 @@
 // Every kernel that this CPU can run, against sums in double precision.
 #include "check.h"
 #include "ggml.h"
+#include "ggml/weight_matrix.h"
 #include "kernels/kernels.h"
+#include "tested_kernels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -83,25 +85,17 @@ Weights weights(std::mt19937 &random, ggml_type type, std::int64_t rows, std::in
   made.values.resize(static_cast<std::size_t>(rows * columns));
   std::generate(made.values.begin(), made.values.end(), [&] { return draw(random); });
   ggml_quantize_chunk(type, made.values.data(), made.bytes.data(), 0, rows, columns, nullptr);
-  Matrix &matrix = made.matrix;
-  matrix.data = made.bytes.data();
-  matrix.rows = rows;
-  matrix.columns = columns;
-  matrix.row_bytes = row_bytes;
-  matrix.block_columns = ggml_blck_size(type);
-  matrix.block_bytes = ggml_type_size(type);
-  matrix.is_bf16 = type == GGML_TYPE_BF16;
-  matrix.to_float = ggml_get_type_traits(type)->to_float;
-  matrix.bias = bias;
-  if (type == GGML_TYPE_F32) {
-    made.matrix.to_float = [](const void *row, float *values, std::int64_t count) {
-      std::memcpy(values, row, static_cast<std::size_t>(count) * sizeof(float));
-    };
-  } else {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      made.matrix.to_float(made.bytes.data() + static_cast<std::size_t>(row) * row_bytes,
-                           made.values.data() + row * columns, columns);
-    }
+  ggml_tensor tensor{};
+  tensor.type = type;
+  tensor.ne[0] = columns;
+  tensor.ne[1] = rows;
+  tensor.nb[1] = row_bytes;
+  tensor.data = made.bytes.data();
+  made.matrix = ppocrvl::matrix_of(tensor);
+  made.matrix.bias = bias;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    made.matrix.to_float(made.bytes.data() + static_cast<std::size_t>(row) * row_bytes,
+                         made.values.data() + row * columns, columns);
   }
   return made;
 }
@@ -148,7 +142,7 @@ double gelu(double x) {
 }
 
 void each(const std::function<void(const Kernels &)> &run) {
-  for (const Kernels *kernels : available()) {
+  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
     run(*kernels);
   }
 }
@@ -500,6 +494,27 @@ double rows_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_t
   return worst;
 }
 
+/// Weights as a product with the identity shows them: [columns][rows].
+Room<float> shown_weights(const Kernels &kernels, const Weights &layer) {
+  const std::int64_t columns = layer.matrix.columns;
+  Room<float> identity(columns * columns);
+  for (std::int64_t i = 0; i < columns; ++i) {
+    identity[i * columns + i] = 1.0F;
+  }
+  Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, columns, panels_of(columns))));
+  kernels.rows_to_operand(identity.data(), operand.data(), columns, columns, {0, 1});
+  Room<float> out(columns * layer.matrix.rows);
+  Linear task{};
+  task.matrices = &layer.matrix;
+  task.n_matrices = 1;
+  task.n_panels = panels_of(columns);
+  task.in = operand.data();
+  task.out_rows = out.data();
+  task.n_out_rows = columns;
+  kernels.linear(task, {0, 1}, thread_scratch());
+  return out;
+}
+
 } // namespace
 
 TEST_CASE("kernels: linear layers of odd sizes") {
@@ -549,6 +564,38 @@ TEST_CASE("kernels: quantized weights") {
     for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
       CHECK(linear_error(kernels, {type, 10, 256, 2}, 1, false, false) < bound);
       CHECK(linear_error(kernels, {type, 10, 4352, 2}, 2, true, false) < bound);
+    }
+  });
+}
+
+TEST_CASE("kernels: quantized weights are ggml's to the bit, rounded at most once") {
+  each([](const Kernels &kernels) {
+    std::mt19937 random(21);
+    for (const ggml_type type : {
+             GGML_TYPE_Q8_0,
+             GGML_TYPE_Q5_0,
+             GGML_TYPE_Q4_0,
+             GGML_TYPE_IQ4_NL,
+             GGML_TYPE_Q4_K,
+             GGML_TYPE_Q5_K,
+             GGML_TYPE_Q6_K,
+             GGML_TYPE_Q3_K, // read by ggml itself
+         }) {
+      constexpr std::int64_t rows = 67;
+      constexpr std::int64_t columns = 512;
+      Weights layer = weights(random, type, rows, columns, nullptr);
+      Room<float> shown = shown_weights(kernels, layer);
+      std::int64_t n_wrong = 0;
+      for (std::int64_t row = 0; row < rows; ++row) {
+        for (std::int64_t column = 0; column < columns; ++column) {
+          float wanted = layer.values[static_cast<std::size_t>(row * columns + column)];
+          if (kernels.is_half) {
+            wanted = ggml_bf16_to_fp32(ggml_fp32_to_bf16(wanted));
+          }
+          n_wrong += shown[column * rows + row] == wanted ? 0 : 1;
+        }
+      }
+      CHECK_EQUAL(n_wrong, 0);
     }
   });
 }

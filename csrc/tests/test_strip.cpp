@@ -6,6 +6,7 @@
 #include "core/strip.h"
 #include "engine_cases.h"
 #include "kernels/kernels.h"
+#include "tested_kernels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -90,7 +91,7 @@ TEST_CASE("strip: each picture's tokens are those it has alone") {
   plain.path = options->mmproj;
   plain.precision = ppocrvl::VisionPrecision::exact;
   Encoder reference(plain, table);
-  for (const auto *kernels : ppocrvl::kernels::available()) {
+  for (const auto *kernels : ppocrvl::test::tested_kernels()) {
     for (const int n_threads : {1, 2, 3}) {
       ppocrvl::EncoderOptions how;
       how.path = options->mmproj;
