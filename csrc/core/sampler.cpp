@@ -31,6 +31,10 @@ Error not_a_number() {
           "the model's output is not a number; the model file is damaged or its type overflows"};
 }
 
+Error nothing_left() {
+  return {ErrorKind::engine, "grammar and logit_bias leave no token that could come next"};
+}
+
 /// Sum of exp(value - highest), each term to about one unit of float32.
 double sum_of_exponentials(const float *values, std::size_t count, float highest) {
   using Math = kernels::Scalar<struct InSampler>;
@@ -70,20 +74,51 @@ double log_normalizer(const float *logits, std::size_t n_vocab, float highest) {
   return std::log(sum);
 }
 
-Choice choice_of(std::size_t token, const float *logits, std::size_t n_vocab, float highest) {
+/// The first of the highest; some other if there are NaN.
+std::size_t index_of_highest(const float *logits, std::size_t n_vocab) {
+  constexpr std::size_t lanes = 16; // for vectors, as above
+  float highest[lanes];
+  std::fill(std::begin(highest), std::end(highest), logits[0]);
+  std::size_t at = 0;
+  for (; at + lanes <= n_vocab; at += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      highest[lane] = logits[at + lane] > highest[lane] ? logits[at + lane] : highest[lane];
+    }
+  }
+  const float of_lanes = *std::max_element(std::begin(highest), std::end(highest));
+  const float of_rest = at == n_vocab ? of_lanes : *std::max_element(logits + at, logits + n_vocab);
+  const float *found = std::find(logits, logits + n_vocab, std::max(of_lanes, of_rest));
+  return found == logits + n_vocab ? 0 : static_cast<std::size_t>(found - logits);
+}
+
+std::size_t index_of_highest(const float *logits, std::size_t n_vocab, const TokenFilter &allowed) {
+  if (!allowed) {
+    return index_of_highest(logits, n_vocab);
+  }
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < n_vocab; ++i) {
+    if ((!best || logits[i] > logits[*best]) && allowed(static_cast<std::int32_t>(i))) {
+      best = i;
+    }
+  }
+  if (!best) {
+    throw Error(ErrorKind::engine, "no token is allowed to come next");
+  }
+  return *best;
+}
+
+/// A token with its probability by the model's own logits. Throws where there are NaN.
+Choice choice_of(std::size_t token, const float *logits, std::size_t n_vocab) {
+  const float highest = logits[index_of_highest(logits, n_vocab)];
   const double normalizer = log_normalizer(logits, n_vocab, highest);
   const double logit = static_cast<double>(logits[token]) - static_cast<double>(highest);
   return {static_cast<std::int32_t>(token), logit - normalizer};
 }
 
-std::size_t index_of_highest(const float *logits, std::size_t n_vocab) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < n_vocab; ++i) {
-    if (logits[i] > logits[best]) {
-      best = i;
-    }
+void require_numbers(const float *logits, std::size_t n_vocab) {
+  if (std::any_of(logits, logits + n_vocab, [](float logit) { return std::isnan(logit); })) {
+    throw not_a_number();
   }
-  return best;
 }
 
 void require(bool good, const std::string &problem) {
@@ -111,21 +146,11 @@ GrammarTokens tokens_of(const llama_vocab *vocab) {
 } // namespace
 
 Choice choose_greedily(const float *logits, std::size_t n_vocab) {
-  const std::size_t best = index_of_highest(logits, n_vocab);
-  return choice_of(best, logits, n_vocab, logits[best]);
+  return choice_of(index_of_highest(logits, n_vocab), logits, n_vocab);
 }
 
 Choice choose_among(const float *logits, std::size_t n_vocab, const TokenFilter &allowed) {
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < n_vocab; ++i) {
-    if ((!best || logits[i] > logits[*best]) && allowed(static_cast<std::int32_t>(i))) {
-      best = i;
-    }
-  }
-  if (!best) {
-    throw Error(ErrorKind::engine, "no token is allowed to come next");
-  }
-  return choice_of(*best, logits, n_vocab, logits[index_of_highest(logits, n_vocab)]);
+  return choice_of(index_of_highest(logits, n_vocab, allowed), logits, n_vocab);
 }
 
 void check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
@@ -154,25 +179,15 @@ void check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
 
 Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
     : n_vocab_(static_cast<std::size_t>(llama_vocab_n_tokens(vocab))),
-      has_grammar_(!sampling.grammar.empty()) {
+      has_grammar_(!sampling.grammar.empty()), biases_(sampling.logit_bias) {
   if (sampling.is_greedy()) {
     return;
   }
   chain_.reset(llama_sampler_chain_init(llama_sampler_chain_default_params()));
   const auto add = [&](llama_sampler *sampler) { llama_sampler_chain_add(chain_.get(), sampler); };
-  const int n_vocab = llama_vocab_n_tokens(vocab);
-  if (!sampling.logit_bias.empty()) {
-    std::vector<llama_logit_bias> biases;
-    biases.reserve(sampling.logit_bias.size());
-    for (const auto &[token, bias] : sampling.logit_bias) {
-      biases.push_back({token, bias});
-    }
-    add(llama_sampler_init_logit_bias(n_vocab, static_cast<std::int32_t>(biases.size()),
-                                      biases.data()));
-  }
   if (sampling.repetition_penalty != 1.0F) {
-    add(llama_sampler_init_penalties(n_vocab, penalty_window, sampling.repetition_penalty, 0.0F,
-                                     0.0F));
+    add(llama_sampler_init_penalties(llama_vocab_n_tokens(vocab), penalty_window,
+                                     sampling.repetition_penalty, 0.0F, 0.0F));
   }
   if (has_grammar_) {
     add(grammar_sampler(sampling, vocab).release());
@@ -190,17 +205,32 @@ Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
   add(llama_sampler_init_dist(sampling.seed));
 }
 
-Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
-  if (chain_ == nullptr) {
-    return allowed ? choose_among(logits, n_vocab_, allowed) : choose_greedily(logits, n_vocab_);
+const float *Sampler::with_biases(const float *logits) {
+  if (biases_.empty()) {
+    return logits;
   }
-  const float highest = logits[index_of_highest(logits, n_vocab_)];
-  const double normalizer = log_normalizer(logits, n_vocab_, highest); // throws where NaN is
+  biased_.assign(logits, logits + n_vocab_);
+  for (const auto &[token, bias] : biases_) {
+    biased_[static_cast<std::size_t>(token)] += bias;
+  }
+  return biased_.data();
+}
+
+Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
+  const float *biased = with_biases(logits);
+  if (chain_ == nullptr) {
+    const Choice choice = choice_of(index_of_highest(biased, n_vocab_, allowed), logits, n_vocab_);
+    if (!std::isfinite(biased[choice.token])) {
+      throw nothing_left();
+    }
+    return choice;
+  }
+  require_numbers(logits, n_vocab_); // what comes next may do anything with NaN
   candidates_.clear();
   for (std::size_t i = 0; i < n_vocab_; ++i) {
     const auto token = static_cast<std::int32_t>(i);
     if (!allowed || allowed(token)) {
-      candidates_.push_back({token, logits[i], 0.0F});
+      candidates_.push_back({token, biased[i], 0.0F});
     }
   }
   if (candidates_.empty()) {
@@ -211,15 +241,14 @@ Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
   llama_sampler_apply(chain_.get(), &array);
   const bool chosen = array.selected >= 0 && static_cast<std::size_t>(array.selected) < array.size;
   if (!chosen || !std::isfinite(array.data[array.selected].logit)) {
-    throw Error(ErrorKind::engine, "grammar and logit_bias leave no token that could come next");
+    throw nothing_left();
   }
   const std::int32_t token = array.data[array.selected].id;
   llama_sampler_accept(chain_.get(), token);
   require(!has_grammar_ || stopwatch.seconds() < longest_choice,
           "the grammar leaves too many ways to go on open, so that choosing a token takes seconds; "
           "make it less ambiguous");
-  const double logit = static_cast<double>(logits[token]) - static_cast<double>(highest);
-  return {token, logit - normalizer};
+  return choice_of(static_cast<std::size_t>(token), logits, n_vocab_);
 }
 
 } // namespace ppocrvl

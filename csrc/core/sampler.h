@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 namespace ppocrvl {
@@ -40,8 +41,12 @@ public:
   Choice choose(const float *logits, const TokenFilter &allowed = {});
 
 private:
+  const float *with_biases(const float *logits);
+
   std::size_t n_vocab_;
   bool has_grammar_;
+  std::vector<std::pair<std::int32_t, float>> biases_; // of tokens
+  std::vector<float> biased_;
   LlamaSamplerPtr chain_; // null: greedy
   std::vector<llama_token_data> candidates_;
 };

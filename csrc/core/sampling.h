@@ -19,10 +19,9 @@ struct Sampling {
   std::vector<std::pair<std::int32_t, float>> logit_bias;
   std::string grammar; // GBNF with the rule `root`; empty: none
 
-  /// Whether the model's own logits decide alone.
+  /// Whether the highest logit decides, biases added.
   [[nodiscard]] bool is_greedy() const {
-    return temperature == 0.0F && repetition_penalty == 1.0F && logit_bias.empty() &&
-           grammar.empty();
+    return temperature == 0.0F && repetition_penalty == 1.0F && grammar.empty();
   }
 };
 
