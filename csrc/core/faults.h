@@ -6,8 +6,9 @@ namespace ppocrvl {
 /// Places where tests let native work fail.
 enum class FaultPoint { none, encode, encode_together, make_room, decode };
 
-/// Makes the next `count` passes of that place fail, in all engines of the process. For tests.
-void inject_fault(FaultPoint point, int count);
+/// Makes `count` passes of that place fail, in all engines of the process, after so many that do
+/// not. For tests.
+void inject_fault(FaultPoint point, int count, int after = 0);
 
 /// Throws ErrorKind::engine if a test asked for it.
 void pass(FaultPoint point);

@@ -33,26 +33,20 @@ LlamaModelPtr load_model(const LanguageModelOptions &options) {
 
 } // namespace
 
-/// A llama_batch and what it points to.
+/// What a llama_batch points to, one entry a token or row of a picture. All are embeddings: one
+/// batch cannot hold token ids beside them.
 struct LanguageModel::Batch {
-  std::vector<std::int32_t> tokens;
   std::vector<float> embeddings;
-  std::vector<std::int32_t> positions;
+  std::array<std::vector<std::int32_t>, position_planes> positions;
   std::vector<std::int32_t> slots;
   std::vector<std::int8_t> outputs;
 
   [[nodiscard]] int size() const { return static_cast<int>(slots.size()); }
-
-  /// Makes room for some more entries of one sequence.
-  void append(int slot, std::size_t count) {
-    slots.insert(slots.end(), count, slot);
-    outputs.insert(outputs.end(), count, 0);
-  }
 };
 
 LanguageModel::LanguageModel(const LanguageModelOptions &options)
     : model_(load_model(options)), vocabulary_(llama_model_get_vocab(model_.get())),
-      options_(options) {
+      token_embeddings_(options.path), options_(options) {
   if (options.kernels != nullptr) {
     threads_.emplace(*options.kernels, options.n_threads);
   }
@@ -125,18 +119,12 @@ void LanguageModel::restore(int slot, const std::vector<std::uint8_t> &state) {
   }
 }
 
-void LanguageModel::feed_tokens(const std::vector<TokenFeed> &feeds,
-                                const std::function<bool()> &abandoned) {
+void LanguageModel::feed(const std::vector<Feed> &feeds, const std::function<bool()> &abandoned) {
   Batch batch;
   output_rows_.assign(feeds.size(), -1);
   for (std::size_t i = 0; i < feeds.size(); ++i) {
-    const TokenFeed &feed = feeds[i];
-    const auto positions =
-        text_positions(feed.first_position, static_cast<int>(feed.tokens.size()));
-    batch.append(feed.slot, feed.tokens.size());
-    batch.tokens.insert(batch.tokens.end(), feed.tokens.begin(), feed.tokens.end());
-    batch.positions.insert(batch.positions.end(), positions.begin(), positions.end());
-    if (feed.want_logits) {
+    append(feeds[i], batch);
+    if (feeds[i].want_logits) {
       batch.outputs.back() = 1;
       output_rows_[i] = batch.size() - 1;
     }
@@ -144,16 +132,31 @@ void LanguageModel::feed_tokens(const std::vector<TokenFeed> &feeds,
   decode(batch, abandoned);
 }
 
-void LanguageModel::feed_image(const ImageFeed &feed, const std::function<bool()> &abandoned) {
+void LanguageModel::append(const Feed &feed, Batch &batch) {
   const auto width = static_cast<std::size_t>(n_embd());
   const auto count = static_cast<std::size_t>(feed.count);
-  const float *rows = feed.image->values.data() + static_cast<std::size_t>(feed.begin) * width;
-  Batch batch;
-  batch.append(feed.slot, count);
-  batch.embeddings.assign(rows, rows + count * width);
-  batch.positions =
-      image_position_planes(feed.image->grid, feed.first_position, feed.begin, feed.count);
-  decode(batch, abandoned);
+  const std::size_t before = batch.embeddings.size();
+  batch.embeddings.resize(before + count * width);
+  float *embeddings = batch.embeddings.data() + before;
+  if (feed.image != nullptr) {
+    std::copy_n(feed.image->values.data() + static_cast<std::size_t>(feed.begin) * width,
+                count * width, embeddings);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      token_embeddings_.read(feed.tokens[i], embeddings + i * width);
+    }
+  }
+  const std::vector<std::int32_t> positions =
+      feed.image != nullptr
+          ? image_position_planes(feed.image->grid, feed.first_position, feed.begin, feed.count)
+          : text_position_planes(feed.first_position, feed.count);
+  for (std::size_t plane = 0; plane < batch.positions.size(); ++plane) {
+    const auto begin = positions.begin() + static_cast<std::ptrdiff_t>(plane * count);
+    batch.positions[plane].insert(batch.positions[plane].end(), begin,
+                                  begin + static_cast<std::ptrdiff_t>(count));
+  }
+  batch.slots.insert(batch.slots.end(), count, feed.slot);
+  batch.outputs.insert(batch.outputs.end(), count, 0);
 }
 
 const float *LanguageModel::logits(std::size_t feed) const {
@@ -173,11 +176,15 @@ void LanguageModel::decode(Batch &batch, const std::function<bool()> &abandoned)
   for (std::int32_t &slot : batch.slots) {
     lists.push_back(&slot);
   }
+  std::vector<std::int32_t> positions;
+  positions.reserve(position_planes * batch.slots.size());
+  for (const std::vector<std::int32_t> &plane : batch.positions) {
+    positions.insert(positions.end(), plane.begin(), plane.end());
+  }
   llama_batch view{};
   view.n_tokens = batch.size();
-  view.token = batch.tokens.empty() ? nullptr : batch.tokens.data();
-  view.embd = batch.embeddings.empty() ? nullptr : batch.embeddings.data();
-  view.pos = batch.positions.data();
+  view.embd = batch.embeddings.data();
+  view.pos = positions.data();
   view.n_seq_id = counts.data();
   view.seq_id = lists.data();
   view.logits = batch.outputs.data();

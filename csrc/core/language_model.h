@@ -4,6 +4,7 @@
 #include "core/handles.h"
 #include "core/pixels.h"
 #include "core/request.h"
+#include "core/token_embeddings.h"
 #include "core/vocabulary.h"
 #include "ggml/decoder_threads.h"
 
@@ -26,21 +27,15 @@ struct LanguageModelOptions {
   bool separate_kv = false; // equal shares of the cache, so that no sequence sees another's layout
 };
 
-/// Tokens that go on with one sequence.
-struct TokenFeed {
+/// What one sequence goes on with: tokens, or rows `begin` to `begin + count` of its picture.
+struct Feed {
   int slot = 0; // of the sequence
   std::vector<std::int32_t> tokens;
-  std::int32_t first_position = 0;
-  bool want_logits = false; // of the last one
-};
-
-/// Rows `begin` to `begin + count` of a picture that belongs to one sequence.
-struct ImageFeed {
-  int slot = 0;
-  const Embeddings *image = nullptr;
+  const Embeddings *image = nullptr; // null for tokens
   int begin = 0;
-  int count = 0;
-  std::int32_t first_position = 0; // of the whole picture
+  int count = 0;                   // of either
+  std::int32_t first_position = 0; // of the tokens, or of the whole picture
+  bool want_logits = false;        // of the last token
 };
 
 /// The decoder and its KV cache, with room for several sequences. One thread at a time;
@@ -69,16 +64,14 @@ public:
   /// but for that in the slot `kept`. After an error there is none at all.
   void make_room(std::size_t n_tokens, std::optional<int> kept);
 
-  /// Goes on with several sequences, at most `batch_tokens` in all. A true `abandoned` ends the
-  /// call with ErrorKind::cancelled. After that and after ErrorKind::engine, nothing of the call is
-  /// in the cache.
-  void feed_tokens(const std::vector<TokenFeed> &feeds, const std::function<bool()> &abandoned);
+  /// Goes on with several sequences, at most `batch_tokens` in all: tokens and pictures in one pass
+  /// over the weights. A true `abandoned` ends the call with ErrorKind::cancelled. After that and
+  /// after ErrorKind::engine, nothing of the call is in the cache, nor of a picture that it was in
+  /// the middle of.
+  void feed(const std::vector<Feed> &feeds, const std::function<bool()> &abandoned);
 
-  /// The same for a picture's embeddings; after an error the sequence is of no use.
-  void feed_image(const ImageFeed &feed, const std::function<bool()> &abandoned);
-
-  /// float32 [vocabulary().size()]: those that `feed_tokens` was asked for, by the place of the
-  /// feed. Valid until the next call.
+  /// float32 [vocabulary().size()]: those that `feed` was asked for, by the place of the feed.
+  /// Valid until the next call.
   const float *logits(std::size_t feed) const;
 
   /// Takes out of a sequence what is at this position or behind it.
@@ -89,10 +82,12 @@ private:
 
   std::vector<std::uint8_t> save(int slot) const;
   void restore(int slot, const std::vector<std::uint8_t> &state);
+  void append(const Feed &feed, Batch &batch);
   void decode(Batch &batch, const std::function<bool()> &abandoned);
 
   LlamaModelPtr model_;
   Vocabulary vocabulary_;
+  TokenEmbeddings token_embeddings_;
   LanguageModelOptions options_;
   const std::function<bool()> *abandoned_ = nullptr; // read by the abort callback of context_
   std::optional<DecoderThreads> threads_;

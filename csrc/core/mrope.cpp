@@ -13,10 +13,20 @@ std::vector<std::int32_t> text_positions(std::int32_t first, int count) {
   return positions;
 }
 
+std::vector<std::int32_t> text_position_planes(std::int32_t first, int count) {
+  const std::vector<std::int32_t> positions = text_positions(first, count);
+  std::vector<std::int32_t> planes;
+  for (int plane = 0; plane < 3; ++plane) {
+    planes.insert(planes.end(), positions.begin(), positions.end());
+  }
+  planes.resize(position_planes * positions.size(), 0);
+  return planes;
+}
+
 std::vector<std::int32_t> image_position_planes(const ImageGrid &grid, std::int32_t first,
                                                 int begin, int count) {
   const auto n = static_cast<std::size_t>(count);
-  std::vector<std::int32_t> planes(4 * n, 0);
+  std::vector<std::int32_t> planes(position_planes * n, 0);
   for (std::size_t i = 0; i < n; ++i) {
     const int token = begin + static_cast<int>(i);
     planes[i] = first;

@@ -3,6 +3,7 @@
 
 #include "core/pixels.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -13,6 +14,11 @@ namespace ppocrvl {
 
 /// Positions of `count` text tokens from `first` on; libllama spreads each over the planes.
 std::vector<std::int32_t> text_positions(std::int32_t first, int count);
+
+constexpr std::size_t position_planes = 4;
+
+/// The same as image tokens have them, for text whose embeddings are given.
+std::vector<std::int32_t> text_position_planes(std::int32_t first, int count);
 
 /// Positions of image tokens [begin, begin + count) in raster order, as four planes one after the
 /// other: t, h, w and a zero plane that the model does not use. `begin + count <= grid.tokens()`.

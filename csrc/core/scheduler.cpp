@@ -5,16 +5,12 @@
 #include "core/faults.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 namespace ppocrvl {
 namespace {
-
-// A chunk of a prompt that others wait for may take so long; the promise is 100 ms.
-constexpr double chunk_seconds = 0.06;
-// However few they are, all weights are read, which is most of the time of a short chunk.
-constexpr int smallest_chunk = 32;
-constexpr double newest_share = 0.3; // in the running mean of the speed
 
 void fulfil_stopped(const EncodeJob &job) {
   if (const auto *generate = std::get_if<GenerateJob>(&job)) {
@@ -104,10 +100,11 @@ bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
   const auto at =
       board_.to_admit.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_admit));
   const std::size_t need = at->prepared.n_reserved();
+  wanted_ = tokens_together(need);
   if (!active_.empty() && (wants_growth_ || !fits(need, 0))) {
     // It is next, so others wait for the running ones to end as well. If the cache is made for
     // smaller requests, all of them end first: it can only grow while nothing runs.
-    wants_growth_ = wants_growth_ || is_small_for(need);
+    wants_growth_ = wants_growth_ || is_small();
     return false;
   }
   wants_growth_ = false;
@@ -124,6 +121,26 @@ bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
   return true;
 }
 
+/// Tokens of as many requests as may run: of this one, of the largest that wait, and of others like
+/// it where too few do. The board is locked.
+std::size_t Scheduler::tokens_together(std::size_t need) const {
+  const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
+  std::vector<std::size_t> needs(n_parallel, need);
+  for (const GenerateJob &job : board_.to_admit) {
+    needs.push_back(job.prepared.n_reserved());
+  }
+  for (const EncodeJob &job : board_.to_encode) {
+    if (const auto *generate = std::get_if<GenerateJob>(&job)) {
+      needs.push_back(generate->prepared.n_reserved());
+    }
+  }
+  std::sort(needs.begin(), needs.end(), std::greater<>());
+  if (options_.deterministic) { // equal shares
+    return needs.front() * n_parallel;
+  }
+  return std::accumulate(needs.begin(), needs.begin() + options_.n_parallel, std::size_t{0});
+}
+
 /// Whether a request has room beside those that run and `held` tokens of those that ran.
 bool Scheduler::fits(std::size_t need, std::size_t held) const {
   if (options_.deterministic) {
@@ -132,11 +149,8 @@ bool Scheduler::fits(std::size_t need, std::size_t held) const {
   return reserved_ + held + need <= model_.room();
 }
 
-/// Whether fewer requests of this kind than may run have room, and the cache may grow.
-bool Scheduler::is_small_for(std::size_t need) const {
-  const std::size_t all = need * static_cast<std::size_t>(options_.n_parallel);
-  return model_.room() < std::min(options_.kv_tokens, all);
-}
+/// Whether fewer requests than may run have room, and the cache may grow.
+bool Scheduler::is_small() const { return model_.room() < std::min(options_.kv_tokens, wanted_); }
 
 void Scheduler::start(GenerateJob job) {
   const PreparedRequest &prepared = job.prepared;
@@ -149,7 +163,7 @@ void Scheduler::start(GenerateJob job) {
   make_place(prepared.n_reserved(), choice);
   auto sequence = std::make_unique<Sequence>(std::move(job), model_.vocabulary(), model_.vocab(),
                                              choice.slot, choice.reused);
-  model_.forget(choice.slot, sequence->next_tokens(1).first_position);
+  model_.forget(choice.slot, sequence->next(1).first_position);
   reserved_ += sequence->reserved();
   active_.push_back(std::move(sequence));
   slots_.take(choice.slot);
@@ -159,7 +173,7 @@ void Scheduler::make_place(std::size_t need, const CacheSlots::Choice &choice) {
   if (choice.reused == 0) {
     drop(choice.slot);
   }
-  const bool grows = active_.empty() && is_small_for(need);
+  const bool grows = active_.empty() && is_small();
   while (grows || !fits(need, slots_.tokens(choice.slot))) {
     const std::optional<int> oldest = slots_.oldest(choice.slot);
     if (!oldest) {
@@ -170,15 +184,15 @@ void Scheduler::make_place(std::size_t need, const CacheSlots::Choice &choice) {
   }
 }
 
-/// Makes the cache large enough for as many requests like this one as may run, within the limit.
-/// Only while nothing runs.
+/// Makes the cache large enough for as many requests as may run, within the limit. Only while
+/// nothing runs.
 void Scheduler::grow(std::size_t need, const CacheSlots::Choice &choice) {
   pass(FaultPoint::make_room);
-  const std::size_t all = need * static_cast<std::size_t>(options_.n_parallel);
-  const std::size_t least = options_.deterministic ? all : need;
+  const std::size_t least =
+      options_.deterministic ? need * static_cast<std::size_t>(options_.n_parallel) : need;
   try {
     model_.make_room(
-        std::max(least, std::min(options_.kv_tokens, std::max(all, 2 * model_.room()))),
+        std::max(least, std::min(options_.kv_tokens, std::max(wanted_, 2 * model_.room()))),
         choice.reused > 0 ? std::optional(choice.slot) : std::nullopt);
   } catch (...) {
     slots_.clear(choice.slot);
@@ -194,8 +208,7 @@ void Scheduler::drop(int slot) {
 
 void Scheduler::step() {
   drop_stopped();
-  feed_tokens();
-  feed_picture();
+  feed();
 }
 
 void Scheduler::drop_stopped() {
@@ -210,31 +223,31 @@ void Scheduler::drop_stopped() {
   }
 }
 
-/// A token of each sequence that decodes, and as much of the others' prompts as goes with it.
-void Scheduler::feed_tokens() {
+/// A token of each sequence that decodes, and as much of the others' prompts as goes with it, in
+/// one pass over the weights.
+void Scheduler::feed() {
   std::vector<Sequence *> sequences;
-  std::vector<TokenFeed> feeds;
-  int room = LanguageModel::batch_tokens;
+  std::vector<Feed> feeds;
   const auto add = [&](Sequence &sequence, int most) {
     sequences.push_back(&sequence);
-    feeds.push_back(sequence.next_tokens(most));
-    room -= static_cast<int>(feeds.back().tokens.size());
+    feeds.push_back(sequence.next(most));
+    return feeds.back().count;
   };
+  int room = LanguageModel::batch_tokens;
   for (const SequencePtr &sequence : active_) {
     if (sequence->is_decoding()) {
-      add(*sequence, 1);
+      room -= add(*sequence, 1);
     }
   }
   int prompt = std::min(room, prompt_chunk());
   for (const SequencePtr &sequence : active_) {
-    if (sequence->is_decoding() || sequence->wants_image()) {
+    if (sequence->is_decoding()) {
       continue;
     }
     if (options_.deterministic) { // it is fed alone
       add(*sequence, LanguageModel::batch_tokens);
     } else if (prompt > 0) {
-      add(*sequence, prompt);
-      prompt -= static_cast<int>(feeds.back().tokens.size());
+      prompt -= add(*sequence, prompt);
     }
   }
   if (options_.deterministic) {
@@ -249,37 +262,52 @@ void Scheduler::feed_tokens() {
 /// Feeds them together or, if that fails, one by one: one of them is to blame, and the others must
 /// not suffer for it.
 void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
-                           const std::vector<TokenFeed> &feeds) {
+                           const std::vector<Feed> &feeds) {
   const std::exception_ptr error = try_batch(sequences, feeds);
   if (error == nullptr || board_.closing) {
     return;
   }
-  for (std::size_t i = 0; i < feeds.size(); ++i) {
-    Sequence &sequence = *sequences[i];
-    const std::exception_ptr its_own =
-        feeds.size() == 1 ? error : try_batch({&sequence}, {feeds[i]});
-    if (its_own != nullptr && !sequence.ticket().is_over()) { // if it is, the next step sees to it
-      fail(sequence, its_own);
+  if (feeds.size() > 1) {
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      feed_alone(*sequences[i], feeds[i]);
+    }
+  } else if (!sequences.front()->ticket().is_over()) { // if it is, the next step sees to it
+    fail(*sequences.front(), error);
+  }
+}
+
+/// What a failed batch was to feed to one sequence, and what the cache lost of its picture with it.
+void Scheduler::feed_alone(Sequence &sequence, const Feed &failed) {
+  const std::size_t end = sequence.rewind() + static_cast<std::size_t>(failed.count);
+  if (failed.image == nullptr) {
+    feed_batch({&sequence}, {failed});
+    return;
+  }
+  model_.forget(sequence.slot(), failed.first_position);
+  while (sequence.n_fed() < end) {
+    const std::size_t left = end - sequence.n_fed();
+    const Feed part =
+        sequence.next(static_cast<int>(std::min<std::size_t>(left, LanguageModel::batch_tokens)));
+    if (const std::exception_ptr error = try_batch({&sequence}, {part})) {
+      if (!board_.closing && !sequence.ticket().is_over()) {
+        fail(sequence, error);
+      }
+      return;
     }
   }
 }
 
 /// What kept the batch from the cache, or null; then each sequence has its token.
 std::exception_ptr Scheduler::try_batch(const std::vector<Sequence *> &sequences,
-                                        const std::vector<TokenFeed> &feeds) {
+                                        const std::vector<Feed> &feeds) {
   try {
-    compute([&] {
-      model_.feed_tokens(feeds, [&] {
-        return board_.closing || std::all_of(sequences.begin(), sequences.end(),
-                                             [](auto *one) { return one->ticket().is_over(); });
-      });
-    });
+    compute(sequences, feeds);
   } catch (...) {
     return current_error();
   }
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     Sequence &sequence = *sequences[i];
-    sequence.fed(static_cast<int>(feeds[i].tokens.size()));
+    sequence.fed(feeds[i].count);
     try {
       if (feeds[i].want_logits && !sequence.take(model_.logits(i))) {
         end(sequence, std::nullopt);
@@ -291,54 +319,30 @@ std::exception_ptr Scheduler::try_batch(const std::vector<Sequence *> &sequences
   return nullptr;
 }
 
-/// A chunk of the first picture that is not in the cache yet.
-void Scheduler::feed_picture() {
-  const auto found = std::find_if(active_.begin(), active_.end(),
-                                  [](const auto &sequence) { return sequence->wants_image(); });
-  if (found == active_.end()) {
-    return;
-  }
-  Sequence &sequence = **found;
-  const ImageFeed feed = sequence.next_rows(prompt_chunk());
-  const Stopwatch stopwatch;
-  try {
-    compute([&] {
-      model_.feed_image(feed, [&] { return board_.closing || sequence.ticket().is_over(); });
-    });
-  } catch (...) {
-    if (!board_.closing && !sequence.ticket().is_over()) {
-      fail(sequence, current_error());
-    }
-    return;
-  }
-  sequence.fed(feed.count);
-  const double now = stopwatch.seconds() / feed.count;
-  seconds_per_row_ =
-      seconds_per_row_ == 0.0 ? now : (1 - newest_share) * seconds_per_row_ + newest_share * now;
-}
-
-/// Tokens or rows of a prompt for one step: few while others decode.
+/// Tokens or rows of prompts for one step: few while others decode.
 int Scheduler::prompt_chunk() const {
   const bool others_wait = std::any_of(
       active_.begin(), active_.end(), [](const auto &sequence) { return sequence->is_decoding(); });
-  if (options_.deterministic || !others_wait) {
-    return LanguageModel::batch_tokens;
-  }
-  if (seconds_per_row_ == 0.0) {
-    return smallest_chunk;
-  }
-  return static_cast<int>(std::clamp(chunk_seconds / seconds_per_row_,
-                                     static_cast<double>(smallest_chunk),
-                                     static_cast<double>(LanguageModel::batch_tokens)));
+  return options_.deterministic || !others_wait ? LanguageModel::batch_tokens
+                                                : chunk_size_.rows(LanguageModel::batch_tokens);
 }
 
-template <class Work> void Scheduler::compute(Work work) {
+void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds) {
   std::optional<CoreTurns::Decoding> turn;
   if (turns_ != nullptr) {
     turn.emplace(*turns_);
   }
   pass(FaultPoint::decode);
-  work();
+  const Stopwatch stopwatch; // since it is our turn: waiting for the encoder is no work
+  int prompt_rows = 0;
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    prompt_rows += sequences[i]->is_decoding() ? 0 : feeds[i].count;
+  }
+  model_.feed(feeds, [&] {
+    return board_.closing || std::all_of(sequences.begin(), sequences.end(),
+                                         [](auto *one) { return one->ticket().is_over(); });
+  });
+  chunk_size_.note(prompt_rows, stopwatch.seconds());
 }
 
 void Scheduler::end(Sequence &sequence, std::optional<FinishReason> reason) {

@@ -3,6 +3,7 @@
 
 #include "core/board.h"
 #include "core/cache_slots.h"
+#include "core/chunk_size.h"
 #include "core/core_turns.h"
 #include "core/language_model.h"
 #include "core/sequence.h"
@@ -40,18 +41,19 @@ private:
   bool collect();
   bool admit_next(std::unique_lock<std::mutex> &lock);
   [[nodiscard]] bool fits(std::size_t need, std::size_t held) const;
-  [[nodiscard]] bool is_small_for(std::size_t need) const;
+  [[nodiscard]] bool is_small() const;
+  [[nodiscard]] std::size_t tokens_together(std::size_t need) const;
   void make_place(std::size_t need, const CacheSlots::Choice &choice);
   void grow(std::size_t need, const CacheSlots::Choice &choice);
   void start(GenerateJob job);
   void step();
   void drop_stopped();
-  void feed_tokens();
-  void feed_batch(const std::vector<Sequence *> &sequences, const std::vector<TokenFeed> &feeds);
+  void feed();
+  void feed_batch(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds);
+  void feed_alone(Sequence &sequence, const Feed &failed);
   std::exception_ptr try_batch(const std::vector<Sequence *> &sequences,
-                               const std::vector<TokenFeed> &feeds);
-  void feed_picture();
-  template <class Work> void compute(Work work);
+                               const std::vector<Feed> &feeds);
+  void compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds);
   [[nodiscard]] int prompt_chunk() const;
   void end(Sequence &sequence, std::optional<FinishReason> reason);
   void fail(Sequence &sequence, const std::exception_ptr &error);
@@ -65,9 +67,10 @@ private:
   SchedulerOptions options_;
   std::vector<SequencePtr> active_; // in order of admission
   CacheSlots slots_;
-  std::size_t reserved_ = 0;     // tokens of the cache, of those that run
-  bool wants_growth_ = false;    // nobody is admitted until all have ended and the cache has grown
-  double seconds_per_row_ = 0.0; // of a picture's part of a prompt: a running mean
+  std::size_t reserved_ = 0;  // tokens of the cache, of those that run
+  std::size_t wanted_ = 0;    // tokens of the cache, for those that may run together
+  bool wants_growth_ = false; // nobody is admitted until all have ended and the cache has grown
+  ChunkSize chunk_size_;
 };
 
 } // namespace ppocrvl

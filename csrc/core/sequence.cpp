@@ -62,17 +62,21 @@ Sequence::Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vo
   }
 }
 
+/// Whether rows of the picture come next, and not tokens.
 bool Sequence::wants_image() const {
   const std::size_t before = job_.prepared.prompt.before_image.size();
   const auto rows = static_cast<std::size_t>(job_.prepared.grid.tokens());
   return n_fed_ >= before && n_fed_ < before + rows;
 }
 
-TokenFeed Sequence::next_tokens(int most) const {
-  TokenFeed feed;
+Feed Sequence::next(int most) const { return wants_image() ? next_rows(most) : next_tokens(most); }
+
+Feed Sequence::next_tokens(int most) const {
+  Feed feed;
   feed.slot = slot_;
   if (is_decoding_) {
     feed.tokens = {result_.token_ids.back()};
+    feed.count = 1;
     feed.first_position = position_;
     feed.want_logits = true;
     return feed;
@@ -86,6 +90,7 @@ TokenFeed Sequence::next_tokens(int most) const {
   const std::size_t count = std::min(part.size() - first, static_cast<std::size_t>(most));
   const auto begin = part.begin() + static_cast<std::ptrdiff_t>(first);
   feed.tokens.assign(begin, begin + static_cast<std::ptrdiff_t>(count));
+  feed.count = static_cast<int>(count);
   const auto start = static_cast<std::int32_t>(before.size());
   feed.first_position = static_cast<std::int32_t>(first) +
                         (is_before ? 0 : position_after_image(prepared.grid, start));
@@ -93,16 +98,23 @@ TokenFeed Sequence::next_tokens(int most) const {
   return feed;
 }
 
-ImageFeed Sequence::next_rows(int most) const {
+Feed Sequence::next_rows(int most) const {
   const auto before = job_.prepared.prompt.before_image.size();
-  const int begin = static_cast<int>(n_fed_ - before);
-  return {
-      slot_,
-      job_.image.get(),
-      begin,
-      std::min(most, job_.prepared.grid.tokens() - begin),
-      static_cast<std::int32_t>(before),
-  };
+  Feed feed;
+  feed.slot = slot_;
+  feed.image = job_.image.get();
+  feed.begin = static_cast<int>(n_fed_ - before);
+  feed.count = std::min(most, job_.prepared.grid.tokens() - feed.begin);
+  feed.first_position = static_cast<std::int32_t>(before);
+  return feed;
+}
+
+std::size_t Sequence::rewind() {
+  const std::size_t reached = n_fed_;
+  if (wants_image()) {
+    n_fed_ = job_.prepared.prompt.before_image.size();
+  }
+  return reached;
 }
 
 void Sequence::fed(int count) {

@@ -33,15 +33,16 @@ public:
   [[nodiscard]] std::size_t reserved() const { return job_.prepared.n_reserved(); }
   [[nodiscard]] bool is_decoding() const { return is_decoding_; }
 
-  /// Whether rows of the picture come next, and not tokens.
-  [[nodiscard]] bool wants_image() const;
-
   /// What comes next, at most `most` tokens or rows of it. `fed` says that it is in the cache.
-  [[nodiscard]] TokenFeed next_tokens(int most) const;
-  [[nodiscard]] ImageFeed next_rows(int most) const;
+  [[nodiscard]] Feed next(int most) const;
   void fed(int count);
 
-  /// Takes the next token from the logits that `next_tokens` wanted; false when it was the last.
+  /// Goes back to the beginning of the picture if it is in the middle of it, which the cache loses
+  /// with every batch that fails. Returns how much of the prompt was fed until then.
+  std::size_t rewind();
+  [[nodiscard]] std::size_t n_fed() const { return n_fed_; }
+
+  /// Takes the next token from the logits that `next` wanted; false when it was the last.
   bool take(const float *logits);
 
   /// What a later request may find in the slot. Nothing where the prompt was not fed to its end, or
@@ -53,6 +54,9 @@ public:
   Result finish(std::optional<FinishReason> reason = std::nullopt);
 
 private:
+  [[nodiscard]] bool wants_image() const;
+  [[nodiscard]] Feed next_tokens(int most) const;
+  [[nodiscard]] Feed next_rows(int most) const;
   bool append(const Choice &choice);
   bool reaches_stop_text();
   void trim_loop(int tokens);

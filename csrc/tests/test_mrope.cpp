@@ -8,6 +8,7 @@
 using ppocrvl::image_position_planes;
 using ppocrvl::ImageGrid;
 using ppocrvl::position_after_image;
+using ppocrvl::text_position_planes;
 using ppocrvl::text_positions;
 
 TEST_CASE("mrope: planes of a 2x3 picture that starts at 5") {
@@ -42,4 +43,14 @@ TEST_CASE("mrope: text goes on after the longer side") {
   CHECK_EQUAL(position_after_image({2, 3}, 5), 8);
   CHECK_EQUAL(position_after_image({9, 3}, 5), 14);
   CHECK(text_positions(8, 3) == (std::vector<std::int32_t>{8, 9, 10}));
+}
+
+TEST_CASE("mrope: text beside pictures has its position on each plane that the model uses") {
+  const std::vector<std::int32_t> expected = {
+      8, 9, 10, // t
+      8, 9, 10, // h
+      8, 9, 10, // w
+      0, 0, 0,  // unused
+  };
+  CHECK(text_position_planes(8, 3) == expected);
 }

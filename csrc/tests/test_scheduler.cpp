@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -151,6 +153,30 @@ TEST_CASE("scheduler: a cache made for small requests grows for larger ones") {
   for (const auto &ticket : tickets) {
     ticket->cancel();
     CHECK(wait(*ticket).finish_reason == FinishReason::cancelled);
+  }
+}
+
+TEST_CASE("scheduler: a cache that grows has room for those that wait behind") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 4;
+  options->kv_tokens = 16384;
+  Engine engine(*options);
+  std::string piece;
+  const auto small = engine.submit(endless(400));
+  CHECK(small->wait_piece(piece, 10s) == Ticket::Next::piece); // the cache is made for it
+  const auto next = engine.submit(endless(2000)); // four like it leave no room for both others
+  const std::vector<TicketPtr> large{engine.submit(endless(3800)), engine.submit(endless(3800))};
+  wait(*small);
+  for (const auto &ticket : large) {
+    CHECK(ticket->wait_piece(piece, 10s) == Ticket::Next::piece);
+  }
+  CHECK(!next->wait_done(0ms));
+  for (const auto &ticket : {next, large[0], large[1]}) {
+    ticket->cancel();
+    wait(*ticket);
   }
 }
 
@@ -313,6 +339,46 @@ TEST_CASE("scheduler: what fails takes nobody with it") {
   CHECK(wait(*engine.submit(endless(50))).token_ids == expected);
 }
 
+TEST_CASE("scheduler: a batch that fails in the middle of a picture is made good") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->n_parallel = 3;
+  Engine engine(*options);
+  const auto large = noise(28 * 30, 28 * 30); // 900 image tokens: several chunks
+  const auto ask = [&](const std::string &key) {
+    auto request = question(4);
+    request.image = large;
+    request.image_key = key;
+    return engine.submit(std::move(request));
+  };
+  const auto expected = wait(*ask("first")).logprobs;
+  // Not to the bit: how many tokens there are decides how products are computed.
+  const auto is_close = [](double a, double b) { return std::fabs(a - b) < 0.05; };
+  for (int after = 0; after < 8; ++after) {
+    // Two, so that no batch is of one sequence, which would be to blame.
+    const std::vector<TicketPtr> texts{engine.submit(endless(3000)), engine.submit(endless(3000))};
+    std::string piece;
+    for (const auto &text : texts) {
+      text->wait_piece(piece, 10s);
+    }
+    const std::string key = std::to_string(after); // not in the cache of tokens, but encoded
+    wait(*engine.submit_embedding(ppocrvl::RgbImage(large), key));
+    inject_fault(FaultPoint::decode, 1, after);
+    const auto result = wait(*ask(key));
+    CHECK(std::equal(expected.begin(), expected.end(), result.logprobs.begin(),
+                     result.logprobs.end(), is_close));
+    CHECK_EQUAL(result.timings.reused_tokens, 0);
+    for (const auto &text : texts) {
+      CHECK(!text->wait_done(0ms));
+      text->cancel();
+      CHECK(wait(*text).finish_reason == FinishReason::cancelled);
+    }
+  }
+  inject_fault(FaultPoint::none, 0);
+}
+
 TEST_CASE("scheduler: small pictures that wait are encoded together") {
   auto options = test_model();
   if (!options) {
@@ -429,6 +495,28 @@ TEST_CASE("scheduler: sampling that cannot work is refused") {
   refused([](Request &r) { r.sampling.grammar = "root ::= ("; });
   refused([](Request &r) { r.sampling.grammar = "other ::= \"a\""; });
   refused([](Request &r) { r.stop = {""}; });
+}
+
+TEST_CASE("scheduler: biases choose the token, and its probability stays the model's own") {
+  const auto options = test_model();
+  if (!options) {
+    return;
+  }
+  Engine engine(*options);
+  using Biases = std::vector<std::pair<std::int32_t, float>>;
+  const auto ask = [&](Biases biases) {
+    auto request = endless(1);
+    request.sampling.logit_bias = std::move(biases);
+    const auto result = wait(*engine.submit(std::move(request)));
+    return std::pair(result.token_ids.at(0), result.logprobs.at(0));
+  };
+  const auto first = ask({});
+  const auto second = ask({{first.first, -std::numeric_limits<float>::infinity()}});
+  CHECK(second.first != first.first);
+  CHECK(second.second < first.second);
+  CHECK(ask({{second.first, 100.0F}}) == second);
+  CHECK(ask({{second.first, 60.0F}, {second.first, 40.0F}}) == second); // they add up
+  CHECK(std::exp(first.second) + std::exp(second.second) <= 1.0);
 }
 
 TEST_CASE("scheduler: grammar, temperature and seed") {
