@@ -349,7 +349,10 @@ def test_deadline_while_waiting(idle: Server, noise: bytes, path: str) -> None:
 def test_deadline_of_the_server(
     start_server: StartServer, endless_model: Path, noise: bytes
 ) -> None:
-    running = start_server("--model", endless_model, "--deadline-seconds", 2).wait_ready()
+    running = start_server(
+        *("--model", endless_model, "--deadline-seconds", 2),
+        *("--max-tokens", 100_000, "--kv-tokens", 131_072),
+    ).wait_ready()
     body = endless(noise, deadline=1000)
     done = running.post("/v1/chat/completions", json=body).json()
     assert done["ppocrvl"][0]["finish_reason"] == "deadline"
