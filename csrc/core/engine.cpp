@@ -38,12 +38,16 @@ Engine::Engine(const EngineOptions &options)
                                        ", not " + std::to_string(options.n_parallel));
   }
   const kernels::Kernels *kernels = nullptr;
+  const kernels::Kernels *decoder_kernels = nullptr;
   {
     const GgufFile llm = read_gguf(options.llm);
     const GgufFile mmproj = read_gguf(options.mmproj);
     check_pair(llm, mmproj);
     info_ = describe_model(llm, mmproj);
     kernels = choose_kernels(options.kernels, options.precision, mmproj);
+    decoder_kernels = kernels != nullptr && kernels->has_bytes
+                          ? choose_kernels("auto", VisionPrecision::automatic, mmproj)
+                          : kernels;
   }
   const int cores = usable_physical_cores();
   const auto n_threads = [&](std::uint64_t weight_bytes) {
@@ -56,7 +60,7 @@ Engine::Engine(const EngineOptions &options)
       options.gpu_layers,
       options.use_mmap,
       options.n_parallel,
-      kernels,
+      decoder_kernels,
       options.deterministic,
   });
   encoder_.emplace(

@@ -18,10 +18,16 @@ const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision 
     const GgufTensor *weight = mmproj.find_tensor("v.blk.0.ffn_up.weight");
     const bool is_full =
         precision == VisionPrecision::exact || (weight != nullptr && weight->type == GGML_TYPE_F32);
-    const auto found =
-        std::find_if(available.begin(), available.end(),
-                     [&](const kernels::Kernels *one) { return !is_full || !one->is_half; });
-    return found == available.end() ? nullptr : *found;
+    const bool takes_bytes = precision == VisionPrecision::fast && !is_full;
+    const auto first = [&](auto &&fits) {
+      const auto found = std::find_if(available.begin(), available.end(), fits);
+      return found == available.end() ? nullptr : *found;
+    };
+    // Tiles of bfloat16 are as fast as vectors of bytes.
+    const auto *bytes = first([](const auto *one) { return one->has_bytes || one->has_tiles; });
+    return takes_bytes && bytes != nullptr
+               ? bytes
+               : first([&](const auto *one) { return !is_full || !one->is_half; });
   }
   std::string names = "auto, ggml";
   for (const kernels::Kernels *one : available) {

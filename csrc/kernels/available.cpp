@@ -21,6 +21,7 @@ struct Cpu {
   bool avx2 = false;
   bool avx512 = false;
   bool avx512_bf16 = false;
+  bool avx512_vnni = false;
   bool amx = false;
 };
 
@@ -72,6 +73,7 @@ Cpu this_cpu() {
   cpu.avx2 = has_fma && bit(b, 5) && (states & vectors) == vectors;
   cpu.avx512 = cpu.avx2 && (states & wide_vectors) == wide_vectors && bit(b, 16) /* F */ &&
                bit(b, 17) /* DQ */ && bit(b, 30) /* BW */ && bit(b, 31) /* VL */;
+  cpu.avx512_vnni = cpu.avx512 && bit(c, 11);
   const bool has_tiles = bit(d, 22) /* AMX-BF16 */ && bit(d, 24) /* AMX-TILE */;
   if (most >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) {
     cpu.avx512_bf16 = cpu.avx512 && bit(a, 5);
@@ -95,6 +97,12 @@ std::vector<const Kernels *> found() {
   if (cpu.avx2) {
     kernels.push_back(&avx2);
   }
+  if (cpu.avx512_vnni && cpu.avx512_bf16) {
+    kernels.push_back(&avx512_bf16_int8);
+  }
+  if (cpu.avx512_vnni) {
+    kernels.push_back(&avx512_int8);
+  }
   return kernels;
 }
 
@@ -115,11 +123,12 @@ struct Free {
 std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
                             std::int64_t n_panels) {
   return n_heads * n_panels * lanes *
-         (2 * score_rows(kernels.is_half, d_head) + padded(d_head, kernels.row_group));
+         (2 * score_rows(kernels.is_half, kernels.score_terms, d_head) +
+          padded(d_head, kernels.row_group));
 }
 
 std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task) {
-  const std::int64_t rows = score_rows(kernels.is_half, task.d_head);
+  const std::int64_t rows = score_rows(kernels.is_half, kernels.score_terms, task.d_head);
   const std::int64_t cells = padded(task.n_cells, lanes);
   const std::int64_t query_lanes = padded(task.n_tokens, lanes);
   const std::int64_t operands =

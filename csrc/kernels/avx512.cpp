@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512: float32.
+#include "kernels/avx512.h"
+
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
 
-#include <immintrin.h>
-
 namespace ppocrvl::kernels {
 namespace {
 
-struct Avx512 {
-  using Operand = float;
-  using Vector = __m512;
-  using Factor = __m512;
-  static constexpr std::int64_t run = 1;
-
-  static Vector load(const float *from) { return _mm512_loadu_ps(from); }
-  static void store(float *to, Vector values) { _mm512_storeu_ps(to, values); }
-  static Factor load_factor(const Operand *from) { return _mm512_loadu_ps(from); }
-  static Factor broadcast(const Operand *from) { return _mm512_set1_ps(*from); }
-  static Vector multiply_add(Vector sum, Factor a, Factor b) { return _mm512_fmadd_ps(a, b, sum); }
-};
+struct ThisFile;
 
 } // namespace
 
-const Kernels avx512 = PanelKernels<VectorProduct<Avx512, 8>>::table("avx512");
+const Kernels avx512 = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>::table("avx512");
 
 } // namespace ppocrvl::kernels

@@ -1,47 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512-BF16: two bfloat16 products a lane and instruction.
-#include "kernels/half_formats.h"
-#include "kernels/half_pairs.h"
+#include "kernels/avx512_bf16.h"
+
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
 
-#include <immintrin.h>
-
 namespace ppocrvl::kernels {
 namespace {
 
-struct Avx512Bf16 {
-  using Operand = std::uint16_t;
-  using Vector = __m512;
-  using Factor = __m512bh;
-  static constexpr std::int64_t run = 2;
-
-  static Vector load(const float *from) { return _mm512_loadu_ps(from); }
-  static void store(float *to, Vector values) { _mm512_storeu_ps(to, values); }
-  static Factor load_factor(const Operand *from) {
-    return reinterpret_cast<Factor>(_mm512_loadu_si512(from));
-  }
-  static Factor broadcast(const Operand *from) {
-    std::int32_t pair = 0;
-    std::memcpy(&pair, from, sizeof pair);
-    return reinterpret_cast<Factor>(_mm512_set1_epi32(pair));
-  }
-  static Vector multiply_add(Vector sum, Factor a, Factor b) { return _mm512_dpbf16_ps(sum, a, b); }
-
-  static void store_pair(Operand *to, const float *even, const float *odd) {
-    HalfPairs<Avx512Bf16>::store(to, even, odd);
-  }
-
-  static void decode(Format format, const void *blocks, std::int64_t count, Operand *out,
-                     std::int64_t stride) {
-    HalfFormats<Avx512Bf16>::decode(format, blocks, count, out, stride);
-  }
-};
+struct ThisFile;
 
 } // namespace
 
-const Kernels avx512_bf16 = PanelKernels<VectorProduct<Avx512Bf16, 8>>::table("avx512_bf16");
+const Kernels avx512_bf16 =
+    PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>>::table("avx512_bf16");
 
 } // namespace ppocrvl::kernels

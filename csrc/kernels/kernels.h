@@ -139,6 +139,8 @@ struct Kernels {
   const char *name;
   bool has_tiles;         // multiplies whole tiles, far faster than vectors
   bool is_half;           // operands are bfloat16, else float32
+  bool has_bytes;         // linear layers round both sides to bytes
+  int score_terms;        // see `score_rows`
   std::int64_t row_group; // rows of `Attention` values are padded to this multiple
 
   void (*linear)(const Linear &, Share, void *scratch);
@@ -167,8 +169,9 @@ constexpr std::int64_t longest_row = 1536;
 /// Numbers of a head of `CacheAttention`.
 constexpr std::int64_t longest_head = 256;
 
-/// Bytes of scratch that a thread needs, aligned to 64.
-constexpr std::size_t scratch_bytes = 512U << 10U;
+/// Bytes of scratch that a thread needs, aligned to 64; it uses less than a fifth of them unless
+/// `has_bytes`.
+constexpr std::size_t scratch_bytes = 3U << 20U;
 
 // Always inlined: files for one kind of CPU must not supply them to others.
 [[gnu::always_inline]] constexpr std::int64_t padded(std::int64_t count, std::int64_t multiple) {
@@ -184,11 +187,12 @@ constexpr std::size_t scratch_bytes = 512U << 10U;
   return is_half ? padded(n_features, 32) : n_features;
 }
 
-/// Rows of queries and keys of a head. In bfloat16 each is a rounded number and what rounding left,
-/// so that scores, whose errors softmax multiplies, are almost those of float32: (a + a')(b + b')
-/// is taken as ab + a'b + ab'.
-[[gnu::always_inline]] constexpr std::int64_t score_rows(bool is_half, std::int64_t d_head) {
-  return is_half ? padded(3 * d_head, 32) : d_head;
+/// Rows of queries and keys of a head. In bfloat16 with three terms, each is a rounded number and
+/// what rounding left, so that scores, whose errors softmax multiplies, are almost those of
+/// float32: (a + a')(b + b') is taken as ab + a'b + ab'.
+[[gnu::always_inline]] constexpr std::int64_t score_rows(bool is_half, int terms,
+                                                         std::int64_t d_head) {
+  return is_half ? padded(terms * d_head, 32) : d_head;
 }
 
 /// Operands that Rotate writes: queries and keys of padded length, values with padded rows.
@@ -197,7 +201,8 @@ std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::i
 
 std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task);
 
-/// Kernels that this CPU and its operating system can run, fastest first.
+/// Kernels that this CPU and its operating system can run, fastest first, those that round to bytes
+/// behind all others.
 const std::vector<const Kernels *> &available();
 
 /// Scratch of the calling thread.

@@ -11,11 +11,13 @@
 
 namespace ppocrvl::kernels {
 
-template <typename Product> struct PanelKernels {
+/// With `rounds_scores`, queries and keys are rounded once: see `score_rows`.
+template <typename Product, bool rounds_scores = false> struct PanelKernels {
   using Operand = typename Product::Operand;
   using Math = Scalar<Product>;
 
   static constexpr bool is_half = sizeof(Operand) == 2;
+  static constexpr int score_terms = is_half && !rounds_scores ? 3 : 1;
   static constexpr std::int64_t group = Product::group;
   static constexpr std::int64_t run = Product::run; // columns of a packed row that lie together
 
@@ -152,6 +154,7 @@ template <typename Product> struct PanelKernels {
     float *values;
     Operand *operands;
     float *c;
+    std::byte *end;
 
     Buffers(void *scratch, std::int64_t longest) {
       auto *room = static_cast<std::byte *>(scratch);
@@ -159,6 +162,7 @@ template <typename Product> struct PanelKernels {
       values = carve<float>(room, longest);
       operands = carve<Operand>(room, longest);
       c = carve<float>(room, block_rows * lanes);
+      end = room;
     }
   };
 
@@ -471,7 +475,7 @@ template <typename Product> struct PanelKernels {
     std::int64_t keys;
 
     Head(Element *heads, std::int64_t head, std::int64_t d_head, std::int64_t n_panels)
-        : qk_rows(score_rows(is_half, d_head)), v_rows(padded(d_head, group)),
+        : qk_rows(score_rows(is_half, score_terms, d_head)), v_rows(padded(d_head, group)),
           keys(n_panels * lanes) {
       q = heads + head * keys * (2 * qk_rows + v_rows);
       k = q + keys * qk_rows;
@@ -480,8 +484,8 @@ template <typename Product> struct PanelKernels {
 
     /// One of a decoder's heads of queries, with the head of the cache that it sees.
     Head(const CacheAttention &task, std::int64_t head)
-        : qk_rows(score_rows(is_half, task.d_head)), v_rows(padded(task.d_head, group)),
-          keys(padded(task.n_cells, lanes)) {
+        : qk_rows(score_rows(is_half, score_terms, task.d_head)),
+          v_rows(padded(task.d_head, group)), keys(padded(task.n_cells, lanes)) {
       const std::int64_t query_size = padded(task.n_tokens, lanes) * qk_rows;
       auto *operands = static_cast<Element *>(task.work);
       q = operands + head * query_size;
@@ -533,7 +537,7 @@ template <typename Product> struct PanelKernels {
 
   /// Rows as the operand of scores: see `score_rows`. There is room for three times as many.
   static void store_for_scores(float *rows, std::int64_t d, bool is_query, Operand *out) {
-    if constexpr (is_half) {
+    if constexpr (score_terms == 3) {
       float *second = rows + d * lanes;
       float *third = second + d * lanes;
       for (std::int64_t i = 0; i < d * lanes; ++i) {
@@ -541,10 +545,10 @@ template <typename Product> struct PanelKernels {
         second[i] = is_query ? left : rows[i];
         third[i] = is_query ? rows[i] : left;
       }
-      store_rows(out, 0, rows, 3 * d);
-      zero_padding(out, 3 * d, {0, 1});
-    } else {
-      store_rows(out, 0, rows, d);
+    }
+    store_rows(out, 0, rows, score_terms * d);
+    if constexpr (is_half) {
+      zero_padding(out, score_terms * d, {0, 1});
     }
   }
 
@@ -553,7 +557,7 @@ template <typename Product> struct PanelKernels {
     const std::int64_t d = task.d_head;
     const std::int64_t half = d / 2;
     auto *turned = carve<float>(room, 3 * d * lanes);
-    auto *keys = carve<Operand>(room, score_rows(is_half, d) * lanes);
+    auto *keys = carve<Operand>(room, score_rows(is_half, score_terms, d) * lanes);
     // Scores are to be powers of two: log2(e).
     const float query_scale = 1.44269504F / __builtin_sqrtf(static_cast<float>(d));
     const Range panels = part_of(task.n_panels, share);
@@ -780,7 +784,7 @@ template <typename Product> struct PanelKernels {
     const std::int64_t d = task.d_head;
     auto *room = static_cast<std::byte *>(scratch);
     auto *rows = carve<float>(room, 3 * d * lanes);
-    auto *packed = carve<Operand>(room, score_rows(is_half, d) * lanes);
+    auto *packed = carve<Operand>(room, score_rows(is_half, score_terms, d) * lanes);
     const Range queries = part_of(panels_of(task.n_tokens) * task.n_heads, share);
     for (std::int64_t i = queries.begin; i < queries.end; ++i) {
       pack_queries(task, i / task.n_heads, i % task.n_heads, rows);
@@ -958,9 +962,22 @@ template <typename Product> struct PanelKernels {
 
   static constexpr Kernels table(const char *name) {
     return {
-        name,       Product::has_tiles, is_half,    group,        linear,    norm,
-        rotate,     attention,          pack_cache, attend_cache, to_panels, from_panels,
-        to_operand, rows_to_operand,
+        name,
+        Product::has_tiles,
+        is_half,
+        /*has_bytes=*/false,
+        score_terms,
+        group,
+        linear,
+        norm,
+        rotate,
+        attention,
+        pack_cache,
+        attend_cache,
+        to_panels,
+        from_panels,
+        to_operand,
+        rows_to_operand,
     };
   }
 };

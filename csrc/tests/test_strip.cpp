@@ -104,7 +104,8 @@ TEST_CASE("strip: each picture's tokens are those it has alone") {
         const auto alone = encoder.encode(images[i], gridded(images)[i].grid, always);
         CHECK(together[i] == alone);
         const auto by_ggml = reference.encode(images[i], gridded(images)[i].grid, always);
-        CHECK(greatest_difference(together[i], by_ggml) < (kernels->is_half ? 5e-2F : 5e-5F));
+        const float rounding = kernels->is_half ? 5e-2F : 5e-5F;
+        CHECK(greatest_difference(together[i], by_ggml) < (kernels->has_bytes ? 0.3F : rounding));
       }
       CHECK_THROWS_KIND(ErrorKind::cancelled,
                         encoder.encode_together(gridded(images), [] { return false; }));

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/half_formats.h"
+#include "kernels/half_pairs.h"
+#include "kernels/kernels.h"
+
+#include <immintrin.h>
+
+#include <cstring>
+
+namespace ppocrvl::kernels {
+
+/// Two bfloat16 products a lane and instruction. `Kind`: see Scalar.
+template <typename Kind> struct Avx512Bf16 {
+  using Operand = std::uint16_t;
+  using Vector = __m512;
+  using Factor = __m512bh;
+  static constexpr std::int64_t run = 2;
+
+  static Vector load(const float *from) { return _mm512_loadu_ps(from); }
+  static void store(float *to, Vector values) { _mm512_storeu_ps(to, values); }
+  static Factor load_factor(const Operand *from) {
+    return reinterpret_cast<Factor>(_mm512_loadu_si512(from));
+  }
+  static Factor broadcast(const Operand *from) {
+    std::int32_t pair = 0;
+    std::memcpy(&pair, from, sizeof pair);
+    return reinterpret_cast<Factor>(_mm512_set1_epi32(pair));
+  }
+  static Vector multiply_add(Vector sum, Factor a, Factor b) { return _mm512_dpbf16_ps(sum, a, b); }
+
+  static void store_pair(Operand *to, const float *even, const float *odd) {
+    HalfPairs<Kind>::store(to, even, odd);
+  }
+
+  static void decode(Format format, const void *blocks, std::int64_t count, Operand *out,
+                     std::int64_t stride) {
+    HalfFormats<Kind>::decode(format, blocks, count, out, stride);
+  }
+};
+
+} // namespace ppocrvl::kernels

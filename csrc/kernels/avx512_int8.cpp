@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Kernels for CPUs with AVX512 and AVX512-VNNI: linear layers in bytes, all else as avx512.
+#include "kernels/avx512.h"
+#include "kernels/byte_linear.h"
+#include "kernels/tables.h"
+#include "kernels/vector_product.h"
+
+namespace ppocrvl::kernels {
+namespace {
+
+struct ThisFile;
+
+} // namespace
+
+const Kernels avx512_int8 = ByteLinear<VectorProduct<Avx512<ThisFile>, 8>>::table("avx512_int8");
+
+} // namespace ppocrvl::kernels

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Linear layers in bytes, for CPUs with AVX512-VNNI: weights are rounded to 127 steps of the
+// largest of their row, inputs to 127 steps of the largest of their patch.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "kernels/panel_kernels.h"
+
+#include <immintrin.h>
+
+#include <cstring>
+
+namespace ppocrvl::kernels {
+
+/// In place of `PanelKernels`' linear layers, with the same operands, whose panels each thread
+/// turns into bytes of its own: [n_features / 4][32][4], without a sign, as the instruction wants
+/// them; weights have one. Sums are exact.
+template <typename Product> struct ByteLinear {
+  using Panels = PanelKernels<Product, /*rounds_scores=*/true>;
+  using Operand = typename Panels::Operand;
+  using Range = typename Panels::Range;
+
+  static constexpr std::int64_t longest_columns = 8192; // longer rows are not for bytes
+  static constexpr std::int64_t height = 8;             // rows that are summed at once
+  static constexpr std::int64_t depth_block = 1024;     // columns of a panel in the nearest cache
+  static constexpr float steps = 127.0F;
+  static constexpr float byte_steps = 253.0F;     // rounding may add one at either end
+  static constexpr float smallest_scale = 1e-37F; // the inverse of less overflows
+
+  static constexpr Kernels table(const char *name) {
+    Kernels kernels = Panels::table(name);
+    kernels.has_bytes = true;
+    kernels.linear = linear;
+    return kernels;
+  }
+
+  static void linear(const Linear &task, Share share, void *scratch) {
+    const std::int64_t columns = task.matrices[0].columns;
+    if (columns > longest_columns) {
+      Panels::linear(task, share, scratch);
+      return;
+    }
+    typename Panels::Way way = Panels::way_of(task, share);
+    way.longest = columns;
+    way.step = Panels::cached_bytes / (padded(columns, 4) * lanes);
+    const Room room(scratch, columns, way.step);
+    for (std::int64_t panel = way.panels.begin; panel < way.panels.end; panel += way.step) {
+      const Range panels{panel, Panels::smaller(panel + way.step, way.panels.end)};
+      for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+        const auto *in = static_cast<const Operand *>(task.in) + p * Panels::operand_size(columns);
+        turn_panel(in, columns, room.panel(p - panel), room.of_panel(p - panel));
+      }
+      std::int64_t above = 0; // rows of the matrices before
+      for (int i = 0; i < task.n_matrices; ++i) {
+        some_rows_of(task, way, task.matrices[i], above, panels, room);
+        above += task.matrices[i].rows;
+      }
+      if (task.out_operand != nullptr && way.part == way.parts - 1) {
+        Panels::zero_padding(task.out_operand, way.n_rows, panels);
+      }
+    }
+  }
+
+private:
+  /// What stands for a patch's bytes: scale * (byte - zero).
+  struct Lanes {
+    float *scales;
+    std::int32_t *zeros;
+  };
+
+  struct Room {
+    typename Panels::Buffers buffers;
+    std::int64_t depth;      // of a panel
+    std::int64_t row_stride; // bytes
+    std::int8_t *rows;
+    std::uint8_t *panels;
+    float *scales;
+    std::int32_t *zeros;
+
+    Room(void *scratch, std::int64_t columns, std::int64_t n_panels)
+        : buffers(scratch, columns), depth(padded(columns, 4)), row_stride(padded(columns, 64)),
+          rows(reinterpret_cast<std::int8_t *>(buffers.packed)) {
+      std::byte *room = buffers.end;
+      panels = Panels::template carve<std::uint8_t>(room, n_panels * depth * lanes);
+      scales = Panels::template carve<float>(room, n_panels * lanes);
+      zeros = Panels::template carve<std::int32_t>(room, n_panels * lanes);
+    }
+
+    [[nodiscard]] std::uint8_t *panel(std::int64_t i) const { return panels + i * depth * lanes; }
+    [[nodiscard]] Lanes of_panel(std::int64_t i) const {
+      return {scales + i * lanes, zeros + i * lanes};
+    }
+  };
+
+  /// What a block's rows have to be multiplied with, and the sums of their bytes.
+  struct Rows {
+    alignas(64) float scales[Panels::block_rows];
+    alignas(64) std::int32_t sums[Panels::block_rows];
+  };
+
+  // ---- numbers ----
+
+  static __m512i magnitude(__m512 values) {
+    return _mm512_and_si512(_mm512_castps_si512(values), _mm512_set1_epi32(0x7FFFFFFF));
+  }
+
+  /// As bits, numbers above zero are in order, infinity above them and NaN above all: what is no
+  /// number becomes the scale, and all results with it are none.
+  static float inverse_of(float greatest) { return greatest == 0.0F ? 0.0F : steps / greatest; }
+
+  static float float_of(std::uint32_t bits) {
+    float value = 0.0F;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+
+  /// `count` up to 16 operands, zeros behind them.
+  static __m512 load(const Operand *from, std::int64_t count) {
+    const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
+    if constexpr (Panels::is_half) {
+      const __m256i halves = _mm256_maskz_loadu_epi16(mask, from);
+      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+    } else {
+      return _mm512_maskz_loadu_ps(mask, from);
+    }
+  }
+
+  /// Four features of 16 lanes, zeros behind the last feature.
+  struct Four {
+    __m512 values[4];
+
+    Four(const Operand *panel, std::int64_t feature, std::int64_t n_features, std::int64_t lane) {
+      if constexpr (Panels::is_half) { // has rows of zeros
+        for (int pair = 0; pair < 2; ++pair) {
+          const __m512i both = _mm512_loadu_si512(panel + (feature + 2 * pair) * lanes + 2 * lane);
+          values[2 * pair] = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
+          values[2 * pair + 1] = _mm512_castsi512_ps(
+              _mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
+        }
+      } else {
+        for (int i = 0; i < 4; ++i) {
+          values[i] = feature + i < n_features
+                          ? _mm512_loadu_ps(panel + (feature + i) * lanes + lane)
+                          : _mm512_setzero_ps();
+        }
+      }
+    }
+  };
+
+  // ---- bytes ----
+
+  static void turn_panel(const Operand *panel, std::int64_t n_features, std::uint8_t *out,
+                         const Lanes &of) {
+    for (std::int64_t lane = 0; lane < lanes; lane += 16) {
+      __m512 least = _mm512_setzero_ps();
+      __m512 greatest = _mm512_setzero_ps();
+      __mmask16 is_none = 0;
+      for (std::int64_t feature = 0; feature < n_features; feature += 4) {
+        for (const __m512 values : Four(panel, feature, n_features, lane).values) {
+          least = _mm512_min_ps(least, values);
+          greatest = _mm512_max_ps(greatest, values);
+          is_none |= _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
+        }
+      }
+      const __m512 scale =
+          _mm512_mul_ps(_mm512_sub_ps(greatest, least), _mm512_set1_ps(1.0F / byte_steps));
+      const __m512 inverse =
+          _mm512_maskz_div_ps(_mm512_cmp_ps_mask(scale, _mm512_set1_ps(smallest_scale), _CMP_GT_OQ),
+                              _mm512_set1_ps(1.0F), scale);
+      // Of the least at least 1, as its byte may be rounded down to 0.
+      const __m512 zero = _mm512_roundscale_ps(
+          _mm512_fnmadd_ps(least, inverse, _mm512_set1_ps(1.0F)), _MM_FROUND_NO_EXC);
+      _mm512_storeu_ps(of.scales + lane,
+                       _mm512_mask_mov_ps(scale, is_none, _mm512_set1_ps(__builtin_nanf(""))));
+      _mm512_storeu_si512(of.zeros + lane, _mm512_cvtps_epi32(zero));
+      for (std::int64_t feature = 0; feature < n_features; feature += 4) {
+        const Four four(panel, feature, n_features, lane);
+        __m512i bytes = _mm512_setzero_si512();
+        for (unsigned i = 4; i-- > 0;) {
+          const __m512i number = _mm512_cvtps_epi32(_mm512_fmadd_ps(four.values[i], inverse, zero));
+          bytes = _mm512_or_si512(_mm512_slli_epi32(bytes, 8),
+                                  _mm512_and_si512(number, _mm512_set1_epi32(0xFF)));
+        }
+        _mm512_storeu_si512(out + feature * lanes + 4 * lane, bytes);
+      }
+    }
+  }
+
+  static void turn_row(const Operand *row, std::int64_t count, std::int8_t *out, float &scale,
+                       std::int32_t &sum) {
+    __m512i greatest_bits = _mm512_setzero_si512();
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const __m512 values = load(row + i, Panels::smaller(16, count - i));
+      greatest_bits = _mm512_max_epu32(greatest_bits, magnitude(values));
+    }
+    const float greatest = float_of(_mm512_reduce_max_epu32(greatest_bits));
+    scale = greatest / steps;
+    const __m512 inverse = _mm512_set1_ps(inverse_of(greatest));
+    __m512i sums = _mm512_setzero_si512();
+    for (std::int64_t i = 0; i < count; i += 16) {
+      const __m512 values = load(row + i, Panels::smaller(16, count - i));
+      const __m512i numbers = _mm512_cvtps_epi32(_mm512_mul_ps(values, inverse));
+      sums = _mm512_add_epi32(sums, numbers);
+      _mm_storeu_si128(reinterpret_cast<__m128i *>(out + i), _mm512_cvtsepi32_epi8(numbers));
+    }
+    sum = _mm512_reduce_add_epi32(sums);
+  }
+
+  // ---- products ----
+
+  /// This thread's rows of a matrix with some panels.
+  static void some_rows_of(const Linear &task, const typename Panels::Way &way,
+                           const Matrix &matrix, std::int64_t above, Range panels,
+                           const Room &room) {
+    const std::int64_t blocks = padded(matrix.rows, Panels::block_rows) / Panels::block_rows;
+    const Range mine = Panels::part_of(blocks, way.part, way.parts);
+    typename Panels::Block block{};
+    block.matrix = &matrix;
+    block.count = matrix.columns;
+    for (std::int64_t i = mine.begin; i < mine.end; ++i) {
+      const std::int64_t end = Panels::smaller((i + 1) * Panels::block_rows, matrix.rows);
+      block.rows = {i * Panels::block_rows, end};
+      typename Panels::Block next = block;
+      next.rows = {end, Panels::smaller(end + Panels::block_rows, matrix.rows)};
+      Rows rows;
+      turn_rows(block, next, room, rows);
+      for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+        multiply(room, room.panel(p - panels.begin), padded(block.height(), height));
+        to_floats(rows, room.of_panel(p - panels.begin), block.height(), room.buffers.c);
+        Panels::finish(task, way, block, above, p, room.buffers.c);
+      }
+    }
+  }
+
+  static void turn_rows(const typename Panels::Block &block, const typename Panels::Block &next,
+                        const Room &room, Rows &rows) {
+    const std::int64_t n_rows = padded(block.height(), height);
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      Panels::prefetch(next, row, n_rows);
+      std::int8_t *bytes = room.rows + row * room.row_stride;
+      if (row < block.height()) {
+        turn_row(Panels::decoded(block, row, room.buffers), block.count, bytes, rows.scales[row],
+                 rows.sums[row]);
+      } else {
+        std::memset(bytes, 0, static_cast<std::size_t>(room.row_stride));
+      }
+    }
+  }
+
+  /// Sums of products as they are, int32 [n_rows][32], where `to_floats` wants them.
+  static void multiply(const Room &room, const std::uint8_t *panel, std::int64_t n_rows) {
+    auto *sums = reinterpret_cast<std::int32_t *>(room.buffers.c);
+    for (std::int64_t first = 0; first < room.depth; first += depth_block) {
+      const std::int64_t depth = Panels::smaller(depth_block, room.depth - first);
+      for (std::int64_t row = 0; row < n_rows; row += height) {
+        some_rows(room.rows + row * room.row_stride + first, room.row_stride, panel + first * lanes,
+                  depth, sums + row * lanes, first > 0);
+      }
+    }
+  }
+
+  // Not __m512i, of which GCC 12 copies all registers in every step.
+  using Sums [[gnu::vector_size(64)]] = std::int32_t;
+
+  static Sums load_sums(const std::int32_t *from) {
+    return reinterpret_cast<Sums>(_mm512_loadu_si512(from));
+  }
+
+  static Sums add_products(Sums sums, __m512i panel, __m512i weights) {
+    return reinterpret_cast<Sums>(
+        _mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sums), panel, weights));
+  }
+
+  static void some_rows(const std::int8_t *rows, std::int64_t stride, const std::uint8_t *panel,
+                        std::int64_t depth, std::int32_t *out, bool add) {
+    Sums sums[height][2];
+    for (std::int64_t i = 0; i < height; ++i) {
+      for (std::int64_t j = 0; j < 2; ++j) {
+        sums[i][j] = add ? load_sums(out + i * lanes + 16 * j) : Sums{};
+      }
+    }
+    for (std::int64_t column = 0; column < depth; column += 4) {
+      const __m512i left = _mm512_loadu_si512(panel + column * lanes);
+      const __m512i right = _mm512_loadu_si512(panel + column * lanes + 64);
+#pragma GCC unroll 8
+      for (std::int64_t i = 0; i < height; ++i) {
+        std::int32_t four = 0;
+        std::memcpy(&four, rows + i * stride + column, sizeof four);
+        const __m512i weights = _mm512_set1_epi32(four);
+        sums[i][0] = add_products(sums[i][0], left, weights);
+        sums[i][1] = add_products(sums[i][1], right, weights);
+      }
+    }
+    for (std::int64_t i = 0; i < height; ++i) {
+      for (std::int64_t j = 0; j < 2; ++j) {
+        _mm512_storeu_si512(out + i * lanes + 16 * j, reinterpret_cast<__m512i>(sums[i][j]));
+      }
+    }
+  }
+
+  /// In place.
+  static void to_floats(const Rows &rows, const Lanes &of, std::int64_t n_rows, float *c) {
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      const __m512i sum = _mm512_set1_epi32(rows.sums[row]);
+      const __m512 scale = _mm512_set1_ps(rows.scales[row]);
+      for (std::int64_t lane = 0; lane < lanes; lane += 16) {
+        float *at = c + row * lanes + lane;
+        const __m512i from_zero = _mm512_mullo_epi32(sum, _mm512_loadu_si512(of.zeros + lane));
+        const __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(at), from_zero));
+        _mm512_storeu_ps(
+            at, _mm512_mul_ps(_mm512_mul_ps(sums, scale), _mm512_loadu_ps(of.scales + lane)));
+      }
+    }
+  }
+};
+
+} // namespace ppocrvl::kernels
