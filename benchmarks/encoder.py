@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast the vision encoder is, stage by stage, against llama.cpp's and against PyTorch.
 
-    python benchmarks/encoder.py MODEL [--checkpoint DIR] [--stock llama-mtmd-cli] [--write]
+    python benchmarks/encoder.py MODEL [--checkpoint DIR] [--stock llama-mtmd-cli] [--write PART]
 
 MODEL is a folder with BF16 files of the official size (scripts/make_synthetic_checkpoint.py makes a
 checkpoint of random weights, `ppocrvl export` the files). Systems: each of our kernels, llama.cpp's
 operations in our graph ("ggml"), the unmodified llama-mtmd-cli, and transformers on --checkpoint in
 bfloat16. They take turns, and medians are printed. Peaks of the machine: PyTorch's products of
 1024 x 4096 x 4096, and reading 1 GiB. Then the kernels alone: on one thread and on all, small crops
-one by one and in company, and the memory that pictures take. --write puts the tables into
-docs/encoder.md.
+one by one and in company, and the memory that pictures take. --write puts the tables into a part
+of docs/encoder.md, of which there is one for each kind of CPU: AMX, AVX512-BF16, AVX2.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ def main() -> None:
     parser.add_argument("--kernels", nargs="+", default=[*_native.vision_kernels(), "ggml"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WIDTHxHEIGHT")
-    parser.add_argument("--write", action="store_true", help="into docs/encoder.md")
+    parser.add_argument("--write", metavar="PART", help="of docs/encoder.md")
     args = parser.parse_args()
     random = np.random.default_rng(1)
     sizes = [tuple(map(int, size.split("x"))) for size in args.sizes]
@@ -322,7 +322,7 @@ def main() -> None:
         lines += ["", *head, *memory_rows(args.model, main_kernels)]
     print("\n".join(lines))
     if args.write:
-        write_speed("encoder", lines)
+        write_speed("encoder", lines, args.write)
 
 
 if __name__ == "__main__":
