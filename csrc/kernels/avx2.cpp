@@ -25,7 +25,7 @@ struct Avx2 {
 
 } // namespace
 
-// Two rows of four registers, and one of each operand: 13 of 16 registers.
-const Kernels avx2 = PanelKernels<VectorProduct<Avx2, 2>>::table("avx2");
+// Three rows of four registers, and one for each row and for the panel: all 16 registers.
+const Kernels avx2 = PanelKernels<VectorProduct<Avx2, 3>>::table("avx2");
 
 } // namespace ppocrvl::kernels
