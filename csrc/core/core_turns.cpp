@@ -23,12 +23,14 @@ void CoreTurns::begin_decoding() {
   decoding_since_ = Clock::now();
 }
 
-void CoreTurns::end_decoding() {
+void CoreTurns::end_decoding(double times) {
   {
     const std::scoped_lock lock(mutex_);
     decoding_ = false;
     encoder_is_next_ = true;
-    encoder_time_ = std::min<Clock::duration>(Clock::now() - decoding_since_, most_encoding);
+    const auto time = std::chrono::duration<double>(Clock::now() - decoding_since_) * times;
+    encoder_time_ = std::chrono::duration_cast<Clock::duration>(
+        std::min<std::chrono::duration<double>>(time, most_encoding));
   }
   changed_.notify_all();
 }

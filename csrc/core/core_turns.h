@@ -11,23 +11,26 @@ namespace ppocrvl {
 /// Lets encoding and decoding take turns on the same cores: each spins at the barriers of its
 /// threads, so running both at once on all cores costs more than it gains. A decoding step waits
 /// until the encoder comes by a place where it can pause; after the step the encoder has the cores
-/// for as long as the step took, at most `most_encoding`.
+/// for so many times as long as the step took, at most `most_encoding`.
 class CoreTurns {
 public:
   using Clock = std::chrono::steady_clock;
 
-  static constexpr std::chrono::milliseconds most_encoding{50};
+  static constexpr std::chrono::milliseconds most_encoding{80};
 
-  /// While it lives, the encoder pauses. For the decoding thread.
+  /// While it lives, the encoder pauses; then it has `times` its life. For the decoding thread.
   class Decoding {
   public:
-    explicit Decoding(CoreTurns &turns) : turns_(turns) { turns_.begin_decoding(); }
-    ~Decoding() { turns_.end_decoding(); }
+    explicit Decoding(CoreTurns &turns, double times = 1.0) : turns_(turns), times_(times) {
+      turns_.begin_decoding();
+    }
+    ~Decoding() { turns_.end_decoding(times_); }
     Decoding(const Decoding &) = delete;
     Decoding &operator=(const Decoding &) = delete;
 
   private:
     CoreTurns &turns_;
+    double times_;
   };
 
   /// While it lives, decoding waits for `pause`. For the encoding thread.
@@ -48,7 +51,7 @@ public:
 
 private:
   void begin_decoding();
-  void end_decoding();
+  void end_decoding(double times);
   void begin_encoding();
   void end_encoding();
 

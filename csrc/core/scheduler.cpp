@@ -267,33 +267,38 @@ void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
   if (error == nullptr || board_.closing) {
     return;
   }
-  if (feeds.size() > 1) {
-    for (std::size_t i = 0; i < feeds.size(); ++i) {
-      feed_alone(*sequences[i], feeds[i]);
-    }
-  } else if (!sequences.front()->ticket().is_over()) { // if it is, the next step sees to it
-    fail(*sequences.front(), error);
+  if (feeds.size() == 1) {
+    blame(*sequences.front(), error);
+    return;
+  }
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    feed_alone(*sequences[i], feeds[i]);
   }
 }
 
 /// What a failed batch was to feed to one sequence, and what the cache lost of its picture with it.
 void Scheduler::feed_alone(Sequence &sequence, const Feed &failed) {
   const std::size_t end = sequence.rewind() + static_cast<std::size_t>(failed.count);
+  std::exception_ptr error;
   if (failed.image == nullptr) {
-    feed_batch({&sequence}, {failed});
-    return;
-  }
-  model_.forget(sequence.slot(), failed.first_position);
-  while (sequence.n_fed() < end) {
-    const std::size_t left = end - sequence.n_fed();
-    const Feed part =
-        sequence.next(static_cast<int>(std::min<std::size_t>(left, LanguageModel::batch_tokens)));
-    if (const std::exception_ptr error = try_batch({&sequence}, {part})) {
-      if (!board_.closing && !sequence.ticket().is_over()) {
-        fail(sequence, error);
-      }
-      return;
+    error = try_batch({&sequence}, {failed});
+  } else {
+    model_.forget(sequence.slot(), failed.first_position);
+    while (error == nullptr && sequence.n_fed() < end) {
+      const std::size_t left = end - sequence.n_fed();
+      const auto most = std::min<std::size_t>(left, LanguageModel::batch_tokens);
+      error = try_batch({&sequence}, {sequence.next(static_cast<int>(most))});
     }
+  }
+  if (error != nullptr && !board_.closing) {
+    blame(sequence, error);
+  }
+}
+
+/// Ends a sequence with an error, unless it is over: the next step sees to that.
+void Scheduler::blame(Sequence &sequence, const std::exception_ptr &error) {
+  if (!sequence.ticket().is_over()) {
+    fail(sequence, error);
   }
 }
 
@@ -327,10 +332,24 @@ int Scheduler::prompt_chunk() const {
                                                 : chunk_size_.rows(LanguageModel::batch_tokens);
 }
 
+/// How many times as long as a step the encoder may take after it. A step takes hardly longer for
+/// many than for few, so while places are free for pictures that wait, these come sooner.
+double Scheduler::encoder_share() const {
+  const auto n_running = static_cast<double>(active_.size());
+  std::size_t n_waiting = 0;
+  {
+    const std::scoped_lock lock(board_.mutex);
+    n_waiting = board_.to_encode.size();
+  }
+  const double n_possible = std::min(n_running + static_cast<double>(n_waiting),
+                                     static_cast<double>(options_.n_parallel));
+  return std::max(1.0, n_possible / n_running);
+}
+
 void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds) {
   std::optional<CoreTurns::Decoding> turn;
   if (turns_ != nullptr) {
-    turn.emplace(*turns_);
+    turn.emplace(*turns_, encoder_share());
   }
   pass(FaultPoint::decode);
   const Stopwatch stopwatch; // since it is our turn: waiting for the encoder is no work

@@ -55,7 +55,9 @@ private:
                                const std::vector<Feed> &feeds);
   void compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds);
   [[nodiscard]] int prompt_chunk() const;
+  [[nodiscard]] double encoder_share() const;
   void end(Sequence &sequence, std::optional<FinishReason> reason);
+  void blame(Sequence &sequence, const std::exception_ptr &error);
   void fail(Sequence &sequence, const std::exception_ptr &error);
   void remove(const Sequence &sequence, CacheContent content);
   void drop(int slot);

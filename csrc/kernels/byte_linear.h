@@ -128,18 +128,18 @@ private:
 
   /// Four features of 16 lanes, zeros behind the last feature.
   struct Four {
-    __m512 values[4];
+    __m512 values[4] = {};
 
     Four(const Operand *panel, std::int64_t feature, std::int64_t n_features, std::int64_t lane) {
       if constexpr (Panels::is_half) { // has rows of zeros
-        for (int pair = 0; pair < 2; ++pair) {
+        for (std::int64_t pair = 0; pair < 2; ++pair) {
           const __m512i both = _mm512_loadu_si512(panel + (feature + 2 * pair) * lanes + 2 * lane);
           values[2 * pair] = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
           values[2 * pair + 1] = _mm512_castsi512_ps(
               _mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
         }
       } else {
-        for (int i = 0; i < 4; ++i) {
+        for (std::int64_t i = 0; i < 4; ++i) {
           values[i] = feature + i < n_features
                           ? _mm512_loadu_ps(panel + (feature + i) * lanes + lane)
                           : _mm512_setzero_ps();
@@ -223,7 +223,7 @@ private:
       block.rows = {i * Panels::block_rows, end};
       typename Panels::Block next = block;
       next.rows = {end, Panels::smaller(end + Panels::block_rows, matrix.rows)};
-      Rows rows;
+      Rows rows{};
       turn_rows(block, next, room, rows);
       for (std::int64_t p = panels.begin; p < panels.end; ++p) {
         multiply(room, room.panel(p - panels.begin), padded(block.height(), height));

@@ -143,8 +143,8 @@ private:
   /// What a block of 256 weights in eight parts says of them: a part's weight is
   /// scale * q - least.
   struct Parts {
-    alignas(32) float scales[8];
-    alignas(32) float least[8];
+    alignas(32) float scales[8] = {};
+    alignas(32) float least[8] = {};
 
     /// Two halves, then eight pairs of six bits in twelve bytes: four low pairs whole, of the
     /// others the lower four bits together and the upper two on top of the first.
@@ -171,7 +171,7 @@ private:
     }
 
     /// Of sixteen q from `first` on.
-    [[nodiscard]] __m512 values(int part, float first) const {
+    [[nodiscard]] __m512 values(std::int64_t part, float first) const {
       const __m512 q = _mm512_add_ps(zero_to_15(), _mm512_set1_ps(first));
       // Two roundings, as ggml has them.
       const __m512 product = _mm512_mul_ps(q, _mm512_set1_ps(scales[part]));
@@ -181,7 +181,7 @@ private:
 
   static void q4_k(const std::uint8_t *block, Operand *out, std::int64_t stride) {
     const Parts parts(block);
-    for (int part = 0; part < 8; part += 2) {
+    for (std::int64_t part = 0; part < 8; part += 2) {
       const __m256i bytes = load(block + 16 + part / 2 * width);
       const __m512 even = parts.values(part, 0.0F);
       look_up(rounded(even, even), low_nibbles(bytes), out + part * stride);
@@ -207,10 +207,10 @@ private:
                              std::int64_t stride) {
     const __m256 scale_units = eight_halves(block);
     const __m256 least_units = eight_halves(block + 16);
-    for (int part = 0; part < 8; part += 2) {
+    for (std::int64_t part = 0; part < 8; part += 2) {
       const Parts even(block + 32 + part * 12, scale_units, least_units); // of the rows
       const Parts odd(block + 32 + (part + 1) * 12, scale_units, least_units);
-      for (int row = 0; row < 8; ++row) {
+      for (std::int64_t row = 0; row < 8; ++row) {
         const std::uint8_t *of_row = block + 128 + part / 2 * 8 * width + row * 8;
         const __m256i bytes =
             _mm256_set_epi64x(eight_bytes(of_row + 192), eight_bytes(of_row + 128),
@@ -227,13 +227,13 @@ private:
   static void q5_k(const std::uint8_t *block, Operand *out, std::int64_t stride) {
     const Parts parts(block);
     const __m256i fifth_bits = load(block + 16);
-    const auto store = [&](int part, __m256i indices) {
+    const auto store = [&](std::int64_t part, __m256i indices) {
       const __mmask32 bits = _mm256_test_epi8_mask(
           fifth_bits, _mm256_set1_epi8(static_cast<char>(1U << static_cast<unsigned>(part))));
       look_up(rounded(parts.values(part, 0.0F), parts.values(part, 16.0F)),
               with_bits(indices, bits), out + part * stride);
     };
-    for (int part = 0; part < 8; part += 2) {
+    for (std::int64_t part = 0; part < 8; part += 2) {
       const __m256i bytes = load(block + 48 + part / 2 * width);
       store(part, low_nibbles(bytes));
       store(part + 1, high_nibbles(bytes));
@@ -248,9 +248,9 @@ private:
         _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(block + 192))));
     _mm512_store_ps(scales, _mm512_mul_ps(numbers, _mm512_set1_ps(half(block + 208))));
     const __m256i upper_two = _mm256_set1_epi8(0x30);
-    for (int side = 0; side < 2; ++side) {
+    for (std::int64_t side = 0; side < 2; ++side) {
       const __m256i high = load(block + 128 + side * width);
-      const auto store = [&](int part, __m256i low, __m256i shifted) {
+      const auto store = [&](std::int64_t part, __m256i low, __m256i shifted) {
         const __m256i q = _mm256_or_si256(low, _mm256_and_si256(shifted, upper_two));
         const float *scale = scales + 8 * side + 2 * part;
         bytes_times(_mm256_sub_epi8(q, _mm256_set1_epi8(32)), _mm512_set1_ps(scale[0]),

@@ -63,6 +63,17 @@ struct Linear {
   std::int64_t n_out_rows;
 };
 
+/// out = matrix * in without panels, for so few tokens that the weights' way from memory is most of
+/// the work. The matrix is of Format::bf16, without a bias, its columns a multiple of 32.
+struct FewTokens {
+  const Matrix *matrix;
+  const std::uint16_t *in; // bfloat16 [n_tokens][columns]
+  float *out;              // [n_tokens][rows]
+  std::int64_t n_tokens;   // 1 to `most_few_tokens`
+};
+
+constexpr std::int64_t most_few_tokens = 8;
+
 /// LayerNorm over the features of float panels, to operand panels.
 struct Norm {
   const float *in;
@@ -161,6 +172,7 @@ struct Kernels {
   /// few rows are work for all of them.
   void (*rows_to_operand)(const float *in, void *out, std::int64_t n_features, std::int64_t n_rows,
                           Share);
+  void (*few_tokens)(const FewTokens &, Share); // null: not faster than ggml's, or than tiles
 };
 
 /// Rows up to this length are multiplied in one go.

@@ -978,6 +978,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
         from_panels,
         to_operand,
         rows_to_operand,
+        /*few_tokens=*/nullptr,
     };
   }
 };

@@ -43,8 +43,12 @@ template <typename Unit> struct TileProduct {
 
   static void multiply(const Operand *a, std::int64_t a_stride, const Operand *b,
                        std::int64_t depth, float *c, std::int64_t rows, bool add) {
-    const Tiles packed{reinterpret_cast<const std::byte *>(a), tile_row, tile * operand_bytes,
-                       a_stride * operand_bytes};
+    const Tiles packed{
+        reinterpret_cast<const std::byte *>(a),
+        tile_row,
+        tile * operand_bytes,
+        a_stride * operand_bytes,
+    };
     std::int64_t row = 0;
     for (; row + 2 * group <= rows; row += 2 * group) {
       two_groups(packed.group_at(row / group), b, depth, c + row * lanes, add, [](std::int64_t) {});

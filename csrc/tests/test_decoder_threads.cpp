@@ -123,12 +123,12 @@ float greatest_difference(const std::vector<float> &a, const std::vector<float> 
   return most;
 }
 
-/// Tokens from which on our kernels compute a product with a plain weight; zero: never.
-std::int64_t least_tokens(const Kernels &kernels, ggml_type type) {
-  if (!kernels.has_tiles || type == GGML_TYPE_F32) {
-    return 0;
+/// Whether our kernels compute a product with a plain weight.
+bool is_ours(const Kernels &kernels, ggml_type type, std::int64_t n_tokens) {
+  if (kernels.has_tiles) {
+    return type != GGML_TYPE_F32 && n_tokens >= (type == GGML_TYPE_BF16 ? 1 : 3);
   }
-  return type == GGML_TYPE_BF16 ? 1 : 3;
+  return kernels.few_tokens != nullptr && type == GGML_TYPE_BF16 && n_tokens >= 2 && n_tokens <= 8;
 }
 
 /// Where ggml holds weights in an order of its own, or null.
@@ -136,7 +136,7 @@ ggml_backend_buffer_type_t repacking() {
   ggml_backend_reg_t cpu = ggml_backend_cpu_reg();
   auto *all = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
       ggml_backend_reg_get_proc_address(cpu, "ggml_backend_dev_get_extra_bufts"));
-  ggml_backend_buffer_type_t *kind = all(ggml_backend_reg_dev_get(cpu, 0));
+  const ggml_backend_buffer_type_t *kind = all(ggml_backend_reg_dev_get(cpu, 0));
   while (kind != nullptr && *kind != nullptr) {
     if (std::string_view(ggml_backend_buft_name(*kind)) == "CPU_REPACK") {
       return *kind;
@@ -152,12 +152,11 @@ TEST_CASE("decoder threads: products are those of ggml, whoever computes them") 
   for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
     const DecoderThreads threads(*kernels, n_threads);
     for (const ggml_type type : {GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_F32}) {
-      for (const std::int64_t n_tokens : {1, 2, 3, 39, 40, 100}) {
+      for (const std::int64_t n_tokens : {1, 2, 3, 8, 9, 40, 100}) {
         Graph graph = Graph::product(type, n_tokens);
         const auto by_ggml = graph.computed(nullptr);
         const auto by_us = graph.computed(&threads);
-        const std::int64_t least = least_tokens(*kernels, type);
-        const bool is_taken = least > 0 && n_tokens >= least;
+        const bool is_taken = is_ours(*kernels, type, n_tokens);
         // Results are up to 40 or so; ggml's own rounding of quantized products is coarse.
         CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 0.3F : 1e-30F));
         CHECK(!is_taken || type == GGML_TYPE_BF16 || by_ggml != by_us);
