@@ -59,3 +59,35 @@ TEST_CASE("core turns: one alone waits for nobody") {
   }
   const CoreTurns::Decoding turn(turns);
 }
+
+TEST_CASE("core turns: the encoder has as many times the step as is asked for") {
+  const auto share_of_encoder = [](double times) {
+    CoreTurns turns;
+    std::atomic<bool> stop{false};
+    std::chrono::duration<double> encoded{0};
+    std::chrono::duration<double> decoded{0};
+    const auto work = [](auto &total, auto time) {
+      const auto begin = CoreTurns::Clock::now();
+      std::this_thread::sleep_for(time);
+      total += CoreTurns::Clock::now() - begin;
+    };
+    std::thread encoder([&] {
+      const CoreTurns::Encoding turn(turns);
+      while (!stop) {
+        work(encoded, 1ms);
+        turns.pause();
+      }
+    });
+    std::thread decoder([&] {
+      for (int step = 0; step < 20; ++step) {
+        const CoreTurns::Decoding turn(turns, times);
+        work(decoded, 10ms);
+      }
+      stop = true;
+    });
+    encoder.join();
+    decoder.join();
+    return encoded.count() / decoded.count();
+  };
+  CHECK(share_of_encoder(4.0) > 2.0 * share_of_encoder(1.0));
+}

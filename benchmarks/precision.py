@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the vision encoder's number formats do to texts.
+
+    python scripts/make_eval_set.py eval-set --lines 500 --blocks 100 --tables 100
+    python benchmarks/precision.py eval-set [--model MODEL] [--precisions auto fast]
+
+Reads the set with each precision, deterministically, so that nothing else changes a text. Texts are
+compared with those of precision "exact", and with the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+import ppocrvl
+from ppocrvl.evaluate.dataset import Item, read_dataset
+from ppocrvl.evaluate.metrics import character_errors
+
+MAX_TOKENS = 400
+
+
+def read(model: Path | None, items: list[Item], precision: str) -> list[str]:
+    """The texts, in the order of the items."""
+    texts = [""] * len(items)
+    with ppocrvl.Engine(model, precision=precision, n_parallel=8, deterministic=True) as engine:
+        for task in sorted({item.task for item in items}):
+            places = [place for place, item in enumerate(items) if item.task == task]
+            images = [items[place].image for place in places]
+            outcomes = engine.ocr_many(images, task=task, max_tokens=MAX_TOKENS)
+            for place, outcome in zip(places, outcomes, strict=True):
+                if not isinstance(outcome, ppocrvl.Result):
+                    raise outcome
+                texts[place] = outcome.text
+    return texts
+
+
+def main() -> None:
+    """Read with every precision, print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--model", type=Path, help="default: the built-in model")
+    parser.add_argument("--precisions", nargs="+", default=["auto", "fast"])
+    args = parser.parse_args()
+    items = read_dataset(args.dataset)
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for place, item in enumerate(items):
+        kinds[item.tags.get("kind", item.task)].append(place)
+    exact = read(args.model, items, "exact")
+    print("| precision | pictures | texts of `exact` | characters wrong |")
+    print("|---" * 4 + "|")
+    for precision in ("exact", *args.precisions):
+        texts = exact if precision == "exact" else read(args.model, items, precision)
+        for kind, places in kinds.items():
+            same = sum(texts[place] == exact[place] for place in places)
+            errors = sum(character_errors(texts[place], items[place].text) for place in places)
+            length = sum(len(items[place].text) for place in places)
+            print(
+                f"| {precision} | {len(places)}, {kind} | {same} ({same / len(places):.1%}) "
+                f"| {errors / length:.2%} |"
+            )
+
+
+if __name__ == "__main__":
+    main()
