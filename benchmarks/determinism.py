@@ -19,9 +19,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import ppocrvl
+from eval_set import read_all
 from ppocrvl.evaluate.dataset import Item, read_dataset
 
-MAX_TOKENS = 400
 Way = tuple[int, bool]
 """How many at once, and whether deterministic."""
 
@@ -29,20 +29,12 @@ Way = tuple[int, bool]
 def read(model: Path | None, items: list[Item], way: Way) -> tuple[list[str], float]:
     """The texts, and the seconds that reading took, loading not among them."""
     n_parallel, deterministic = way
-    texts = [""] * len(items)
     with ppocrvl.Engine(
         model, n_parallel=n_parallel, deterministic=deterministic, cache_bytes=0
     ) as engine:
         engine.ocr(items[0].image, max_tokens=1)
         start = time.perf_counter()
-        for task in sorted({item.task for item in items}):
-            places = [place for place, item in enumerate(items) if item.task == task]
-            images = [items[place].image for place in places]
-            outcomes = engine.ocr_many(images, task=task, max_tokens=MAX_TOKENS)
-            for place, outcome in zip(places, outcomes, strict=True):
-                if not isinstance(outcome, ppocrvl.Result):
-                    raise outcome
-                texts[place] = outcome.text
+        texts = read_all(engine, items)
         return texts, time.perf_counter() - start
 
 

@@ -15,25 +15,15 @@ from collections import defaultdict
 from pathlib import Path
 
 import ppocrvl
+from eval_set import read_all
 from ppocrvl.evaluate.dataset import Item, read_dataset
 from ppocrvl.evaluate.metrics import character_errors
-
-MAX_TOKENS = 400
 
 
 def read(model: Path | None, items: list[Item], precision: str) -> list[str]:
     """The texts, in the order of the items."""
-    texts = [""] * len(items)
     with ppocrvl.Engine(model, precision=precision, n_parallel=8, deterministic=True) as engine:
-        for task in sorted({item.task for item in items}):
-            places = [place for place, item in enumerate(items) if item.task == task]
-            images = [items[place].image for place in places]
-            outcomes = engine.ocr_many(images, task=task, max_tokens=MAX_TOKENS)
-            for place, outcome in zip(places, outcomes, strict=True):
-                if not isinstance(outcome, ppocrvl.Result):
-                    raise outcome
-                texts[place] = outcome.text
-    return texts
+        return read_all(engine, items)
 
 
 def main() -> None:
