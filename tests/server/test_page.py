@@ -135,6 +135,13 @@ def page(visit: Callable[..., Visit], server: Server) -> Visit:
     return visit(server.url).loaded()
 
 
+def expect(locator: Any) -> Any:
+    """Playwright's assertions, which wait: what follows a click or a load follows later."""
+    from playwright.sync_api import expect as assertions
+
+    return assertions(locator)
+
+
 def drawn(text: str) -> dict[str, Any]:
     """A picture of a text, in the font that Pillow brings."""
     font = ImageFont.load_default(22)
@@ -193,10 +200,10 @@ def test_a_dropped_picture_is_read(page: Visit, picture: bytes) -> None:
         list(picture),
     )
     page.page.dispatch_event("body", "dragover", {"dataTransfer": transfer})
-    assert page.page.locator("body.over").count() == 1
+    expect(page.page.locator("body.over")).to_have_count(1)
     page.page.dispatch_event("body", "drop", {"dataTransfer": transfer})
     assert page.wait("done").locator(".text").inner_text().startswith("Hello world!")
-    assert page.page.locator("body.over").count() == 0
+    expect(page.page.locator("body.over")).to_have_count(0)
 
 
 def test_a_pasted_picture_is_read(page: Visit, picture: bytes) -> None:
@@ -255,9 +262,8 @@ def test_text_arrives_in_pieces_and_stop_frees_the_place(
     assert results_since(endless_server, before, 1) == [[]]
     assert endless_server.inside() == 0
     assert reading.locator(".text").inner_text()
-    assert not reading.get_by_role("button", name="Stop").is_visible()
-    focused = "document.activeElement.dataset.act"
-    assert one.page.evaluate(focused) == "copy"  # focus is not lost with the button
+    expect(reading.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(reading.locator("[data-act=copy]")).to_be_focused()  # not lost with the button
     # The only place among those that decode is free: the next picture gets it.
     reading.get_by_role("button", name="Read again").click()
     one.until("document.querySelector('.text').textContent.length > 5")
@@ -274,7 +280,7 @@ def test_a_waiting_picture_can_be_stopped(
     one.wait("reading")
     one.page.get_by_role("button", name="Stop").nth(1).click()
     one.page.get_by_role("button", name="Stop").nth(0).click()
-    assert one.page.locator("[data-state=stopped]").count() == 2
+    expect(one.page.locator("[data-state=stopped]")).to_have_count(2)
     assert results_since(endless_server, before, 1) == [[]]  # the other was never asked for
 
 
@@ -324,7 +330,7 @@ def test_doubtful_lines_are_tinted(page: Visit) -> None:
     assert re.fullmatch(r"Confidence \d\d %", line.get_attribute("title"))
     style = "one => getComputedStyle(one).backgroundColor"
     assert line.evaluate(style) != reading.locator(".text").evaluate(style)
-    assert reading.locator(".legend").is_visible()
+    expect(reading.locator(".legend")).to_be_visible()
     assert "1 line not sure" in reading.locator(".state").inner_text()
 
 
@@ -355,6 +361,7 @@ def test_places_are_drawn_on_the_picture(
     answer_with(page, any_result, f"Hello{place}", "spotting")
     reading = page.read(samples / "hello.png", task="Text with places")
     assert reading.locator(".text").inner_text() == "Hello"
+    page.until("document.querySelector('.reading img').complete")
     picture = reading.locator("img").bounding_box()
     box = reading.locator("polygon").bounding_box()
     assert box["x"] - picture["x"] == pytest.approx(0.1 * picture["width"], abs=3)
@@ -426,8 +433,8 @@ def test_what_is_no_picture(visit: Callable[..., Visit], server: Server) -> None
     message = reading.locator(".state").inner_text()
     assert "image" in message
     assert "\n" not in message
-    assert one.page.get_by_role("status").inner_text() == f"a.txt: {message}"
-    assert reading.locator("img").count() == 0  # nothing to show
+    expect(one.page.get_by_role("status")).to_have_text(f"a.txt: {message}")
+    expect(reading.locator("img")).to_have_count(0)  # nothing to show
 
 
 @pytest.mark.parametrize("limit", ["--max-picture-bytes", "--max-body-bytes"])
@@ -449,7 +456,7 @@ def test_a_server_that_has_gone(
     one.choose(samples / "hello.png")
     reading = one.wait("failed")
     assert "cannot be reached" in reading.locator(".state").inner_text()
-    assert reading.get_by_role("button", name="Read again").is_visible()
+    expect(reading.get_by_role("button", name="Read again")).to_be_visible()
 
 
 def test_a_server_that_goes_while_it_answers(
@@ -485,7 +492,7 @@ def test_a_server_that_wants_a_key(
         if key == "wrong-key":
             one.page.wait_for_selector("text=The server does not know this key")
     one.loaded()
-    assert not one.page.locator("#key-form").is_visible()
+    expect(one.page.locator("#key-form")).to_be_hidden()
     assert one.read(samples / "hello.png").locator(".text").inner_text().startswith("Hello")
 
 
@@ -501,7 +508,7 @@ def test_the_page_waits_for_the_model(visit: Callable[..., Visit], server: Serve
     one.page.reload()
     one.page.wait_for_selector("text=The model is being loaded")
     one.loaded()
-    assert not one.page.locator("#notice").is_visible()
+    expect(one.page.locator("#notice")).to_be_hidden()
 
 
 # For everybody
@@ -530,7 +537,7 @@ def test_with_the_keyboard_alone(page: Visit, samples: Path) -> None:
         assert page.page.evaluate(ring) == "solid"
     assert order == ["copy", "text", "html", "json", "again"]
     keys.press("Enter")
-    assert page.wait("done").locator("table").count() == 1
+    expect(page.page.locator(".reading[data-state=done] table")).to_have_count(1)
 
 
 CONTRAST = """(selector) => {
@@ -595,7 +602,7 @@ def test_on_a_phone(
 def test_what_changes_is_announced(page: Visit, samples: Path) -> None:
     reading = page.read(samples / "hello.png")
     state = reading.locator(".state").inner_text()
-    assert page.page.get_by_role("status").inner_text() == f"hello.png: {state}"
+    expect(page.page.get_by_role("status")).to_have_text(f"hello.png: {state}")
     assert page.page.get_by_role("group", name="Read as").is_visible()
 
 
