@@ -7,23 +7,27 @@
 namespace ppocrvl {
 namespace {
 
-// Tokens from which on our product is faster than ggml's, which multiplies quantized weights as
-// integers where ours decodes them anew. Measured on two cores of a CPU with AMX (docs/decoder.md).
-constexpr std::int64_t least_tokens_bf16 = 1;
-constexpr std::int64_t least_tokens_quantized = 3;
-constexpr std::int64_t least_tokens_of_8_rows = 5; // ggml takes four together
-
-std::int64_t least_tokens(const ggml_tensor &weight) {
+/// Tokens from which on our product is faster than ggml's, which multiplies quantized weights as
+/// integers where ours decodes them anew. Measured on two cores each of CPUs with AMX and with
+/// AVX512-BF16 (docs/decoder.md).
+std::int64_t least_tokens(const kernels::Kernels &kernels, const ggml_tensor &weight) {
   if (weight.type == GGML_TYPE_BF16) {
-    return least_tokens_bf16;
+    return 1;
   }
-  return has_8_rows_as_one(weight) ? least_tokens_of_8_rows : least_tokens_quantized;
+  if (has_8_rows_as_one(weight)) { // ggml takes four together
+    return kernels.has_tiles ? 5 : 3;
+  }
+  return kernels.has_tiles ? 3 : 1;
 }
 
-/// bfloat16, or a format that is coarser than that anyway.
-bool is_ours(ggml_type type) {
-  return type == GGML_TYPE_BF16 ||
-         (ggml_is_quantized(type) && ggml_get_type_traits(type)->to_float != nullptr);
+/// Whether a CPU's kernels multiply such weights faster: bfloat16, or a format that is coarser than
+/// that anyway and that they read by themselves, or are so fast that it need not be.
+bool is_ours(const kernels::Kernels &kernels, const ggml_tensor &weight) {
+  if (weight.type == GGML_TYPE_BF16 || matrix_of(weight).format != kernels::Format::other) {
+    return kernels.has_tiles || (kernels.few_tokens != nullptr && weight.ne[0] % 32 == 0);
+  }
+  return kernels.has_tiles && ggml_is_quantized(weight.type) &&
+         ggml_get_type_traits(weight.type)->to_float != nullptr;
 }
 
 /// Whether the values are in the process's memory, in an order that we know.
@@ -37,11 +41,8 @@ bool is_plain_float(const ggml_tensor &tensor) {
   return tensor.type == GGML_TYPE_F32 && ggml_is_contiguous(&tensor) && ggml_is_matrix(&tensor);
 }
 
-/// Whether few tokens meet weights that are read as they are. One alone is ggml's: it is as fast.
 bool is_for_few(const kernels::Kernels &kernels, const ggml_tensor &op) {
-  const ggml_tensor &weight = *op.src[0];
-  return kernels.few_tokens != nullptr && weight.type == GGML_TYPE_BF16 && weight.ne[0] % 32 == 0 &&
-         op.ne[1] <= kernels::most_few_tokens;
+  return kernels.few_tokens != nullptr && op.ne[1] <= kernels::most_few_tokens;
 }
 
 class DecoderProduct : public DecoderOperation {
@@ -52,8 +53,7 @@ public:
       return false;
     }
     const ggml_tensor &weight = *op.src[0];
-    return kernels.has_tiles ? is_ours(weight.type) && op.ne[1] >= least_tokens(weight)
-                             : is_for_few(kernels, op);
+    return is_ours(kernels, weight) && op.ne[1] >= least_tokens(kernels, weight);
   }
 
   /// For the tokens as operands.
@@ -82,7 +82,8 @@ public:
       auto *rounded = static_cast<ggml_bf16_t *>(work);
       ggml_fp32_to_bf16_row(values + begin, rounded + begin, end - begin);
       ggml_barrier(params.threadpool);
-      kernels.few_tokens({&matrix, static_cast<const std::uint16_t *>(work), out, in.ne[1]}, share);
+      kernels.few_tokens({&matrix, static_cast<const std::uint16_t *>(work), out, in.ne[1]}, share,
+                         kernels::thread_scratch());
       return;
     }
     kernels.rows_to_operand(values, work, in.ne[0], in.ne[1], share);

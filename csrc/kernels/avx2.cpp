@@ -14,6 +14,8 @@ struct Avx2 {
   using Operand = float;
   using Vector = __m256;
   using Factor = __m256;
+  using Pairs = void; // operands are float32
+  using Formats = void;
   static constexpr std::int64_t run = 1;
 
   static Vector load(const float *from) { return _mm256_loadu_ps(from); }

@@ -12,6 +12,8 @@ template <typename Kind> struct Avx512 {
   using Operand = float;
   using Vector = __m512;
   using Factor = __m512;
+  using Pairs = void; // operands are float32
+  using Formats = void;
   static constexpr std::int64_t run = 1;
 
   static Vector load(const float *from) { return _mm512_loadu_ps(from); }

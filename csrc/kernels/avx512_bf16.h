@@ -16,6 +16,8 @@ template <typename Kind> struct Avx512Bf16 {
   using Operand = std::uint16_t;
   using Vector = __m512;
   using Factor = __m512bh;
+  using Pairs = HalfPairs<Kind>;
+  using Formats = HalfFormats<Kind>;
   static constexpr std::int64_t run = 2;
 
   static Vector load(const float *from) { return _mm512_loadu_ps(from); }
@@ -29,15 +31,6 @@ template <typename Kind> struct Avx512Bf16 {
     return reinterpret_cast<Factor>(_mm512_set1_epi32(pair));
   }
   static Vector multiply_add(Vector sum, Factor a, Factor b) { return _mm512_dpbf16_ps(sum, a, b); }
-
-  static void store_pair(Operand *to, const float *even, const float *odd) {
-    HalfPairs<Kind>::store(to, even, odd);
-  }
-
-  static void decode(Format format, const void *blocks, std::int64_t count, Operand *out,
-                     std::int64_t stride) {
-    HalfFormats<Kind>::decode(format, blocks, count, out, stride);
-  }
 };
 
 } // namespace ppocrvl::kernels

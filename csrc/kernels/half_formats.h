@@ -195,12 +195,6 @@ private:
     return _mm512_castps512_ps256(_mm512_cvtph_ps(_mm256_castsi128_si256(halves)));
   }
 
-  static std::int64_t eight_bytes(const std::uint8_t *from) {
-    std::int64_t bytes = 0;
-    std::memcpy(&bytes, from, sizeof bytes);
-    return bytes;
-  }
-
   /// Eight pairs of halves, the twelve bytes of each part with a pair of six bits for every row,
   /// and the nibbles, eight bytes of a row after those of the row before.
   static void q4_k_of_8_rows(const std::uint8_t *block, Operand *out, std::int64_t row_stride,
@@ -210,17 +204,42 @@ private:
     for (std::int64_t part = 0; part < 8; part += 2) {
       const Parts even(block + 32 + part * 12, scale_units, least_units); // of the rows
       const Parts odd(block + 32 + (part + 1) * 12, scale_units, least_units);
-      for (std::int64_t row = 0; row < 8; ++row) {
-        const std::uint8_t *of_row = block + 128 + part / 2 * 8 * width + row * 8;
-        const __m256i bytes =
-            _mm256_set_epi64x(eight_bytes(of_row + 192), eight_bytes(of_row + 128),
-                              eight_bytes(of_row + 64), eight_bytes(of_row));
-        Operand *to = out + row * row_stride + part * stride;
-        const __m512 low = even.values(row, 0.0F);
-        look_up(rounded(low, low), low_nibbles(bytes), to);
-        const __m512 high = odd.values(row, 0.0F);
-        look_up(rounded(high, high), high_nibbles(bytes), to + stride);
+      __m512i rows[4]; // each of the row of this number and the fourth after it
+      eight_rows(block + 128 + part / 2 * 8 * width, rows);
+      for (std::int64_t row = 0; row < 4; ++row) {
+        const __m512i nibbles = _mm512_set1_epi8(15);
+        const __m512i low = _mm512_and_si512(rows[row], nibbles);
+        const __m512i high = _mm512_and_si512(_mm512_srli_epi16(rows[row], 4), nibbles);
+        for (std::int64_t i = row; i < 8; i += 4) {
+          const __m512 of_low = even.values(i, 0.0F);
+          const __m512 of_high = odd.values(i, 0.0F);
+          Operand *to = out + i * row_stride + part * stride;
+          look_up(rounded(of_low, of_low), half_of(low, i), to);
+          look_up(rounded(of_high, of_high), half_of(high, i), to + stride);
+        }
       }
+    }
+  }
+
+  static __m256i half_of(__m512i rows, std::int64_t row) {
+    return row < 4 ? _mm512_castsi512_si256(rows) : _mm512_extracti64x4_epi64(rows, 1);
+  }
+
+  /// 256 bytes, eight of each row by turns.
+  static void eight_rows(const std::uint8_t *from, __m512i (&rows)[4]) {
+    const __m512i first = _mm512_loadu_si512(from);
+    const __m512i second = _mm512_loadu_si512(from + 64);
+    const __m512i third = _mm512_loadu_si512(from + 128);
+    const __m512i fourth = _mm512_loadu_si512(from + 192);
+    const __m512i upper[] = {_mm512_unpacklo_epi64(first, second),
+                             _mm512_unpackhi_epi64(first, second)}; // even rows, odd rows
+    const __m512i lower[] = {_mm512_unpacklo_epi64(third, fourth),
+                             _mm512_unpackhi_epi64(third, fourth)};
+    const __m512i rows_0_4 = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+    const __m512i rows_2_6 = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    for (std::size_t odd = 0; odd < 2; ++odd) {
+      rows[odd] = _mm512_permutex2var_epi64(upper[odd], rows_0_4, lower[odd]);
+      rows[2 + odd] = _mm512_permutex2var_epi64(upper[odd], rows_2_6, lower[odd]);
     }
   }
 

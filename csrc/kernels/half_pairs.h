@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/kernels.h"
+#include "kernels/transpose.h"
 
 #include <immintrin.h>
 
@@ -18,6 +19,54 @@ template <typename Kind> struct HalfPairs {
       const auto halves = reinterpret_cast<__m512i>(
           _mm512_cvtne2ps_pbh(_mm512_loadu_ps(odd + lane), _mm512_loadu_ps(even + lane)));
       _mm512_storeu_si512(to + 2 * lane, _mm512_permutexvar_epi16(by_turns, halves));
+    }
+  }
+
+  /// Up to 32 columns of up to 32 rows, `stride` apart, as 32 features of an operand panel. What is
+  /// not there is zero.
+  static void store_columns(std::uint16_t *panel, const float *rows, std::int64_t stride,
+                            std::int64_t n_rows, std::int64_t n_columns) {
+    using Square = Transpose<Kind>;
+    const auto columns = static_cast<std::uint32_t>((std::uint64_t{1} << n_columns) - 1);
+    const auto low_columns = static_cast<__mmask16>(columns);
+    const auto high_columns = static_cast<__mmask16>(columns >> 16U);
+    for (std::int64_t first = 0; first < lanes; first += Square::size) {
+      __m512i pairs[Square::size];
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < Square::size; ++i) {
+        const float *row = rows + (first + i) * stride;
+        pairs[i] = first + i < n_rows ? reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(
+                                            _mm512_maskz_loadu_ps(high_columns, row + 16),
+                                            _mm512_maskz_loadu_ps(low_columns, row)))
+                                      : _mm512_setzero_si512();
+      }
+      Square::square(pairs);
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < Square::size; ++i) {
+        _mm512_storeu_si512(panel + 2 * (i * lanes + first), pairs[i]);
+      }
+    }
+  }
+
+  /// Columns of 16 of the 32 rows of a float panel, of 16 lanes each, to rows `stride` apart.
+  static void store_square(const float *panel, float *to, std::int64_t stride, std::int64_t n_rows,
+                           bool add) {
+    using Square = Transpose<Kind>;
+    __m512i square[Square::size];
+#pragma GCC unroll 16
+    for (std::int64_t i = 0; i < Square::size; ++i) {
+      square[i] = _mm512_loadu_si512(panel + i * lanes);
+    }
+    Square::square(square);
+#pragma GCC unroll 16
+    for (std::int64_t i = 0; i < Square::size; ++i) {
+      if (i < n_rows) {
+        auto values = reinterpret_cast<__m512>(square[i]);
+        if (add) {
+          values = _mm512_add_ps(values, _mm512_loadu_ps(to + i * stride));
+        }
+        _mm512_storeu_ps(to + i * stride, values);
+      }
     }
   }
 };

@@ -30,8 +30,8 @@ struct Share {
 };
 
 /// How weights are stored. Some kernels read those with a name by themselves. `q4_k_of_8_rows` is
-/// ggml's order for products with one token, which only kernels with tiles can read: blocks of
-/// eight rows as one, eight bytes by turns.
+/// ggml's order for products with one token, which only kernels with bfloat16 operands can read:
+/// blocks of eight rows as one, eight bytes by turns.
 enum class Format { bf16, q4_0, q5_0, q8_0, q4_k, q4_k_of_8_rows, q5_k, q6_k, iq4_nl, other };
 
 /// Weights as the file stores them, one row an output feature.
@@ -64,7 +64,7 @@ struct Linear {
 };
 
 /// out = matrix * in without panels, for so few tokens that the weights' way from memory is most of
-/// the work. The matrix is of Format::bf16, without a bias, its columns a multiple of 32.
+/// the work. The matrix is not of Format::other, without a bias, its columns a multiple of 32.
 struct FewTokens {
   const Matrix *matrix;
   const std::uint16_t *in; // bfloat16 [n_tokens][columns]
@@ -172,7 +172,8 @@ struct Kernels {
   /// few rows are work for all of them.
   void (*rows_to_operand)(const float *in, void *out, std::int64_t n_features, std::int64_t n_rows,
                           Share);
-  void (*few_tokens)(const FewTokens &, Share); // null: not faster than ggml's, or than tiles
+  /// Null: not faster than ggml's, or than tiles.
+  void (*few_tokens)(const FewTokens &, Share, void *scratch);
 };
 
 /// Rows up to this length are multiplied in one go.

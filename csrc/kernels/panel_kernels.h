@@ -65,7 +65,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   static void store_pair(Operand *panel, std::int64_t row, const float *even, const float *odd) {
     Operand *to = panel + row * lanes;
     if constexpr (is_half) {
-      Product::store_pair(to, even, odd);
+      Product::Pairs::store(to, even, odd);
     } else {
       std::memcpy(to, even, lanes * sizeof(float));
       std::memcpy(to + lanes, odd, lanes * sizeof(float));
@@ -158,7 +158,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
 
     Buffers(void *scratch, std::int64_t longest) {
       auto *room = static_cast<std::byte *>(scratch);
-      packed = carve<Operand>(room, block_rows * padded(longest, 32));
+      packed = carve<Operand>(room, block_rows * (padded(longest, 32) + 32));
       values = carve<float>(room, longest);
       operands = carve<Operand>(room, longest);
       c = carve<float>(room, block_rows * lanes);
@@ -179,13 +179,18 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
         return reinterpret_cast<const Operand *>(block.row(row));
       }
       if (is_decoded_here(block)) {
-        Product::decode(block.matrix->format, block.row(row), block.count, buffers.operands, 32);
+        Product::Formats::decode(block.matrix->format, block.row(row), block.count,
+                                 buffers.operands, 32);
         return buffers.operands;
       }
     }
     block.matrix->to_float(block.row(row), buffers.values, block.count);
-    to_operands(buffers.values, buffers.operands, block.count);
-    return buffers.operands;
+    if constexpr (is_half) {
+      to_operands(buffers.values, buffers.operands, block.count);
+      return buffers.operands;
+    } else {
+      return buffers.values;
+    }
   }
 
   /// Asks for a part of a block's bytes.
@@ -199,76 +204,109 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     }
   }
 
-  /// Packs a block, with zeros up to whole groups of rows. Asks for the next one meanwhile.
+  /// Where a row of a packed block lies: 32 columns together, the next 32 so much further.
+  struct Place {
+    Operand *first;
+    std::int64_t part_stride;
+    std::int64_t row_stride; // to the next row, of eight
+  };
+
+  /// Rows that vectors read one after another are a cache line further apart than they are long:
+  /// those that are met together must not all fall into the same set.
+  static std::int64_t row_stride(const Block &block) { return block.depth + 32; }
+
+  static Place place_of(const Block &block, std::int64_t row, const Buffers &buffers) {
+    if constexpr (Product::has_tiles) {
+      Operand *of_group = buffers.packed + row / group * group * block.depth;
+      return {of_group + packed_index(row % group, 0), group * run, run};
+    } else {
+      return {buffers.packed + row * row_stride(block), 32, row_stride(block)};
+    }
+  }
+
+  /// Puts a block in the order that `Product` reads, with zeros up to whole groups of rows. Asks
+  /// for the next one meanwhile.
   static void pack(const Block &block, const Block &next, const Buffers &buffers) {
     const std::int64_t n_rows = padded(block.height(), group);
-    if constexpr (Product::has_tiles) {
-      if (block.matrix->format == Format::q4_k_of_8_rows) {
-        pack_8_rows(block, next, buffers);
+    const bool has_8_rows_as_one = is_half && block.matrix->format == Format::q4_k_of_8_rows;
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      prefetch(next, row, n_rows);
+      const Place place = place_of(block, row, buffers);
+      if (row >= block.height()) {
+        fill(nullptr, 0, block.depth, place);
+      } else if (!has_8_rows_as_one) {
+        pack_row(block, row, place, buffers);
+      } else if (row % 8 == 0) {
+        if constexpr (is_half) {
+          Product::Formats::decode_8_rows(block.eight_rows(row), block.count, place.first,
+                                          place.row_stride, place.part_stride);
+        }
+      }
+    }
+  }
+
+  static void pack_row(const Block &block, std::int64_t row, const Place &place,
+                       const Buffers &buffers) {
+    if constexpr (is_half) {
+      if (is_decoded_here(block)) {
+        Product::Formats::decode(block.matrix->format, block.row(row), block.count, place.first,
+                                 place.part_stride);
         return;
       }
     }
-    for (std::int64_t row = 0; row < n_rows; ++row) {
-      prefetch(next, row, n_rows);
-      Operand *packed = buffers.packed + row / group * group * block.depth;
-      const std::int64_t filled = row < block.height() ? block.count : 0;
-      if constexpr (is_half && run == 32) {
-        if (filled > 0 && is_decoded_here(block)) {
-          Product::decode(block.matrix->format, block.row(row), filled,
-                          packed + packed_index(row % group, 0), group * run);
-          continue;
-        }
+    fill(decoded(block, row, buffers), block.count, block.depth, place);
+  }
+
+  /// Some columns, and zeros up to `depth`.
+  static void fill(const Operand *from, std::int64_t count, std::int64_t depth,
+                   const Place &place) {
+    for (std::int64_t column = 0; column < depth; column += 32) {
+      Operand *to = place.first + column / 32 * place.part_stride;
+      const std::int64_t width = smaller(32, depth - column);
+      const std::int64_t filled = count > column ? smaller(width, count - column) : 0;
+      if (filled > 0) {
+        std::memcpy(to, from + column, bytes_of(filled, sizeof(Operand)));
       }
-      const Operand *source = filled > 0 ? decoded(block, row, buffers) : nullptr;
-      std::int64_t column = 0;
-      for (; column + run <= filled; column += run) {
-        std::memcpy(packed + packed_index(row % group, column), source + column,
-                    bytes_of(run, sizeof(Operand)));
-      }
-      for (; column < block.depth; ++column) {
-        packed[packed_index(row % group, column)] = column < filled ? source[column] : Operand{};
-      }
+      std::memset(to + filled, 0, bytes_of(width - filled, sizeof(Operand)));
     }
   }
 
-  static void pack_8_rows(const Block &block, const Block &next, const Buffers &buffers) {
-    const std::int64_t n_rows = padded(block.height(), group);
-    for (std::int64_t row = 0; row < n_rows; row += 8) {
-      prefetch(next, row / 8, n_rows / 8);
-      Operand *packed =
-          buffers.packed + row / group * group * block.depth + packed_index(row % group, 0);
-      if (row < block.height()) {
-        Product::decode_8_rows(block.eight_rows(row), block.count, packed, run, group * run);
-        continue;
-      }
-      for (std::int64_t column = 0; column < block.depth; column += run) {
-        std::memset(packed + column * group, 0, bytes_of(8 * run, sizeof(Operand)));
-      }
-    }
-  }
-
-  /// Whether tiles can be loaded from where the block is.
+  /// Whether the block's rows can be read where they are.
   static bool is_plain(const Block &block) {
-    return Product::has_tiles && block.matrix->format == Format::bf16 &&
-           block.height() == block_rows && block.depth == block.count;
+    return is_half && block.matrix->format == Format::bf16 && block.height() == block_rows &&
+           block.depth == block.count;
   }
 
   /// A block's product with a panel, which some panels share with the next block's prefetch.
   static void multiply(const Block &block, const Block &next, const Operand *in, Range part,
                        const Buffers &buffers) {
+    const bool plain = is_plain(block);
+    const auto row_bytes = static_cast<std::int64_t>(block.matrix->row_bytes);
     if constexpr (Product::has_tiles) {
-      if (is_plain(block)) {
-        const std::int64_t steps = block.depth / run;
-        const auto ahead = [&](std::int64_t step) {
-          prefetch(next, part.begin * steps + step, part.end * steps);
-        };
-        Product::multiply_plain(block.row(0), static_cast<std::int64_t>(block.matrix->row_bytes),
-                                in, block.depth, buffers.c, ahead);
+      if (!plain) {
+        Product::multiply(buffers.packed, group * block.depth, in, block.depth, buffers.c,
+                          padded(block.height(), group), false);
         return;
       }
+      const std::int64_t steps = block.depth / run;
+      const auto ahead = [&](std::int64_t step) {
+        prefetch(next, part.begin * steps + step, part.end * steps);
+      };
+      Product::multiply_plain(block.row(0), row_bytes, in, block.depth, buffers.c, ahead);
+    } else {
+      const std::int64_t steps = block_rows / group;
+      const auto ahead = [&](std::int64_t step) {
+        if (plain) {
+          prefetch(next, part.begin * steps + step, part.end * steps);
+        }
+      };
+      const Operand *rows =
+          plain ? reinterpret_cast<const Operand *>(block.row(0)) : buffers.packed;
+      const std::int64_t stride =
+          plain ? row_bytes / std::int64_t{sizeof(Operand)} : row_stride(block);
+      Product::multiply_plain(rows, stride, padded(block.height(), group), in, block.depth,
+                              buffers.c, ahead);
     }
-    Product::multiply(buffers.packed, group * block.depth, in, block.depth, buffers.c,
-                      padded(block.height(), group), false);
   }
 
   /// Adds bias and what was before, each unless null, to rows of results.
@@ -403,6 +441,18 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   /// Rows of lanes to the first of their lanes as rows, in place of what is there or added to it.
   static void store_transposed(const float *c, std::int64_t n_rows, bool is_first, float *to,
                                std::int64_t stride, std::int64_t n_lanes) {
+    if constexpr (is_half) {
+      if (n_rows == block_rows) {
+        constexpr std::int64_t size = 16;
+        for (std::int64_t lane = 0; lane < n_lanes; lane += size) {
+          for (std::int64_t row = 0; row < n_rows; row += size) {
+            Product::Pairs::store_square(c + row * lanes + lane, to + lane * stride + row, stride,
+                                         n_lanes - lane, !is_first);
+          }
+        }
+        return;
+      }
+    }
     for (std::int64_t lane = 0; lane < n_lanes; ++lane, to += stride) {
       for (std::int64_t row = 0; row < n_rows; ++row) {
         to[row] = c[row * lanes + lane] + (is_first ? 0.0F : to[row]);
@@ -941,7 +991,6 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
                               std::int64_t n_rows, Share share) {
     constexpr std::int64_t block = 32; // features
     const Range blocks = part_of(padded(n_features, block) / block, share);
-    alignas(64) float rows[block * lanes];
     for (std::int64_t p = 0; p < panels_of(n_rows); ++p) {
       Operand *panel = static_cast<Operand *>(out) + p * operand_size(n_features);
       const std::int64_t n_lanes = smaller(lanes, n_rows - p * lanes);
@@ -949,13 +998,16 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
         const std::int64_t first = b * block;
         const std::int64_t count = smaller(block, n_features - first);
         const float *from = in + p * lanes * n_features + first;
-        for (std::int64_t lane = 0; lane < lanes; ++lane) {
-          for (std::int64_t i = 0; i < block; ++i) {
-            rows[i * lanes + lane] =
-                lane < n_lanes && i < count ? from[lane * n_features + i] : 0.0F;
+        Operand *to = panel + first * lanes;
+        if constexpr (is_half) {
+          Product::Pairs::store_columns(to, from, n_features, n_lanes, count);
+        } else {
+          for (std::int64_t i = 0; i < count; ++i) {
+            for (std::int64_t lane = 0; lane < lanes; ++lane) {
+              to[i * lanes + lane] = lane < n_lanes ? from[lane * n_features + i] : 0.0F;
+            }
           }
         }
-        store_rows(panel, first, rows, is_half ? block : count);
       }
     }
   }

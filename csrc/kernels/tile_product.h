@@ -17,6 +17,8 @@ namespace ppocrvl::kernels {
 /// load<tile>, store<tile>, zero<tile> and dot<sum, rows, panel>, with strides in bytes.
 template <typename Unit> struct TileProduct {
   using Operand = std::uint16_t;
+  using Pairs = HalfPairs<TileProduct>;
+  using Formats = HalfFormats<TileProduct>;
   static constexpr bool has_tiles = true;
   static constexpr std::int64_t group = 16;
   static constexpr std::int64_t run = 32;
@@ -26,20 +28,6 @@ template <typename Unit> struct TileProduct {
 
   static void begin() { Unit::begin(); }
   static void end() { Unit::end(); }
-
-  static void store_pair(Operand *to, const float *even, const float *odd) {
-    HalfPairs<TileProduct>::store(to, even, odd);
-  }
-
-  static void decode(Format format, const void *blocks, std::int64_t count, Operand *out,
-                     std::int64_t stride) {
-    HalfFormats<TileProduct>::decode(format, blocks, count, out, stride);
-  }
-
-  static void decode_8_rows(const void *blocks, std::int64_t count, Operand *out,
-                            std::int64_t row_stride, std::int64_t stride) {
-    HalfFormats<TileProduct>::decode_8_rows(blocks, count, out, row_stride, stride);
-  }
 
   static void multiply(const Operand *a, std::int64_t a_stride, const Operand *b,
                        std::int64_t depth, float *c, std::int64_t rows, bool add) {

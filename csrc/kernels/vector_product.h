@@ -13,6 +13,8 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
   using Operand = typename Arithmetic::Operand;
   static constexpr bool has_tiles = false;
   using Vector = typename Arithmetic::Vector;
+  using Pairs = typename Arithmetic::Pairs;
+  using Formats = typename Arithmetic::Formats;
   static constexpr std::int64_t group = 8;
   static constexpr std::int64_t run = Arithmetic::run;
   static constexpr std::size_t width = sizeof(Vector) / sizeof(float);
@@ -22,36 +24,54 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
   static void begin() {}
   static void end() {}
 
-  static void store_pair(Operand *to, const float *even, const float *odd) {
-    Arithmetic::store_pair(to, even, odd);
-  }
-
-  static void decode(Format format, const void *blocks, std::int64_t count, Operand *out,
-                     std::int64_t stride) {
-    Arithmetic::decode(format, blocks, count, out, stride);
-  }
-
   static void multiply(const Operand *a, std::int64_t a_stride, const Operand *b,
                        std::int64_t depth, float *c, std::int64_t rows, bool add) {
-    constexpr std::int64_t whole = group / std::int64_t{height} * std::int64_t{height};
+    constexpr Strides packed{run, group * run};
     for (std::int64_t first = 0; first < rows; first += group) {
-      float *of_group = c + first * std::int64_t{n_lanes};
-      for (std::int64_t row = 0; row < whole; row += std::int64_t{height}) {
-        some_rows<height>(a + row * run, b, depth / run, of_group + row * std::int64_t{n_lanes},
-                          add);
-      }
-      if constexpr (whole < group) {
-        some_rows<std::size_t{group - whole}>(a + whole * run, b, depth / run,
-                                              of_group + whole * std::int64_t{n_lanes}, add);
-      }
+      multiply_rows(a, packed, b, depth, c + first * std::int64_t{n_lanes}, group, add);
       a += a_stride;
     }
   }
 
+  /// Some rows (a multiple of `group`) one after another, so many operands apart. Calls `ahead`
+  /// with the number of each `group` of them before they are read.
+  template <typename Ahead>
+  static void multiply_plain(const Operand *rows, std::int64_t row_stride, std::int64_t n_rows,
+                             const Operand *b, std::int64_t depth, float *c, Ahead ahead) {
+    const Strides plain{row_stride, run};
+    for (std::int64_t first = 0; first < n_rows; first += group) {
+      ahead(first / group);
+      multiply_rows(rows + first * row_stride, plain, b, depth, c + first * std::int64_t{n_lanes},
+                    group, false);
+    }
+  }
+
 private:
+  /// How far apart rows and their parts are.
+  struct Strides {
+    std::int64_t row;
+    std::int64_t step;
+  };
+
+  [[gnu::always_inline]] static void multiply_rows(const Operand *a, Strides strides,
+                                                   const Operand *b, std::int64_t depth, float *c,
+                                                   std::int64_t n_rows, bool add) {
+    constexpr auto whole = std::int64_t{height};
+    constexpr std::size_t left = std::size_t{group} % height;
+    std::int64_t row = 0;
+    for (; row + whole <= n_rows; row += whole) {
+      some_rows<height>(a + row * strides.row, strides, b, depth / run,
+                        c + row * std::int64_t{n_lanes}, add);
+    }
+    if constexpr (left > 0) {
+      some_rows<left>(a + row * strides.row, strides, b, depth / run,
+                      c + row * std::int64_t{n_lanes}, add);
+    }
+  }
+
   template <std::size_t n_rows>
-  static void some_rows(const Operand *a, const Operand *b, std::int64_t steps, float *c,
-                        bool add) {
+  [[gnu::always_inline]] static void some_rows(const Operand *a, Strides strides, const Operand *b,
+                                               std::int64_t steps, float *c, bool add) {
     Vector sums[n_rows][n_vectors];
     for (std::size_t i = 0; i < n_rows; ++i) {
       for (std::size_t j = 0; j < n_vectors; ++j) {
@@ -59,8 +79,8 @@ private:
       }
     }
     for (std::int64_t step = 0; step < steps; ++step) {
-      one_step(a, b, sums);
-      a += group * run;
+      one_step(a, strides.row, b, sums);
+      a += strides.step;
       b += n_lanes * std::size_t{run};
     }
     for (std::size_t i = 0; i < n_rows; ++i) {
@@ -72,12 +92,12 @@ private:
 
   /// Holds in registers, beside the sums, the fewer of rows and parts of the panel.
   template <std::size_t n_rows>
-  [[gnu::always_inline]] static void one_step(const Operand *a, const Operand *b,
-                                              Vector (&sums)[n_rows][n_vectors]) {
+  [[gnu::always_inline]] static void one_step(const Operand *a, std::int64_t row_stride,
+                                              const Operand *b, Vector (&sums)[n_rows][n_vectors]) {
     if constexpr (n_rows < n_vectors) {
       typename Arithmetic::Factor rows[n_rows];
       for (std::size_t i = 0; i < n_rows; ++i) {
-        rows[i] = Arithmetic::broadcast(a + i * std::size_t{run});
+        rows[i] = Arithmetic::broadcast(a + static_cast<std::int64_t>(i) * row_stride);
       }
 #pragma GCC unroll 8
       for (std::size_t j = 0; j < n_vectors; ++j) {
@@ -94,7 +114,7 @@ private:
       }
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < n_rows; ++i) {
-        const auto row = Arithmetic::broadcast(a + i * std::size_t{run});
+        const auto row = Arithmetic::broadcast(a + static_cast<std::int64_t>(i) * row_stride);
 #pragma GCC unroll 8
         for (std::size_t j = 0; j < n_vectors; ++j) {
           sums[i][j] = Arithmetic::multiply_add(sums[i][j], row, panel[j]);

@@ -510,10 +510,14 @@ double product_of_rows(const Weights &layer, std::int64_t row,
 }
 
 /// The largest error of few tokens' products.
-double few_tokens_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_tokens) {
+double few_tokens_error(const Kernels &kernels, ggml_type type, std::int64_t columns,
+                        std::int64_t n_tokens) {
   constexpr std::int64_t rows = 39; // no multiple of what is summed at once
   std::mt19937 random(23);
-  const Weights layer = weights(random, GGML_TYPE_BF16, rows, columns, nullptr);
+  Weights layer = weights(random, type, rows, columns, nullptr);
+  for (float &value : layer.values) { // as kernels round those of other formats
+    value = ggml_bf16_to_fp32(ggml_fp32_to_bf16(value));
+  }
   Room<float> in = drawn(random, n_tokens * columns);
   Room<std::uint16_t> rounded(n_tokens * columns);
   for (std::int64_t i = 0; i < in.size(); ++i) {
@@ -521,7 +525,8 @@ double few_tokens_error(const Kernels &kernels, std::int64_t columns, std::int64
   }
   Room<float> out(n_tokens * rows, std::numeric_limits<float>::quiet_NaN());
   in_shares(3, [&](Share share) {
-    kernels.few_tokens({&layer.matrix, rounded.data(), out.data(), n_tokens}, share);
+    kernels.few_tokens({&layer.matrix, rounded.data(), out.data(), n_tokens}, share,
+                       thread_scratch());
   });
   double worst = 0.0;
   for (std::int64_t i = 0; i < out.size(); ++i) {
@@ -709,9 +714,19 @@ TEST_CASE("kernels: linear layers to rows, as a decoder wants them") {
 
 TEST_CASE("kernels: products of few tokens") {
   each([](const Kernels &kernels) {
-    for (const std::int64_t columns : {32, 96, 3072}) {
-      for (std::int64_t n_tokens = 1; n_tokens <= most_few_tokens; ++n_tokens) {
-        CHECK(kernels.few_tokens == nullptr || few_tokens_error(kernels, columns, n_tokens) < 1e-3);
+    if (kernels.few_tokens == nullptr) {
+      return;
+    }
+    for (std::int64_t n_tokens = 1; n_tokens <= most_few_tokens; ++n_tokens) {
+      for (const std::int64_t columns : {32, 96, 3072}) {
+        for (const ggml_type type :
+             {GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q5_0, GGML_TYPE_Q4_0, GGML_TYPE_IQ4_NL}) {
+          CHECK(few_tokens_error(kernels, type, columns, n_tokens) < 1e-3);
+        }
+      }
+      for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
+        CHECK(few_tokens_error(kernels, type, 256, n_tokens) < 1e-3);
+        CHECK(few_tokens_error(kernels, type, 4352, n_tokens) < 1e-3);
       }
     }
   });
