@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AMX: tiles of 16 rows of 64 bytes, products of bfloat16 tiles.
+#include "kernels/few_queries.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/tile_product.h"
@@ -44,8 +45,14 @@ struct AmxUnit {
   }
 };
 
+constexpr Kernels table() {
+  Kernels kernels = PanelKernels<TileProduct<AmxUnit>>::table("amx");
+  kernels.few_queries = FewQueries<AmxUnit>::attend;
+  return kernels;
+}
+
 } // namespace
 
-const Kernels amx = PanelKernels<TileProduct<AmxUnit>>::table("amx");
+const Kernels amx = table();
 
 } // namespace ppocrvl::kernels

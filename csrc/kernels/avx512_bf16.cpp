@@ -3,6 +3,7 @@
 // Kernels for CPUs with AVX512-BF16: two bfloat16 products a lane and instruction.
 #include "kernels/avx512_bf16.h"
 
+#include "kernels/few_queries.h"
 #include "kernels/few_tokens.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
@@ -16,6 +17,7 @@ struct ThisFile;
 constexpr Kernels table() {
   Kernels kernels = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>>::table("avx512_bf16");
   kernels.few_tokens = FewTokensProduct<ThisFile>::multiply;
+  kernels.few_queries = FewQueries<ThisFile>::attend;
   return kernels;
 }
 

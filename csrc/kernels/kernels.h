@@ -174,6 +174,9 @@ struct Kernels {
                           Share);
   /// Null: not faster than ggml's, or than tiles.
   void (*few_tokens)(const FewTokens &, Share, void *scratch);
+  /// All of `CacheAttention` for few tokens, without `work`; up to `most_shared_queries` of their
+  /// heads may share one of the cache. Null: not faster than ggml's.
+  void (*few_queries)(const CacheAttention &, Share, void *scratch);
 };
 
 /// Rows up to this length are multiplied in one go.
@@ -181,6 +184,9 @@ constexpr std::int64_t longest_row = 1536;
 
 /// Numbers of a head of `CacheAttention`.
 constexpr std::int64_t longest_head = 256;
+
+/// Heads of queries that share one of a cache, for `few_queries`.
+constexpr std::int64_t most_shared_queries = 64;
 
 /// Bytes of scratch that a thread needs, aligned to 64; it uses less than a fifth of them unless
 /// `has_bytes`.

@@ -1031,6 +1031,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
         to_operand,
         rows_to_operand,
         /*few_tokens=*/nullptr,
+        /*few_queries=*/nullptr,
     };
   }
 };

@@ -67,8 +67,8 @@ public:
     return graph;
   }
 
-  /// Tokens that see all of 100 cells.
-  static Graph attention(std::int64_t n_tokens, ggml_type cache_type) {
+  /// Tokens of so many requests by turns, which share 100 cells.
+  static Graph attention(std::int64_t n_tokens, std::int64_t n_requests, ggml_type cache_type) {
     constexpr std::int64_t d_head = 64;
     Graph graph;
     ggml_context *context = graph.context_.get();
@@ -78,8 +78,12 @@ public:
     ggml_tensor *mask = ggml_new_tensor_2d(context, GGML_TYPE_F16, 100, n_tokens);
     graph.finish(ggml_flash_attn_ext(context, queries, keys, values, mask, 0.125F, 0.0F, 0.0F),
                  {queries, keys, values});
-    const std::vector<std::byte> zeros(ggml_nbytes(mask));
-    ggml_backend_tensor_set(mask, zeros.data(), 0, zeros.size());
+    std::vector<ggml_fp16_t> seen(static_cast<std::size_t>(ggml_nelements(mask)));
+    for (std::int64_t i = 0; i < ggml_nelements(mask); ++i) {
+      const bool is_own = i % 100 % n_requests == i / 100 % n_requests;
+      seen[static_cast<std::size_t>(i)] = ggml_fp32_to_fp16(is_own ? 0.0F : -INFINITY);
+    }
+    ggml_backend_tensor_set(mask, seen.data(), 0, ggml_nbytes(mask));
     return graph;
   }
 
@@ -190,12 +194,15 @@ TEST_CASE("decoder threads: attention is that of ggml, whoever computes it") {
     const DecoderThreads threads(*kernels, n_threads);
     for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_F32}) {
       for (const std::int64_t n_tokens : {1, 15, 16, 70}) {
-        Graph graph = Graph::attention(n_tokens, type);
-        const auto by_ggml = graph.computed(nullptr);
-        const auto by_us = graph.computed(&threads);
-        const bool is_taken = type == GGML_TYPE_F16 && n_tokens >= 16;
-        CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 1e-2F : 1e-30F));
-        CHECK(!is_taken || by_ggml != by_us);
+        for (const std::int64_t n_requests : {1, 5}) {
+          Graph graph = Graph::attention(n_tokens, n_requests, type);
+          const auto by_ggml = graph.computed(nullptr);
+          const auto by_us = graph.computed(&threads);
+          const bool is_taken =
+              type == GGML_TYPE_F16 && (n_tokens >= 16 || kernels->few_queries != nullptr);
+          CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 1e-2F : 1e-30F));
+          CHECK(!is_taken || by_ggml != by_us);
+        }
       }
     }
   }

@@ -391,6 +391,22 @@ public:
     task_.out = out.data();
     in_shares(3, [&](Share share) { kernels.pack_cache(task_, share, thread_scratch()); });
     in_shares(3, [&](Share share) { kernels.attend_cache(task_, share, thread_scratch()); });
+    return worst_error_of(out);
+  }
+
+  double worst_error_for_few(const Kernels &kernels, int n_shares) {
+    Room<float> out(n_tokens_ * n_heads * d_head_, NAN);
+    task_.work = nullptr;
+    task_.out = out.data();
+    in_shares(n_shares, [&](Share share) { kernels.few_queries(task_, share, thread_scratch()); });
+    return worst_error_of(out);
+  }
+
+private:
+  static constexpr std::int64_t n_heads = 6;
+  static constexpr std::int64_t n_cache_heads = 2;
+
+  [[nodiscard]] double worst_error_of(Room<float> &out) const {
     double worst = 0.0;
     for (std::int64_t i = 0; i < n_tokens_ * n_heads; ++i) {
       const auto expected = wanted(i / n_heads, i % n_heads);
@@ -402,10 +418,6 @@ public:
     }
     return worst;
   }
-
-private:
-  static constexpr std::int64_t n_heads = 6;
-  static constexpr std::int64_t n_cache_heads = 2;
 
   template <typename Values> static const std::byte *bytes(Values &values) {
     return reinterpret_cast<const std::byte *>(values.data());
@@ -848,6 +860,22 @@ TEST_CASE("kernels: attention of a decoder sees what the mask shows, and no NaN 
            {std::pair<std::int64_t, std::int64_t>{1, 5}, {16, 64}, {40, 300}, {150, 512}}) {
         CHECK(CacheCase(d_head, n_tokens, n_cells).worst_error(kernels) <
               (kernels.is_half ? 1e-2 : 1e-5));
+      }
+    }
+  });
+}
+
+TEST_CASE("kernels: attention of few tokens is that of many") {
+  each([](const Kernels &kernels) {
+    if (kernels.few_queries == nullptr) {
+      return;
+    }
+    for (const std::int64_t d_head : {32, 128, 160, 256}) {
+      for (const auto &[n_tokens, n_cells] :
+           {std::pair<std::int64_t, std::int64_t>{1, 5}, {1, 300}, {3, 31}, {15, 400}}) {
+        for (const int n_shares : {1, 3, 7, 64}) {
+          CHECK(CacheCase(d_head, n_tokens, n_cells).worst_error_for_few(kernels, n_shares) < 1e-5);
+        }
       }
     }
   });
