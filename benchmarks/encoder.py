@@ -9,7 +9,8 @@ operations in our graph ("ggml"), the unmodified llama-mtmd-cli, and transformer
 bfloat16. They take turns, and medians are printed. Peaks of the machine: PyTorch's products of
 1024 x 4096 x 4096, and reading 1 GiB. Then the kernels alone: on one thread and on all, small crops
 one by one and in company, and the memory that pictures take. --write puts the tables into a part
-of docs/encoder.md, of which there is one for each kind of CPU: AMX, AVX512-BF16, AVX2.
+of docs/encoder.md, of which there is one for each kind of CPU: AMX, AVX512-BF16, AVX2. --flame
+draws where the first of the kernels spends its time on the last of the pictures.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import numpy as np
 from PIL import Image
 
 from document import write_speed
+from flame import flame_graph
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
 from reference_clock import EncodeClock
@@ -179,6 +181,8 @@ def peaks() -> dict[str, float]:
             a = torch.randn(1024, 4096).to(getattr(torch, name))
             b = torch.randn(4096, 4096).to(getattr(torch, name))
             found[name] = size / best(lambda a=a, b=b: a @ b.T)  # type: ignore[misc]
+        steps = torch.randint(-127, 127, (4096, 4096), dtype=torch.int8)
+        found["int8"] = size / best(lambda: torch._int_mm(steps[:1024], steps))  # noqa: SLF001
         many = torch.ones(1 << 28)
         found["bytes"] = 4 * many.numel() / best(many.sum)
     return found
@@ -241,6 +245,34 @@ def lone_rows(model: Path, kernels: str, pictures: list[Picture], rounds: int) -
     return rows
 
 
+ENCODE = """
+import sys
+import numpy as np
+from ppocrvl.native import _native
+
+llm, mmproj, kernels, wide, high = sys.argv[1:]
+engine = _native.Engine(
+    _native.EngineOptions(llm=llm, mmproj=mmproj, kernels=kernels, cache_bytes=0)
+)
+for _ in range(4):
+    engine.embed(np.zeros((int(high), int(wide), 3), np.uint8))
+"""
+
+
+def draw_flame_graph(model: Path, kernels: str, size: tuple[int, int], path: Path) -> None:
+    """Where encoding a picture four times spends its time, loading included."""
+    paths = find_model(model)
+    wide, high = map(str, size)
+    options = [str(paths.llm), str(paths.mmproj), kernels, wide, high]
+    with tempfile.TemporaryDirectory() as folder:
+        flame_graph(
+            [sys.executable, "-c", ENCODE, *options],
+            Path(folder),
+            path,
+            f"{kernels}, {wide} x {high}",
+        )
+
+
 MEMORY = """
 import re, sys
 import numpy as np
@@ -286,6 +318,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WIDTHxHEIGHT")
     parser.add_argument("--write", metavar="PART", help="of docs/encoder.md")
+    parser.add_argument("--flame", type=Path, metavar="SVG", help="draw a flame graph, by perf")
     args = parser.parse_args()
     random = np.random.default_rng(1)
     sizes = [tuple(map(int, size.split("x"))) for size in args.sizes]
@@ -311,9 +344,12 @@ def main() -> None:
     lines += ["", f"In parentheses: times that of {main_kernels}. Stages of {main_kernels}:", ""]
     lines += [f"| stage | {' | '.join(args.sizes)} |", rule, *stage_rows(ours, pictures, limit)]
     if limit:
-        half, full, read = (limit[name] / 1e9 for name in ("bfloat16", "float32", "bytes"))
+        half, full, int8, read = (
+            limit[name] / 1e9 for name in ("bfloat16", "float32", "int8", "bytes")
+        )
         note = f"Peaks of this machine by PyTorch: {half:.0f} GFLOP/s in bfloat16, of which the "
-        note += f"percentages are, {full:.0f} in float32, reading {read:.1f} GB/s. Medians of "
+        note += f"percentages are, {full:.0f} in float32, {int8:.0f} in bytes, reading "
+        note += f"{read:.1f} GB/s. Medians of "
         lines += ["", note + f"{args.rounds} alternating rounds."]
     head = [f"| of {main_kernels} | first | second | ratio |", "|---" * 4 + "|"]
     lines += ["", *head, *lone_rows(args.model, main_kernels, pictures, args.rounds)]
@@ -321,6 +357,8 @@ def main() -> None:
         head = ["| patches | MiB that encoding adds | KiB a patch |", "|---" * 3 + "|"]
         lines += ["", *head, *memory_rows(args.model, main_kernels)]
     print("\n".join(lines))
+    if args.flame:
+        draw_flame_graph(args.model, main_kernels, sizes[-1], args.flame)
     if args.write:
         write_speed("encoder", lines, args.write)
 

@@ -23,14 +23,15 @@ void CoreTurns::begin_decoding() {
   decoding_since_ = Clock::now();
 }
 
-void CoreTurns::end_decoding(double times) {
+void CoreTurns::end_decoding(bool encoder_first) {
   {
     const std::scoped_lock lock(mutex_);
     decoding_ = false;
     encoder_is_next_ = true;
-    const auto time = std::chrono::duration<double>(Clock::now() - decoding_since_) * times;
-    encoder_time_ = std::chrono::duration_cast<Clock::duration>(
-        std::min<std::chrono::duration<double>>(time, most_encoding));
+    encoder_time_ = std::min<Clock::duration>(Clock::now() - decoding_since_, most_encoding);
+    if (encoder_first) {
+      encoder_time_ = most_encoding;
+    }
   }
   changed_.notify_all();
 }

@@ -11,26 +11,28 @@ namespace ppocrvl {
 /// Lets encoding and decoding take turns on the same cores: each spins at the barriers of its
 /// threads, so running both at once on all cores costs more than it gains. A decoding step waits
 /// until the encoder comes by a place where it can pause; after the step the encoder has the cores
-/// for so many times as long as the step took, at most `most_encoding`.
+/// for as long as the step took, or for `most_encoding` if that is asked for.
 class CoreTurns {
 public:
   using Clock = std::chrono::steady_clock;
 
   static constexpr std::chrono::milliseconds most_encoding{80};
 
-  /// While it lives, the encoder pauses; then it has `times` its life. For the decoding thread.
+  /// While it lives, the encoder pauses; then it has as much time, or, with `encoder_first`, all
+  /// that it may have. For the decoding thread.
   class Decoding {
   public:
-    explicit Decoding(CoreTurns &turns, double times = 1.0) : turns_(turns), times_(times) {
+    explicit Decoding(CoreTurns &turns, bool encoder_first = false)
+        : turns_(turns), encoder_first_(encoder_first) {
       turns_.begin_decoding();
     }
-    ~Decoding() { turns_.end_decoding(times_); }
+    ~Decoding() { turns_.end_decoding(encoder_first_); }
     Decoding(const Decoding &) = delete;
     Decoding &operator=(const Decoding &) = delete;
 
   private:
     CoreTurns &turns_;
-    double times_;
+    bool encoder_first_;
   };
 
   /// While it lives, decoding waits for `pause`. For the encoding thread.
@@ -51,7 +53,7 @@ public:
 
 private:
   void begin_decoding();
-  void end_decoding(double times);
+  void end_decoding(bool encoder_first);
   void begin_encoding();
   void end_encoding();
 

@@ -332,24 +332,17 @@ int Scheduler::prompt_chunk() const {
                                                 : chunk_size_.rows(LanguageModel::batch_tokens);
 }
 
-/// How many times as long as a step the encoder may take after it. A step takes hardly longer for
-/// many than for few, so while places are free for pictures that wait, these come sooner.
-double Scheduler::encoder_share() const {
-  const auto n_running = static_cast<double>(active_.size());
-  std::size_t n_waiting = 0;
-  {
-    const std::scoped_lock lock(board_.mutex);
-    n_waiting = board_.to_encode.size();
-  }
-  const double n_possible = std::min(n_running + static_cast<double>(n_waiting),
-                                     static_cast<double>(options_.n_parallel));
-  return std::max(1.0, n_possible / n_running);
+/// Whether a picture that is encoded sooner could join sooner. A step takes hardly longer for many
+/// than for few, so until all places are taken, encoding is worth more than decoding.
+bool Scheduler::has_place_for_encoded() const {
+  const std::scoped_lock lock(board_.mutex);
+  return active_.size() + board_.to_admit.size() < static_cast<std::size_t>(options_.n_parallel);
 }
 
 void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds) {
   std::optional<CoreTurns::Decoding> turn;
   if (turns_ != nullptr) {
-    turn.emplace(*turns_, encoder_share());
+    turn.emplace(*turns_, has_place_for_encoded());
   }
   pass(FaultPoint::decode);
   const Stopwatch stopwatch; // since it is our turn: waiting for the encoder is no work

@@ -55,7 +55,7 @@ private:
                                const std::vector<Feed> &feeds);
   void compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds);
   [[nodiscard]] int prompt_chunk() const;
-  [[nodiscard]] double encoder_share() const;
+  [[nodiscard]] bool has_place_for_encoded() const;
   void end(Sequence &sequence, std::optional<FinishReason> reason);
   void blame(Sequence &sequence, const std::exception_ptr &error);
   void fail(Sequence &sequence, const std::exception_ptr &error);
