@@ -259,11 +259,11 @@ for _ in range(4):
 """
 
 
-def draw_flame_graph(model: Path, kernels: str, size: tuple[int, int], path: Path) -> None:
+def draw_flame_graph(model: Path, kernels: str, picture: Picture, path: Path) -> None:
     """Where encoding a picture four times spends its time, loading included."""
     paths = find_model(model)
-    wide, high = map(str, size)
-    options = [str(paths.llm), str(paths.mmproj), kernels, wide, high]
+    high, wide = picture.shape[:2]
+    options = [str(paths.llm), str(paths.mmproj), kernels, str(wide), str(high)]
     with tempfile.TemporaryDirectory() as folder:
         flame_graph(
             [sys.executable, "-c", ENCODE, *options],
@@ -358,7 +358,7 @@ def main() -> None:
         lines += ["", *head, *memory_rows(args.model, main_kernels)]
     print("\n".join(lines))
     if args.flame:
-        draw_flame_graph(args.model, main_kernels, sizes[-1], args.flame)
+        draw_flame_graph(args.model, main_kernels, pictures[-1], args.flame)
     if args.write:
         write_speed("encoder", lines, args.write)
 

@@ -55,14 +55,10 @@ private:
     float *reference; // of each head, the greatest score so far,
     float *total;     // and the sum of weights relative to it
 
-    Room(void *scratch, std::int64_t d_head, std::int64_t n_heads) {
-      keys = static_cast<float *>(scratch);
-      values = keys + n_cells * d_head;
-      queries = values + n_cells * d_head;
-      sums = queries + n_heads * d_head;
-      reference = sums + n_heads * d_head;
-      total = reference + n_heads;
-    }
+    Room(void *scratch, std::int64_t d_head, std::int64_t n_heads)
+        : keys(static_cast<float *>(scratch)), values(keys + n_cells * d_head),
+          queries(values + n_cells * d_head), sums(queries + n_heads * d_head),
+          reference(sums + n_heads * d_head), total(reference + n_heads) {}
   };
 
   static void attend_item(const CacheAttention &task, const Item &item, const Room &room) {

@@ -94,7 +94,8 @@ private:
   static Rows decoded(const Matrix &matrix, std::int64_t row, std::int64_t n_rows,
                       std::int64_t column, std::int64_t count, void *scratch) {
     auto *out = static_cast<std::uint16_t *>(scratch);
-    constexpr std::int64_t stride = columns_ahead + width; // not all rows in the same cache sets
+    constexpr std::int64_t row_stride =
+        columns_ahead + width; // not all rows in the same cache sets
     const std::int64_t blocks = count / matrix.block_columns;
     const std::int64_t row_bytes = blocks * static_cast<std::int64_t>(matrix.block_bytes);
     if (matrix.format == Format::q4_k_of_8_rows) {
@@ -102,15 +103,15 @@ private:
       const std::byte *eight =
           address(matrix, row, 0) + static_cast<std::size_t>(before) * matrix.block_bytes;
       prefetch(eight + group * static_cast<std::int64_t>(matrix.row_bytes), group * row_bytes);
-      HalfFormats<Kind>::decode_8_rows(eight, count, out, stride, width);
+      HalfFormats<Kind>::decode_8_rows(eight, count, out, row_stride, width);
     } else {
       for (std::int64_t i = 0; i < n_rows; ++i) {
         prefetch(address(matrix, row + i + group, column), row_bytes);
         HalfFormats<Kind>::decode(matrix.format, address(matrix, row + i, column), count,
-                                  out + i * stride, width);
+                                  out + i * row_stride, width);
       }
     }
-    return {static_cast<const std::byte *>(scratch), stride * std::int64_t{sizeof *out}};
+    return {static_cast<const std::byte *>(scratch), row_stride * std::int64_t{sizeof *out}};
   }
 
   template <std::size_t n_tokens, std::size_t height>
@@ -145,8 +146,7 @@ private:
       const std::byte *at = rows.first + column * std::int64_t{sizeof *in};
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < height; ++i) {
-        __builtin_prefetch(at +
-                           (std::int64_t{height} < 4 ? 4 : std::int64_t{height}) * rows.stride);
+        __builtin_prefetch(at + group * rows.stride);
         const __m512bh row = load(at);
         at += rows.stride;
 #pragma GCC unroll 8

@@ -231,10 +231,14 @@ private:
     const __m512i second = _mm512_loadu_si512(from + 64);
     const __m512i third = _mm512_loadu_si512(from + 128);
     const __m512i fourth = _mm512_loadu_si512(from + 192);
-    const __m512i upper[] = {_mm512_unpacklo_epi64(first, second),
-                             _mm512_unpackhi_epi64(first, second)}; // even rows, odd rows
-    const __m512i lower[] = {_mm512_unpacklo_epi64(third, fourth),
-                             _mm512_unpackhi_epi64(third, fourth)};
+    const __m512i upper[] = {
+        _mm512_unpacklo_epi64(first, second),
+        _mm512_unpackhi_epi64(first, second),
+    }; // even rows, odd rows
+    const __m512i lower[] = {
+        _mm512_unpacklo_epi64(third, fourth),
+        _mm512_unpackhi_epi64(third, fourth),
+    };
     const __m512i rows_0_4 = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
     const __m512i rows_2_6 = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
     for (std::size_t odd = 0; odd < 2; ++odd) {
