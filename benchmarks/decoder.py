@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast the language model reads prompts and writes answers on a CPU, by which kernels.
 
-    python benchmarks/decoder.py MODEL [MODEL ...] [--rounds 3] [--write]
+    python benchmarks/decoder.py MODEL [MODEL ...] [--rounds 3] [--write PART]
 
 Each MODEL is a folder with both files, of random weights if need be
 (scripts/make_synthetic_checkpoint.py, `ppocrvl export`, `ppocrvl quantize`). A prompt of text is
 fed while nobody else decodes, then again while eight old ones are still in the cache; then some
 requests decode together, with the end token forbidden. Kernels take turns, round by round, each in
-a new engine. --write puts the table into docs/decoder.md.
+a new engine. --write puts the table into a part of docs/decoder.md: AMX or AVX512-BF16.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--kernels", nargs="+", default=["auto", "ggml"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", metavar="PART", help="of docs/decoder.md")
     args = parser.parse_args()
     found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for _ in range(args.rounds):
@@ -107,7 +107,7 @@ def main() -> None:
     lines += ["", f"Tokens a second, medians of {args.rounds} alternating rounds."]
     print("\n".join(lines))
     if args.write:
-        write_speed("decoder", lines)
+        write_speed("decoder", lines, args.write)
 
 
 if __name__ == "__main__":
