@@ -332,11 +332,13 @@ int Scheduler::prompt_chunk() const {
                                                 : chunk_size_.rows(LanguageModel::batch_tokens);
 }
 
-/// Whether a picture that is encoded sooner could join sooner. A step takes hardly longer for many
-/// than for few, so until all places are taken, encoding is worth more than decoding.
+/// Whether a picture that is encoded sooner could join sooner, which is worth more than this step:
+/// a step takes hardly longer for many than for few. Not where each is fed alone, and not where
+/// requests wait for more than a place.
 bool Scheduler::has_place_for_encoded() const {
   const std::scoped_lock lock(board_.mutex);
-  return active_.size() + board_.to_admit.size() < static_cast<std::size_t>(options_.n_parallel);
+  return !options_.deterministic && board_.to_admit.empty() &&
+         active_.size() < static_cast<std::size_t>(options_.n_parallel);
 }
 
 void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds) {

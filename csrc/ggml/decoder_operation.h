@@ -30,10 +30,10 @@ public:
                        const ggml_tensor &op, void *work) const = 0;
 };
 
-/// Weights times the values of several tokens.
+/// Weights times the values of one or more tokens.
 const DecoderOperation &decoder_product();
 
-/// Attention of several tokens to the cells of the cache.
+/// Attention of one or more tokens to the cells of the cache.
 const DecoderOperation &decoder_attention();
 
 } // namespace ppocrvl

@@ -126,7 +126,6 @@ private:
       const __m512 scores = scores_of(room.queries + h * d, room.keys, d);
       const float greatest = _mm512_mask_reduce_max_ps(there, scores);
       const float before = room.reference[h];
-      // In this order NaN becomes the reference, and stays it.
       const float reference = before > greatest ? before : greatest;
       alignas(64) float weights[n_cells];
       _mm512_store_ps(weights, _mm512_sub_ps(scores, _mm512_set1_ps(reference)));
