@@ -9,8 +9,7 @@ operations in our graph ("ggml"), the unmodified llama-mtmd-cli, and transformer
 bfloat16. They take turns, and medians are printed. Peaks of the machine: PyTorch's products of
 1024 x 4096 x 4096, and reading 1 GiB. Then the kernels alone: on one thread and on all, small crops
 one by one and in company, and the memory that pictures take. --write puts the tables into a part
-of docs/encoder.md, of which there is one for each kind of CPU: AMX, AVX512-BF16, AVX2. --flame
-draws where the first of the kernels spends its time on the last of the pictures.
+of docs/encoder.md, of which there is one for each kind of CPU: AMX, AVX512-BF16, AVX2.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ import numpy as np
 from PIL import Image
 
 from document import write_speed
-from flame import flame_graph
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
 from reference_clock import EncodeClock
@@ -245,34 +243,6 @@ def lone_rows(model: Path, kernels: str, pictures: list[Picture], rounds: int) -
     return rows
 
 
-ENCODE = """
-import sys
-import numpy as np
-from ppocrvl.native import _native
-
-llm, mmproj, kernels, wide, high = sys.argv[1:]
-engine = _native.Engine(
-    _native.EngineOptions(llm=llm, mmproj=mmproj, kernels=kernels, cache_bytes=0)
-)
-for _ in range(4):
-    engine.embed(np.zeros((int(high), int(wide), 3), np.uint8))
-"""
-
-
-def draw_flame_graph(model: Path, kernels: str, picture: Picture, path: Path) -> None:
-    """Where encoding a picture four times spends its time, loading included."""
-    paths = find_model(model)
-    high, wide = picture.shape[:2]
-    options = [str(paths.llm), str(paths.mmproj), kernels, str(wide), str(high)]
-    with tempfile.TemporaryDirectory() as folder:
-        flame_graph(
-            [sys.executable, "-c", ENCODE, *options],
-            Path(folder),
-            path,
-            f"{kernels}, {wide} x {high}",
-        )
-
-
 MEMORY = """
 import re, sys
 import numpy as np
@@ -318,7 +288,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WIDTHxHEIGHT")
     parser.add_argument("--write", metavar="PART", help="of docs/encoder.md")
-    parser.add_argument("--flame", type=Path, metavar="SVG", help="draw a flame graph, by perf")
     args = parser.parse_args()
     random = np.random.default_rng(1)
     sizes = [tuple(map(int, size.split("x"))) for size in args.sizes]
@@ -357,8 +326,6 @@ def main() -> None:
         head = ["| patches | MiB that encoding adds | KiB a patch |", "|---" * 3 + "|"]
         lines += ["", *head, *memory_rows(args.model, main_kernels)]
     print("\n".join(lines))
-    if args.flame:
-        draw_flame_graph(args.model, main_kernels, pictures[-1], args.flame)
     if args.write:
         write_speed("encoder", lines, args.write)
 

@@ -28,10 +28,8 @@ void CoreTurns::end_decoding(bool encoder_first) {
     const std::scoped_lock lock(mutex_);
     decoding_ = false;
     encoder_is_next_ = true;
-    encoder_time_ = std::min<Clock::duration>(Clock::now() - decoding_since_, most_encoding);
-    if (encoder_first) {
-      encoder_time_ = most_encoding;
-    }
+    const Clock::duration longest = most_encoding;
+    encoder_time_ = encoder_first ? longest : std::min(Clock::now() - decoding_since_, longest);
   }
   changed_.notify_all();
 }
