@@ -114,7 +114,6 @@ def _environment() -> dict[str, str]:
 
 ENDLESS: dict[str, Any] = {
     "max_tokens": 10_000_000,
-    "logit_bias": {"2": -100},
     "stop_loops": False,
 }
 """What makes a request to the endless model go on for as long as the server lets it."""

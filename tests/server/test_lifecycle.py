@@ -39,8 +39,11 @@ def listens(running: Server) -> bool:
 def test_ending_lets_what_runs_finish(
     start_server: StartServer, endless_model: Path, noise: bytes, number: int
 ) -> None:
-    running = start_server("--model", endless_model, "--parallel", 1).wait_ready()
-    body = question(noise, **{**ENDLESS, "max_tokens": 200, "stream": True})
+    running = start_server(
+        *("--model", endless_model, "--parallel", 1),
+        *("--max-tokens", 100_000, "--kv-tokens", 131_072),
+    ).wait_ready()
+    body = question(noise, **{**ENDLESS, "max_tokens": 8000, "stream": True})
     with httpx2.stream("POST", f"{running.url}/v1/chat/completions", json=body) as answer:
         running.process.send_signal(number)
         wait_for(lambda: not listens(running))
@@ -48,7 +51,7 @@ def test_ending_lets_what_runs_finish(
         text = answer.read().decode()
     assert text.endswith("data: [DONE]\n\n")
     events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
-    assert events[-1]["ppocrvl"][0]["timings"]["generated_tokens"] == 200
+    assert events[-1]["ppocrvl"][0]["timings"]["generated_tokens"] == 8000
     assert running.stop() == 0
 
 

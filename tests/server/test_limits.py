@@ -14,8 +14,17 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from PIL import Image
-from tests.server.running import ENDLESS, Server, data_uri, error_of, question, wait_for
+from tests.server.running import (
+    ENDLESS,
+    SECONDS,
+    Server,
+    data_uri,
+    error_of,
+    question,
+    wait_for,
+)
 
+import ppocrvl
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import Keys
@@ -23,6 +32,7 @@ from ppocrvl.server.gate import Access
 from ppocrvl.server.limits import Limits
 from ppocrvl.server.metrics import Metrics
 from ppocrvl.server.pictures import PictureReader
+from ppocrvl.server.reader import Reader
 from ppocrvl.server.state import State
 
 if TYPE_CHECKING:
@@ -39,7 +49,7 @@ def small() -> Iterator[Server]:
     running = Server(
         *("--max-body-bytes", 60_000, "--max-picture-bytes", 30_000, "--max-pictures", 2),
         *("--max-image-pixels", 100_000, "--max-tokens", 4, "--max-header-bytes", 4096),
-        *("--header-seconds", 0.5, "--body-seconds", 0.5, "--max-connections", 20),
+        *("--header-seconds", 1.5, "--body-seconds", 1.5),
     ).wait_ready()
     yield running
     assert running.stop() == 0
@@ -198,18 +208,19 @@ def test_what_comes_in_drops(small: Server, head: bytes) -> None:
     assert answer.startswith(b"HTTP/1.1 408")
 
 
-def test_connections(small: Server) -> None:
-    held = [small.connect() for _ in range(20)]
+def test_connections(start_server: StartServer) -> None:
+    running = start_server("--max-connections", 20).wait_ready()
+    held = [running.connect() for _ in range(20)]
     try:
         statuses = set()
         for _ in range(5):
-            with small.connect() as connection:
+            with running.connect() as connection:
                 statuses.add(connection.recv(100).split()[1])
         assert b"503" in statuses
     finally:
         for connection in held:
             connection.close()
-    wait_for(lambda: small.get("/health").status_code == 200)
+    wait_for(lambda: running.get("/health").status_code == 200)
 
 
 @pytest.fixture
@@ -223,9 +234,9 @@ def endless(noise: bytes, **more: Any) -> dict[str, Any]:
     return question(noise, **{**ENDLESS, **more})
 
 
-def raw_question(noise: bytes, *, stream: bool) -> bytes:
+def raw_question(noise: bytes, **more: Any) -> bytes:
     """A request that goes on for long, as bytes."""
-    body = json.dumps(endless(noise, stream=stream)).encode()
+    body = json.dumps(endless(noise, **more)).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1",
         "Host: localhost",
@@ -255,12 +266,8 @@ def test_full_queue(idle: Server, noise: bytes) -> None:
 def test_a_client_that_goes_away_frees_its_place(
     idle: Server, noise: bytes, *, stream: bool
 ) -> None:
-    body = json.dumps(endless(noise, stream=stream)).encode()
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-    )
     with idle.connect() as connection:
-        connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+        connection.sendall(raw_question(noise, stream=stream))
         wait_for(lambda: idle.inside() == 1)
         if stream:
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
@@ -270,12 +277,9 @@ def test_a_client_that_goes_away_frees_its_place(
 
 
 def test_clients_that_go_away_at_any_moment(idle: Server, noise: bytes) -> None:
-    body = json.dumps(endless(noise, stream=True)).encode()
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-    )
-    sent = head.encode() + b"Content-Type: application/json\r\n\r\n" + body
-    for cut in (10, len(head), len(sent) // 2, len(sent) - 1, len(sent), len(sent)):
+    sent = raw_question(noise, stream=True)
+    head = sent.index(b"\r\n\r\n")
+    for cut in (10, head, len(sent) // 2, len(sent) - 1, len(sent), len(sent)):
         with idle.connect() as connection:
             connection.sendall(sent[:cut])
     wait_for(lambda: idle.inside() == 0, seconds=5)
@@ -283,32 +287,66 @@ def test_clients_that_go_away_at_any_moment(idle: Server, noise: bytes) -> None:
     assert answer.is_success
 
 
-def test_a_slow_reader_does_not_hold_the_engine(idle: Server, noise: bytes) -> None:
-    """The client reads nothing of a long answer; the place is free when the engine is done."""
-    body = {**endless(noise, stream=True), "max_tokens": 600}
-    with httpx2.stream("POST", f"{idle.url}/v1/chat/completions", json=body) as answer:
-        assert idle.inside() == 1
-        wait_for(lambda: idle.inside() == 0)
-        assert answer.read().endswith(b"data: [DONE]\n\n")
-
-
-def state_without_model() -> State:
+def state_without_model(send_seconds: float = SECONDS) -> State:
     """For the application alone."""
+    limits = Limits(send_seconds=send_seconds)
     admission = Admission(1, 1)
     return State(
         name="none",
-        limits=Limits(send_seconds=0.1),
+        limits=limits,
         admission=admission,
-        uploads=ByteBudget(1),
-        pictures=PictureReader(Limits(), None),
+        uploads=ByteBudget(1 << 20),
+        pictures=PictureReader(limits, None),
         metrics=Metrics(lambda: admission.inside, admission.limit),
     )
+
+
+def test_a_slow_reader_does_not_hold_the_engine(endless_model: Path, noise: bytes) -> None:
+    """Its place is free when the engine is done, though the client has read nothing by then.
+
+    The application alone: what the kernel buffers cannot be limited from here.
+    """
+    state = state_without_model()
+    body = json.dumps({"image": data_uri(noise), "stream": True, "max_tokens": 300}).encode()
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/ocr",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    inside: list[int] = []
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        if inside:
+            await asyncio.sleep(SECONDS)
+        inside.append(state.admission.inside)
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            if not sent:
+                inside.append(state.admission.inside)
+                while state.admission.inside:
+                    await asyncio.sleep(0.01)
+            sent.append(message["body"])
+
+    async def serve() -> None:
+        async with asyncio.timeout(SECONDS):
+            await build_app(state, Access(Keys([])))(scope, receive, send)
+
+    with ppocrvl.Engine(endless_model) as engine:
+        state.reader = Reader(engine)
+        asyncio.run(serve())
+    assert inside == [0, 1]
+    done = json.loads(b"".join(sent).splitlines()[-1])
+    assert done["timings"]["generated_tokens"] == 300
 
 
 def test_a_client_that_reads_nothing_is_let_go() -> None:
     """The application alone: what the kernel buffers cannot be limited from here."""
     aborted: list[bool] = []
-    app = build_app(state_without_model(), Access(Keys([])))
+    app = build_app(state_without_model(send_seconds=0.1), Access(Keys([])))
     scope = {
         "type": "http",
         "method": "GET",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import openai
 import pytest
-from tests.server.running import data_uri
+from tests.server.running import data_uri, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,4 +219,4 @@ def test_many_at_once(server: Server, picture: bytes, hello: str) -> None:
     import asyncio
 
     assert asyncio.run(_read_together(server.url, picture)) == [hello] * 8
-    assert server.inside() == 0
+    wait_for(lambda: server.inside() == 0)
