@@ -39,10 +39,14 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
   static void multiply_plain(const Operand *rows, std::int64_t row_stride, std::int64_t n_rows,
                              const Operand *b, std::int64_t depth, float *c, Ahead ahead) {
     const Strides plain{row_stride, run};
-    for (std::int64_t first = 0; first < n_rows; first += group) {
-      ahead(first / group);
+    // What is left of rows that `height` does not divide is slow: better once than in every group.
+    const std::int64_t together = group % std::int64_t{height} == 0 ? group : n_rows;
+    for (std::int64_t first = 0; first < n_rows; first += together) {
+      for (std::int64_t row = first; row < first + together; row += group) {
+        ahead(row / group);
+      }
       multiply_rows(rows + first * row_stride, plain, b, depth, c + first * std::int64_t{n_lanes},
-                    group, false);
+                    together, false);
     }
   }
 
@@ -57,15 +61,28 @@ private:
                                                    const Operand *b, std::int64_t depth, float *c,
                                                    std::int64_t n_rows, bool add) {
     constexpr auto whole = std::int64_t{height};
-    constexpr std::size_t left = std::size_t{group} % height;
     std::int64_t row = 0;
     for (; row + whole <= n_rows; row += whole) {
       some_rows<height>(a + row * strides.row, strides, b, depth / run,
                         c + row * std::int64_t{n_lanes}, add);
     }
-    if constexpr (left > 0) {
-      some_rows<left>(a + row * strides.row, strides, b, depth / run,
-                      c + row * std::int64_t{n_lanes}, add);
+    if constexpr (group % whole != 0) {
+      last_rows<height - 1>(a + row * strides.row, strides, b, depth / run,
+                            c + row * std::int64_t{n_lanes}, n_rows - row, add);
+    }
+  }
+
+  /// Up to `most` rows.
+  template <std::size_t most>
+  [[gnu::always_inline]] static void last_rows(const Operand *a, Strides strides, const Operand *b,
+                                               std::int64_t steps, float *c, std::int64_t n_rows,
+                                               bool add) {
+    if constexpr (most > 0) {
+      if (n_rows == std::int64_t{most}) {
+        some_rows<most>(a, strides, b, steps, c, add);
+      } else {
+        last_rows<most - 1>(a, strides, b, steps, c, n_rows, add);
+      }
     }
   }
 
@@ -78,6 +95,7 @@ private:
         sums[i][j] = add ? Arithmetic::load(c + i * n_lanes + j * width) : Vector{};
       }
     }
+#pragma GCC unroll 4 // else AVX2 does not come near its peak
     for (std::int64_t step = 0; step < steps; ++step) {
       one_step(a, strides.row, b, sums);
       a += strides.step;
