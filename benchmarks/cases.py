@@ -112,7 +112,7 @@ CASES = (
     *cases("e", MINERU, ("Q4_K_M",), rounds=1),
     *cases("e", PYTHON, ("Q4_K_M",), rounds=1),
     *cases("e", REFERENCE, ("bfloat16",), rounds=1),
-    *cases("f", OURS, ("built-in",), rounds=1),
+    *cases("f", OURS, ("built-in",)),
     *cases("g", OURS, ("bf16", "Q4_K_M"), parallel=(1, 8)),
     *cases("g", SERVER, ("bf16", "Q4_K_M"), parallel=(1, 8), rounds=2),
 )

@@ -9,7 +9,8 @@ operations in our graph ("ggml"), the unmodified llama-mtmd-cli, and transformer
 bfloat16. They take turns, and medians are printed. Peaks of the machine: PyTorch's products of
 1024 x 4096 x 4096, and reading 1 GiB. Then the kernels alone: on one thread and on all, small crops
 one by one and in company, and the memory that pictures take. --write puts the tables into a part
-of docs/encoder.md, of which there is one for each kind of CPU: AMX, AVX512-BF16, AVX2.
+of docs/encoder.md, of which there is one for each kind of CPU: AMX, AVX512-BF16, AVX2. --flame also
+draws where the first kernels spend their time, on pictures of the first two sizes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from document import write_speed
+from document import DOCS, write_speed
+from flame import flame_graph
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
 from reference_clock import EncodeClock
@@ -262,6 +264,29 @@ print((kilobytes("VmHWM") - before) / 1024)
 """
 
 
+AGAIN = """
+import sys
+import numpy as np
+from ppocrvl.native import _native
+
+llm, mmproj, kernels, times, *sizes = sys.argv[1:]
+options = _native.EngineOptions(llm=llm, mmproj=mmproj, kernels=kernels, cache_bytes=0)
+engine = _native.Engine(options)
+for size in sizes * int(times):
+    wide, high = map(int, size.split("x"))
+    engine.embed(np.zeros((high, wide, 3), np.uint8))
+"""
+
+
+def draw(folder: Path, model: Path, kernels: str, sizes: list[str]) -> None:
+    """A flame graph of ten encodings of each size, into docs/encoder/."""
+    paths = find_model(model)
+    arguments = ["-c", AGAIN, str(paths.llm), str(paths.mmproj), kernels, "10", *sizes]
+    path = DOCS / "encoder" / f"{kernels}.svg"
+    path.parent.mkdir(exist_ok=True)
+    flame_graph(arguments, folder, path, f"Vision encoder, {kernels}, {' and '.join(sizes)}")
+
+
 def memory_rows(model: Path, kernels: str) -> list[str]:
     """MiB that encoding one picture adds to the process, by its patches (Linux only)."""
     paths = find_model(model)
@@ -288,7 +313,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WIDTHxHEIGHT")
     parser.add_argument("--write", metavar="PART", help="of docs/encoder.md")
+    parser.add_argument("--flame", type=Path, metavar="FOLDER", help="a flame graph too, by perf")
     args = parser.parse_args()
+    if args.flame:
+        draw(args.flame, args.model, args.kernels[0], args.sizes[:2])
     random = np.random.default_rng(1)
     sizes = [tuple(map(int, size.split("x"))) for size in args.sizes]
     pictures = [random.integers(0, 256, (high, wide, 3), dtype=np.uint8) for wide, high in sizes]

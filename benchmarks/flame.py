@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import site
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -130,16 +131,18 @@ def draw(root: Node, title: str) -> str:
     )
 
 
-def flame_graph(command: Sequence[str], work: Path, path: Path, title: str) -> None:
-    """Runs a command under perf and draws where it was.
+def flame_graph(arguments: Sequence[str], work: Path, path: Path, title: str) -> None:
+    """Runs Python with these arguments under perf and draws where it was.
 
     Raises:
         OSError: perf is not there, or saw nothing.
     """
     data = work / "perf.data"
     record = ["perf", "record", "-q", "-e", "cpu-clock:u", "-F", str(SAMPLES_A_SECOND)]
-    record += ["--call-graph", f"dwarf,{STACK_BYTES}", "-o", str(data), "--", *command]
-    environment = {**os.environ, "PYTHONPATH": str(symbols(work))}
+    record += ["--call-graph", f"dwarf,{STACK_BYTES}", "-o", str(data), "--"]
+    record += [sys.executable, "-S", *arguments]  # without an editable install's own finder
+    places = [str(symbols(work)), *site.getsitepackages()]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
     done = subprocess.run(record, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OSError(f"perf record ended with {done.returncode}: {done.stderr.strip()[-300:]}")

@@ -208,12 +208,14 @@ def endurance_lines(values: Values) -> list[str]:
     runs = values.get(f"f|{OURS}|built-in|1", [])
     if not runs:
         return []
-    extra = runs[-1]["extra"]
-    row = [str(extra["n"])]
-    row += [f"{extra[name] / (1 << 20):.1f}" for name in ("resident_early", "resident_late")]
-    row += [f"{1000 * extra[name]:.1f}" for name in ("latency_early", "latency_late")]
+    rows: list[list[str]] = []
+    for extra in (run["extra"] for run in runs):
+        row = [str(extra["n"])]
+        row += [f"{extra[name] / (1 << 20):.1f}" for name in ("resident_early", "resident_late")]
+        row += [f"{1000 * extra[name]:.1f}" for name in ("latency_early", "latency_late")]
+        rows.append(row)
     columns = ("requests", "MiB after 200", "MiB at the end", "ms, first 200", "ms, last 200")
-    return ["## Many requests in one process", "", *table(columns, [row])]
+    return ["## Many requests in one process", "", *table(columns, rows)]
 
 
 def failure_lines(values: Values) -> list[str]:

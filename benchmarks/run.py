@@ -141,9 +141,9 @@ class Bench:
         """Of ours in (b), four at once, loading included."""
         case = Case("b", OURS, "bf16", 4)
         asked = {**self._job(case), "split": False, "spawned": time.monotonic()}
-        command = [sys.executable, str(HERE / WORKERS[OURS]), json.dumps(asked)]
+        arguments = [str(HERE / WORKERS[OURS]), json.dumps(asked)]
         try:
-            flame_graph(command, self._work, path, f"ppocrvl, {case.work.title}, 4 at once")
+            flame_graph(arguments, self._work, path, f"ppocrvl, {case.work.title}, 4 at once")
         except OSError as error:
             self._note_failure("flame graph", str(error))
 
