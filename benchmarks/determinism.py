@@ -4,6 +4,7 @@
     python scripts/make_eval_set.py eval-set --lines 500 --blocks 100 --tables 100
     python benchmarks/determinism.py eval-set [--model MODEL] [--parallel 4 8] [--rounds 3]
 
+With a large model, --every reads fewer pictures and --max-tokens less of each.
 Reads the set one picture at a time and several at once, each with and without `deterministic`, and
 compares the texts with those of one at a time. Rounds alternate; seconds are medians. Exit code 1
 if a deterministic text differs.
@@ -19,14 +20,16 @@ from collections import defaultdict
 from pathlib import Path
 
 import ppocrvl
-from eval_set import read_all
+from eval_set import MAX_TOKENS, read_all
 from ppocrvl.evaluate.dataset import Item, read_dataset
 
 Way = tuple[int, bool]
 """How many at once, and whether deterministic."""
 
 
-def read(model: Path | None, items: list[Item], way: Way) -> tuple[list[str], float]:
+def read(
+    model: Path | None, items: list[Item], way: Way, max_tokens: int
+) -> tuple[list[str], float]:
     """The texts, and the seconds that reading took, loading not among them."""
     n_parallel, deterministic = way
     with ppocrvl.Engine(
@@ -34,7 +37,7 @@ def read(model: Path | None, items: list[Item], way: Way) -> tuple[list[str], fl
     ) as engine:
         engine.ocr(items[0].image, max_tokens=1)
         start = time.perf_counter()
-        texts = read_all(engine, items)
+        texts = read_all(engine, items, max_tokens)
         return texts, time.perf_counter() - start
 
 
@@ -47,14 +50,16 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="default: the built-in model")
     parser.add_argument("--parallel", type=int, nargs="+", default=[4, 8])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="one picture of N")
+    parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS)
     args = parser.parse_args()
-    items = read_dataset(args.dataset)
+    items = read_dataset(args.dataset)[:: args.every]
     ways: list[Way] = [(n, exact) for n in (1, *args.parallel) for exact in (False, True)]
     texts: dict[Way, list[str]] = {}
     seconds: dict[Way, list[float]] = defaultdict(list)
     for _ in range(args.rounds):
         for way in ways:
-            texts[way], time_taken = read(args.model, items, way)
+            texts[way], time_taken = read(args.model, items, way, args.max_tokens)
             seconds[way].append(time_taken)
     print("| at once | deterministic | texts that differ from one at a time | seconds | ratio |")
     print("|---" * 5 + "|")

@@ -123,4 +123,4 @@ def percent_more(values: Values, late: str, early: str) -> float | None:
     runs = [run["extra"] for run in values.get("f|ppocrvl|built-in|1", [])]
     if not runs:
         return None
-    return 100 * (statistics.median(extra[late] / extra[early] for extra in runs) - 1)
+    return float(100 * (statistics.median(extra[late] / extra[early] for extra in runs) - 1))
