@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small models of random weights: they never stop by themselves and answer noise."""
+"""Small models of random weights, whose answers are noise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 import ppocrvl
 from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
+from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+
+    from ppocrvl.model_folder import ModelPaths
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,20 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> RandomModel:
 def engine(random_model: RandomModel) -> Iterator[_native.Engine]:
     """The random model, loaded once."""
     loaded = _native.Engine(random_model.options())
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="session")
+def endless(endless_model: Path) -> ModelPaths:
+    """A pair whose answers go on for longer than any test waits."""
+    return find_model(endless_model)
+
+
+@pytest.fixture
+def endless_engine(endless: ModelPaths) -> Iterator[_native.Engine]:
+    """It, loaded for one test."""
+    loaded = _native.Engine(_native.EngineOptions(llm=str(endless.llm), mmproj=str(endless.mmproj)))
     yield loaded
     loaded.close()
 

@@ -16,7 +16,6 @@ from ppocrvl.export.synthetic import SIZES, resized, write_synthetic_checkpoint
 from ppocrvl.native import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy.typing as npt
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
-FOREVER = 2000  # tokens: seconds of work, far more than any test lets run
+FOREVER = 50_000  # tokens of the endless engine: more than any test lets run
 
 
 def request(
@@ -41,14 +40,6 @@ def request(
         keep_location_tokens=keep_location_tokens,
         stop_loops=False,  # noise may look like one after any number of tokens
     )
-
-
-@pytest.fixture
-def own_engine(random_model: RandomModel) -> Iterator[_native.Engine]:
-    """An engine that the test may close."""
-    engine = _native.Engine(random_model.options())
-    yield engine
-    engine.close()
 
 
 def test_pieces_and_result_agree(engine: _native.Engine, picture: Picture) -> None:
@@ -200,8 +191,8 @@ def test_only_rgb_arrays_are_images(engine: _native.Engine, image: object) -> No
         engine.embed(not_an_image)
 
 
-def test_cancel_while_running(engine: _native.Engine, picture: Picture) -> None:
-    ticket = engine.submit(request(picture, FOREVER))
+def test_cancel_while_running(endless_engine: _native.Engine, picture: Picture) -> None:
+    ticket = endless_engine.submit(request(picture, FOREVER))
     assert ticket.next() is not None
     ticket.cancel()
     ticket.cancel()
@@ -213,15 +204,15 @@ def test_cancel_while_running(engine: _native.Engine, picture: Picture) -> None:
     assert len(result.text) > 0
 
 
-def test_cancel_while_waiting(engine: _native.Engine, picture: Picture) -> None:
-    running = engine.submit(request(picture, FOREVER))
-    waiting = engine.submit(request(picture))
+def test_cancel_while_waiting(endless_engine: _native.Engine, picture: Picture) -> None:
+    running = endless_engine.submit(request(picture, FOREVER))
+    waiting = endless_engine.submit(request(picture))
     waiting.cancel()
     running.cancel()
     assert waiting.result().finish_reason == "cancelled"
     assert waiting.result().token_ids == []
     assert waiting.next() is None
-    assert engine.submit(request(picture)).result().finish_reason == "length"
+    assert endless_engine.submit(request(picture)).result().finish_reason == "length"
 
 
 def test_requests_run_in_turn_from_many_threads(engine: _native.Engine, picture: Picture) -> None:
@@ -243,8 +234,10 @@ def test_requests_run_in_turn_from_many_threads(engine: _native.Engine, picture:
     assert answers == [expected] * 18
 
 
-def test_other_threads_run_while_one_waits(engine: _native.Engine, picture: Picture) -> None:
-    ticket = engine.submit(request(picture, FOREVER))
+def test_other_threads_run_while_one_waits(
+    endless_engine: _native.Engine, picture: Picture
+) -> None:
+    ticket = endless_engine.submit(request(picture, FOREVER))
     waiter = threading.Thread(target=ticket.result)
     waiter.start()
     start = time.perf_counter()
@@ -255,24 +248,24 @@ def test_other_threads_run_while_one_waits(engine: _native.Engine, picture: Pict
     assert time.perf_counter() - start < 5
 
 
-def test_close_fails_what_is_unfinished(own_engine: _native.Engine, picture: Picture) -> None:
-    running = own_engine.submit(request(picture, FOREVER))
-    waiting = own_engine.submit(request(picture))
+def test_close_fails_what_is_unfinished(endless_engine: _native.Engine, picture: Picture) -> None:
+    running = endless_engine.submit(request(picture, FOREVER))
+    waiting = endless_engine.submit(request(picture))
     assert running.next() is not None
-    own_engine.close()
-    own_engine.close()
+    endless_engine.close()
+    endless_engine.close()
     for ticket in (running, waiting):
         with pytest.raises(errors.CancelledError, match="closed"):
             ticket.result()
     with pytest.raises(errors.CancelledError, match="closed"):
         list(iter(running.next, None))
     with pytest.raises(errors.CancelledError, match="closed"):
-        own_engine.submit(request(picture))
+        endless_engine.submit(request(picture))
     with pytest.raises(errors.CancelledError, match="closed"):
-        own_engine.embed(picture)
+        endless_engine.embed(picture)
     with pytest.raises(errors.CancelledError, match="closed"):
-        own_engine.prompt_tokens("OCR:", 1, 1)
-    assert own_engine.info.n_embd > 0
+        endless_engine.prompt_tokens("OCR:", 1, 1)
+    assert endless_engine.info.n_embd > 0
 
 
 def test_a_ticket_keeps_its_engine(random_model: RandomModel, picture: Picture) -> None:
@@ -280,10 +273,9 @@ def test_a_ticket_keeps_its_engine(random_model: RandomModel, picture: Picture) 
     assert len(ticket.result().token_ids) == 50
 
 
-def test_closing_from_many_threads(random_model: RandomModel, picture: Picture) -> None:
-    engine = _native.Engine(random_model.options())
-    ticket = engine.submit(request(picture, FOREVER))
-    threads = [threading.Thread(target=engine.close) for _ in range(4)]
+def test_closing_from_many_threads(endless_engine: _native.Engine, picture: Picture) -> None:
+    ticket = endless_engine.submit(request(picture, FOREVER))
+    threads = [threading.Thread(target=endless_engine.close) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.native.conftest import RandomModel
 
+    from ppocrvl.model_folder import ModelPaths
+
 PREAMBLE = """
 import gc, logging, os, signal, sys, threading, time
 import numpy as np
@@ -25,7 +27,7 @@ def request(max_tokens, image=picture):
 """
 
 
-def run(model: RandomModel, script: str) -> subprocess.CompletedProcess[str]:
+def run(model: RandomModel | ModelPaths, script: str) -> subprocess.CompletedProcess[str]:
     """Runs a script with the preamble; nothing but the script itself may print."""
     return subprocess.run(
         [sys.executable, "-c", PREAMBLE + textwrap.dedent(script), model.llm, model.mmproj],
@@ -37,12 +39,12 @@ def run(model: RandomModel, script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("wait", ["ticket.result()", "list(iter(ticket.next, None))"])
-def test_ctrl_c_stops_a_generation(random_model: RandomModel, wait: str) -> None:
+def test_ctrl_c_stops_a_generation(endless: ModelPaths, wait: str) -> None:
     done = run(
-        random_model,
+        endless,
         f"""
         engine = _native.Engine(options)
-        ticket = engine.submit(request(3000))
+        ticket = engine.submit(request(50_000))
         ticket.next()
         def interrupt():
             global sent
@@ -100,9 +102,9 @@ def test_ctrl_c_stops_the_encoder(random_model: RandomModel) -> None:
     ],
     ids=["end", "exit", "error", "daemon", "cycle"],
 )
-def test_interpreter_ends_with_a_running_generation(random_model: RandomModel, ending: str) -> None:
+def test_interpreter_ends_with_a_running_generation(endless: ModelPaths, ending: str) -> None:
     done = run(
-        random_model,
+        endless,
         f"""
         _native.set_log_callback(lambda level, line: None)
         def quietly():
@@ -111,8 +113,8 @@ def test_interpreter_ends_with_a_running_generation(random_model: RandomModel, e
             except Exception:
                 pass
         engine = _native.Engine(options)
-        ticket = engine.submit(request(3000))
-        engine.submit(request(3000))
+        ticket = engine.submit(request(50_000))
+        engine.submit(request(50_000))
         ticket.next()
         print("running", flush=True)
         {ending}
