@@ -80,6 +80,10 @@ class Server:
         """Ends it, and gives its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.end()
+
+    def end(self) -> int:
+        """Its exit code, once it has ended by itself."""
         try:
             code = self.process.wait(SECONDS)
         except subprocess.TimeoutExpired:

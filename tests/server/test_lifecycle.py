@@ -52,7 +52,7 @@ def test_ending_lets_what_runs_finish(
     assert text.endswith("data: [DONE]\n\n")
     events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
     assert events[-1]["ppocrvl"][0]["timings"]["generated_tokens"] == 8000
-    assert running.stop() == 0
+    assert running.end() == 0
 
 
 def test_ending_has_a_limit(start_server: StartServer, endless_model: Path, noise: bytes) -> None:
