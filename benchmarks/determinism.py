@@ -53,6 +53,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="one picture of N")
     parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS)
     args = parser.parse_args()
+    if args.every < 1:
+        parser.error("--every must be at least 1")
     items = read_dataset(args.dataset)[:: args.every]
     ways: list[Way] = [(n, exact) for n in (1, *args.parallel) for exact in (False, True)]
     texts: dict[Way, list[str]] = {}

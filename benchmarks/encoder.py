@@ -316,7 +316,10 @@ def main() -> None:
     parser.add_argument("--flame", type=Path, metavar="FOLDER", help="a flame graph too, by perf")
     args = parser.parse_args()
     if args.flame:
-        draw(args.flame, args.model, args.kernels[0], args.sizes[:2])
+        try:
+            draw(args.flame, args.model, args.kernels[0], args.sizes[:2])
+        except OSError as error:
+            sys.exit(f"no flame graph: {error}")
     random = np.random.default_rng(1)
     sizes = [tuple(map(int, size.split("x"))) for size in args.sizes]
     pictures = [random.integers(0, 256, (high, wide, 3), dtype=np.uint8) for wide, high in sizes]

@@ -248,6 +248,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   static void pack_row(const Block &block, std::int64_t row, const Place &place,
                        const Buffers &buffers) {
     if constexpr (!is_half) { // a row lies in one piece, without zeros behind it
+      static_assert(!Product::has_tiles);
       block.matrix->to_float(block.row(row), place.first, block.count);
     } else if (is_decoded_here(block)) {
       Product::Formats::decode(block.matrix->format, block.row(row), block.count, place.first,

@@ -312,7 +312,6 @@ def test_swapped_and_missing_files(random_model: RandomModel) -> None:
 def test_cancel_while_a_large_picture_is_encoded(tmp_path: Path) -> None:
     """Within 0.5 s on 1280 image tokens: the encoder's widths are the official ones.
 
-    All but one of ten, as the machine may have been busy elsewhere for so long once.
     It has 3 of the 27 layers, which differ in nothing; a cancel waits for a part of one at most.
     """
     widths = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16}
@@ -335,4 +334,4 @@ def test_cancel_while_a_large_picture_is_encoded(tmp_path: Path) -> None:
             waits.append(time.perf_counter() - start)
     engine.close()
     assert len(waits) >= 5
-    assert sorted(waits)[-2] < 0.5, waits
+    assert max(waits) < 0.5, waits
