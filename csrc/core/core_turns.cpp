@@ -6,16 +6,30 @@
 namespace ppocrvl {
 
 void CoreTurns::pause() {
-  if (!decoder_waits_.load(std::memory_order_relaxed) ||
-      Clock::now() - encoding_since_ < encoder_time_) {
-    return;
+  if (decoder_waits_.load(std::memory_order_relaxed) && is_decoders_turn()) {
+    end_encoding();
+    begin_encoding();
   }
-  end_encoding();
-  begin_encoding();
 }
 
-void CoreTurns::begin_decoding() {
+bool CoreTurns::is_decoders_turn() {
+  const std::scoped_lock lock(mutex_); // what the waiting step said
+  const Clock::time_point now = Clock::now();
+  if (is_urgent_()) {
+    return true;
+  }
+  if (share_ == Share::whole_picture && now - begun_ < most_at_first) {
+    return false;
+  }
+  const Clock::duration most =
+      share_ == Share::equal ? std::min<Clock::duration>(last_step_, most_encoding) : most_encoding;
+  return now - encoding_since_ >= most;
+}
+
+void CoreTurns::begin_decoding(Share share, std::function<bool()> is_urgent) {
   std::unique_lock<std::mutex> lock(mutex_);
+  share_ = share;
+  is_urgent_ = std::move(is_urgent);
   decoder_waits_.store(true, std::memory_order_relaxed);
   changed_.wait(lock, [this] { return !encoding_ && !(encoder_waits_ && encoder_is_next_); });
   decoder_waits_.store(false, std::memory_order_relaxed);
@@ -23,13 +37,12 @@ void CoreTurns::begin_decoding() {
   decoding_since_ = Clock::now();
 }
 
-void CoreTurns::end_decoding(bool encoder_first) {
+void CoreTurns::end_decoding() {
   {
     const std::scoped_lock lock(mutex_);
     decoding_ = false;
     encoder_is_next_ = true;
-    const Clock::duration longest = most_encoding;
-    encoder_time_ = encoder_first ? longest : std::min(Clock::now() - decoding_since_, longest);
+    last_step_ = Clock::now() - decoding_since_;
   }
   changed_.notify_all();
 }

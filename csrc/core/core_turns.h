@@ -4,41 +4,55 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 namespace ppocrvl {
 
 /// Lets encoding and decoding take turns on the same cores: each spins at the barriers of its
 /// threads, so running both at once on all cores costs more than it gains. A decoding step waits
-/// until the encoder comes by a place where it can pause; after the step the encoder has the cores
-/// for as long as the step took, or for `most_encoding` if that is asked for.
+/// until the encoder has had its share and comes by a place where it can pause.
 class CoreTurns {
 public:
   using Clock = std::chrono::steady_clock;
 
   static constexpr std::chrono::milliseconds most_encoding{80};
+  static constexpr std::chrono::milliseconds most_at_first{2000};
 
-  /// While it lives, the encoder pauses; then it has as much time, or, with `encoder_first`, all
-  /// that it may have. For the decoding thread.
+  /// What the encoder has of the cores before the next step.
+  enum class Share {
+    equal,         // as long as the last step took, at most `most_encoding`
+    encoder_first, // `most_encoding`
+    whole_picture, // `most_at_first` once it has begun, which is all of most, then `most_encoding`
+  };
+
+  /// While it lives, the encoder pauses. For the decoding thread.
   class Decoding {
   public:
-    explicit Decoding(CoreTurns &turns, bool encoder_first = false)
-        : turns_(turns), encoder_first_(encoder_first) {
-      turns_.begin_decoding();
+    /// Waits for its turn. As soon as `is_urgent`, which the encoder's thread asks meanwhile, is
+    /// true, the encoder pauses wherever it can.
+    explicit Decoding(
+        CoreTurns &turns, Share share = Share::equal,
+        std::function<bool()> is_urgent = [] { return false; })
+        : turns_(turns) {
+      turns_.begin_decoding(share, std::move(is_urgent));
     }
-    ~Decoding() { turns_.end_decoding(encoder_first_); }
+    ~Decoding() { turns_.end_decoding(); }
     Decoding(const Decoding &) = delete;
     Decoding &operator=(const Decoding &) = delete;
 
   private:
     CoreTurns &turns_;
-    bool encoder_first_;
   };
 
   /// While it lives, decoding waits for `pause`. For the encoding thread.
   class Encoding {
   public:
-    explicit Encoding(CoreTurns &turns) : turns_(turns) { turns_.begin_encoding(); }
+    explicit Encoding(CoreTurns &turns) : turns_(turns) {
+      turns_.begin_encoding();
+      turns_.begun_ = Clock::now();
+    }
     ~Encoding() { turns_.end_encoding(); }
     Encoding(const Encoding &) = delete;
     Encoding &operator=(const Encoding &) = delete;
@@ -47,15 +61,16 @@ public:
     CoreTurns &turns_;
   };
 
-  /// Lets a decoding step go ahead if one waits and the encoder has had its time. Called by the
+  /// Lets a decoding step go ahead if one waits and the encoder has had its share. Called by the
   /// encoder wherever it computes nothing.
   void pause();
 
 private:
-  void begin_decoding();
-  void end_decoding(bool encoder_first);
+  void begin_decoding(Share share, std::function<bool()> is_urgent);
+  void end_decoding();
   void begin_encoding();
   void end_encoding();
+  [[nodiscard]] bool is_decoders_turn();
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -66,7 +81,11 @@ private:
   bool encoder_is_next_ = false; // if both wait: who had the cores last lets the other go first
   Clock::time_point encoding_since_;
   Clock::time_point decoding_since_;
-  Clock::duration encoder_time_{}; // that it may take before the next step
+  Clock::duration last_step_{};
+  Clock::time_point begun_; // this encoding; the encoding thread's own
+  // Of the step that waits:
+  Share share_ = Share::equal;
+  std::function<bool()> is_urgent_;
 };
 
 } // namespace ppocrvl

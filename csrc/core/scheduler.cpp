@@ -332,19 +332,37 @@ int Scheduler::prompt_chunk() const {
                                                 : chunk_size_.rows(LanguageModel::batch_tokens);
 }
 
-/// Whether a picture that is encoded sooner could join sooner, which is worth more than this step:
-/// a step takes hardly longer for many than for few. Not where each is fed alone, and not where
+/// What the encoder has of the cores before the next step. A step takes hardly longer for many than
+/// for few, so while there is a place for a picture, encoding it sooner is worth more; those who
+/// watch their text come must not see it stop, though. Not where each is fed alone, and not where
 /// requests wait for more than a place.
-bool Scheduler::has_place_for_encoded() const {
+CoreTurns::Share Scheduler::encoder_share() const {
   const std::scoped_lock lock(board_.mutex);
-  return !options_.deterministic && board_.to_admit.empty() &&
-         active_.size() < static_cast<std::size_t>(options_.n_parallel);
+  if (options_.deterministic || !board_.to_admit.empty() ||
+      active_.size() >= static_cast<std::size_t>(options_.n_parallel)) {
+    return CoreTurns::Share::equal;
+  }
+  const bool streams = std::any_of(active_.begin(), active_.end(), [](const SequencePtr &sequence) {
+    return sequence->ticket().is_streamed();
+  });
+  return streams ? CoreTurns::Share::encoder_first : CoreTurns::Share::whole_picture;
+}
+
+/// Whether some request is to be answered now: it was cancelled, or is late.
+bool Scheduler::is_urgent() const {
+  const auto is_over = [](const auto &job) { return request_of(job).is_over(); };
+  const std::scoped_lock lock(board_.mutex);
+  return board_.closing ||
+         std::any_of(active_.begin(), active_.end(),
+                     [](const SequencePtr &sequence) { return sequence->ticket().is_over(); }) ||
+         std::any_of(board_.to_encode.begin(), board_.to_encode.end(), is_over) ||
+         std::any_of(board_.to_admit.begin(), board_.to_admit.end(), is_over);
 }
 
 void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds) {
   std::optional<CoreTurns::Decoding> turn;
   if (turns_ != nullptr) {
-    turn.emplace(*turns_, has_place_for_encoded());
+    turn.emplace(*turns_, encoder_share(), [this] { return is_urgent(); });
   }
   pass(FaultPoint::decode);
   const Stopwatch stopwatch; // since it is our turn: waiting for the encoder is no work

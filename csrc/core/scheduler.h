@@ -55,7 +55,8 @@ private:
                                const std::vector<Feed> &feeds);
   void compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds);
   [[nodiscard]] int prompt_chunk() const;
-  [[nodiscard]] bool has_place_for_encoded() const;
+  [[nodiscard]] CoreTurns::Share encoder_share() const;
+  [[nodiscard]] bool is_urgent() const;
   void end(Sequence &sequence, std::optional<FinishReason> reason);
   void blame(Sequence &sequence, const std::exception_ptr &error);
   void fail(Sequence &sequence, const std::exception_ptr &error);

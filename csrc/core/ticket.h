@@ -124,6 +124,7 @@ public:
 
   /// Takes the oldest piece that was not taken yet. `end` also stands for failure; `value` tells.
   Next wait_piece(std::string &piece, std::chrono::milliseconds limit) {
+    is_streamed_.store(true, std::memory_order_relaxed);
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait_for(lock, limit, [this] { return !pieces_.empty() || done(); });
     if (!pieces_.empty()) {
@@ -134,7 +135,11 @@ public:
     return done() ? Next::end : Next::timeout;
   }
 
+  /// Whether somebody takes the pieces as they come, and not only the result.
+  [[nodiscard]] bool is_streamed() const { return is_streamed_.load(std::memory_order_relaxed); }
+
 private:
+  std::atomic<bool> is_streamed_{false};
   std::deque<std::string> pieces_;
   LiveCount<Ticket> live_;
 };

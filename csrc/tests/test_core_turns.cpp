@@ -4,10 +4,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <thread>
+#include <utility>
 
 using namespace std::chrono_literals;
 using ppocrvl::CoreTurns;
+using Share = CoreTurns::Share;
 
 TEST_CASE("core turns: never both, and both get on") {
   CoreTurns turns;
@@ -61,7 +65,7 @@ TEST_CASE("core turns: one alone waits for nobody") {
 }
 
 TEST_CASE("core turns: the encoder has more time where it is asked for") {
-  const auto share_of_encoder = [](bool encoder_first) {
+  const auto share_of_encoder = [](Share share) {
     CoreTurns turns;
     std::atomic<bool> stop{false};
     std::chrono::duration<double> encoded{0};
@@ -80,7 +84,7 @@ TEST_CASE("core turns: the encoder has more time where it is asked for") {
     });
     std::thread decoder([&] {
       for (int step = 0; step < 20; ++step) {
-        const CoreTurns::Decoding turn(turns, encoder_first);
+        const CoreTurns::Decoding turn(turns, share);
         work(decoded, 10ms);
       }
       stop = true;
@@ -89,5 +93,52 @@ TEST_CASE("core turns: the encoder has more time where it is asked for") {
     decoder.join();
     return encoded.count() / decoded.count();
   };
-  CHECK(share_of_encoder(true) > 2.0 * share_of_encoder(false));
+  CHECK(share_of_encoder(Share::encoder_first) > 2.0 * share_of_encoder(Share::equal));
+}
+
+namespace {
+
+/// How long a step that follows another at once waits for an encoder that works for `encoding`, a
+/// millisecond at a time.
+CoreTurns::Clock::duration wait_for(
+    std::chrono::milliseconds encoding, Share share,
+    std::function<bool()> is_urgent = [] { return false; }) {
+  CoreTurns turns;
+  std::atomic<bool> encodes{false};
+  std::atomic<bool> stop{false};
+  std::optional<CoreTurns::Decoding> step(turns);
+  std::thread encoder([&] {
+    encodes = true;
+    const CoreTurns::Encoding turn(turns);
+    const auto end = CoreTurns::Clock::now() + encoding;
+    while (!stop && CoreTurns::Clock::now() < end) {
+      std::this_thread::sleep_for(1ms);
+      turns.pause();
+    }
+  });
+  while (!encodes) {
+    std::this_thread::yield();
+  }
+  std::this_thread::sleep_for(20ms); // until it waits
+  step.reset();
+  const auto begin = CoreTurns::Clock::now();
+  step.emplace(turns, share, std::move(is_urgent));
+  const auto waited = CoreTurns::Clock::now() - begin;
+  stop = true;
+  step.reset();
+  encoder.join();
+  return waited;
+}
+
+} // namespace
+
+TEST_CASE("core turns: a picture is encoded to its end, or for a while, where that is asked for") {
+  CHECK(wait_for(300ms, Share::whole_picture) >= 290ms);
+  CHECK(wait_for(60s, Share::whole_picture) >= CoreTurns::most_at_first - 10ms);
+  CHECK(wait_for(60s, Share::whole_picture) < 30s);
+  CHECK(wait_for(60s, Share::encoder_first) < CoreTurns::most_at_first / 2);
+}
+
+TEST_CASE("core turns: what is urgent waits for no share") {
+  CHECK(wait_for(60s, Share::whole_picture, [] { return true; }) < CoreTurns::most_at_first / 2);
 }
