@@ -91,10 +91,9 @@ public:
     kernels::Linear task{};
     task.matrices = &matrix;
     task.n_matrices = 1;
-    task.n_panels = kernels::panels_of(in.ne[1]);
+    task.n_tokens = in.ne[1];
     task.in = work;
     task.out_rows = out;
-    task.n_out_rows = in.ne[1];
     kernels.linear(task, share, kernels::thread_scratch());
   }
 };

@@ -24,6 +24,8 @@ template <typename Product> struct ByteLinear {
   static constexpr std::int64_t longest_columns = 8192; // longer rows are not for bytes
   static constexpr std::int64_t height = 8;             // rows that are summed at once
   static constexpr std::int64_t depth_block = 1024;     // columns of a panel in the nearest cache
+  static constexpr std::int64_t cached_bytes = 1200 << 10;
+  static constexpr std::int64_t panel_cost = 2; // products that turning a panel to bytes outweighs
   static constexpr float steps = 127.0F;
   static constexpr float byte_steps = 253.0F;     // rounding may add one at either end
   static constexpr float smallest_scale = 1e-37F; // the inverse of less overflows
@@ -41,9 +43,8 @@ template <typename Product> struct ByteLinear {
       Panels::linear(task, share, scratch);
       return;
     }
-    typename Panels::Way way = Panels::way_of(task, share);
-    way.longest = columns;
-    way.step = Panels::cached_bytes / (padded(columns, 4) * lanes);
+    const std::int64_t step = cached_bytes / (padded(columns, 4) * lanes);
+    const typename Panels::Way way = Panels::way_of(task, share, columns, step, panel_cost);
     const Room room(scratch, columns, way.step);
     for (std::int64_t panel = way.panels.begin; panel < way.panels.end; panel += way.step) {
       const Range panels{panel, Panels::smaller(panel + way.step, way.panels.end)};
@@ -213,7 +214,7 @@ private:
   static void some_rows_of(const Linear &task, const typename Panels::Way &way,
                            const Matrix &matrix, std::int64_t above, Range panels,
                            const Room &room) {
-    const std::int64_t blocks = padded(matrix.rows, Panels::block_rows) / Panels::block_rows;
+    const std::int64_t blocks = Panels::parts_of(matrix.rows, Panels::block_rows);
     const Range mine = Panels::part_of(blocks, way.part, way.parts);
     typename Panels::Block block{};
     block.matrix = &matrix;

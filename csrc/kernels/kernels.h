@@ -52,15 +52,14 @@ struct Matrix {
 struct Linear {
   const Matrix *matrices;
   int n_matrices;
-  std::int64_t n_panels;
+  std::int64_t n_tokens; // or patches: lanes in use, the last panel may have others behind them
   const void *in;        // operand panels
   const float *residual; // float panels or null
   // One of these, the others are null.
   float *out; // float panels
   void *
       out_operand; // operand panels of gelu_tanh(...), of one matrix of up to `longest_row` columns
-  float *out_rows; // row-major [n_out_rows][sum of the matrices' rows], without residual
-  std::int64_t n_out_rows;
+  float *out_rows; // row-major [n_tokens][sum of the matrices' rows], without residual
 };
 
 /// out = matrix * in without panels, for so few tokens that the weights' way from memory is most of

@@ -25,9 +25,9 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   static constexpr std::int64_t depth_block = 1280; // columns at a time of longer rows
   static constexpr std::int64_t key_block = 128;    // keys at a time in attention,
   static constexpr std::int64_t query_panels = 4;   // for so many panels of queries
-  // What a thread keeps of the input in its second-level cache while weights stream past.
-  static constexpr std::int64_t cached_bytes = 1200 << 10;
-  static constexpr std::int64_t panels_to_split = 4; // a thread takes panels if it gets so many
+  // What a thread keeps of the input in its caches while weights stream past: 16 panels as wide as
+  // the encoder. Every pass over the panels decodes the weights again.
+  static constexpr std::int64_t cached_operands = 600 << 10;
 
   struct Range {
     std::int64_t begin;
@@ -35,6 +35,11 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   };
 
   static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+
+  /// How many parts of a size a count has, the last of which may be smaller.
+  static std::int64_t parts_of(std::int64_t count, std::int64_t size) {
+    return (count + size - 1) / size;
+  }
 
   static Range part_of(std::int64_t count, std::int64_t index, std::int64_t parts) {
     return {count * index / parts, count * (index + 1) / parts};
@@ -278,9 +283,10 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
            block.depth == block.count;
   }
 
-  /// A block's product with a panel, which some panels share with the next block's prefetch.
-  static void multiply(const Block &block, const Block &next, const Operand *in, Range part,
-                       const Buffers &buffers) {
+  /// A block's product with a panel that has so many lanes in use. Some panels share the next
+  /// block's prefetch.
+  static void multiply(const Block &block, const Block &next, const Operand *in,
+                       std::int64_t n_lanes, Range part, const Buffers &buffers) {
     const bool plain = is_plain(block);
     const auto row_bytes = static_cast<std::int64_t>(block.matrix->row_bytes);
     if constexpr (Product::has_tiles) {
@@ -305,8 +311,15 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
           plain ? reinterpret_cast<const Operand *>(block.row(0)) : buffers.packed;
       const std::int64_t stride =
           plain ? row_bytes / std::int64_t{sizeof(Operand)} : row_stride(block);
-      Product::multiply_plain(rows, stride, padded(block.height(), group), in, block.depth,
-                              buffers.c, ahead);
+      const std::int64_t n_rows = padded(block.height(), group);
+      if (n_lanes > Product::half) {
+        Product::template multiply_plain<lanes>(rows, stride, n_rows, in, block.depth, buffers.c,
+                                                ahead);
+      } else {
+        std::memset(buffers.c, 0, bytes_of(n_rows * lanes, sizeof(float)));
+        Product::template multiply_plain<Product::half>(rows, stride, n_rows, in, block.depth,
+                                                        buffers.c, ahead);
+      }
     }
   }
 
@@ -334,33 +347,55 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     std::int64_t n_rows;  // of all matrices
   };
 
-  /// Threads divide the panels, each of which then stays with one core; a short input is not enough
-  /// for all, so some divide the rows instead.
-  static Way way_of(const Linear &task, Share share) {
+  /// Threads divide the panels, the rows, or both, such that the busiest has the least to do: it
+  /// multiplies blocks of rows with panels, and prepares each block once a pass and each panel, the
+  /// latter for as long as `panel_cost` products take. If all is equal, they divide the panels,
+  /// each of which then stays with one core.
+  static Way way_of(const Linear &task, Share share, std::int64_t longest, std::int64_t step,
+                    std::int64_t panel_cost) {
     Way way{};
+    way.longest = longest;
+    way.step = step;
     for (int i = 0; i < task.n_matrices; ++i) {
       way.n_rows += task.matrices[i].rows;
     }
     std::int64_t across = 1;
+    std::int64_t least = -1;
     for (std::int64_t n = 1; n <= share.count; ++n) {
-      if (share.count % n == 0 && task.n_panels / n >= panels_to_split) {
-        across = n;
+      if (share.count % n == 0) {
+        const std::int64_t panels = parts_of(panels_of(task.n_tokens), n);
+        // All panels together may end with half a one; else somebody has whole ones.
+        const std::int64_t halves = n == 1 ? parts_of(task.n_tokens, lanes / 2) : 2 * panels;
+        const std::int64_t blocks = most_blocks(task, share.count / n);
+        const std::int64_t work =
+            halves * (blocks + panel_cost) + 2 * parts_of(panels, step) * blocks;
+        if (least < 0 || work <= least) {
+          least = work;
+          across = n;
+        }
       }
     }
-    const std::int64_t columns = task.matrices[0].columns;
-    way.longest = columns <= longest_row ? columns : depth_block;
-    way.panels = part_of(task.n_panels, share.index % across, across);
+    way.panels = part_of(panels_of(task.n_tokens), share.index % across, across);
     way.part = share.index / across;
     way.parts = share.count / across;
-    way.step = cached_bytes /
-               (padded(way.longest, 32) * lanes * static_cast<std::int64_t>(sizeof(Operand)));
     return way;
   }
 
+  /// Blocks of rows that the busiest of some threads has.
+  static std::int64_t most_blocks(const Linear &task, std::int64_t threads) {
+    std::int64_t most = 0;
+    for (int i = 0; i < task.n_matrices; ++i) {
+      most += parts_of(parts_of(task.matrices[i].rows, block_rows), threads);
+    }
+    return most;
+  }
+
   static void linear(const Linear &task, Share share, void *scratch) {
-    const Way way = way_of(task, share);
-    const Buffers buffers(scratch, way.longest);
     const std::int64_t columns = task.matrices[0].columns;
+    const std::int64_t longest = columns <= longest_row ? columns : depth_block;
+    const std::int64_t step = cached_operands / (padded(longest, 32) * lanes);
+    const Way way = way_of(task, share, longest, step, 0);
+    const Buffers buffers(scratch, way.longest);
     Product::begin();
     for (std::int64_t panel = way.panels.begin; panel < way.panels.end; panel += way.step) {
       const Range panels{panel, smaller(panel + way.step, way.panels.end)};
@@ -388,7 +423,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   static void some_columns(const Linear &task, const Way &way, Block block, std::int64_t above,
                            Range panels, const Buffers &buffers) {
     const std::int64_t n_rows = block.matrix->rows;
-    const std::int64_t blocks = padded(n_rows, block_rows) / block_rows;
+    const std::int64_t blocks = parts_of(n_rows, block_rows);
     const Range mine = part_of(blocks, way.part, way.parts);
     for (std::int64_t i = mine.begin; i < mine.end; ++i) {
       block.rows = {i * block_rows, smaller((i + 1) * block_rows, n_rows)};
@@ -401,7 +436,8 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
       for (std::int64_t p = panels.begin; p < panels.end; ++p) {
         const Operand *in = static_cast<const Operand *>(task.in) +
                             p * operand_size(block.matrix->columns) + block.first * lanes;
-        multiply(block, next, in, {p - panels.begin, panels.end - panels.begin}, buffers);
+        multiply(block, next, in, task.n_tokens - p * lanes,
+                 {p - panels.begin, panels.end - panels.begin}, buffers);
         finish(task, way, block, above, p, buffers.c);
       }
     }
@@ -418,7 +454,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     if (task.out_rows != nullptr) {
       add_to(c, n_rows, bias, nullptr);
       store_transposed(c, n_rows, is_first, task.out_rows + panel * lanes * way.n_rows + row,
-                       way.n_rows, smaller(lanes, task.n_out_rows - panel * lanes));
+                       way.n_rows, smaller(lanes, task.n_tokens - panel * lanes));
       return;
     }
     if (task.out_operand != nullptr) {

@@ -19,7 +19,7 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
   static constexpr std::int64_t run = Arithmetic::run;
   static constexpr std::size_t width = sizeof(Vector) / sizeof(float);
   static constexpr std::size_t n_lanes = lanes;
-  static constexpr std::size_t n_vectors = n_lanes / width;
+  static constexpr std::int64_t half = lanes / 2;
 
   static void begin() {}
   static void end() {}
@@ -28,25 +28,25 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
                        std::int64_t depth, float *c, std::int64_t rows, bool add) {
     constexpr Strides packed{run, group * run};
     for (std::int64_t first = 0; first < rows; first += group) {
-      multiply_rows(a, packed, b, depth, c + first * std::int64_t{n_lanes}, group, add);
+      multiply_rows<lanes>(a, packed, b, depth, c + first * lanes, group, add);
       a += a_stride;
     }
   }
 
-  /// Some rows (a multiple of `group`) one after another, so many operands apart. Calls `ahead`
-  /// with the number of each `group` of them before they are read.
-  template <typename Ahead>
+  /// The first `used` lanes, with some rows (a multiple of `group`) one after another, so many
+  /// operands apart. Calls `ahead` with the number of each `group` of them before they are read.
+  template <std::int64_t used, typename Ahead>
   static void multiply_plain(const Operand *rows, std::int64_t row_stride, std::int64_t n_rows,
                              const Operand *b, std::int64_t depth, float *c, Ahead ahead) {
     const Strides plain{row_stride, run};
     // What is left of rows that `height` does not divide is slow: better once than in every group.
-    const std::int64_t together = group % std::int64_t{height} == 0 ? group : n_rows;
+    const std::int64_t together = group % rows_at_once<used> == 0 ? group : n_rows;
     for (std::int64_t first = 0; first < n_rows; first += together) {
       for (std::int64_t row = first; row < first + together; row += group) {
         ahead(row / group);
       }
-      multiply_rows(rows + first * row_stride, plain, b, depth, c + first * std::int64_t{n_lanes},
-                    together, false);
+      multiply_rows<used>(rows + first * row_stride, plain, b, depth, c + first * lanes, together,
+                          false);
     }
   }
 
@@ -57,36 +57,42 @@ private:
     std::int64_t step;
   };
 
+  /// Rows that are summed at once: the fewer lanes, the more.
+  template <std::int64_t used>
+  static constexpr std::int64_t rows_at_once = std::int64_t{height} * lanes / used;
+
+  template <std::int64_t used>
   [[gnu::always_inline]] static void multiply_rows(const Operand *a, Strides strides,
                                                    const Operand *b, std::int64_t depth, float *c,
                                                    std::int64_t n_rows, bool add) {
-    constexpr auto whole = std::int64_t{height};
+    constexpr std::int64_t whole = rows_at_once<used>;
+    constexpr std::size_t n_vectors = used / width;
     std::int64_t row = 0;
     for (; row + whole <= n_rows; row += whole) {
-      some_rows<height>(a + row * strides.row, strides, b, depth / run,
-                        c + row * std::int64_t{n_lanes}, add);
+      some_rows<whole, n_vectors>(a + row * strides.row, strides, b, depth / run, c + row * lanes,
+                                  add);
     }
     if constexpr (group % whole != 0) {
-      last_rows<height - 1>(a + row * strides.row, strides, b, depth / run,
-                            c + row * std::int64_t{n_lanes}, n_rows - row, add);
+      last_rows<whole - 1, n_vectors>(a + row * strides.row, strides, b, depth / run,
+                                      c + row * lanes, n_rows - row, add);
     }
   }
 
   /// Up to `most` rows.
-  template <std::size_t most>
+  template <std::size_t most, std::size_t n_vectors>
   [[gnu::always_inline]] static void last_rows(const Operand *a, Strides strides, const Operand *b,
                                                std::int64_t steps, float *c, std::int64_t n_rows,
                                                bool add) {
     if constexpr (most > 0) {
       if (n_rows == std::int64_t{most}) {
-        some_rows<most>(a, strides, b, steps, c, add);
+        some_rows<most, n_vectors>(a, strides, b, steps, c, add);
       } else {
-        last_rows<most - 1>(a, strides, b, steps, c, n_rows, add);
+        last_rows<most - 1, n_vectors>(a, strides, b, steps, c, n_rows, add);
       }
     }
   }
 
-  template <std::size_t n_rows>
+  template <std::size_t n_rows, std::size_t n_vectors>
   [[gnu::always_inline]] static void some_rows(const Operand *a, Strides strides, const Operand *b,
                                                std::int64_t steps, float *c, bool add) {
     Vector sums[n_rows][n_vectors];
@@ -109,7 +115,7 @@ private:
   }
 
   /// Holds in registers, beside the sums, the fewer of rows and parts of the panel.
-  template <std::size_t n_rows>
+  template <std::size_t n_rows, std::size_t n_vectors>
   [[gnu::always_inline]] static void one_step(const Operand *a, std::int64_t row_stride,
                                               const Operand *b, Vector (&sums)[n_rows][n_vectors]) {
     if constexpr (n_rows < n_vectors) {

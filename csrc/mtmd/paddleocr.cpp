@@ -140,10 +140,12 @@ public:
     const kernels::Kernels *kernels = usable_kernels();
     if (kernels != nullptr && test_deviation != VisionDeviation::tanh_projector) {
       PanelGraph panels(ctx_, *kernels, nullptr);
+      const int64_t n = merged->ne[1];
       ggml_tensor *in = panels.to_operand(panels.to_panels(merged));
-      ggml_tensor *hidden = panels.gelu_erf(panels.linear({{model.mm_1_w, model.mm_1_b}}, in));
-      ggml_tensor *out = panels.linear({{model.mm_2_w, model.mm_2_b}}, panels.to_operand(hidden));
-      return panels.from_panels(out, merged->ne[1]);
+      ggml_tensor *hidden = panels.gelu_erf(panels.linear({{model.mm_1_w, model.mm_1_b}}, in, n));
+      ggml_tensor *out =
+          panels.linear({{model.mm_2_w, model.mm_2_b}}, panels.to_operand(hidden), n);
+      return panels.from_panels(out, n);
     }
     ggml_tensor *hidden = linear(model.mm_1_w, model.mm_1_b, merged);
     const bool tanh = test_deviation == VisionDeviation::tanh_projector;
@@ -185,15 +187,15 @@ private:
       ggml_tensor *normed = panels.norm(current, layer.ln_1_w, layer.ln_1_b, graph_.eps);
       ggml_tensor *qkv =
           layer.qkv_w != nullptr
-              ? panels.linear({{layer.qkv_w, layer.qkv_b}}, normed)
+              ? panels.linear({{layer.qkv_w, layer.qkv_b}}, normed, n)
               : panels.linear(
                     {{layer.q_w, layer.q_b}, {layer.k_w, layer.k_b}, {layer.v_w, layer.v_b}},
-                    normed);
+                    normed, n);
       ggml_tensor *attended = panels.attention(qkv, turns, graph_.d_head, n);
-      current = panels.linear({{layer.o_w, layer.o_b}}, attended, current);
+      current = panels.linear({{layer.o_w, layer.o_b}}, attended, n, current);
       normed = panels.norm(current, layer.ln_2_w, layer.ln_2_b, graph_.eps);
-      ggml_tensor *hidden = panels.linear_gelu({layer.ff_up_w, layer.ff_up_b}, normed);
-      current = panels.linear({{layer.ff_down_w, layer.ff_down_b}}, hidden, current);
+      ggml_tensor *hidden = panels.linear_gelu({layer.ff_up_w, layer.ff_up_b}, normed, n);
+      current = panels.linear({{layer.ff_down_w, layer.ff_down_b}}, hidden, n, current);
     }
     return panels.from_panels(current, n);
   }

@@ -78,7 +78,7 @@ kernels::Linear linear_of(const ggml_tensor &node, std::array<Matrix, 3> &matric
     matrices.at(static_cast<std::size_t>(task.n_matrices++)) =
         matrix_of(*node.src[source], *node.src[source + 1]);
   }
-  task.n_panels = n_panels(&node);
+  task.n_tokens = numbers_of(node)[0];
   task.in = panels_in(node.src[0]);
   task.residual = has_residual ? float_panels_in(node.src[source]) : nullptr;
   return task;
@@ -328,7 +328,7 @@ ggml_tensor *PanelGraph::norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor 
 }
 
 ggml_tensor *PanelGraph::linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
-                                ggml_tensor *residual) {
+                                int64_t n_tokens, ggml_tensor *residual) {
   std::vector<ggml_tensor *> sources{in};
   int64_t rows = 0;
   for (const LinearWeights &layer : layers) {
@@ -340,13 +340,14 @@ ggml_tensor *PanelGraph::linear(std::initializer_list<LinearWeights> layers, ggm
     sources.push_back(residual);
     operation = {"linear_add", run_linear<true>};
   }
-  return add(GGML_TYPE_F32, lanes, rows, in->ne[2], sources, operation);
+  return add(GGML_TYPE_F32, lanes, rows, in->ne[2], sources, operation, {n_tokens});
 }
 
-ggml_tensor *PanelGraph::linear_gelu(const LinearWeights &layer, ggml_tensor *in) {
+ggml_tensor *PanelGraph::linear_gelu(const LinearWeights &layer, ggml_tensor *in,
+                                     int64_t n_patches) {
   return add(operand_type(kernels_), lanes,
              kernels::operand_rows(kernels_.is_half, layer.weight->ne[1]), in->ne[2],
-             {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu});
+             {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu}, {n_patches});
 }
 
 ggml_tensor *PanelGraph::turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches) {

@@ -47,12 +47,12 @@ public:
   ggml_tensor *norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor *bias, float epsilon);
 
   /// Float panels of some linear layers' outputs one below the other, plus `residual` if there is
-  /// one.
+  /// one, for patches or image tokens.
   ggml_tensor *linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
-                      ggml_tensor *residual = nullptr);
+                      int64_t n_tokens, ggml_tensor *residual = nullptr);
 
   /// Operand panels of a linear layer with the encoder's activation after it.
-  ggml_tensor *linear_gelu(const LinearWeights &layer, ggml_tensor *in);
+  ggml_tensor *linear_gelu(const LinearWeights &layer, ggml_tensor *in, int64_t n_patches);
 
   /// Cosines and sines of each patch's angles, as float panels, of `positions`: rows, then columns.
   ggml_tensor *turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches);
