@@ -191,7 +191,10 @@ double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, b
   task.residual = has_residual ? residual.data() : nullptr;
   task.out = has_gelu ? nullptr : out.data();
   task.out_operand = has_gelu ? out_operand.data() : nullptr;
-  in_shares(n_threads, [&](Share share) { kernels.linear(task, share, thread_scratch()); });
+  in_shares(n_threads, [&](Share share) {
+    std::memset(thread_scratch(), 0xFF, scratch_bytes); // NaN where nothing was written
+    kernels.linear(task, share, thread_scratch());
+  });
 
   double worst = 0.0;
   double largest = 1.0;
