@@ -360,7 +360,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
       way.n_rows += task.matrices[i].rows;
     }
     std::int64_t across = 1;
-    std::int64_t least = -1;
+    std::int64_t least_work = -1;
     for (std::int64_t n = 1; n <= share.count; ++n) {
       if (share.count % n == 0) {
         const std::int64_t panels = parts_of(panels_of(task.n_tokens), n);
@@ -369,8 +369,8 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
         const std::int64_t blocks = most_blocks(task, share.count / n);
         const std::int64_t work =
             halves * (blocks + panel_cost) + 2 * parts_of(panels, step) * blocks;
-        if (least < 0 || work <= least) {
-          least = work;
+        if (least_work < 0 || work <= least_work) {
+          least_work = work;
           across = n;
         }
       }

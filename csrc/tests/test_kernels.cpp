@@ -148,10 +148,10 @@ void each(const std::function<void(const Kernels &)> &run) {
 }
 
 struct Shape {
-  ggml_type type;
-  std::int64_t rows;
-  std::int64_t columns;
-  std::int64_t n_panels;
+  ggml_type type = GGML_TYPE_F32;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t n_panels = 0;
   std::int64_t unused = 0; // lanes of the last panel
 
   [[nodiscard]] std::int64_t n_tokens() const { return n_panels * lanes - unused; }
@@ -163,6 +163,13 @@ double bound(const Kernels &kernels, double without_bytes) {
 }
 
 double worse(double worst, double error) { return error <= worst ? worst : error; } // NaN stays
+
+/// The rows behind an operand's last must be zero: the next product reads them.
+void check_zeros_behind(const Kernels &kernels, Bytes &operand, std::int64_t n_rows) {
+  for (std::int64_t row = n_rows; row < operand_rows(kernels.is_half, n_rows); ++row) {
+    CHECK(operand_value(kernels, operand, n_rows, row, 0) == 0.0F);
+  }
+}
 
 /// The largest error of a linear layer against double precision, over the largest result.
 double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, bool has_residual,
@@ -223,10 +230,8 @@ double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, b
       largest = std::max(largest, std::abs(wanted));
     }
   }
-  if (has_gelu) { // the rows behind the last must be zero: the next product reads them
-    for (std::int64_t row = n_rows; row < operand_rows(kernels.is_half, n_rows); ++row) {
-      CHECK(operand_value(kernels, out_operand, n_rows, row, 0) == 0.0F);
-    }
+  if (has_gelu) {
+    check_zeros_behind(kernels, out_operand, n_rows);
   }
   return worst / largest;
 }
