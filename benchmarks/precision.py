@@ -2,7 +2,7 @@
 """What the vision encoder's number formats do to texts.
 
     python scripts/make_eval_set.py eval-set --lines 500 --blocks 100 --tables 100
-    python benchmarks/precision.py eval-set [--model MODEL] [--precisions auto fast]
+    python benchmarks/precision.py eval-set [--precisions auto fast] [--kernels NAME ...]
 
 Reads the set with each precision, deterministically, so that nothing else changes a text. Texts are
 compared with those of precision "exact", and with the truth.
@@ -20,9 +20,11 @@ from ppocrvl.evaluate.dataset import Item, read_dataset
 from ppocrvl.evaluate.metrics import character_errors
 
 
-def read(model: Path | None, items: list[Item], precision: str) -> list[str]:
+def read(model: Path | None, items: list[Item], precision: str, kernels: str = "auto") -> list[str]:
     """The texts, in the order of the items."""
-    with ppocrvl.Engine(model, precision=precision, n_parallel=8, deterministic=True) as engine:
+    with ppocrvl.Engine(
+        model, precision=precision, kernels=kernels, n_parallel=8, deterministic=True
+    ) as engine:
         return read_all(engine, items)
 
 
@@ -34,6 +36,7 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--model", type=Path, help="default: the built-in model")
     parser.add_argument("--precisions", nargs="+", default=["auto", "fast"])
+    parser.add_argument("--kernels", nargs="+", default=[], help="beside the precisions")
     args = parser.parse_args()
     items = read_dataset(args.dataset)
     kinds: dict[str, list[int]] = defaultdict(list)
@@ -42,14 +45,15 @@ def main() -> None:
     exact = read(args.model, items, "exact")
     print("| precision | pictures | texts of `exact` | characters wrong |")
     print("|---" * 4 + "|")
-    for precision in ("exact", *args.precisions):
-        texts = exact if precision == "exact" else read(args.model, items, precision)
+    ways = [(name, name, "auto") for name in ("exact", *args.precisions)]
+    for name, precision, kernels in (*ways, *((name, "auto", name) for name in args.kernels)):
+        texts = exact if name == "exact" else read(args.model, items, precision, kernels)
         for kind, places in kinds.items():
             same = sum(texts[place] == exact[place] for place in places)
             errors = sum(character_errors(texts[place], items[place].text) for place in places)
             length = sum(len(items[place].text) for place in places)
             print(
-                f"| {precision} | {len(places)}, {kind} | {same} ({same / len(places):.1%}) "
+                f"| {name} | {len(places)}, {kind} | {same} ({same / len(places):.1%}) "
                 f"| {errors / length:.2%} |"
             )
 

@@ -45,9 +45,10 @@ Engine::Engine(const EngineOptions &options)
     check_pair(llm, mmproj);
     info_ = describe_model(llm, mmproj);
     kernels = choose_kernels(options.kernels, options.precision, mmproj);
-    decoder_kernels = kernels != nullptr && kernels->has_bytes
-                          ? choose_kernels("auto", VisionPrecision::automatic, mmproj)
-                          : kernels;
+    decoder_kernels =
+        kernels != nullptr && kernels->inner_linear.numbers == kernels::LinearNumbers::int8
+            ? choose_kernels("auto", VisionPrecision::automatic, mmproj)
+            : kernels;
   }
   const int cores = usable_physical_cores();
   const auto n_threads = [&](std::uint64_t weight_bytes) {

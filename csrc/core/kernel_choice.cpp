@@ -24,10 +24,13 @@ const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision 
       return found == available.end() ? nullptr : *found;
     };
     // Tiles of bfloat16 are as fast as vectors of bytes.
-    const auto *bytes = first([](const auto *one) { return one->has_bytes || one->has_tiles; });
-    return takes_bytes && bytes != nullptr
-               ? bytes
-               : first([&](const auto *one) { return !is_full || !one->is_half; });
+    using kernels::LinearNumbers;
+    const auto *bytes = first([](const auto *one) {
+      return one->inner_linear.numbers == LinearNumbers::int8 || one->has_tiles;
+    });
+    return takes_bytes && bytes != nullptr ? bytes : first([&](const auto *one) {
+      return !is_full || one->inner_linear.numbers == LinearNumbers::float32;
+    });
   }
   std::string names = "auto, ggml";
   for (const kernels::Kernels *one : available) {

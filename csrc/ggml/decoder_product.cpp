@@ -94,7 +94,7 @@ public:
     task.n_tokens = in.ne[1];
     task.in = work;
     task.out_rows = out;
-    kernels.linear(task, share, kernels::thread_scratch());
+    kernels.linear.run(task, share, kernels::thread_scratch());
   }
 };
 

@@ -91,10 +91,14 @@ std::vector<const Kernels *> found() {
   if (cpu.avx512_bf16) {
     kernels.push_back(&avx512_bf16);
   }
+  if (cpu.avx512_vnni) {
+    kernels.push_back(&avx512_int16);
+  }
   if (cpu.avx512) {
     kernels.push_back(&avx512);
   }
   if (cpu.avx2) {
+    kernels.push_back(&avx2_int16);
     kernels.push_back(&avx2);
   }
   if (cpu.avx512_vnni && cpu.avx512_bf16) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernels for CPUs with AVX512-BF16 and AVX512-VNNI: linear layers in bytes, all else as
+// Kernels for CPUs with AVX512-BF16 and AVX512-VNNI: inner linear layers in bytes, all else as
 // avx512_bf16.
 #include "kernels/avx512_bf16.h"
-#include "kernels/byte_linear.h"
+#include "kernels/bytes.h"
+#include "kernels/integer_linear.h"
+#include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
 
@@ -12,9 +14,16 @@ namespace {
 
 struct ThisFile;
 
+using Panels = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>, /*rounds_scores=*/true>;
+
+constexpr Kernels table() {
+  Kernels kernels = Panels::table("avx512_bf16_int8");
+  kernels.inner_linear = IntegerLinear<Panels, Bytes<Panels>>::kernel();
+  return kernels;
+}
+
 } // namespace
 
-const Kernels avx512_bf16_int8 =
-    ByteLinear<VectorProduct<Avx512Bf16<ThisFile>, 8>>::table("avx512_bf16_int8");
+const Kernels avx512_bf16_int8 = table();
 
 } // namespace ppocrvl::kernels

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernels for CPUs with AVX512 and AVX512-VNNI: linear layers in bytes, all else as avx512.
+// Kernels for CPUs with AVX512 and AVX512-VNNI: inner linear layers in bytes, all else as
+// avx512_int16.
 #include "kernels/avx512.h"
-#include "kernels/byte_linear.h"
+#include "kernels/avx512_shorts.h"
+#include "kernels/bytes.h"
+#include "kernels/integer_linear.h"
+#include "kernels/panel_kernels.h"
+#include "kernels/shorts.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
 
@@ -11,8 +16,19 @@ namespace {
 
 struct ThisFile;
 
+using Panels = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
+
+using Numbers = Shorts<Panels, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
+
+constexpr Kernels table() {
+  Kernels kernels = Panels::table("avx512_int8");
+  kernels.linear = IntegerLinear<Panels, Numbers>::kernel();
+  kernels.inner_linear = IntegerLinear<Panels, Bytes<Panels>>::kernel();
+  return kernels;
+}
+
 } // namespace
 
-const Kernels avx512_int8 = ByteLinear<VectorProduct<Avx512<ThisFile>, 8>>::table("avx512_int8");
+const Kernels avx512_int8 = table();
 
 } // namespace ppocrvl::kernels

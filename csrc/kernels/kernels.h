@@ -144,16 +144,24 @@ struct CacheAttention {
   float *out; // [n_tokens][n_heads][d_head]
 };
 
+/// What linear layers round both sides to. All but int8 lose no more than files of half precision.
+enum class LinearNumbers { float32, bfloat16, int16, int8 };
+
+struct LinearKernel {
+  LinearNumbers numbers;
+  void (*run)(const Linear &, Share, void *scratch);
+};
+
 /// Kernels for one kind of CPU. All pointers are valid for as long as the process runs.
 struct Kernels {
   const char *name;
   bool has_tiles;         // multiplies whole tiles, far faster than vectors
   bool is_half;           // operands are bfloat16, else float32
-  bool has_bytes;         // linear layers round both sides to bytes
   int score_terms;        // see `score_rows`
   std::int64_t row_group; // rows of `Attention` values are padded to this multiple
 
-  void (*linear)(const Linear &, Share, void *scratch);
+  LinearKernel linear;
+  LinearKernel inner_linear; // of queries, keys, values, and hidden features: may round more
   void (*norm)(const Norm &, Share);
   void (*rotate)(const Rotate &, Share, void *scratch);
   void (*attention)(const Attention &, Share, void *scratch);
@@ -188,7 +196,7 @@ constexpr std::int64_t longest_head = 256;
 constexpr std::int64_t most_shared_queries = 64;
 
 /// Bytes of scratch that a thread needs, aligned to 64; it uses less than a fifth of them unless
-/// `has_bytes`.
+/// linear layers are in whole numbers.
 constexpr std::size_t scratch_bytes = 3U << 20U;
 
 // Always inlined: files for one kind of CPU must not supply them to others.

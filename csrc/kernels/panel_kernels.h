@@ -1049,15 +1049,19 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     }
   }
 
+  static constexpr LinearKernel linear_kernel() {
+    return {is_half ? LinearNumbers::bfloat16 : LinearNumbers::float32, linear};
+  }
+
   static constexpr Kernels table(const char *name) {
     return {
         name,
         Product::has_tiles,
         is_half,
-        /*has_bytes=*/false,
         score_terms,
         group,
-        linear,
+        linear_kernel(),
+        linear_kernel(),
         norm,
         rotate,
         attention,

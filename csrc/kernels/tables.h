@@ -10,6 +10,8 @@ extern const Kernels amx;
 extern const Kernels avx512_bf16;
 extern const Kernels avx512;
 extern const Kernels avx2;
+extern const Kernels avx512_int16;
+extern const Kernels avx2_int16;
 extern const Kernels avx512_bf16_int8;
 extern const Kernels avx512_int8;
 

@@ -187,8 +187,8 @@ private:
       ggml_tensor *normed = panels.norm(current, layer.ln_1_w, layer.ln_1_b, graph_.eps);
       ggml_tensor *qkv =
           layer.qkv_w != nullptr
-              ? panels.linear({{layer.qkv_w, layer.qkv_b}}, normed, n)
-              : panels.linear(
+              ? panels.linear_qkv({{layer.qkv_w, layer.qkv_b}}, normed, n)
+              : panels.linear_qkv(
                     {{layer.q_w, layer.q_b}, {layer.k_w, layer.k_b}, {layer.v_w, layer.v_b}},
                     normed, n);
       ggml_tensor *attended = panels.attention(qkv, turns, graph_.d_head, n);

@@ -84,19 +84,21 @@ kernels::Linear linear_of(const ggml_tensor &node, std::array<Matrix, 3> &matric
   return task;
 }
 
-template <bool has_residual>
+template <bool has_residual, bool is_inner>
 void run_linear(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
   kernels::Linear task = linear_of<has_residual>(*out, matrices);
   task.out = float_panels_in(out);
-  kernels_of(out).linear(task, {index, count}, kernels::thread_scratch());
+  const kernels::Kernels &kernels = kernels_of(out);
+  const kernels::LinearKernel &kernel = is_inner ? kernels.inner_linear : kernels.linear;
+  kernel.run(task, {index, count}, kernels::thread_scratch());
 }
 
 void run_linear_gelu(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
   kernels::Linear task = linear_of<false>(*out, matrices);
   task.out_operand = panels_in(out);
-  kernels_of(out).linear(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).inner_linear.run(task, {index, count}, kernels::thread_scratch());
 }
 
 void run_norm(ggml_tensor *out, int index, int count, void * /*user*/) {
@@ -329,16 +331,26 @@ ggml_tensor *PanelGraph::norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor 
 
 ggml_tensor *PanelGraph::linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
                                 int64_t n_tokens, ggml_tensor *residual) {
+  return residual == nullptr
+             ? add_linear(layers, in, nullptr, {"linear", run_linear<false, false>}, n_tokens)
+             : add_linear(layers, in, residual, {"linear_add", run_linear<true, false>}, n_tokens);
+}
+
+ggml_tensor *PanelGraph::linear_qkv(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
+                                    int64_t n_patches) {
+  return add_linear(layers, in, nullptr, {"linear_qkv", run_linear<false, true>}, n_patches);
+}
+
+ggml_tensor *PanelGraph::add_linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
+                                    ggml_tensor *residual, Operation operation, int64_t n_tokens) {
   std::vector<ggml_tensor *> sources{in};
   int64_t rows = 0;
   for (const LinearWeights &layer : layers) {
     sources.insert(sources.end(), {layer.weight, layer.bias});
     rows += layer.weight->ne[1];
   }
-  Operation operation{"linear", run_linear<false>};
   if (residual != nullptr) {
     sources.push_back(residual);
-    operation = {"linear_add", run_linear<true>};
   }
   return add(GGML_TYPE_F32, lanes, rows, in->ne[2], sources, operation, {n_tokens});
 }

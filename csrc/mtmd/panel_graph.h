@@ -51,6 +51,10 @@ public:
   ggml_tensor *linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
                       int64_t n_tokens, ggml_tensor *residual = nullptr);
 
+  /// The same for queries, keys and values, whose errors softmax and the mean of values even out.
+  ggml_tensor *linear_qkv(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
+                          int64_t n_patches);
+
   /// Operand panels of a linear layer with the encoder's activation after it.
   ggml_tensor *linear_gelu(const LinearWeights &layer, ggml_tensor *in, int64_t n_patches);
 
@@ -67,6 +71,8 @@ private:
     ggml_custom_op_t function;
   };
 
+  ggml_tensor *add_linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
+                          ggml_tensor *residual, Operation operation, int64_t n_tokens);
   ggml_tensor *add(ggml_type type, int64_t ne0, int64_t ne1, int64_t ne2,
                    const std::vector<ggml_tensor *> &sources, const Operation &operation,
                    std::initializer_list<int64_t> numbers = {});

@@ -157,9 +157,30 @@ struct Shape {
   [[nodiscard]] std::int64_t n_tokens() const { return n_panels * lanes - unused; }
 };
 
-/// Of a linear layer's largest result, what may be wrong: that, or the rounding to bytes.
-double bound(const Kernels &kernels, double without_bytes) {
-  return kernels.has_bytes ? 2e-2 : without_bytes;
+/// Every way to compute linear layers.
+void each_linear(const std::function<void(const Kernels &, const LinearKernel &)> &run) {
+  each([&](const Kernels &kernels) {
+    run(kernels, kernels.linear);
+    if (kernels.inner_linear.run != kernels.linear.run) {
+      run(kernels, kernels.inner_linear);
+    }
+  });
+}
+
+/// Of a linear layer's largest result, what may be wrong: that, or the rounding to whole numbers.
+double bound(const LinearKernel &linear, double without_rounding) {
+  switch (linear.numbers) {
+  case LinearNumbers::int8:
+    return 2e-2;
+  case LinearNumbers::int16:
+    return 1e-3;
+  default:
+    return without_rounding;
+  }
+}
+
+bool has_whole_numbers(const LinearKernel &linear) {
+  return linear.numbers == LinearNumbers::int8 || linear.numbers == LinearNumbers::int16;
 }
 
 double worse(double worst, double error) { return error <= worst ? worst : error; } // NaN stays
@@ -172,8 +193,8 @@ void check_zeros_behind(const Kernels &kernels, Bytes &operand, std::int64_t n_r
 }
 
 /// The largest error of a linear layer against double precision, over the largest result.
-double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, bool has_residual,
-                    bool has_gelu) {
+double linear_error(const Kernels &kernels, const LinearKernel &linear, const Shape &shape,
+                    int n_threads, bool has_residual, bool has_gelu) {
   std::mt19937 random(static_cast<unsigned>(shape.rows * 31 + shape.columns));
   Room<float> bias = drawn(random, 2 * shape.rows);
   // Without activation, two matrices with one input, as queries and keys have.
@@ -200,7 +221,7 @@ double linear_error(const Kernels &kernels, const Shape &shape, int n_threads, b
   task.out_operand = has_gelu ? out_operand.data() : nullptr;
   in_shares(n_threads, [&](Share share) {
     std::memset(thread_scratch(), 0xFF, scratch_bytes); // NaN where nothing was written
-    kernels.linear(task, share, thread_scratch());
+    linear.run(task, share, thread_scratch());
   });
 
   double worst = 0.0;
@@ -494,7 +515,7 @@ private:
   CacheAttention task_{};
 };
 
-/// The largest error of a linear layer from rows to rows.
+/// The largest error of a linear layer from rows to rows, over the largest result.
 double rows_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_tokens) {
   constexpr std::int64_t n_rows = 75;
   std::mt19937 random(11);
@@ -512,8 +533,9 @@ double rows_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_t
   task.n_tokens = n_tokens;
   task.in = operand.data();
   task.out_rows = out.data();
-  in_shares(2, [&](Share share) { kernels.linear(task, share, thread_scratch()); });
+  in_shares(2, [&](Share share) { kernels.linear.run(task, share, thread_scratch()); });
   double worst = 0.0;
+  double largest = 0.0;
   for (std::int64_t at = 0; at < n_tokens * n_rows; ++at) {
     const float *weight = layer.values.data() + at % n_rows * columns;
     double wanted = 0.0;
@@ -521,8 +543,9 @@ double rows_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_t
       wanted += static_cast<double>(weight[i]) * static_cast<double>(in[at / n_rows * columns + i]);
     }
     worst = worse(worst, std::abs(wanted - static_cast<double>(out[at])));
+    largest = std::max(largest, std::abs(wanted));
   }
-  return worst;
+  return worst / largest;
 }
 
 double product_of_rows(const Weights &layer, std::int64_t row,
@@ -563,11 +586,16 @@ double few_tokens_error(const Kernels &kernels, ggml_type type, std::int64_t col
   return worst;
 }
 
-/// The largest error of a linear layer whose weights and inputs are whole numbers, of which each
-/// row and each patch have all that bytes can hold, so that one step is 1.
-double whole_numbers_error(const Kernels &kernels, std::int64_t columns) {
+/// The largest error, over the sum of the products' magnitudes, of a linear layer whose weights and
+/// inputs are whole numbers, of which each row and each patch have all that bytes or 16 bits can
+/// hold, so that one step is 1.
+double whole_numbers_error(const Kernels &kernels, const LinearKernel &linear,
+                           std::int64_t columns) {
   constexpr std::int64_t rows = 45;
   constexpr std::int64_t n_panels = 2;
+  constexpr std::int64_t scaled_columns = 128; // the largest are in all that have a scale
+  const bool has_16_bits = linear.numbers == LinearNumbers::int16;
+  const int row_steps = has_16_bits ? 2047 : 127;
   std::mt19937 random(22);
   const auto whole = [&](int least, int greatest) {
     const auto count = static_cast<unsigned>(greatest - least + 1);
@@ -575,17 +603,24 @@ double whole_numbers_error(const Kernels &kernels, std::int64_t columns) {
   };
   Weights layer = weights(random, GGML_TYPE_F32, rows, columns, nullptr);
   for (std::int64_t i = 0; i < rows * columns; ++i) {
-    layer.values[static_cast<std::size_t>(i)] = i % columns == 0 ? -127.0F : whole(-127, 127);
+    layer.values[static_cast<std::size_t>(i)] = i % columns % scaled_columns == 0
+                                                    ? -static_cast<float>(row_steps)
+                                                    : whole(-row_steps, row_steps);
   }
   std::memcpy(layer.bytes.data(), layer.values.data(), layer.bytes.size());
   Room<float> in(columns * lanes * n_panels);
   for (std::int64_t patch = 0; patch < lanes * n_panels; ++patch) {
-    const int least = -static_cast<int>(patch);
+    const int least = has_16_bits ? -8191 : -static_cast<int>(patch);
+    const int greatest = has_16_bits ? 8191 : least + 253;
     for (std::int64_t column = 0; column < columns; ++column) {
-      in[place(columns, column, patch)] = whole(least, least + 253);
+      in[place(columns, column, patch)] = whole(least, greatest);
     }
-    in[place(columns, 0, patch)] = static_cast<float>(least);
-    in[place(columns, 1, patch)] = static_cast<float>(least + 253);
+    for (std::int64_t column = 0; column < columns; column += scaled_columns) {
+      in[place(columns, column, patch)] = static_cast<float>(least);
+      if (column + 1 < columns) {
+        in[place(columns, column + 1, patch)] = static_cast<float>(greatest);
+      }
+    }
   }
   Bytes operand = operand_of(kernels, in, columns, n_panels);
   Room<float> out(rows * lanes * n_panels);
@@ -595,17 +630,43 @@ double whole_numbers_error(const Kernels &kernels, std::int64_t columns) {
   task.n_tokens = n_panels * lanes;
   task.in = operand.data();
   task.out = out.data();
-  in_shares(2, [&](Share share) { kernels.linear(task, share, thread_scratch()); });
+  in_shares(2, [&](Share share) { linear.run(task, share, thread_scratch()); });
   double worst = 0.0;
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t patch = 0; patch < lanes * n_panels; ++patch) {
       const double sum = product_of_rows(
           layer, row, [&](std::int64_t column) { return in[place(columns, column, patch)]; });
+      double magnitude = 0.0;
+      for (std::int64_t column = 0; column < columns; ++column) {
+        magnitude += std::abs(
+            static_cast<double>(layer.values[static_cast<std::size_t>(row * columns + column)]) *
+            static_cast<double>(in[place(columns, column, patch)]));
+      }
       const double error = static_cast<double>(out[place(rows, row, patch)]) - sum;
-      worst = worse(worst, std::abs(error) - 1e-6 * std::abs(sum));
+      worst = worse(worst, std::abs(error) / magnitude);
     }
   }
   return worst;
+}
+
+/// A product of rows and inputs that are all 1, over their number: no sum can be larger.
+double all_ones(const Kernels &kernels, const LinearKernel &linear, std::int64_t columns,
+                std::int64_t n_tokens) {
+  std::mt19937 random(25);
+  Weights layer = weights(random, GGML_TYPE_F32, 8, columns, nullptr);
+  std::fill(layer.values.begin(), layer.values.end(), 1.0F);
+  std::memcpy(layer.bytes.data(), layer.values.data(), layer.bytes.size());
+  Room<float> in(columns * lanes, 1.0F);
+  Bytes operand = operand_of(kernels, in, columns, 1);
+  Room<float> out(8 * lanes);
+  Linear task{};
+  task.matrices = &layer.matrix;
+  task.n_matrices = 1;
+  task.n_tokens = n_tokens;
+  task.in = operand.data();
+  task.out = out.data();
+  linear.run(task, {0, 1}, thread_scratch());
+  return static_cast<double>(out[place(8, 7, n_tokens - 1)]) / static_cast<double>(columns);
 }
 
 /// Weights as a product with the identity shows them: [columns][rows].
@@ -624,14 +685,14 @@ Room<float> shown_weights(const Kernels &kernels, const Weights &layer) {
   task.n_tokens = columns;
   task.in = operand.data();
   task.out_rows = out.data();
-  kernels.linear(task, {0, 1}, thread_scratch());
+  kernels.linear.run(task, {0, 1}, thread_scratch());
   return out;
 }
 
 } // namespace
 
 TEST_CASE("kernels: linear layers of odd sizes") {
-  each([](const Kernels &kernels) {
+  each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     for (const Shape &shape : {
              Shape{GGML_TYPE_F32, 1, 1, 1},
              Shape{GGML_TYPE_F32, 33, 31, 1},
@@ -645,29 +706,29 @@ TEST_CASE("kernels: linear layers of odd sizes") {
              Shape{GGML_TYPE_BF16, 65, 1536, 2, 20},
          }) {
       for (const int n_threads : {1, 2, 3, 4, 6}) {
-        CHECK(linear_error(kernels, shape, n_threads, false, false) < bound(kernels, 1e-6));
-        CHECK(linear_error(kernels, shape, n_threads, true, false) < bound(kernels, 1e-6));
-        CHECK(linear_error(kernels, shape, n_threads, false, true) <
-              bound(kernels, kernels.is_half ? 4e-3 : 1e-6)); // the result is rounded
+        CHECK(linear_error(kernels, linear, shape, n_threads, false, false) < bound(linear, 1e-6));
+        CHECK(linear_error(kernels, linear, shape, n_threads, true, false) < bound(linear, 1e-6));
+        CHECK(linear_error(kernels, linear, shape, n_threads, false, true) <
+              bound(linear, kernels.is_half ? 4e-3 : 1e-6)); // the result is rounded
       }
     }
   });
 }
 
 TEST_CASE("kernels: rows longer than a block of columns") {
-  each([](const Kernels &kernels) {
+  each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     for (const std::int64_t columns : {1537, 2600, 4304, 8200}) {
       const Shape shape{GGML_TYPE_BF16, 34, columns, 5, 16};
-      CHECK(linear_error(kernels, shape, 2, true, false) < bound(kernels, 1e-6));
-      CHECK(linear_error(kernels, shape, 2, false, false) < bound(kernels, 1e-6));
+      CHECK(linear_error(kernels, linear, shape, 2, true, false) < bound(linear, 1e-6));
+      CHECK(linear_error(kernels, linear, shape, 2, false, false) < bound(linear, 1e-6));
     }
   });
 }
 
 TEST_CASE("kernels: quantized weights") {
-  each([](const Kernels &kernels) {
+  each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     // Operands of half precision round once more.
-    const double most = bound(kernels, kernels.is_half ? 4e-3 : 1e-6);
+    const double most = bound(linear, kernels.is_half ? 4e-3 : 1e-6);
     for (const ggml_type type : {
              GGML_TYPE_Q8_0,
              GGML_TYPE_Q5_0,
@@ -676,18 +737,18 @@ TEST_CASE("kernels: quantized weights") {
              GGML_TYPE_IQ4_NL,
              GGML_TYPE_F16,
          }) {
-      CHECK(linear_error(kernels, {type, 40, 96, 2}, 2, false, false) < most);
+      CHECK(linear_error(kernels, linear, {type, 40, 96, 2}, 2, false, false) < most);
     }
     for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
-      CHECK(linear_error(kernels, {type, 10, 256, 2}, 1, false, false) < most);
-      CHECK(linear_error(kernels, {type, 10, 4352, 2}, 2, true, false) < most);
+      CHECK(linear_error(kernels, linear, {type, 10, 256, 2}, 1, false, false) < most);
+      CHECK(linear_error(kernels, linear, {type, 10, 4352, 2}, 2, true, false) < most);
     }
   });
 }
 
 TEST_CASE("kernels: quantized weights are ggml's to the bit, rounded at most once") {
   each([](const Kernels &kernels) {
-    if (kernels.has_bytes) {
+    if (has_whole_numbers(kernels.linear)) {
       return;
     }
     std::mt19937 random(21);
@@ -720,22 +781,28 @@ TEST_CASE("kernels: quantized weights are ggml's to the bit, rounded at most onc
   });
 }
 
-TEST_CASE("kernels: in bytes, numbers that need no rounding have exact sums") {
-  each([](const Kernels &kernels) {
+TEST_CASE("kernels: whole numbers that need no rounding have exact sums") {
+  each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     for (const std::int64_t columns : {2, 37, 1152, 4304}) {
-      CHECK(whole_numbers_error(kernels, columns) < 0.1);
+      CHECK(whole_numbers_error(kernels, linear, columns) < 1e-6);
+    }
+  });
+}
+
+TEST_CASE("kernels: the largest sums fit") {
+  each_linear([](const Kernels &kernels, const LinearKernel &linear) {
+    for (const std::int64_t columns : {127, 128, 1152, 8192}) {
+      CHECK(std::abs(all_ones(kernels, linear, columns, 32) - 1.0) < 1e-5);
+      CHECK(std::abs(all_ones(kernels, linear, columns, 16) - 1.0) < 1e-5);
     }
   });
 }
 
 TEST_CASE("kernels: linear layers to rows, as a decoder wants them") {
   each([](const Kernels &kernels) {
-    if (kernels.has_bytes) { // no decoder gets them
-      return;
-    }
     for (const std::int64_t columns : {37, 64, 3072}) {
       for (const std::int64_t n_tokens : {1, 3, 33, 70}) {
-        CHECK(rows_error(kernels, columns, n_tokens) < 1e-3);
+        CHECK(rows_error(kernels, columns, n_tokens) < bound(kernels.linear, 1e-6));
       }
     }
   });
@@ -928,7 +995,7 @@ TEST_CASE("kernels: scores far apart, and no picture sees another's NaN") {
 }
 
 TEST_CASE("kernels: NaN in a product comes out, denormal numbers do no harm") {
-  each([](const Kernels &kernels) {
+  each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     constexpr std::int64_t columns = 40;
     std::mt19937 random(8);
     Room<float> bias(3);
@@ -945,7 +1012,7 @@ TEST_CASE("kernels: NaN in a product comes out, denormal numbers do no harm") {
     task.n_tokens = lanes;
     task.in = operand.data();
     task.out = out.data();
-    kernels.linear(task, {0, 1}, thread_scratch());
+    linear.run(task, {0, 1}, thread_scratch());
     CHECK(std::isnan(out[place(3, 0, 2)]));
     CHECK(std::abs(out[place(3, 0, 3)]) < 1e-30F);
     CHECK(!std::isfinite(out[place(3, 0, 4)]));

@@ -61,15 +61,17 @@ class Engine(Closing):
         gpu_layers: layers on the GPU; -1 for all where the build has a GPU backend, 0 for none.
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
             linear layers in the arithmetic of their weights' type. "exact": float32 throughout.
-            "fast": linear layers in bytes where the CPU has AVX512-VNNI and no AMX, unless the
+            "fast": some linear layers in bytes where the CPU has AVX512-VNNI and no AMX, unless the
             file is float32; with llama.cpp's operations attention over half-precision keys and
             values, and a half-precision GELU.
         kernels: what computes the vision encoder on a CPU, and the language model where several
             tokens meet (prompts, answers together): "ggml" for llama.cpp's operations, or
             "amx", "avx512_bf16" (bfloat16 operands), "avx512", "avx2" (float32),
-            "avx512_bf16_int8", "avx512_int8" (bytes, in the encoder's linear layers alone) where
+            "avx512_int16", "avx2_int16" (linear layers in whole numbers of 16 bits),
+            "avx512_bf16_int8", "avx512_int8" (bytes in some of the encoder's layers) where
             the CPU has them; "auto" for the fastest that `precision` allows. With them "auto"
-            precision rounds attention's operands too, unless the file is float32.
+            precision rounds what is multiplied to bfloat16 or 16 bits, attention's operands only to
+            bfloat16, unless the file is float32.
         max_image_pixels: limit on width * height of a picture before it is resized.
         n_parallel: requests that decode together, 1 to 64; others wait.
         kv_tokens: tokens that the KV cache holds at most, of all requests together (18 KiB each for

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Linear layers in whole numbers: the frame that is the same for all of them.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "kernels/panel_kernels.h"
+
+namespace ppocrvl::kernels {
+
+/// In place of the linear layers of `Panels`, a `PanelKernels`, with the same operands. `Numbers`
+/// turns a block's rows and each panel into whole numbers with scales, and multiplies them.
+template <typename Panels, typename Numbers> struct IntegerLinear {
+  using Range = typename Panels::Range;
+  using Way = typename Panels::Way;
+  using Block = typename Panels::Block;
+  using Room = typename Numbers::Room;
+
+  static constexpr LinearKernel kernel() { return {Numbers::kind, linear}; }
+
+private:
+  static void linear(const Linear &task, Share share, void *scratch) {
+    const std::int64_t columns = task.matrices[0].columns;
+    const std::int64_t longest = columns <= longest_row ? columns : Panels::depth_block;
+    const std::int64_t step = Numbers::cached_bytes / Numbers::panel_bytes(longest);
+    const Way way = Panels::way_of(task, share, longest, step, Numbers::panel_cost);
+    const Room room(scratch, longest, step);
+    for (std::int64_t panel = way.panels.begin; panel < way.panels.end; panel += step) {
+      const Range panels{panel, Panels::smaller(panel + step, way.panels.end)};
+      for (std::int64_t first = 0; first < columns; first += longest) {
+        Block block{};
+        block.first = first;
+        block.count = Panels::smaller(longest, columns - first);
+        for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+          const auto *in = static_cast<const typename Panels::Operand *>(task.in) +
+                           p * Panels::operand_size(columns) + first * lanes;
+          Numbers::turn_panel(in, block.count, room, p - panel);
+        }
+        std::int64_t above = 0; // rows of the matrices before
+        for (int i = 0; i < task.n_matrices; ++i) {
+          block.matrix = &task.matrices[i];
+          some_columns(task, way, block, above, panels, room);
+          above += task.matrices[i].rows;
+        }
+      }
+      if (task.out_operand != nullptr && way.part == way.parts - 1) {
+        Panels::zero_padding(task.out_operand, way.n_rows, panels);
+      }
+    }
+  }
+
+  /// This thread's rows of a matrix, some columns of them, with some panels.
+  static void some_columns(const Linear &task, const Way &way, Block block, std::int64_t above,
+                           Range panels, const Room &room) {
+    const std::int64_t n_rows = block.matrix->rows;
+    const std::int64_t blocks = Panels::parts_of(n_rows, Panels::block_rows);
+    const Range mine = Panels::part_of(blocks, way.part, way.parts);
+    for (std::int64_t i = mine.begin; i < mine.end; ++i) {
+      const std::int64_t end = Panels::smaller((i + 1) * Panels::block_rows, n_rows);
+      block.rows = {i * Panels::block_rows, end};
+      Block next = block;
+      next.rows = {end, Panels::smaller(end + Panels::block_rows, n_rows)};
+      turn_rows(block, next, room);
+      for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+        Numbers::multiply(room, p - panels.begin, block.count, task.n_tokens - p * lanes,
+                          block.height());
+        Panels::finish(task, way, block, above, p, room.buffers.c);
+      }
+    }
+  }
+
+  static void turn_rows(const Block &block, const Block &next, const Room &room) {
+    const std::int64_t n_rows = padded(block.height(), Numbers::row_group);
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      Panels::prefetch(next, row, n_rows);
+      if (row < block.height()) {
+        Numbers::turn_row(Panels::decoded(block, row, room.buffers), block.count, room, row);
+      } else {
+        Numbers::clear_row(room, row);
+      }
+    }
+  }
+};
+
+} // namespace ppocrvl::kernels

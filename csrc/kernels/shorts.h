@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whole numbers of 16 bits for `IntegerLinear`, twice as many to an instruction as float32: on CPUs
+// without bfloat16 arithmetic the fastest that loses no more than that.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "kernels/scalar.h"
+
+#include <cstring>
+
+namespace ppocrvl::kernels {
+
+/// Weights are rounded to 2047 steps of the largest of their row, inputs to 8191 steps of the
+/// largest of `scaled_columns` features of their patch. Half a step is then 1/4094 of a row's
+/// largest weight, and bfloat16's at most 1/512 of each number. The sums of so many products fit
+/// into 32 bits; beyond, they are summed as float32. `Product` multiplies pairs of numbers: panels
+/// are [n_features / 2][32][2].
+template <typename Panels, typename Product> struct Shorts {
+  using Number = std::int16_t;
+  using Math = typename Panels::Math;
+
+  static_assert(!Panels::is_half, "bfloat16 operands have instructions of their own");
+
+  static constexpr LinearNumbers kind = LinearNumbers::int16;
+  static constexpr std::int64_t row_group = Product::group;
+  static constexpr std::int64_t cached_bytes = 1200 << 10;
+  static constexpr std::int64_t panel_cost = 2; // products that turning a panel outweighs
+  static constexpr std::int64_t scaled_columns = 128;
+  static constexpr float row_steps = 2047.0F;
+  static constexpr float panel_steps = 8191.0F;
+  static constexpr float smallest_scale = 1e-37F; // the inverse of less overflows
+
+  static std::int64_t depth_of(std::int64_t columns) { return padded(columns, 2); }
+
+  static std::int64_t panel_bytes(std::int64_t columns) {
+    return depth_of(columns) * lanes * std::int64_t{sizeof(Number)};
+  }
+
+  struct Room {
+    typename Panels::Buffers buffers;
+    std::int64_t depth;      // numbers of a panel's lane
+    std::int64_t row_stride; // as `PanelKernels::row_stride`
+    Number *rows;
+    Number *panels;
+    float *panel_scales; // [parts of a panel][32]
+    float *row_scales;
+    std::int32_t *sums; // [32][32]
+
+    Room(void *scratch, std::int64_t columns, std::int64_t n_panels)
+        : buffers(scratch, columns), depth(depth_of(columns)), row_stride(padded(columns, 32) + 32),
+          rows(reinterpret_cast<Number *>(buffers.packed)) {
+      std::byte *room = buffers.end;
+      panels = Panels::template carve<Number>(room, n_panels * depth * lanes);
+      panel_scales = Panels::template carve<float>(room, n_panels * scales_of_panel());
+      row_scales = Panels::template carve<float>(room, Panels::block_rows);
+      sums = Panels::template carve<std::int32_t>(room, Panels::block_rows * lanes);
+    }
+
+    [[nodiscard]] std::int64_t scales_of_panel() const {
+      return Panels::parts_of(depth, scaled_columns) * lanes;
+    }
+    [[nodiscard]] Number *panel(std::int64_t i) const { return panels + i * depth * lanes; }
+    [[nodiscard]] float *scales(std::int64_t i) const {
+      return panel_scales + i * scales_of_panel();
+    }
+  };
+
+  /// As bits, numbers above zero are in order, infinity above them and NaN above all: what is no
+  /// number becomes the scale, and all results with it are none.
+  static std::uint32_t magnitude(float value) { return Math::bits_of(value) & 0x7FFFFFFFU; }
+
+  static float inverse_of(float scale) { return scale > smallest_scale ? 1.0F / scale : 0.0F; }
+
+  /// The nearest whole number in the lowest 16 bits, as adding 1.5 * 2^23 leaves it.
+  static std::uint32_t nearest(float value) { return Math::bits_of(value + 12582912.0F); }
+
+  static void turn_panel(const float *panel, std::int64_t n_features, const Room &room,
+                         std::int64_t index) {
+    Number *out = room.panel(index);
+    float *scales = room.scales(index);
+    for (std::int64_t first = 0; first < n_features; first += scaled_columns, scales += lanes) {
+      const std::int64_t end = Panels::smaller(first + scaled_columns, n_features);
+      alignas(64) std::uint32_t greatest[lanes] = {};
+      for (std::int64_t i = first; i < end; ++i) {
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+          const std::uint32_t bits = magnitude(panel[i * lanes + lane]);
+          greatest[lane] = bits > greatest[lane] ? bits : greatest[lane];
+        }
+      }
+      alignas(64) float inverse[lanes];
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        scales[lane] = Math::float_of(greatest[lane]) / panel_steps;
+        inverse[lane] = inverse_of(scales[lane]);
+      }
+      for (std::int64_t i = first; i < end; i += 2) {
+        turn_pair(panel + i * lanes, i + 1 < end, inverse, out + i * lanes);
+      }
+    }
+  }
+
+  static void turn_row(const float *row, std::int64_t count, const Room &room, std::int64_t index) {
+    std::uint32_t greatest = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::uint32_t bits = magnitude(row[i]);
+      greatest = bits > greatest ? bits : greatest;
+    }
+    const float scale = Math::float_of(greatest) / row_steps;
+    const float inverse = inverse_of(scale);
+    room.row_scales[index] = scale;
+    Number *out = room.rows + index * room.row_stride;
+    for (std::int64_t i = 0; i < count; ++i) {
+      out[i] = static_cast<Number>(nearest(row[i] * inverse));
+    }
+    for (std::int64_t i = count; i < depth_of(count); ++i) {
+      out[i] = 0;
+    }
+  }
+
+  static void clear_row(const Room &room, std::int64_t index) {
+    room.row_scales[index] = 0.0F;
+    std::memset(room.rows + index * room.row_stride, 0,
+                Panels::bytes_of(room.depth, sizeof(Number)));
+  }
+
+  /// Of a block's rows with a panel that has so many lanes in use, to `buffers.c`.
+  static void multiply(const Room &room, std::int64_t index, std::int64_t n_features,
+                       std::int64_t n_lanes, std::int64_t n_rows) {
+    const std::int64_t n = padded(n_rows, row_group);
+    const bool is_whole = n_lanes > Product::half;
+    const auto nothing = [](std::int64_t) {};
+    if (!is_whole) {
+      std::memset(room.sums, 0, Panels::bytes_of(n * lanes, sizeof *room.sums));
+    }
+    const float *scales = room.scales(index);
+    auto *sums = reinterpret_cast<float *>(room.sums); // `Product` knows better
+    const std::int64_t end = depth_of(n_features);
+    for (std::int64_t first = 0; first < end; first += scaled_columns, scales += lanes) {
+      const Number *rows = room.rows + first;
+      const Number *panel = room.panel(index) + first * lanes;
+      const std::int64_t depth = Panels::smaller(scaled_columns, end - first);
+      if (is_whole) {
+        Product::template multiply_plain<lanes>(rows, room.row_stride, n, panel, depth, sums,
+                                                nothing);
+      } else {
+        Product::template multiply_plain<Product::half>(rows, room.row_stride, n, panel, depth,
+                                                        sums, nothing);
+      }
+      add_scaled(room.sums, scales, n, first > 0, room.buffers.c);
+    }
+    for (std::int64_t row = 0; row < n; ++row) {
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        room.buffers.c[row * lanes + lane] *= room.row_scales[row];
+      }
+    }
+  }
+
+private:
+  static void turn_pair(const float *rows, bool has_second, const float *inverse, Number *out) {
+    alignas(64) std::uint32_t pairs[lanes];
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      pairs[lane] = nearest(rows[lane] * inverse[lane]) & 0xFFFFU;
+    }
+    for (std::int64_t lane = 0; has_second && lane < lanes; ++lane) {
+      pairs[lane] |= nearest(rows[lanes + lane] * inverse[lane]) << 16U;
+    }
+    std::memcpy(out, pairs, sizeof pairs);
+  }
+
+  static void add_scaled(const std::int32_t *sums, const float *scales, std::int64_t n_rows,
+                         bool add, float *__restrict c) {
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        const std::int64_t at = row * lanes + lane;
+        c[at] = static_cast<float>(sums[at]) * scales[lane] + (add ? c[at] : 0.0F);
+      }
+    }
+  }
+};
+
+} // namespace ppocrvl::kernels
