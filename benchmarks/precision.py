@@ -4,8 +4,9 @@
     python scripts/make_eval_set.py eval-set --lines 500 --blocks 100 --tables 100
     python benchmarks/precision.py eval-set [--precisions auto fast] [--kernels NAME ...]
 
-Reads the set with each precision, deterministically, so that nothing else changes a text. Texts are
-compared with those of precision "exact", and with the truth.
+Reads the set with each precision, deterministically, so that no company changes a text. Texts are
+compared with those of precision "exact", and with the truth. Kernels compute parts of the language
+model too.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
     for place, item in enumerate(items):
         kinds[item.tags.get("kind", item.task)].append(place)
     exact = read(args.model, items, "exact")
-    print("| precision | pictures | texts of `exact` | characters wrong |")
+    print("| precision, kernels | pictures | texts of `exact` | characters wrong |")
     print("|---" * 4 + "|")
     ways = [(name, name, "auto") for name in ("exact", *args.precisions)]
     for name, precision, kernels in (*ways, *((name, "auto", name) for name in args.kernels)):

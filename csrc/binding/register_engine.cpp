@@ -114,8 +114,8 @@ void register_values(py::module_ &module) {
     gpu_layers: Layers to put on the GPU; -1 takes all if there is a GPU, 0 none, encoder included.
     use_mmap: Map the language model instead of reading it into memory.
     precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear
-        layers in the arithmetic of their weights' type; "exact": float32 throughout; "fast":
-        keys, values and GELU in half precision.
+        layers as precise as their weights' type; "exact": float32 throughout; "fast": some of them
+        in bytes, or keys, values and GELU in half precision.
     kernels: What computes the vision encoder on a CPU, and the language model where several tokens
         meet: "ggml", or one of `vision_kernels()`; "auto" for the fastest, of those with float32
         operands if the precision or the file of the encoder is.

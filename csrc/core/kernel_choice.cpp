@@ -29,7 +29,7 @@ const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision 
       return one->inner_linear.numbers == LinearNumbers::int8 || one->has_tiles;
     });
     return takes_bytes && bytes != nullptr ? bytes : first([&](const auto *one) {
-      return !is_full || one->inner_linear.numbers == LinearNumbers::float32;
+      return !is_full || one->linear.numbers == LinearNumbers::float32;
     });
   }
   std::string names = "auto, ggml";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512-BF16 and AVX512-VNNI: inner linear layers in bytes, all else as
-// avx512_bf16.
+// avx512_bf16, with scores that are rounded once, without what only a decoder needs.
 #include "kernels/avx512_bf16.h"
 #include "kernels/bytes.h"
 #include "kernels/integer_linear.h"

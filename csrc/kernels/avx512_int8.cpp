@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512 and AVX512-VNNI: inner linear layers in bytes, all else as
-// avx512_int16.
+// avx512_int16, without what only a decoder needs.
 #include "kernels/avx512.h"
 #include "kernels/avx512_shorts.h"
 #include "kernels/bytes.h"

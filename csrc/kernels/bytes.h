@@ -2,7 +2,7 @@
 //
 // Bytes for `IntegerLinear`, four to a lane and instruction, for CPUs with AVX512-VNNI: weights are
 // rounded to 127 steps of the largest of their row, inputs to 253 steps from the least of their
-// patch to its greatest.
+// patch to its greatest; of a block of columns, if rows are long.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -19,15 +19,17 @@ template <typename Panels> struct Bytes {
   using Operand = typename Panels::Operand;
 
   static constexpr LinearNumbers kind = LinearNumbers::int8;
-  static constexpr std::int64_t row_group = 8;      // rows that are summed at once
-  static constexpr std::int64_t depth_block = 1024; // columns of a panel in the nearest cache
+  static constexpr std::int64_t row_group = 8;       // rows that are summed at once
+  static constexpr std::int64_t near_columns = 1024; // columns of a panel in the nearest cache
   static constexpr std::int64_t cached_bytes = 1200 << 10;
   static constexpr std::int64_t panel_cost = 2; // products that turning a panel outweighs
   static constexpr float steps = 127.0F;
   static constexpr float byte_steps = 253.0F;     // rounding may add one at either end
   static constexpr float smallest_scale = 1e-37F; // the inverse of less overflows
 
-  static std::int64_t panel_bytes(std::int64_t columns) { return padded(columns, 4) * lanes; }
+  static std::int64_t panel_bytes(std::int64_t columns) {
+    return (padded(columns, 4) + std::int64_t{sizeof(float) + sizeof(std::int32_t)}) * lanes;
+  }
 
   /// What stands for a patch's bytes: scale * (byte - zero).
   struct Lanes {
@@ -110,7 +112,7 @@ template <typename Panels> struct Bytes {
       const __m512 values = load(row + i, Panels::smaller(16, count - i));
       greatest_bits = _mm512_max_epu32(greatest_bits, magnitude(values));
     }
-    const float greatest = float_of(_mm512_reduce_max_epu32(greatest_bits));
+    const float greatest = Panels::Math::float_of(_mm512_reduce_max_epu32(greatest_bits));
     room.row_scales[index] = greatest / steps;
     const __m512 inverse = _mm512_set1_ps(inverse_of(greatest));
     __m512i sums = _mm512_setzero_si512();
@@ -142,12 +144,6 @@ private:
   /// As bits, numbers above zero are in order, infinity above them and NaN above all: what is no
   /// number becomes the scale, and all results with it are none.
   static float inverse_of(float greatest) { return greatest == 0.0F ? 0.0F : steps / greatest; }
-
-  static float float_of(std::uint32_t bits) {
-    float value = 0.0F;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  }
 
   /// `count` up to 16 operands, zeros behind them.
   static __m512 load(const Operand *from, std::int64_t count) {
@@ -186,8 +182,8 @@ private:
   static void multiply_bytes(const Room &room, const std::uint8_t *panel, std::int64_t n_features,
                              std::int64_t n_rows) {
     auto *sums = reinterpret_cast<std::int32_t *>(room.buffers.c);
-    for (std::int64_t first = 0; first < n_features; first += depth_block) {
-      const std::int64_t depth = Panels::smaller(depth_block, n_features - first);
+    for (std::int64_t first = 0; first < n_features; first += near_columns) {
+      const std::int64_t depth = Panels::smaller(near_columns, n_features - first);
       for (std::int64_t row = 0; row < n_rows; row += row_group) {
         some_rows(room.rows + row * room.row_stride + first, room.row_stride, panel + first * lanes,
                   depth, sums + row * lanes, first > 0);

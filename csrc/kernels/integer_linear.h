@@ -9,7 +9,11 @@
 namespace ppocrvl::kernels {
 
 /// In place of the linear layers of `Panels`, a `PanelKernels`, with the same operands. `Numbers`
-/// turns a block's rows and each panel into whole numbers with scales, and multiplies them.
+/// (`Shorts`, `Bytes`) has a `Room` in scratch memory for one block of rows and some panels,
+/// `turn_row` and `turn_panel`, which put them there as whole numbers with scales, `clear_row` for
+/// rows behind the last, and `multiply`, which leaves the product with a panel in
+/// `room.buffers.c`; and how many panels to keep: `cached_bytes` of `panel_bytes` each, of which
+/// one costs `panel_cost` products.
 template <typename Panels, typename Numbers> struct IntegerLinear {
   using Range = typename Panels::Range;
   using Way = typename Panels::Way;

@@ -119,7 +119,7 @@ template <typename Value> struct Strided {
   std::size_t token_bytes;
   std::size_t head_bytes;
 
-  [[nodiscard]] const Value *at(std::int64_t token, std::int64_t head) const {
+  [[nodiscard, gnu::always_inline]] const Value *at(std::int64_t token, std::int64_t head) const {
     return reinterpret_cast<const Value *>(data + static_cast<std::size_t>(token) * token_bytes +
                                            static_cast<std::size_t>(head) * head_bytes);
   }

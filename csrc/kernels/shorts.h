@@ -7,39 +7,48 @@
 #include "kernels/kernels.h"
 #include "kernels/scalar.h"
 
+#include <cstdint>
 #include <cstring>
 
 namespace ppocrvl::kernels {
 
-/// Weights are rounded to 2047 steps of the largest of their row, inputs to 8191 steps of the
-/// largest of `scaled_columns` features of their patch. Half a step is then 1/4094 of a row's
-/// largest weight, and bfloat16's at most 1/512 of each number. The sums of so many products fit
-/// into 32 bits; beyond, they are summed as float32. `Product` multiplies pairs of numbers: panels
-/// are [n_features / 2][32][2].
+/// Weights are rounded to 2047 steps of the largest of their row (of a block of columns, if it is
+/// long), inputs to 8191 steps of the largest of `scaled_columns` features of their patch. Half a
+/// step is then 1/4094 of a row's largest weight, and bfloat16's at most 1/512 of each number. The
+/// sums of so many products fit into 32 bits; beyond, they are summed as float32. `Product`
+/// multiplies pairs of numbers: panels are [n_features / 2][32][2].
 template <typename Panels, typename Product> struct Shorts {
   using Number = std::int16_t;
   using Math = typename Panels::Math;
 
   static_assert(!Panels::is_half, "bfloat16 operands have instructions of their own");
+  static_assert(Panels::depth_block % 128 == 0, "a block begins with features of their own scale");
 
   static constexpr LinearNumbers kind = LinearNumbers::int16;
   static constexpr std::int64_t row_group = Product::group;
   static constexpr std::int64_t cached_bytes = 1200 << 10;
   static constexpr std::int64_t panel_cost = 2; // products that turning a panel outweighs
   static constexpr std::int64_t scaled_columns = 128;
-  static constexpr float row_steps = 2047.0F;
-  static constexpr float panel_steps = 8191.0F;
+  static constexpr std::int32_t row_steps = 2047;
+  static constexpr std::int32_t panel_steps = 8191;
+  static_assert(std::int64_t{row_steps} * panel_steps * scaled_columns <= INT32_MAX);
   static constexpr float smallest_scale = 1e-37F; // the inverse of less overflows
 
   static std::int64_t depth_of(std::int64_t columns) { return padded(columns, 2); }
 
+  static std::int64_t scales_of(std::int64_t columns) {
+    return Panels::parts_of(columns, scaled_columns) * lanes;
+  }
+
   static std::int64_t panel_bytes(std::int64_t columns) {
-    return depth_of(columns) * lanes * std::int64_t{sizeof(Number)};
+    return depth_of(columns) * lanes * std::int64_t{sizeof(Number)} +
+           scales_of(columns) * std::int64_t{sizeof(float)};
   }
 
   struct Room {
     typename Panels::Buffers buffers;
     std::int64_t depth;      // numbers of a panel's lane
+    std::int64_t n_scales;   // of a panel
     std::int64_t row_stride; // as `PanelKernels::row_stride`
     Number *rows;
     Number *panels;
@@ -48,22 +57,17 @@ template <typename Panels, typename Product> struct Shorts {
     std::int32_t *sums; // [32][32]
 
     Room(void *scratch, std::int64_t columns, std::int64_t n_panels)
-        : buffers(scratch, columns), depth(depth_of(columns)), row_stride(padded(columns, 32) + 32),
-          rows(reinterpret_cast<Number *>(buffers.packed)) {
+        : buffers(scratch, columns), depth(depth_of(columns)), n_scales(scales_of(columns)),
+          row_stride(padded(columns, 32) + 32), rows(reinterpret_cast<Number *>(buffers.packed)) {
       std::byte *room = buffers.end;
       panels = Panels::template carve<Number>(room, n_panels * depth * lanes);
-      panel_scales = Panels::template carve<float>(room, n_panels * scales_of_panel());
+      panel_scales = Panels::template carve<float>(room, n_panels * n_scales);
       row_scales = Panels::template carve<float>(room, Panels::block_rows);
       sums = Panels::template carve<std::int32_t>(room, Panels::block_rows * lanes);
     }
 
-    [[nodiscard]] std::int64_t scales_of_panel() const {
-      return Panels::parts_of(depth, scaled_columns) * lanes;
-    }
     [[nodiscard]] Number *panel(std::int64_t i) const { return panels + i * depth * lanes; }
-    [[nodiscard]] float *scales(std::int64_t i) const {
-      return panel_scales + i * scales_of_panel();
-    }
+    [[nodiscard]] float *scales(std::int64_t i) const { return panel_scales + i * n_scales; }
   };
 
   /// As bits, numbers above zero are in order, infinity above them and NaN above all: what is no
@@ -90,7 +94,7 @@ template <typename Panels, typename Product> struct Shorts {
       }
       alignas(64) float inverse[lanes];
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        scales[lane] = Math::float_of(greatest[lane]) / panel_steps;
+        scales[lane] = Math::float_of(greatest[lane]) / static_cast<float>(panel_steps);
         inverse[lane] = inverse_of(scales[lane]);
       }
       for (std::int64_t i = first; i < end; i += 2) {
@@ -105,7 +109,7 @@ template <typename Panels, typename Product> struct Shorts {
       const std::uint32_t bits = magnitude(row[i]);
       greatest = bits > greatest ? bits : greatest;
     }
-    const float scale = Math::float_of(greatest) / row_steps;
+    const float scale = Math::float_of(greatest) / static_cast<float>(row_steps);
     const float inverse = inverse_of(scale);
     room.row_scales[index] = scale;
     Number *out = room.rows + index * room.row_stride;

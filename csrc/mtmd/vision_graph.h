@@ -16,7 +16,7 @@ enum class VisionPrecision {
   /// Attention over half-precision keys and values, and ggml's own GELU (on a CPU a table in half
   /// precision).
   fast,
-  /// float32 attention and GELU; linear layers in the arithmetic of their weights' type.
+  /// float32 attention and GELU; linear layers as precise as their weights' type.
   automatic,
   /// float32 throughout, whatever type the weights have.
   exact,

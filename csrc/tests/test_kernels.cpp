@@ -643,10 +643,52 @@ double whole_numbers_error(const Kernels &kernels, const LinearKernel &linear,
             static_cast<double>(in[place(columns, column, patch)]));
       }
       const double error = static_cast<double>(out[place(rows, row, patch)]) - sum;
-      worst = worse(worst, std::abs(error) / magnitude);
+      worst = worse(worst, std::abs(error) / std::max(magnitude, 1.0));
     }
   }
   return worst;
+}
+
+/// The largest error of a linear layer, over its largest result, where inputs of one patch are
+/// 1024 times the others, and those of 128 features in all patches, whose weights are zero.
+double error_beside_outliers(const Kernels &kernels) {
+  constexpr std::int64_t rows = 8;
+  constexpr std::int64_t columns = 400;
+  std::mt19937 random(26);
+  Weights layer = weights(random, GGML_TYPE_F32, rows, columns, nullptr);
+  Room<float> in = drawn(random, columns * lanes);
+  for (std::int64_t column = 0; column < columns; ++column) {
+    const bool is_outlier = column >= 128 && column < 256;
+    for (std::int64_t row = 0; is_outlier && row < rows; ++row) {
+      layer.values[static_cast<std::size_t>(row * columns + column)] = 0.0F;
+    }
+    for (std::int64_t patch = 0; patch < lanes; ++patch) {
+      in[place(columns, column, patch)] *= is_outlier || patch == 5 ? 1024.0F : 1.0F;
+    }
+  }
+  std::memcpy(layer.bytes.data(), layer.values.data(), layer.bytes.size());
+  Bytes operand = operand_of(kernels, in, columns, 1);
+  Room<float> out(rows * lanes);
+  Linear task{};
+  task.matrices = &layer.matrix;
+  task.n_matrices = 1;
+  task.n_tokens = lanes;
+  task.in = operand.data();
+  task.out = out.data();
+  kernels.linear.run(task, {0, 1}, thread_scratch());
+  double worst = 0.0;
+  double largest = 0.0;
+  for (std::int64_t patch = 0; patch < lanes; ++patch) {
+    const double scale = patch == 5 ? 1024.0 : 1.0;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const double sum = product_of_rows(
+          layer, row, [&](std::int64_t column) { return in[place(columns, column, patch)]; });
+      const double error = static_cast<double>(out[place(rows, row, patch)]) - sum;
+      worst = worse(worst, std::abs(error) / scale);
+      largest = std::max(largest, std::abs(sum) / scale);
+    }
+  }
+  return worst / largest;
 }
 
 /// A product of rows and inputs that are all 1, over their number: no sum can be larger.
@@ -785,6 +827,23 @@ TEST_CASE("kernels: whole numbers that need no rounding have exact sums") {
   each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     for (const std::int64_t columns : {2, 37, 1152, 4304}) {
       CHECK(whole_numbers_error(kernels, linear, columns) < 1e-6);
+    }
+  });
+}
+
+TEST_CASE("kernels: more panels than a thread keeps in its caches") {
+  each_linear([](const Kernels &kernels, const LinearKernel &linear) {
+    for (const std::int64_t columns : {1536, 1537}) {
+      const Shape shape{GGML_TYPE_BF16, 34, columns, 34, 3};
+      CHECK(linear_error(kernels, linear, shape, 1, true, false) < bound(linear, 1e-6));
+    }
+  });
+}
+
+TEST_CASE("kernels: in 16 bits outliers make only what is beside them coarse") {
+  each([](const Kernels &kernels) {
+    if (kernels.linear.numbers != LinearNumbers::int8) {
+      CHECK(error_beside_outliers(kernels) < bound(kernels.linear, 1e-6));
     }
   });
 }
@@ -996,10 +1055,12 @@ TEST_CASE("kernels: scores far apart, and no picture sees another's NaN") {
 
 TEST_CASE("kernels: NaN in a product comes out, denormal numbers do no harm") {
   each_linear([](const Kernels &kernels, const LinearKernel &linear) {
-    constexpr std::int64_t columns = 40;
+    constexpr std::int64_t columns = 300;
     std::mt19937 random(8);
     Room<float> bias(3);
-    const Weights made = weights(random, GGML_TYPE_BF16, 3, columns, bias.data());
+    Weights made = weights(random, GGML_TYPE_F32, 3, columns, bias.data());
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    std::memcpy(made.bytes.data() + made.bytes.size() - sizeof nan, &nan, sizeof nan);
     Room<float> in(columns * lanes);
     in[place(columns, 7, 2)] = std::numeric_limits<float>::quiet_NaN();
     in[place(columns, 7, 3)] = std::numeric_limits<float>::denorm_min();
@@ -1017,5 +1078,6 @@ TEST_CASE("kernels: NaN in a product comes out, denormal numbers do no harm") {
     CHECK(std::abs(out[place(3, 0, 3)]) < 1e-30F);
     CHECK(!std::isfinite(out[place(3, 0, 4)]));
     CHECK(out[place(3, 0, 5)] == 0.0F);
+    CHECK(std::isnan(out[place(3, 2, 5)])); // of the last weight
   });
 }

@@ -60,7 +60,7 @@ class Engine(Closing):
         n_threads: CPU threads; 0 for one per physical core, fewer for a small model.
         gpu_layers: layers on the GPU; -1 for all where the build has a GPU backend, 0 for none.
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
-            linear layers in the arithmetic of their weights' type. "exact": float32 throughout.
+            linear layers as precise as their weights' type. "exact": float32 throughout.
             "fast": some linear layers in bytes where the CPU has AVX512-VNNI and no AMX, unless the
             file is float32; with llama.cpp's operations attention over half-precision keys and
             values, and a half-precision GELU.
@@ -70,8 +70,8 @@ class Engine(Closing):
             "avx512_int16", "avx2_int16" (linear layers in whole numbers of 16 bits),
             "avx512_bf16_int8", "avx512_int8" (bytes in some of the encoder's layers) where
             the CPU has them; "auto" for the fastest that `precision` allows. With them "auto"
-            precision rounds what is multiplied to bfloat16 or 16 bits, attention's operands only to
-            bfloat16, unless the file is float32.
+            precision rounds what is multiplied, unless the file is float32: to bfloat16, also in
+            attention, or in linear layers to 16 bits.
         max_image_pixels: limit on width * height of a picture before it is resized.
         n_parallel: requests that decode together, 1 to 64; others wait.
         kv_tokens: tokens that the KV cache holds at most, of all requests together (18 KiB each for

@@ -98,8 +98,8 @@ def test_embeddings_equal_the_projector_output(
 
 
 # "auto" rounds activations to bf16 where the weights are bf16; "fast" rounds to f16 besides.
-# Kernels with bfloat16 operands round all weights but float32 to bf16, and those of "fast" all to
-# bytes where the CPU has them.
+# Kernels with bfloat16 operands round all weights but float32 to bf16, and those of "fast" some
+# to bytes where the CPU has them.
 @pytest.mark.parametrize("grid", [(2, 3), SLICED], ids=str)
 @pytest.mark.parametrize(
     ("file_type", "how", "bound"),
@@ -114,7 +114,7 @@ def test_embeddings_equal_the_projector_output(
         ("bf16", ("auto", "ggml"), 1e-2),
         ("bf16", ("auto", "auto"), 1e-2),
         ("bf16", ("fast", "ggml"), 1e-2),
-        ("bf16", ("fast", "auto"), 5e-2),
+        ("bf16", ("fast", "auto"), 2.5e-2),
         ("q8_0", ("exact", "auto"), 0.03),
     ],
 )
