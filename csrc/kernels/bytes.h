@@ -9,6 +9,7 @@
 
 #include <immintrin.h>
 
+#include <cstdint>
 #include <cstring>
 
 namespace ppocrvl::kernels {
@@ -118,7 +119,9 @@ template <typename Panels> struct Bytes {
     __m512i sums = _mm512_setzero_si512();
     for (std::int64_t i = 0; i < count; i += 16) {
       const __m512 values = load(row + i, Panels::smaller(16, count - i));
-      const __m512i numbers = _mm512_cvtps_epi32(_mm512_mul_ps(values, inverse));
+      // What is no number becomes the least of 32 bits, which the sums would not hold.
+      const __m512i numbers = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(values, inverse)),
+                                               _mm512_set1_epi32(INT8_MIN));
       sums = _mm512_add_epi32(sums, numbers);
       _mm_storeu_si128(reinterpret_cast<__m128i *>(out + i), _mm512_cvtsepi32_epi8(numbers));
     }
