@@ -122,7 +122,7 @@ class Stream:
         """
         kind = "line"
         if progress >= STAGE_ALL:
-            kind = self._shape.choices(("line", "block", "table"), (35, 17, 48))[0]
+            kind = self._shape.choices(("line", "block", "table"), (36, 12, 52))[0]
         size = size_of(self._shape, kind, progress)
         readers = max(2, min(64, round(self._budget / (math.prod(Frame.of(*size).grid) + 4))))
         extra = min(1.0, max(0.3, (0.65 - progress) / 0.2))

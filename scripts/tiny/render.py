@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SMALLEST = 14  # pixels per em
 CELL = 28  # pixels of one image token: patch 14, merge 2
-MIN_CELLS = 76  # smaller pictures are enlarged, as the official 1.6 model's are (to 144 cells)
+MIN_CELLS = 112  # smaller pictures are enlarged, as the official 1.6 model's are (to 144 cells)
 SUB_ROWS, SUB_COLS = 3, 7  # the dense head's grid inside a cell: one character at most in each
 SLOTS = SUB_ROWS * SUB_COLS
 BLANK, END_OF_LINE = 0, 96  # dense classes; 1..95 are the characters 32..126

@@ -19,10 +19,10 @@ needs_fonts = pytest.mark.skipif(
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
-        ((20, 200), (84, 784)),  # enlarged to 76 cells, then rounded up
-        ((40, 2400), (28, 2408)),  # large enough as it is
-        ((210, 350), (224, 336)),  # 7.5 -> 8 and 12.5 -> 12: half to even
-        ((1, 1), (252, 252)),
+        ((20, 200), (112, 952)),  # enlarged to 112 cells, then rounded up
+        ((40, 4000), (28, 4004)),  # large enough as it is
+        ((266, 462), (280, 448)),  # 9.5 -> 10 and 16.5 -> 16: half to even
+        ((1, 1), (308, 308)),
         ((3000, 3000), (980, 980)),  # at most 1280 cells
     ],
 )
