@@ -4,14 +4,12 @@
 #include "core/error.h"
 #include "core/grammar_check.h"
 #include "core/stopwatch.h"
-#include "kernels/scalar.h"
+#include "kernels/kernels.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,60 +33,20 @@ Error nothing_left() {
   return {ErrorKind::engine, "grammar and logit_bias leave no token that could come next"};
 }
 
-/// Sum of exp(value - highest), each term to about one unit of float32.
-double sum_of_exponentials(const float *values, std::size_t count, float highest) {
-  using Math = kernels::Scalar<struct InSampler>;
-  constexpr float log2_e = 1.44269504F;
-  const auto term = [highest](float value) {
-    return Math::power_of_two<false>((value - highest) * log2_e);
-  };
-  // The compiler turns the inner loop into vectors, which is worth 20 exponentials of the standard
-  // library: there are 103,424 a token.
-  constexpr std::size_t lanes = 16;
-  constexpr std::size_t rows = 64; // so that float32 sums lose nothing
-  double sum = 0.0;
-  std::size_t at = 0;
-  while (at + lanes <= count) {
-    float sums[lanes] = {};
-    const std::size_t end = std::min(at + rows * lanes, count / lanes * lanes);
-    for (; at < end; at += lanes) {
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        sums[lane] += term(values[at + lane]);
-      }
-    }
-    sum = std::accumulate(std::begin(sums), std::end(sums), sum);
-  }
-  for (; at < count; ++at) {
-    sum += static_cast<double>(term(values[at]));
-  }
-  return sum;
-}
-
 /// log softmax of the candidate = logit - highest - log(sum(exp(logit - highest))); every term is
 /// at most 1, so nothing overflows.
 double log_normalizer(const float *logits, std::size_t n_vocab, float highest) {
-  const double sum = sum_of_exponentials(logits, n_vocab, highest);
+  const double sum = kernels::logit_kernels().sum_of_exponentials(
+      logits, static_cast<std::int64_t>(n_vocab), highest);
   if (!std::isfinite(sum)) {
     throw not_a_number();
   }
   return std::log(sum);
 }
 
-/// The first of the highest; some other if there are NaN.
 std::size_t index_of_highest(const float *logits, std::size_t n_vocab) {
-  constexpr std::size_t lanes = 16; // for vectors, as above
-  float highest[lanes];
-  std::fill(std::begin(highest), std::end(highest), logits[0]);
-  std::size_t at = 0;
-  for (; at + lanes <= n_vocab; at += lanes) {
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      highest[lane] = logits[at + lane] > highest[lane] ? logits[at + lane] : highest[lane];
-    }
-  }
-  const float of_lanes = *std::max_element(std::begin(highest), std::end(highest));
-  const float of_rest = at == n_vocab ? of_lanes : *std::max_element(logits + at, logits + n_vocab);
-  const float *found = std::find(logits, logits + n_vocab, std::max(of_lanes, of_rest));
-  return found == logits + n_vocab ? 0 : static_cast<std::size_t>(found - logits);
+  return static_cast<std::size_t>(
+      kernels::logit_kernels().index_of_highest(logits, static_cast<std::int64_t>(n_vocab)));
 }
 
 std::size_t index_of_highest(const float *logits, std::size_t n_vocab, const TokenFilter &allowed) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/kernels.h"
+#include "kernels/logits.h"
 
 #include <memory>
 #include <new>
@@ -147,6 +148,10 @@ std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task)
 const std::vector<const Kernels *> &available() {
   static const std::vector<const Kernels *> kernels = found();
   return kernels;
+}
+
+LogitKernels logit_kernels() {
+  return available().empty() ? Logits<struct AnyCpu>::table() : available().front()->logits;
 }
 
 void *thread_scratch() {

@@ -152,6 +152,13 @@ struct LinearKernel {
   void (*run)(const Linear &, Share, void *scratch);
 };
 
+struct LogitKernels {
+  /// The first of the highest; some other if there are NaN. `count` is at least 1.
+  std::int64_t (*index_of_highest)(const float *values, std::int64_t count);
+  /// Sum of exp(value - highest), each term to about one unit of float32.
+  double (*sum_of_exponentials)(const float *values, std::int64_t count, float highest);
+};
+
 /// Kernels for one kind of CPU. All pointers are valid for as long as the process runs.
 struct Kernels {
   const char *name;
@@ -162,6 +169,7 @@ struct Kernels {
 
   LinearKernel linear;
   LinearKernel inner_linear; // of queries, keys, values, and hidden features: may round more
+  LogitKernels logits;
   void (*norm)(const Norm &, Share);
   void (*rotate)(const Rotate &, Share, void *scratch);
   void (*attention)(const Attention &, Share, void *scratch);
@@ -230,6 +238,9 @@ std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task)
 /// Kernels that this CPU and its operating system can run, fastest first, those that round to bytes
 /// behind all others.
 const std::vector<const Kernels *> &available();
+
+/// The fastest available, or those that any CPU runs.
+LogitKernels logit_kernels();
 
 /// Scratch of the calling thread.
 void *thread_scratch();

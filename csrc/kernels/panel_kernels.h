@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernels/kernels.h"
+#include "kernels/logits.h"
 #include "kernels/scalar.h"
 
 namespace ppocrvl::kernels {
@@ -693,17 +694,25 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     }
   };
 
+  /// Which thread has which panels of a head. They are not equally much work, the last of a picture
+  /// being fewer and those of a prompt seeing more and more, so the heads begin with different
+  /// ones.
+  static bool is_mine(std::int64_t head, std::int64_t block, std::int64_t n_blocks, Share share) {
+    return (head * n_blocks + (block + head) % n_blocks) % share.count == share.index;
+  }
+
   static void attention(const Attention &task, Share share, void *scratch) {
     const std::int64_t d = task.d_head;
     const AttendRoom room(scratch, d);
-    std::int64_t item = 0;
     Product::begin();
     for (std::int64_t s = 0; s < task.n_segments; ++s) {
       const Segment &segment = task.segments[s];
       const std::int64_t end = segment.first_panel + segment.n_panels;
+      const std::int64_t n_blocks = parts_of(segment.n_panels, query_panels);
       for (std::int64_t h = 0; h < task.n_heads; ++h) {
-        for (std::int64_t p = segment.first_panel; p < end; p += query_panels, ++item) {
-          if (item % share.count == share.index) {
+        for (std::int64_t block = 0; block < n_blocks; ++block) {
+          if (is_mine(h, block, n_blocks, share)) {
+            const std::int64_t p = segment.first_panel + block * query_panels;
             const Range panels{p, smaller(p + query_panels, end)};
             const Head<const Operand> head(static_cast<const Operand *>(task.heads), h, d,
                                            task.n_panels);
@@ -730,8 +739,6 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   static void attend(const Head<const Operand> &head, std::int64_t d, Range all_keys, Range panels,
                      const std::uint32_t *visible, const AttendRoom &room) {
     Queries *queries = room.queries;
-    float *scores = room.scores;
-    Operand *weights = room.weights;
     const std::int64_t n = panels.end - panels.begin;
     for (std::int64_t i = 0; i < n; ++i) {
       queries[i].panel = head.q + (panels.begin + i) * head.qk_rows * lanes;
@@ -742,32 +749,53 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
       }
     }
     for (std::int64_t key = all_keys.begin; key < all_keys.end; key += key_block) {
-      const std::int64_t keys = smaller(key_block, all_keys.end - key);
-      const std::int64_t rows = padded(keys, lanes);
+      const Range block{key, smaller(key + key_block, all_keys.end)};
       for (std::int64_t i = 0; i < n; ++i) {
         const std::uint32_t *seen =
-            visible == nullptr ? nullptr : visible + (panels.begin + i) * head.keys + key;
-        if (seen != nullptr && !is_any_seen(seen, keys)) {
-          continue;
-        }
-        for (std::int64_t at = 0; at < rows; at += lanes) {
-          Product::multiply(head.k + (key + at) * head.qk_rows, group * head.qk_rows,
-                            queries[i].panel, head.qk_rows, scores + at * lanes, lanes, false);
-        }
-        if (seen != nullptr) {
-          hide(scores, seen, keys);
-        }
-        weigh(scores, keys, rows, weights, queries[i], d);
-        Product::multiply(head.v + key * group, group * head.keys, weights, rows, queries[i].sums,
-                          head.v_rows, true);
+            visible == nullptr ? nullptr : visible + (panels.begin + i) * head.keys;
+        attend_block(head, d, seen == nullptr ? block : seen_of(seen, block), seen, queries[i],
+                     room);
       }
     }
   }
 
-  static bool is_any_seen(const std::uint32_t *seen, std::int64_t keys) {
+  /// A panel of queries and keys of a block, from the first of a panel on.
+  static void attend_block(const Head<const Operand> &head, std::int64_t d, Range keys,
+                           const std::uint32_t *visible, Queries &queries, const AttendRoom &room) {
+    const std::int64_t n_keys = keys.end - keys.begin;
+    const std::int64_t rows = padded(n_keys, lanes);
+    if (n_keys == 0) {
+      return;
+    }
+    for (std::int64_t at = 0; at < rows; at += lanes) {
+      Product::multiply(head.k + (keys.begin + at) * head.qk_rows, group * head.qk_rows,
+                        queries.panel, head.qk_rows, room.scores + at * lanes, lanes, false);
+    }
+    if (visible != nullptr) {
+      hide(room.scores, visible + keys.begin, n_keys);
+    }
+    weigh(room.scores, n_keys, rows, room.weights, queries, d);
+    Product::multiply(head.v + keys.begin * group, group * head.keys, room.weights, rows,
+                      queries.sums, head.v_rows, true);
+  }
+
+  /// Without the panels of keys before the first and behind the last that some query sees.
+  static Range seen_of(const std::uint32_t *visible, Range keys) {
+    while (keys.begin < keys.end && !is_any_seen(visible + keys.begin)) {
+      keys.begin += lanes;
+    }
+    for (std::int64_t last = (keys.end - 1) / lanes * lanes;
+         last >= keys.begin && !is_any_seen(visible + last); last -= lanes) {
+      keys.end = last;
+    }
+    return {smaller(keys.begin, keys.end), keys.end};
+  }
+
+  /// Of a panel of keys.
+  static bool is_any_seen(const std::uint32_t *visible) {
     std::uint32_t any = 0;
-    for (std::int64_t i = 0; i < keys; ++i) {
-      any |= seen[i];
+    for (std::int64_t i = 0; i < lanes; ++i) {
+      any |= visible[i];
     }
     return any != 0;
   }
@@ -957,14 +985,15 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   static void attend_cache(const CacheAttention &task, Share share, void *scratch) {
     const AttendRoom room(scratch, task.d_head);
     const std::int64_t n_panels = panels_of(task.n_tokens);
-    std::int64_t item = 0;
+    const std::int64_t n_blocks = parts_of(n_panels, query_panels);
     Product::begin();
     for (std::int64_t h = 0; h < task.n_heads; ++h) {
       const Head<const Operand> head(task, h);
-      for (std::int64_t p = 0; p < n_panels; p += query_panels, ++item) {
-        if (item % share.count != share.index) {
+      for (std::int64_t block = 0; block < n_blocks; ++block) {
+        if (!is_mine(h, block, n_blocks, share)) {
           continue;
         }
+        const std::int64_t p = block * query_panels;
         const Range panels{p, smaller(p + query_panels, n_panels)};
         attend(head, task.d_head, {0, task.n_cells}, panels, visible_of(task), room);
         for (std::int64_t i = 0; i < panels.end - p; ++i) {
@@ -1062,6 +1091,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
         group,
         linear_kernel(),
         linear_kernel(),
+        Logits<Product>::table(),
         norm,
         rotate,
         attention,

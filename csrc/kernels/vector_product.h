@@ -114,19 +114,21 @@ private:
     }
   }
 
-  /// Holds in registers, beside the sums, the fewer of rows and parts of the panel.
+  /// Holds in registers, beside the sums, the fewer of rows and parts of the panel. Its loops must
+  /// be unrolled as a whole: sums with an index that the compiler does not know lie in memory.
   template <std::size_t n_rows, std::size_t n_vectors>
   [[gnu::always_inline]] static void one_step(const Operand *a, std::int64_t row_stride,
                                               const Operand *b, Vector (&sums)[n_rows][n_vectors]) {
+    static_assert(n_rows <= 16 && n_vectors <= 16);
     if constexpr (n_rows < n_vectors) {
       typename Arithmetic::Factor rows[n_rows];
       for (std::size_t i = 0; i < n_rows; ++i) {
         rows[i] = Arithmetic::broadcast(a + static_cast<std::int64_t>(i) * row_stride);
       }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (std::size_t j = 0; j < n_vectors; ++j) {
         const auto part = Arithmetic::load_factor(b + j * width * std::size_t{run});
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (std::size_t i = 0; i < n_rows; ++i) {
           sums[i][j] = Arithmetic::multiply_add(sums[i][j], rows[i], part);
         }
@@ -136,10 +138,10 @@ private:
       for (std::size_t j = 0; j < n_vectors; ++j) {
         panel[j] = Arithmetic::load_factor(b + j * width * std::size_t{run});
       }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (std::size_t i = 0; i < n_rows; ++i) {
         const auto row = Arithmetic::broadcast(a + static_cast<std::int64_t>(i) * row_stride);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (std::size_t j = 0; j < n_vectors; ++j) {
           sums[i][j] = Arithmetic::multiply_add(sums[i][j], row, panel[j]);
         }
