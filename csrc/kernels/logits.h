@@ -60,19 +60,20 @@ private:
     return 0;
   }
 
-  static double sum_of_exponentials(const float *values, std::int64_t count, float highest) {
+  static float exponential(float x) {
     constexpr float log2_e = 1.44269504F;
+    return Math::template power_of_two<false>(x * log2_e);
+  }
+
+  static double sum_of_exponentials(const float *values, std::int64_t count, float highest) {
     constexpr std::int64_t rows = 64; // so that float32 sums lose nothing
-    const auto term = [highest](float value) [[gnu::always_inline]] {
-      return Math::template power_of_two<false>((value - highest) * log2_e);
-    };
     double sum = 0.0;
     std::int64_t at = 0;
     while (at + width <= count) {
       float sums[width] = {};
       for (std::int64_t row = 0; row < rows && at + width <= count; ++row, at += width) {
         for (std::int64_t i = 0; i < width; ++i) {
-          sums[i] += term(values[at + i]);
+          sums[i] += exponential(values[at + i] - highest);
         }
       }
       for (const float one : sums) {
@@ -80,7 +81,7 @@ private:
       }
     }
     for (; at < count; ++at) {
-      sum += static_cast<double>(term(values[at]));
+      sum += static_cast<double>(exponential(values[at] - highest));
     }
     return sum;
   }

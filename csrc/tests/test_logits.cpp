@@ -18,7 +18,9 @@ namespace {
 
 std::vector<std::pair<std::string, LogitKernels>> all() {
   std::vector<std::pair<std::string, LogitKernels>> found = {
-      {"any CPU", Logits<struct InTest>::table()}, {"chosen", logit_kernels()}};
+      {"any CPU", Logits<struct InTest>::table()},
+      {"chosen", logit_kernels()},
+  };
   for (const Kernels *kernels : available()) {
     found.emplace_back(kernels->name, kernels->logits);
   }
