@@ -239,7 +239,7 @@ std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task)
 /// behind all others.
 const std::vector<const Kernels *> &available();
 
-/// The fastest available, or those that any CPU runs.
+/// The fastest available, or those that any CPU runs. They differ in the last digits of sums.
 LogitKernels logit_kernels();
 
 /// Scratch of the calling thread.

@@ -9,14 +9,15 @@
 
 namespace ppocrvl::kernels {
 
-/// Loops that the compiler turns into vectors. `Kind`: see Scalar.
+/// Loops that the compiler turns into vectors where it may forget about the CPU's exception flags,
+/// as in the files for one kind of CPU. `Kind`: see Scalar.
 template <typename Kind> struct Logits {
   static constexpr LogitKernels table() { return {index_of_highest, sum_of_exponentials}; }
 
 private:
   using Math = Scalar<Kind>;
 
-  static constexpr std::int64_t width = 64; // numbers in some registers at a time
+  static constexpr std::int64_t width = 64; // numbers at a time: four registers of AVX512
 
   /// The greatest, unless there are NaN.
   static float highest_of(const float *values, std::int64_t count) {

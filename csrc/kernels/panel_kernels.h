@@ -694,25 +694,23 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     }
   };
 
-  /// Which thread has which panels of a head. They are not equally much work, the last of a picture
-  /// being fewer and those of a prompt seeing more and more, so the heads begin with different
-  /// ones.
-  static bool is_mine(std::int64_t head, std::int64_t block, std::int64_t n_blocks, Share share) {
-    return (head * n_blocks + (block + head) % n_blocks) % share.count == share.index;
-  }
+  // Threads take items by turns: the first panels of each head, then the next. Those of a head are
+  // not equally much work, the last of a picture being fewer and those of a prompt seeing more and
+  // more, so counting them head by head would give one thread all the small ones.
 
   static void attention(const Attention &task, Share share, void *scratch) {
     const std::int64_t d = task.d_head;
     const AttendRoom room(scratch, d);
+    std::int64_t first = 0; // item of the picture
     Product::begin();
     for (std::int64_t s = 0; s < task.n_segments; ++s) {
       const Segment &segment = task.segments[s];
       const std::int64_t end = segment.first_panel + segment.n_panels;
-      const std::int64_t n_blocks = parts_of(segment.n_panels, query_panels);
       for (std::int64_t h = 0; h < task.n_heads; ++h) {
-        for (std::int64_t block = 0; block < n_blocks; ++block) {
-          if (is_mine(h, block, n_blocks, share)) {
-            const std::int64_t p = segment.first_panel + block * query_panels;
+        std::int64_t item = first + h;
+        for (std::int64_t p = segment.first_panel; p < end;
+             p += query_panels, item += task.n_heads) {
+          if (item % share.count == share.index) {
             const Range panels{p, smaller(p + query_panels, end)};
             const Head<const Operand> head(static_cast<const Operand *>(task.heads), h, d,
                                            task.n_panels);
@@ -727,6 +725,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
           }
         }
       }
+      first += task.n_heads * parts_of(segment.n_panels, query_panels);
     }
     Product::end();
   }
@@ -759,7 +758,8 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     }
   }
 
-  /// A panel of queries and keys of a block, from the first of a panel on.
+  /// A panel of queries and keys of a block, the first of which is the first of a panel. `visible`
+  /// is of all keys, or null.
   static void attend_block(const Head<const Operand> &head, std::int64_t d, Range keys,
                            const std::uint32_t *visible, Queries &queries, const AttendRoom &room) {
     const std::int64_t n_keys = keys.end - keys.begin;
@@ -791,7 +791,7 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     return {smaller(keys.begin, keys.end), keys.end};
   }
 
-  /// Of a panel of keys.
+  /// Of a whole panel of keys: behind the last one nothing is seen (`find_visible`).
   static bool is_any_seen(const std::uint32_t *visible) {
     std::uint32_t any = 0;
     for (std::int64_t i = 0; i < lanes; ++i) {
@@ -985,15 +985,14 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
   static void attend_cache(const CacheAttention &task, Share share, void *scratch) {
     const AttendRoom room(scratch, task.d_head);
     const std::int64_t n_panels = panels_of(task.n_tokens);
-    const std::int64_t n_blocks = parts_of(n_panels, query_panels);
     Product::begin();
     for (std::int64_t h = 0; h < task.n_heads; ++h) {
       const Head<const Operand> head(task, h);
-      for (std::int64_t block = 0; block < n_blocks; ++block) {
-        if (!is_mine(h, block, n_blocks, share)) {
+      std::int64_t item = h;
+      for (std::int64_t p = 0; p < n_panels; p += query_panels, item += task.n_heads) {
+        if (item % share.count != share.index) {
           continue;
         }
-        const std::int64_t p = block * query_panels;
         const Range panels{p, smaller(p + query_panels, n_panels)};
         attend(head, task.d_head, {0, task.n_cells}, panels, visible_of(task), room);
         for (std::int64_t i = 0; i < panels.end - p; ++i) {

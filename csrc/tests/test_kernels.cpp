@@ -385,10 +385,13 @@ Room<float> turns_of(std::mt19937 &random, const Heads &heads) {
 }
 
 /// Of a token in the middle of two sequences that share a cache: every third cell belongs to
-/// another, and nobody sees the last before its time or those from 128 to 256.
+/// another, and nobody sees the last before its time or those from 128 to 256. From the second
+/// panel on, tokens see nothing before cells that lie within a block, each before another.
 bool sees(std::int64_t token, std::int64_t n_tokens, std::int64_t cell, std::int64_t n_cells) {
   const bool is_foreign = cell % 3 == 1 || (cell >= 128 && cell < 256);
-  return cell == 0 || (!is_foreign && cell <= n_cells - n_tokens + token);
+  const std::int64_t last = n_cells - n_tokens + token;
+  const std::int64_t first = token < lanes ? 0 : std::min<std::int64_t>(70 + token % 7, last);
+  return cell == first || (!is_foreign && cell > first && cell <= last);
 }
 
 /// Attention to a cache, and the same in double precision. Cells that nobody sees are NaN.

@@ -59,12 +59,18 @@ TEST_CASE("logits: the first of the highest, wherever it is") {
   }
 }
 
-TEST_CASE("logits: all below zero, all the same, all without end") {
+TEST_CASE("logits: the highest among equals, below zero or without end") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   for (const auto &[name, kernels] : all()) {
-    for (const float value : {-3.0F, 0.0F, -infinity, infinity}) {
-      const std::vector<float> logits(200, value);
+    for (const auto &[others, highest] : {
+             std::pair{-5.0F, -3.0F},
+             std::pair{-infinity, -1e30F},
+             std::pair{0.0F, infinity},
+         }) {
+      std::vector<float> logits(200, others);
       CHECK_EQUAL(kernels.index_of_highest(logits.data(), size_of(logits)), 0);
+      logits[150] = highest;
+      CHECK_EQUAL(kernels.index_of_highest(logits.data(), size_of(logits)), 150);
     }
   }
 }
