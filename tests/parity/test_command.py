@@ -165,11 +165,12 @@ def test_half_precision_files_have_wider_bounds(
 
 
 def test_spotting(
-    tiny_checkpoint: Path, f32: Path, stored: Path, capsys: pytest.CaptureFixture[str]
+    tiny_checkpoint: Path, f32: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["parity", str(tiny_checkpoint), str(f32), "--image", str(stored / "round.png")]
+    made_picture(430, 110).save(tmp_path / "line.png")
+    command = ["parity", str(tiny_checkpoint), str(f32), "--image", str(tmp_path / "line.png")]
     assert run_command([*command, "--task", "spotting", "--max-tokens", "8"]) == ExitCode.OK
-    assert "encoded as 504x140" in capsys.readouterr().out  # twice 250 x 70
+    assert "encoded as 868x224" in capsys.readouterr().out  # twice 430 x 110
 
 
 @pytest.mark.timeout(900)
