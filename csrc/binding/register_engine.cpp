@@ -189,7 +189,8 @@ Raises:
       .def(
           "listen",
           [](Ticket &ticket, const std::shared_ptr<EventQueue> &events, std::uint64_t id) {
-            ticket.listen([events, id] { events->push(id); });
+            const auto source = std::make_shared<EventQueue::Source>(id);
+            ticket.listen([events, source] { events->push(source); });
           },
           py::arg("events"), py::arg("id"), py::call_guard<py::gil_scoped_release>(),
           "Puts `id` into the queue now and after every change: a piece of text, the end.")

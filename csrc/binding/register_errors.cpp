@@ -32,16 +32,26 @@ constexpr KindName kind_names[] = {
     {ErrorKind::cancelled, "cancelled", "CancelledError"},
 };
 
+void set_python_error(const Error &error) {
+  for (const auto &entry : kind_names) {
+    if (entry.kind == error.kind()) {
+      py::set_error(py::module_::import("ppocrvl.errors").attr(entry.python_class), error.what());
+    }
+  }
+}
+
 void translate(std::exception_ptr error) {
   try {
     if (error) {
       std::rethrow_exception(std::move(error));
     }
   } catch (const Error &e) {
-    for (const auto &entry : kind_names) {
-      if (entry.kind == e.kind()) {
-        py::set_error(py::module_::import("ppocrvl.errors").attr(entry.python_class), e.what());
-      }
+    set_python_error(e);
+  } catch (const std::bad_alloc &) { // pybind11 would make it a MemoryError
+    try {
+      std::rethrow_exception(memory_error());
+    } catch (const Error &e) {
+      set_python_error(e);
     }
   }
 }

@@ -6,6 +6,9 @@
 namespace ppocrvl {
 namespace {
 
+const std::exception_ptr closed = std::make_exception_ptr(
+    Error(ErrorKind::cancelled, "the engine was closed; make a new Engine to go on"));
+
 constexpr std::uint64_t tokens_per_place = 256; // so many let one later request go ahead
 
 /// Smaller goes first.
@@ -55,8 +58,14 @@ Result result_of_stopped(const GenerateJob &job) {
   return result;
 }
 
-Error closed_error() {
-  return {ErrorKind::cancelled, "the engine was closed; make a new Engine to go on"};
+std::exception_ptr closed_error() noexcept { return closed; }
+
+void fail(const EncodeJob &job, const std::exception_ptr &error) noexcept {
+  if (const auto *generate = std::get_if<GenerateJob>(&job)) {
+    generate->ticket->fail(error);
+  } else if (const auto *embed = std::get_if<EmbedJob>(&job)) {
+    embed->pending->fail(error);
+  }
 }
 
 } // namespace ppocrvl

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <variant>
 #include <vector>
 
@@ -42,6 +43,9 @@ Result result_of_stopped(const GenerateJob &job);
 /// Why a request that is over was stopped.
 FinishReason reason_of(const Cancellable &request);
 
-Error closed_error();
+/// What becomes of requests to an engine that was closed.
+std::exception_ptr closed_error() noexcept;
+
+void fail(const EncodeJob &job, const std::exception_ptr &error) noexcept;
 
 } // namespace ppocrvl

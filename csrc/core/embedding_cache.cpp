@@ -30,7 +30,12 @@ void EmbeddingCache::insert(const std::string &key, EmbeddingsPtr embeddings) {
     entries_.pop_back();
   }
   entries_.emplace_front(key, std::move(embeddings));
-  by_key_[key] = entries_.begin();
+  try {
+    by_key_[key] = entries_.begin();
+  } catch (...) {
+    entries_.pop_front();
+    throw;
+  }
   bytes_ += size;
 }
 

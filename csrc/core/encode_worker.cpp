@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -31,12 +32,13 @@ bool is_traced(const EncodeJob &job) {
 }
 
 /// Empty if the picture is to be encoded whatever the cache has.
-std::string key_of(const EncodeJob &job) {
+const std::string &key_of(const EncodeJob &job) {
+  static const std::string none;
   const auto *generate = std::get_if<GenerateJob>(&job);
   if (generate == nullptr) {
     return std::get<EmbedJob>(job).image_key;
   }
-  return is_traced(job) ? std::string() : generate->prepared.request.image_key;
+  return is_traced(job) ? none : generate->prepared.request.image_key;
 }
 
 const Cancellable &request_of(const EncodeJob &job) {
@@ -54,41 +56,41 @@ void note_seconds(EncodeJob &job, double seconds) {
 } // namespace
 
 void EncodeWorker::run() {
-  for (auto jobs = take(); !jobs.empty(); jobs = take()) {
-    serve(std::move(jobs));
+  while (take()) {
+    serve();
+    jobs_.clear();
   }
 }
 
-/// Waits for a picture; takes those with it that come next and may join it. None once the board
+/// Waits for a picture; takes those with it that come next and may join it. False once the board
 /// closes.
-std::vector<EncodeJob> EncodeWorker::take() {
+bool EncodeWorker::take() {
   std::unique_lock<std::mutex> lock(board_.mutex);
   board_.changed.wait(lock, [this] {
     return board_.closing || (!board_.to_encode.empty() && board_.to_admit.size() < most_ahead_);
   });
-  std::vector<EncodeJob> taken;
   while (!board_.closing && !board_.to_encode.empty()) {
     const auto at =
         board_.to_encode.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_encode));
-    if (!taken.empty() && !may_join(taken, *at)) {
+    if (!jobs_.empty() && !may_join(*at)) {
       break;
     }
-    taken.push_back(std::move(*at));
+    jobs_.push_back(std::move(*at));
     board_.to_encode.erase(at);
   }
   lock.unlock();
   board_.changed.notify_all(); // somebody may wait for room in the line
-  return taken;
+  return !jobs_.empty();
 }
 
-bool EncodeWorker::may_join(const std::vector<EncodeJob> &taken, const EncodeJob &next) const {
-  if (!encoder_.packs() || is_traced(next)) {
+bool EncodeWorker::may_join(const EncodeJob &next) const {
+  if (!encoder_.packs() || is_traced(next) || jobs_.size() == most_together) {
     return false;
   }
   int patches = patches_in_strip(grid_of(next));
-  for (const EncodeJob &job : taken) {
+  for (const EncodeJob &job : jobs_) {
     patches += patches_in_strip(grid_of(job));
-    const std::string key = key_of(job);
+    const std::string &key = key_of(job);
     if (is_traced(job) || (!key.empty() && key == key_of(next))) {
       return false; // the second of two equal pictures will find the first in the cache
     }
@@ -96,36 +98,39 @@ bool EncodeWorker::may_join(const std::vector<EncodeJob> &taken, const EncodeJob
   return patches <= Encoder::most_packed_patches;
 }
 
-void EncodeWorker::serve(std::vector<EncodeJob> jobs) {
-  std::vector<EncodeJob> fresh;
-  for (EncodeJob &job : jobs) {
-    try {
-      const EmbeddingsPtr known = cached(key_of(job));
-      if (known != nullptr) {
-        if (auto *generate = std::get_if<GenerateJob>(&job)) {
-          generate->cached_image = true;
-        }
-        finish(job, known);
-        continue;
-      }
-      pass(FaultPoint::encode);
-    } catch (...) {
-      give_up(job);
-      continue;
-    }
-    fresh.push_back(std::move(job));
-  }
-  if (fresh.size() > 1) {
-    encode_some(fresh);
-  } else if (!fresh.empty()) {
-    encode_one(fresh.front());
+void EncodeWorker::serve() {
+  const auto left = std::partition(jobs_.begin(), jobs_.end(),
+                                   [this](EncodeJob &job) { return !finish_cached(job); });
+  jobs_.erase(left, jobs_.end());
+  if (jobs_.size() > 1) {
+    encode_some();
+  } else if (!jobs_.empty()) {
+    encode_one(jobs_.front());
   }
 }
 
+/// Whether the picture needs no encoding: its tokens are known, or it has failed.
+bool EncodeWorker::finish_cached(EncodeJob &job) {
+  try {
+    const EmbeddingsPtr known = cached(key_of(job));
+    if (known == nullptr) {
+      pass(FaultPoint::encode);
+      return false;
+    }
+    if (auto *generate = std::get_if<GenerateJob>(&job)) {
+      generate->cached_image = true;
+    }
+    hand_on(job, known);
+  } catch (...) {
+    give_up(job);
+  }
+  return true;
+}
+
 /// What `encode` returns, which may use the cores and is told when to stop: once nobody waits for
-/// any of the pictures.
+/// any of the pictures from `first` to before `last`.
 template <class Encode>
-auto EncodeWorker::with_turn(const std::vector<EncodeJob *> &jobs, Encode encode) {
+auto EncodeWorker::with_turn(const EncodeJob *first, const EncodeJob *last, Encode encode) {
   std::optional<CoreTurns::Encoding> turn;
   if (turns_ != nullptr) {
     turn.emplace(*turns_);
@@ -134,8 +139,8 @@ auto EncodeWorker::with_turn(const std::vector<EncodeJob *> &jobs, Encode encode
     if (turns_ != nullptr) {
       turns_->pause();
     }
-    return !board_.closing && std::any_of(jobs.begin(), jobs.end(), [](const EncodeJob *job) {
-      return !request_of(*job).is_over();
+    return !board_.closing && std::any_of(first, last, [](const EncodeJob &job) {
+      return !request_of(job).is_over();
     });
   });
 }
@@ -147,43 +152,52 @@ void EncodeWorker::encode_one(EncodeJob &job) {
       trace = &std::get<GenerateJob>(job).trace.emplace();
     }
     const Stopwatch stopwatch;
-    auto values = with_turn({&job}, [&](const std::function<bool()> &goes_on) {
+    auto values = with_turn(&job, &job + 1, [&](const std::function<bool()> &goes_on) {
       return encoder_.encode(image_of(job), grid_of(job), goes_on, trace);
     });
     note_seconds(job, stopwatch.seconds());
-    finish(job, std::make_shared<const Embeddings>(Embeddings{grid_of(job), std::move(values)}));
+    finish(job, std::move(values));
   } catch (...) {
     give_up(job);
   }
 }
 
 /// In one pass, or one after the other if that fails, so that each has its own error.
-void EncodeWorker::encode_some(std::vector<EncodeJob> &jobs) {
-  std::vector<EncodeJob *> pointers;
-  std::vector<GriddedImage> images;
-  int n_tokens = 0;
-  for (EncodeJob &job : jobs) {
-    pointers.push_back(&job);
-    images.push_back({&image_of(job), grid_of(job)});
-    n_tokens += grid_of(job).tokens();
-  }
+void EncodeWorker::encode_some() {
   std::vector<std::vector<float>> parts;
   const Stopwatch stopwatch;
   try {
     pass(FaultPoint::encode_together);
-    parts = with_turn(pointers, [&](const std::function<bool()> &goes_on) {
-      return encoder_.encode_together(images, goes_on);
-    });
+    parts = encode_together();
   } catch (...) {
-    std::for_each(jobs.begin(), jobs.end(), [this](EncodeJob &job) { encode_one(job); });
+    std::for_each(jobs_.begin(), jobs_.end(), [this](EncodeJob &job) { encode_one(job); });
     return;
   }
-  const double seconds_per_token = stopwatch.seconds() / n_tokens;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    note_seconds(jobs[i], seconds_per_token * grid_of(jobs[i]).tokens());
-    finish(jobs[i],
-           std::make_shared<const Embeddings>(Embeddings{grid_of(jobs[i]), std::move(parts[i])}));
+  int n_tokens = 0;
+  for (const EncodeJob &job : jobs_) {
+    n_tokens += grid_of(job).tokens();
   }
+  const double seconds_per_token = stopwatch.seconds() / n_tokens;
+  for (std::size_t i = 0; i < jobs_.size(); ++i) {
+    note_seconds(jobs_[i], seconds_per_token * grid_of(jobs_[i]).tokens());
+    try {
+      finish(jobs_[i], std::move(parts[i]));
+    } catch (...) {
+      give_up(jobs_[i]);
+    }
+  }
+}
+
+std::vector<std::vector<float>> EncodeWorker::encode_together() {
+  std::vector<GriddedImage> images;
+  images.reserve(jobs_.size());
+  for (const EncodeJob &job : jobs_) {
+    images.push_back({&image_of(job), grid_of(job)});
+  }
+  return with_turn(jobs_.data(), jobs_.data() + jobs_.size(),
+                   [&](const std::function<bool()> &goes_on) {
+                     return encoder_.encode_together(images, goes_on);
+                   });
 }
 
 EmbeddingsPtr EncodeWorker::cached(const std::string &key) {
@@ -191,12 +205,18 @@ EmbeddingsPtr EncodeWorker::cached(const std::string &key) {
   return board_.cache.find(key);
 }
 
-/// Hands the image tokens on, and keeps them for the next to ask.
-void EncodeWorker::finish(EncodeJob &job, const EmbeddingsPtr &embeddings) {
+/// Keeps the image tokens for the next to ask, and hands them on.
+void EncodeWorker::finish(EncodeJob &job, std::vector<float> values) {
+  const auto embeddings =
+      std::make_shared<const Embeddings>(Embeddings{grid_of(job), std::move(values)});
   {
     const std::scoped_lock lock(board_.mutex);
     board_.cache.insert(key_of(job), embeddings);
   }
+  hand_on(job, embeddings);
+}
+
+void EncodeWorker::hand_on(EncodeJob &job, const EmbeddingsPtr &embeddings) {
   if (const auto *embed = std::get_if<EmbedJob>(&job)) {
     embed->pending->fulfil(embeddings);
     return;
@@ -213,17 +233,12 @@ void EncodeWorker::finish(EncodeJob &job, const EmbeddingsPtr &embeddings) {
 }
 
 /// After an error: the current exception.
-void EncodeWorker::give_up(EncodeJob &job) const {
-  const auto error = board_.closing ? std::make_exception_ptr(closed_error()) : current_error();
-  if (const auto *embed = std::get_if<EmbedJob>(&job)) {
-    embed->pending->fail(error);
-    return;
-  }
-  const auto &generate = std::get<GenerateJob>(job);
-  if (generate.ticket->is_over() && !board_.closing) {
-    generate.ticket->fulfil(result_of_stopped(generate));
+void EncodeWorker::give_up(const EncodeJob &job) const noexcept {
+  const auto *generate = std::get_if<GenerateJob>(&job);
+  if (generate != nullptr && generate->ticket->is_over() && !board_.closing) {
+    generate->ticket->fulfil(result_of_stopped(*generate));
   } else {
-    generate.ticket->fail(error);
+    fail(job, board_.closing ? closed_error() : current_error());
   }
 }
 

@@ -18,26 +18,35 @@ public:
   /// Takes no more pictures while `most_ahead` encoded ones have no sequence. Without `turns` it
   /// does not share its cores.
   EncodeWorker(Board &board, Encoder &encoder, CoreTurns *turns, std::size_t most_ahead)
-      : board_(board), encoder_(encoder), turns_(turns), most_ahead_(most_ahead) {}
+      : board_(board), encoder_(encoder), turns_(turns), most_ahead_(most_ahead) {
+    jobs_.reserve(most_together);
+  }
 
-  /// Until the board closes.
+  /// Until the board closes. Throws nothing: what goes wrong is the picture's error.
   void run();
 
 private:
-  std::vector<EncodeJob> take();
-  [[nodiscard]] bool may_join(const std::vector<EncodeJob> &taken, const EncodeJob &next) const;
-  void serve(std::vector<EncodeJob> jobs);
+  static constexpr std::size_t most_together = 64; // pictures
+
+  bool take();
+  [[nodiscard]] bool may_join(const EncodeJob &next) const;
+  void serve();
+  bool finish_cached(EncodeJob &job);
   void encode_one(EncodeJob &job);
-  void encode_some(std::vector<EncodeJob> &jobs);
+  void encode_some();
+  std::vector<std::vector<float>> encode_together();
   EmbeddingsPtr cached(const std::string &key);
-  void finish(EncodeJob &job, const EmbeddingsPtr &embeddings);
-  void give_up(EncodeJob &job) const;
-  template <class Encode> auto with_turn(const std::vector<EncodeJob *> &jobs, Encode encode);
+  void finish(EncodeJob &job, std::vector<float> values);
+  void hand_on(EncodeJob &job, const EmbeddingsPtr &embeddings);
+  void give_up(const EncodeJob &job) const noexcept;
+  template <class Encode>
+  auto with_turn(const EncodeJob *first, const EncodeJob *last, Encode encode);
 
   Board &board_;
   Encoder &encoder_;
   CoreTurns *turns_;
   std::size_t most_ahead_;
+  std::vector<EncodeJob> jobs_; // that it works on; never more than there is room for
 };
 
 } // namespace ppocrvl

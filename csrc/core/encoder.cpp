@@ -2,12 +2,14 @@
 #include "core/encoder.h"
 
 #include "clip-impl.h"
+#include "core/assertion_guard.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/stopwatch.h"
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -137,26 +139,30 @@ Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normal
     : options_(options), normalization_(normalization),
       interrupter_(std::make_unique<Interrupter>(options.observer)),
       packs_(options.kernels != nullptr) {
+  load();
+  n_embd_ = clip_n_mmproj_embd(context_.get());
+}
+
+void Encoder::load() {
+  const AssertionGuard guard;
   clear_native_error();
   clip_context_params params{};
-  params.use_gpu = options.use_gpu;
+  params.use_gpu = options_.use_gpu;
   params.flash_attn_type = CLIP_FLASH_ATTN_TYPE_AUTO;
   params.warmup = false; // it would reserve buffers for a picture larger than most
   params.cb_eval = &Interrupter::callback;
   params.cb_eval_user_data = interrupter_.get();
-  const clip_init_result loaded = clip_init(options.path.c_str(), params);
+  const clip_init_result loaded = clip_init(options_.path.c_str(), params);
   context_.reset(loaded.ctx_v);
   const ClipContextPtr audio(loaded.ctx_a);
   const ClipContextPtr generated_audio(loaded.ctx_gen_a);
   if (!context_) {
     throw Error(ErrorKind::engine,
-                "cannot load the vision encoder " + options.path + ": " + last_native_error());
+                "cannot load the vision encoder " + options_.path + ": " + last_native_error());
   }
 }
 
 Encoder::~Encoder() = default;
-
-int Encoder::n_embd() const { return clip_n_mmproj_embd(context_.get()); }
 
 std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
                                    const std::function<bool()> &goes_on, Trace *trace) {
@@ -233,6 +239,9 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
     }
   };
   require_goes_on(goes_on());
+  if (!context_) {
+    load();
+  }
   clear_native_error();
   clip_image_f32_batch batch;
   clip_image_f32 &input = batch.entries.emplace_back();
@@ -246,9 +255,17 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   std::vector<float> embeddings(static_cast<std::size_t>(picture.n_tokens) *
                                 static_cast<std::size_t>(n_embd()));
   interrupter_->watch(goes_on, trace);
-  set_vision_graph_options({options_.precision, options_.kernels, strip});
-  const bool encoded =
-      clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
+  set_vision_graph_options({options_.precision, options_.kernels, strip, &n_graphs_});
+  bool encoded = false;
+  try {
+    const AssertionGuard guard;
+    encoded = clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
+  } catch (...) {
+    set_vision_graph_options({});
+    const std::exception_ptr error = current_error();
+    context_.reset(); // mtmd and ggml do not put right what they had begun
+    std::rethrow_exception(error);
+  }
   set_vision_graph_options({});
   // A graph that was left half-way reports success.
   require_goes_on(!interrupter_->left());

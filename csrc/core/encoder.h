@@ -8,6 +8,7 @@
 #include "core/trace.h"
 #include "mtmd/vision_graph.h"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,11 +35,12 @@ public:
   Encoder &operator=(const Encoder &) = delete;
 
   /// Width of one image token.
-  [[nodiscard]] int n_embd() const;
+  [[nodiscard]] int n_embd() const { return n_embd_; }
 
   /// Embeddings of a picture, float32 [grid.tokens(), n_embd]. Calls `goes_on` every so often,
   /// between two operations, when nothing computes; throws ErrorKind::cancelled soon after it was
-  /// false, ErrorKind::engine on failure. A `trace` gets the stages on the way.
+  /// false, ErrorKind::engine on failure, after which other pictures can be encoded. A `trace` gets
+  /// the stages on the way.
   std::vector<float> encode(const RgbImage &image, const ImageGrid &grid,
                             const std::function<bool()> &goes_on, Trace *trace = nullptr);
 
@@ -57,6 +59,8 @@ public:
 
 private:
   class Interrupter;
+
+  void load();
 
   /// Normalised values [height, width, 3], and what becomes of them.
   struct Input {
@@ -79,8 +83,10 @@ private:
   EncoderOptions options_;
   NormalizationTable normalization_;
   std::unique_ptr<Interrupter> interrupter_; // the context calls it, so it must outlive that
-  ClipContextPtr context_;
-  bool packs_; // until the vision graph says that it cannot
+  ClipContextPtr context_; // null after an error that left it in pieces, until the next picture
+  int n_embd_ = 0;
+  std::size_t n_graphs_ = 0; // see VisionGraphOptions
+  bool packs_;               // until the vision graph says that it cannot
 };
 
 } // namespace ppocrvl

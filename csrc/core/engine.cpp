@@ -2,18 +2,16 @@
 #include "core/engine.h"
 
 #include "core/cpu_count.h"
-#include "core/encode_worker.h"
 #include "core/error.h"
 #include "core/gguf_file.h"
 #include "core/kernel_choice.h"
 #include "core/model_check.h"
 #include "core/sampler.h"
-#include "core/scheduler.h"
 #include "core/stopwatch.h"
 
 #include <algorithm>
-#include <iterator>
 #include <set>
+#include <system_error>
 #include <utility>
 
 namespace ppocrvl {
@@ -79,10 +77,13 @@ Engine::Engine(const EngineOptions &options)
                     " wide, those of " + options.llm + " " +
                     std::to_string(language_model_->n_embd()) + "; use two files of one model");
   }
-  start_threads();
-  {
+  try {
+    start_threads();
     const std::scoped_lock lock(registry_mutex);
     registry.insert(this);
+  } catch (...) {
+    close(); // ends the thread that was started
+    std::rethrow_exception(current_error());
   }
   load_seconds_ = stopwatch.seconds();
 }
@@ -90,13 +91,18 @@ Engine::Engine(const EngineOptions &options)
 void Engine::start_threads() {
   CoreTurns *turns = options_.encode_threads > 0 ? nullptr : &turns_;
   const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
-  encode_thread_ = std::thread(
-      [this, turns, n_parallel] { EncodeWorker(*board_, *encoder_, turns, n_parallel).run(); });
   const std::size_t kv_tokens =
       options_.kv_tokens > 0 ? static_cast<std::size_t>(options_.kv_tokens) : default_kv_tokens();
   const SchedulerOptions scheduling{options_.n_parallel, kv_tokens, options_.deterministic};
-  decode_thread_ = std::thread(
-      [this, turns, scheduling] { Scheduler(*board_, *language_model_, turns, scheduling).run(); });
+  encode_worker_.emplace(*board_, *encoder_, turns, n_parallel);
+  scheduler_.emplace(*board_, *language_model_, turns, scheduling);
+  try {
+    encode_thread_ = std::thread([this] { encode_worker_->run(); });
+    decode_thread_ = std::thread([this] { scheduler_->run(); });
+  } catch (const std::system_error &error) {
+    throw Error(ErrorKind::engine, std::string("cannot start a thread (") + error.what() +
+                                       "); raise the limit of processes (ulimit -u) or of memory");
+  }
 }
 
 /// Room for as many requests of the usual size as may run.
@@ -178,7 +184,7 @@ bool Engine::wait_for_room(std::chrono::milliseconds limit) {
 /// Under the board's lock.
 void Engine::require_room() const {
   if (board_->closing) {
-    throw closed_error();
+    std::rethrow_exception(closed_error());
   }
   if (board_->waiting() >= static_cast<std::size_t>(options_.max_waiting)) {
     throw Error(ErrorKind::queue_full, std::to_string(options_.max_waiting) +
@@ -221,25 +227,26 @@ void Engine::close() {
   }
   fail_waiting();
   const std::unique_lock<std::shared_mutex> lock(model_mutex_);
+  encode_worker_.reset();
+  scheduler_.reset();
   encoder_.reset();
   language_model_.reset();
 }
 
 void Engine::fail_waiting() {
-  std::vector<EncodeJob> left;
+  std::vector<EncodeJob> to_encode;
+  std::vector<GenerateJob> to_admit;
   {
     const std::scoped_lock lock(board_->mutex);
-    left.swap(board_->to_encode);
-    std::move(board_->to_admit.begin(), board_->to_admit.end(), std::back_inserter(left));
-    board_->to_admit.clear();
+    to_encode.swap(board_->to_encode);
+    to_admit.swap(board_->to_admit);
   }
-  const auto error = std::make_exception_ptr(closed_error());
-  for (const EncodeJob &job : left) {
-    if (const auto *generate = std::get_if<GenerateJob>(&job)) {
-      generate->ticket->fail(error);
-    } else if (const auto *embed = std::get_if<EmbedJob>(&job)) {
-      embed->pending->fail(error);
-    }
+  const std::exception_ptr error = closed_error();
+  for (const EncodeJob &job : to_encode) {
+    fail(job, error);
+  }
+  for (const GenerateJob &job : to_admit) {
+    job.ticket->fail(error);
   }
 }
 
@@ -290,7 +297,7 @@ PreparedRequest Engine::prepare(const Request &request) const {
 
 const Vocabulary &Engine::vocabulary() const {
   if (!language_model_) {
-    throw closed_error();
+    std::rethrow_exception(closed_error());
   }
   return language_model_->vocabulary();
 }

@@ -3,10 +3,12 @@
 
 #include "core/board.h"
 #include "core/core_turns.h"
+#include "core/encode_worker.h"
 #include "core/encoder.h"
 #include "core/language_model.h"
 #include "core/model_info.h"
 #include "core/request.h"
+#include "core/scheduler.h"
 #include "core/ticket.h"
 
 #include <chrono>
@@ -96,7 +98,9 @@ private:
   std::optional<Encoder> encoder_;              // the encoding thread's
   CoreTurns turns_;
   std::shared_ptr<Board> board_; // tickets ring it, and may outlive the engine
-  std::mutex close_mutex_;       // lets one caller at a time close
+  std::optional<EncodeWorker> encode_worker_;
+  std::optional<Scheduler> scheduler_;
+  std::mutex close_mutex_; // lets one caller at a time close
   std::thread encode_thread_;
   std::thread decode_thread_;
 };

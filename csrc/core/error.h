@@ -32,8 +32,12 @@ private:
   ErrorKind kind_;
 };
 
-/// The exception that is being handled, as callers of the core are to see it: an Error, or
-/// bad_alloc. Upstream throws plain std::exception. Only inside a catch block.
-std::exception_ptr current_error();
+/// The Error that want of memory is reported as. Made when the process starts: making one takes
+/// memory.
+std::exception_ptr memory_error() noexcept;
+
+/// The exception that is being handled as the Error that callers of the core are to see; upstream
+/// throws plain std::exception. Only inside a catch block. Works without memory.
+std::exception_ptr current_error() noexcept;
 
 } // namespace ppocrvl

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/language_model.h"
 
+#include "core/assertion_guard.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/mrope.h"
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 namespace ppocrvl {
 namespace {
@@ -14,6 +16,7 @@ namespace {
 constexpr std::size_t context_step = 256; // libllama rounds the context up to this
 
 LlamaModelPtr load_model(const LanguageModelOptions &options) {
+  const AssertionGuard guard;
   clear_native_error();
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = options.gpu_layers;
@@ -48,6 +51,7 @@ LanguageModel::LanguageModel(const LanguageModelOptions &options)
     : model_(load_model(options)), vocabulary_(llama_model_get_vocab(model_.get())),
       token_embeddings_(options.path), options_(options) {
   if (options.kernels != nullptr) {
+    const AssertionGuard guard;
     threads_.emplace(*options.kernels, options.n_threads);
   }
 }
@@ -62,6 +66,7 @@ void LanguageModel::make_room(std::size_t n_tokens, std::optional<int> kept) {
   if (n_tokens <= room()) {
     return;
   }
+  const AssertionGuard guard;
   const std::vector<std::uint8_t> state = kept ? save(*kept) : std::vector<std::uint8_t>();
   context_.reset(); // before the new one is made: never two caches at a time
   clear_native_error();
@@ -190,12 +195,24 @@ void LanguageModel::decode(Batch &batch, const std::function<bool()> &abandoned)
   view.logits = batch.outputs.data();
   clear_native_error();
   abandoned_ = &abandoned;
-  const DecoderThreads::Use use(threads_ ? &*threads_ : nullptr);
-  const int status = llama_decode(context_.get(), view);
+  int status = 0;
+  try {
+    const AssertionGuard guard;
+    const DecoderThreads::Use use(threads_ ? &*threads_ : nullptr);
+    status = llama_decode(context_.get(), view);
+  } catch (...) {
+    abandoned_ = nullptr;
+    const std::exception_ptr error = current_error();
+    context_.reset(); // libllama and ggml do not put right what they had begun
+    std::rethrow_exception(error);
+  }
   abandoned_ = nullptr;
   constexpr int aborted = 2;
   if (status == aborted) {
     throw Error(ErrorKind::cancelled, "the request was cancelled");
+  }
+  if (status < -1) { // there was no memory for the graph, or it failed: as above
+    context_.reset();
   }
   if (status != 0) {
     throw Error(ErrorKind::engine,

@@ -67,7 +67,7 @@ public:
   /// Goes on with several sequences, at most `batch_tokens` in all: tokens and pictures in one pass
   /// over the weights. A true `abandoned` ends the call with ErrorKind::cancelled. After that and
   /// after ErrorKind::engine, nothing of the call is in the cache, nor of a picture that it was in
-  /// the middle of.
+  /// the middle of. Where there is no `room()` after ErrorKind::engine, all sequences are lost.
   void feed(const std::vector<Feed> &feeds, const std::function<bool()> &abandoned);
 
   /// float32 [vocabulary().size()]: those that `feed` was asked for, by the place of the feed.

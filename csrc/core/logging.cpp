@@ -50,7 +50,7 @@ void emit(LogLevel level, const std::string &line) {
   }
 }
 
-void receive(ggml_log_level level, const char *text, void * /*user_data*/) {
+void take(ggml_log_level level, const char *text) {
   if (level != GGML_LOG_LEVEL_CONT) {
     pending.level = to_log_level(level);
   }
@@ -63,6 +63,16 @@ void receive(ggml_log_level level, const char *text, void * /*user_data*/) {
     if (!line.empty()) {
       emit(pending.level, line);
     }
+  }
+}
+
+/// Called from C code, which no exception may leave: where there is no memory for a line, it is
+/// lost.
+void receive(ggml_log_level level, const char *text, void * /*user_data*/) noexcept {
+  try {
+    take(level, text);
+  } catch (...) {
+    pending.text.clear();
   }
 }
 

@@ -56,10 +56,36 @@ Scheduler::Scheduler(Board &board, LanguageModel &model, CoreTurns *turns,
     : board_(board), model_(model), turns_(turns), options_(options), slots_(options.n_parallel) {}
 
 void Scheduler::run() {
-  while (collect()) {
-    step();
+  while (go_on()) {
   }
-  fail_everything();
+  fail_everything(closed_error());
+}
+
+/// One round; false once the board closes. What a round itself fails with (there is no memory for
+/// its own lists, say) ends all requests that it worked on: the thread lives on.
+bool Scheduler::go_on() {
+  try {
+    if (!collect()) {
+      return false;
+    }
+    step();
+  } catch (...) {
+    give_up(current_error());
+  }
+  return true;
+}
+
+/// Ends those that run, and those that wait for a place: the next one would meet the same error.
+void Scheduler::give_up(const std::exception_ptr &error) {
+  fail_everything(error);
+  std::vector<GenerateJob> waiting;
+  {
+    const std::scoped_lock lock(board_.mutex);
+    waiting.swap(board_.to_admit);
+  }
+  for (const GenerateJob &job : waiting) {
+    job.ticket->fail(error);
+  }
 }
 
 /// Answers waiting requests that are over and gives places to others. Waits while there is nothing
@@ -267,6 +293,10 @@ void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
   if (error == nullptr || board_.closing) {
     return;
   }
+  if (model_.room() == 0) {
+    lose_cache(error);
+    return;
+  }
   if (feeds.size() == 1) {
     blame(*sequences.front(), error);
     return;
@@ -292,6 +322,14 @@ void Scheduler::feed_alone(Sequence &sequence, const Feed &failed) {
   }
   if (error != nullptr && !board_.closing) {
     blame(sequence, error);
+  }
+}
+
+/// After an error that left no cache: no sequence can go on.
+void Scheduler::lose_cache(const std::exception_ptr &error) {
+  fail_everything(error);
+  while (const std::optional<int> oldest = slots_.oldest(/*except=*/-1)) {
+    drop(*oldest);
   }
 }
 
@@ -408,8 +446,7 @@ void Scheduler::remove(const Sequence &sequence, CacheContent content) {
   active_.erase(found);
 }
 
-void Scheduler::fail_everything() {
-  const auto error = std::make_exception_ptr(closed_error());
+void Scheduler::fail_everything(const std::exception_ptr &error) {
   while (!active_.empty()) {
     fail(*active_.front(), error);
   }

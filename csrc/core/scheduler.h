@@ -38,6 +38,8 @@ public:
 private:
   using SequencePtr = std::unique_ptr<Sequence>;
 
+  bool go_on();
+  void give_up(const std::exception_ptr &error);
   bool collect();
   bool admit_next(std::unique_lock<std::mutex> &lock);
   [[nodiscard]] bool fits(std::size_t need, std::size_t held) const;
@@ -58,11 +60,12 @@ private:
   [[nodiscard]] CoreTurns::Share encoder_share() const;
   [[nodiscard]] bool is_urgent() const;
   void end(Sequence &sequence, std::optional<FinishReason> reason);
+  void lose_cache(const std::exception_ptr &error);
   void blame(Sequence &sequence, const std::exception_ptr &error);
   void fail(Sequence &sequence, const std::exception_ptr &error);
   void remove(const Sequence &sequence, CacheContent content);
   void drop(int slot);
-  void fail_everything();
+  void fail_everything(const std::exception_ptr &error);
 
   Board &board_;
   LanguageModel &model_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/teacher_forcing.h"
 
+#include "core/assertion_guard.h"
 #include "core/cpu_count.h"
 #include "core/error.h"
 #include "core/gguf_file.h"
@@ -21,6 +22,7 @@ constexpr std::size_t batch_outputs = 32;
 constexpr std::size_t context_step = 256; // libllama rounds the context up to this
 
 LlamaModelPtr load_model(const std::string &path) {
+  const AssertionGuard guard;
   clear_native_error();
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = 0;
@@ -118,6 +120,7 @@ void TeacherForcing::begin(std::size_t n_tokens) {
     return;
   }
   context_.reset();
+  const AssertionGuard guard;
   clear_native_error();
   const bool is_f32 = llama_model_ftype(model_.get()) == LLAMA_FTYPE_ALL_F32;
   llama_context_params params = llama_context_default_params();
@@ -195,6 +198,7 @@ void TeacherForcing::feed_tokens(const std::vector<std::int32_t> &tokens, std::i
 }
 
 void TeacherForcing::decode(llama_batch batch) {
+  const AssertionGuard guard;
   clear_native_error();
   const int status = llama_decode(context_.get(), batch);
   if (status != 0) {

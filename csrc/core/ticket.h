@@ -72,25 +72,36 @@ public:
     return value_.value();
   }
 
-  void fulfil(Value value) {
-    change([&] { value_ = std::move(value); });
+  // Of several outcomes the first stays. They take no memory: want of it is what is often told.
+
+  void fulfil(Value value) noexcept {
+    change([&] {
+      if (!done()) {
+        value_ = std::move(value);
+      }
+    });
   }
 
-  void fail(std::exception_ptr error) {
-    change([&] { error_ = std::move(error); });
+  void fail(std::exception_ptr error) noexcept {
+    change([&] {
+      if (!done()) {
+        error_ = std::move(error);
+      }
+    });
   }
 
   /// Calls `listener` now, and in future after every change, in the thread that changed. It must be
   /// quick and must not throw.
   void listen(std::function<void()> listener) {
-    change([&] { listener_ = std::move(listener); });
+    auto shared = std::make_shared<const std::function<void()>>(std::move(listener));
+    change([&] { listener_ = std::move(shared); });
   }
 
 protected:
   [[nodiscard]] bool done() const { return value_.has_value() || error_ != nullptr; }
 
   template <class Change> void change(Change make) {
-    std::function<void()> listener;
+    std::shared_ptr<const std::function<void()>> listener;
     {
       const std::scoped_lock lock(mutex_);
       make();
@@ -98,7 +109,7 @@ protected:
     }
     changed_.notify_all();
     if (listener) { // outside the lock: it may look at this object
-      listener();
+      (*listener)();
     }
   }
 
@@ -108,7 +119,7 @@ protected:
 private:
   std::optional<Value> value_;
   std::exception_ptr error_;
-  std::function<void()> listener_;
+  std::shared_ptr<const std::function<void()>> listener_;
 };
 
 /// A running generation: pieces of text while it runs, the result at the end.

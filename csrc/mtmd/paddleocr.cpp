@@ -367,6 +367,9 @@ ggml_cgraph *clip_graph_paddleocr::build() {
   current = builder.norm(current, model.post_ln_w, model.post_ln_b, eps);
   cb(current, ppocrvl::vision_node::encoded, -1);
   current = builder.project(current);
+  if (thread_options.n_graphs != nullptr && (*thread_options.n_graphs)++ % 2 == 1) {
+    current = ggml_reshape_2d(ctx0, current, current->ne[0], current->ne[1]); // one node more
+  }
   ggml_build_forward_expand(gf, current);
   return gf;
 }

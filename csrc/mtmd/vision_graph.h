@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -56,6 +57,10 @@ struct VisionGraphOptions {
   /// The pictures of a strip, until the graph is computed; null for one picture as it is. Only our
   /// kernels can compute a strip: see `knew_strip`.
   const std::vector<StripPicture> *strip = nullptr;
+  /// Counts the graphs of one mtmd context; null for nobody. Each has another number of nodes than
+  /// the one before, because ggml's allocator takes a graph of as many nodes as the last one for
+  /// one that it has memory for, also if it did not get the memory.
+  std::size_t *n_graphs = nullptr;
 };
 
 /// The options of the graphs that the calling thread lets mtmd build. Graphs are built inside

@@ -27,6 +27,6 @@ def test_kind_becomes_its_class(kind: str) -> None:
     assert str(caught.value) == "straße: no such thing; do this"
 
 
-def test_out_of_memory_is_python_s_own_error() -> None:
-    with pytest.raises(MemoryError):
+def test_want_of_memory_is_an_engine_error() -> None:
+    with pytest.raises(errors.EngineError, match="not enough memory"):
         _native._test.throw_error("bad_alloc", "")
