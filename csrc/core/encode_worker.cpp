@@ -84,7 +84,7 @@ bool EncodeWorker::take() {
 }
 
 bool EncodeWorker::may_join(const EncodeJob &next) const {
-  if (!encoder_.packs() || is_traced(next) || jobs_.size() == most_together) {
+  if (!encoder_.packs() || is_traced(next) || jobs_.size() == most_strip_pictures) {
     return false;
   }
   int patches = patches_in_strip(grid_of(next));

@@ -19,15 +19,13 @@ public:
   /// does not share its cores.
   EncodeWorker(Board &board, Encoder &encoder, CoreTurns *turns, std::size_t most_ahead)
       : board_(board), encoder_(encoder), turns_(turns), most_ahead_(most_ahead) {
-    jobs_.reserve(most_together);
+    jobs_.reserve(most_strip_pictures);
   }
 
   /// Until the board closes. Throws nothing: what goes wrong is the picture's error.
   void run();
 
 private:
-  static constexpr std::size_t most_together = 64; // pictures
-
   bool take();
   [[nodiscard]] bool may_join(const EncodeJob &next) const;
   void serve();

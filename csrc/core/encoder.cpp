@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/stopwatch.h"
+#include "mtmd/panel_graph.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -98,10 +99,7 @@ private:
       return elements * static_cast<double>(node.src[0]->ne[0]);
     }
     if (node.op == GGML_OP_CUSTOM) {
-      // Of our kernels: a product with the second source, or attention, which has no second.
-      const ggml_tensor *other = node.src[1];
-      return elements *
-             static_cast<double>(other == nullptr ? node.ne[2] * node.ne[0] * 2 : other->ne[0]);
+      return multiply_adds_of(node);
     }
     if (node.op == GGML_OP_FLASH_ATTN_EXT) {
       return 2.0 * elements * static_cast<double>(node.src[1]->ne[1]); // K and V, over all keys
@@ -137,6 +135,7 @@ void to_raster_order(Array &array, const StripPicture &picture) {
 
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
     : options_(options), normalization_(normalization),
+      scratch_(options.kernels == nullptr ? 0 : options.n_threads),
       interrupter_(std::make_unique<Interrupter>(options.observer)),
       packs_(options.kernels != nullptr) {
   load();
@@ -255,18 +254,17 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   std::vector<float> embeddings(static_cast<std::size_t>(picture.n_tokens) *
                                 static_cast<std::size_t>(n_embd()));
   interrupter_->watch(goes_on, trace);
-  set_vision_graph_options({options_.precision, options_.kernels, strip, &n_graphs_});
   bool encoded = false;
   try {
     const AssertionGuard guard;
+    const UseVisionGraphOptions use(
+        {options_.precision, options_.kernels, strip, &scratch_, &n_graphs_});
     encoded = clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
   } catch (...) {
-    set_vision_graph_options({});
     const std::exception_ptr error = current_error();
     context_.reset(); // mtmd and ggml do not put right what they had begun
     std::rethrow_exception(error);
   }
-  set_vision_graph_options({});
   // A graph that was left half-way reports success.
   require_goes_on(!interrupter_->left());
   if (!encoded) {

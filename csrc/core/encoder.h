@@ -6,6 +6,7 @@
 #include "core/pixels.h"
 #include "core/strip.h"
 #include "core/trace.h"
+#include "kernels/kernels.h"
 #include "mtmd/vision_graph.h"
 
 #include <cstddef>
@@ -82,6 +83,7 @@ private:
 
   EncoderOptions options_;
   NormalizationTable normalization_;
+  kernels::Scratch scratch_;
   std::unique_ptr<Interrupter> interrupter_; // the context calls it, so it must outlive that
   ClipContextPtr context_; // null after an error that left it in pieces, until the next picture
   int n_embd_ = 0;

@@ -110,17 +110,17 @@ public:
   }
 
   void compute(const kernels::Kernels &kernels, const ggml_compute_params &params,
-               const ggml_tensor &op, void *work) const override {
+               const ggml_tensor &op, void *work, void *scratch) const override {
     const kernels::CacheAttention task = task_of(op, work);
     const kernels::Share share{params.ith, params.nth};
     if (has_few_queries(kernels, op) &&
         (task.n_tokens < least_tokens || (!kernels.has_tiles && is_sparse(task)))) {
-      kernels.few_queries(task, share, kernels::thread_scratch());
+      kernels.few_queries(task, share, scratch);
       return;
     }
-    kernels.pack_cache(task, share, kernels::thread_scratch());
+    kernels.pack_cache(task, share, scratch);
     ggml_barrier(params.threadpool);
-    kernels.attend_cache(task, share, kernels::thread_scratch());
+    kernels.attend_cache(task, share, scratch);
   }
 };
 

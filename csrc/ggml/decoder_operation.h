@@ -25,9 +25,10 @@ public:
   [[nodiscard]] virtual std::size_t work_bytes(const kernels::Kernels &kernels,
                                                const ggml_tensor &op) const = 0;
 
-  /// One thread's part, called by all of them. `work` is aligned to a cache line.
+  /// One thread's part, called by all of them. `work` is aligned to a cache line, `scratch` is the
+  /// thread's own.
   virtual void compute(const kernels::Kernels &kernels, const ggml_compute_params &params,
-                       const ggml_tensor &op, void *work) const = 0;
+                       const ggml_tensor &op, void *work, void *scratch) const = 0;
 };
 
 /// Weights times the values of one or more tokens.

@@ -70,7 +70,7 @@ public:
   }
 
   void compute(const kernels::Kernels &kernels, const ggml_compute_params &params,
-               const ggml_tensor &op, void *work) const override {
+               const ggml_tensor &op, void *work, void *scratch) const override {
     const ggml_tensor &in = *op.src[1];
     const kernels::Share share{params.ith, params.nth};
     const kernels::Matrix matrix = matrix_of(*op.src[0]);
@@ -83,7 +83,7 @@ public:
       ggml_fp32_to_bf16_row(values + begin, rounded + begin, end - begin);
       ggml_barrier(params.threadpool);
       kernels.few_tokens({&matrix, static_cast<const std::uint16_t *>(work), out, in.ne[1]}, share,
-                         kernels::thread_scratch());
+                         scratch);
       return;
     }
     kernels.rows_to_operand(values, work, in.ne[0], in.ne[1], share);
@@ -94,7 +94,7 @@ public:
     task.n_tokens = in.ne[1];
     task.in = work;
     task.out_rows = out;
-    kernels.linear.run(task, share, kernels::thread_scratch());
+    kernels.linear.run(task, share, scratch);
   }
 };
 

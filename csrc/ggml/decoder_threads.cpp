@@ -21,9 +21,9 @@ constexpr std::size_t cache_line = 64;
 thread_local const Kernels *planned = nullptr;
 
 std::shared_mutex pools_mutex;
-std::map<const ggml_threadpool *, const Kernels *> pools;
+std::map<const ggml_threadpool *, const DecoderThreads *> pools;
 
-const Kernels *kernels_of(const ggml_threadpool *pool) {
+const DecoderThreads *threads_of(const ggml_threadpool *pool) {
   const std::shared_lock<std::shared_mutex> lock(pools_mutex);
   const auto found = pools.find(pool);
   return found == pools.end() ? nullptr : found->second;
@@ -43,15 +43,16 @@ public:
   }
 
   bool compute_forward(ggml_compute_params *params, ggml_tensor *op) override {
-    const Kernels *kernels = kernels_of(params->threadpool);
-    if (kernels == nullptr || !operation_.takes(*kernels, *op)) {
+    const DecoderThreads *threads = threads_of(params->threadpool);
+    if (threads == nullptr || !operation_.takes(threads->kernels(), *op)) {
       return false;
     }
+    const Kernels &kernels = threads->kernels();
     void *work = params->wdata;
     std::size_t room = params->wsize;
-    work = std::align(cache_line, operation_.work_bytes(*kernels, *op), work, room);
+    work = std::align(cache_line, operation_.work_bytes(kernels, *op), work, room);
     GGML_ASSERT(work != nullptr); // `work_size` asked for enough
-    operation_.compute(*kernels, *params, *op, work);
+    operation_.compute(kernels, *params, *op, work, threads->scratch(params->ith));
     return true;
   }
 
@@ -104,7 +105,8 @@ void join_accelerators() {
   });
 }
 
-DecoderThreads::DecoderThreads(const Kernels &kernels, int n_threads) : kernels_(kernels) {
+DecoderThreads::DecoderThreads(const Kernels &kernels, int n_threads)
+    : kernels_(kernels), scratch_(n_threads) {
   join_accelerators();
   ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
   params.poll = 0; // between graphs the cores are the encoder's
@@ -113,7 +115,7 @@ DecoderThreads::DecoderThreads(const Kernels &kernels, int n_threads) : kernels_
     throw std::bad_alloc();
   }
   const std::unique_lock<std::shared_mutex> lock(pools_mutex);
-  pools[pool_.get()] = &kernels_;
+  pools[pool_.get()] = this;
 }
 
 DecoderThreads::~DecoderThreads() {

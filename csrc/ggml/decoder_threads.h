@@ -28,6 +28,9 @@ public:
   /// For llama_attach_threadpool. Must outlive the context.
   [[nodiscard]] ggml_threadpool *pool() const { return pool_.get(); }
 
+  [[nodiscard]] const kernels::Kernels &kernels() const { return kernels_; }
+  [[nodiscard]] void *scratch(int thread) const { return scratch_.of(thread); }
+
   /// While it lives, the calling thread computes graphs with `threads` and no others, if not null.
   class Use {
   public:
@@ -43,6 +46,7 @@ private:
   };
 
   const kernels::Kernels &kernels_;
+  kernels::Scratch scratch_;
   std::unique_ptr<ggml_threadpool, Free> pool_;
 };
 

@@ -119,10 +119,6 @@ std::vector<const Kernels *> found() { return {}; }
 
 constexpr std::align_val_t scratch_alignment{64};
 
-struct Free {
-  void operator()(void *scratch) const { ::operator delete(scratch, scratch_alignment); }
-};
-
 } // namespace
 
 std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
@@ -154,10 +150,11 @@ LogitKernels logit_kernels() {
   return available().empty() ? Logits<struct AnyCpu>::table() : available().front()->logits;
 }
 
-void *thread_scratch() {
-  thread_local const std::unique_ptr<void, Free> scratch(
-      ::operator new(scratch_bytes, scratch_alignment));
-  return scratch.get();
+Scratch::Scratch(int n_threads)
+    : memory_(static_cast<std::byte *>(
+          ::operator new(static_cast<std::size_t>(n_threads) * scratch_bytes, scratch_alignment))) {
 }
+
+Scratch::~Scratch() { ::operator delete(memory_, scratch_alignment); }
 
 } // namespace ppocrvl::kernels

@@ -242,7 +242,20 @@ const std::vector<const Kernels *> &available();
 /// The fastest available, or those that any CPU runs. They differ in the last digits of sums.
 LogitKernels logit_kernels();
 
-/// Scratch of the calling thread.
-void *thread_scratch();
+/// Scratch of some threads. Theirs before they begin, so that none of them ever wants for memory.
+class Scratch {
+public:
+  explicit Scratch(int n_threads);
+  ~Scratch();
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
+
+  [[nodiscard]] void *of(std::int64_t thread) const {
+    return memory_ + static_cast<std::size_t>(thread) * scratch_bytes;
+  }
+
+private:
+  std::byte *memory_;
+};
 
 } // namespace ppocrvl::kernels

@@ -105,7 +105,7 @@ public:
       for (const ppocrvl::StripPicture &picture : *strip) {
         embeddings.push_back(position_embedding(picture.rows, picture.cols));
       }
-      PanelGraph panels(ctx_, *usable_kernels(), strip);
+      PanelGraph panels(ctx_, *usable_kernels(), thread_options.scratch, strip);
       return panels.add_strip_embeddings(out, embeddings);
     }
     return ggml_add(ctx_, out, position_embedding(graph_.n_patches_y, graph_.n_patches_x));
@@ -139,7 +139,7 @@ public:
     ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
     const kernels::Kernels *kernels = usable_kernels();
     if (kernels != nullptr && test_deviation != VisionDeviation::tanh_projector) {
-      PanelGraph panels(ctx_, *kernels, nullptr);
+      PanelGraph panels(ctx_, *kernels, thread_options.scratch, nullptr);
       const int64_t n = merged->ne[1];
       ggml_tensor *in = panels.to_operand(panels.to_panels(merged));
       ggml_tensor *hidden = panels.gelu_erf(panels.linear({{model.mm_1_w, model.mm_1_b}}, in, n));
@@ -179,7 +179,7 @@ private:
   ggml_tensor *panel_blocks(const kernels::Kernels &kernels, ggml_tensor *in) {
     const int64_t n = graph_.n_patches;
     const StripPictures *strip = usable_strip();
-    PanelGraph panels(ctx_, kernels, strip);
+    PanelGraph panels(ctx_, kernels, thread_options.scratch, strip);
     ggml_tensor *positions = strip == nullptr ? positions_ : panels.strip_positions(positions_);
     ggml_tensor *turns = panels.turns(positions, graph_.d_head, n);
     ggml_tensor *current = panels.to_panels(in);
@@ -345,7 +345,13 @@ private:
 
 namespace ppocrvl {
 
-void set_vision_graph_options(const VisionGraphOptions &options) { thread_options = options; }
+UseVisionGraphOptions::UseVisionGraphOptions(const VisionGraphOptions &options) {
+  thread_options = options;
+}
+
+UseVisionGraphOptions::~UseVisionGraphOptions() { thread_options = {}; }
+
+const VisionGraphOptions &vision_graph_options() { return thread_options; }
 
 bool knew_strip() { return thread_knew_strip; }
 

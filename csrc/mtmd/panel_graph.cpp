@@ -2,6 +2,7 @@
 #include "panel_graph.h"
 
 #include "ggml-backend.h"
+#include "ggml-internal/ggml-impl.h"
 #include "ggml/weight_matrix.h"
 
 #include <algorithm>
@@ -19,16 +20,19 @@ using kernels::Kernels;
 using kernels::lanes;
 using kernels::Matrix;
 
-using Numbers = std::array<int64_t, 3>;
+using Numbers = std::array<int32_t, 3>;
 
-/// What a node needs beside its sources. Lies in the room that ggml leaves behind the function.
+/// What a node needs beside its sources, and how much it computes. Lies in the room that ggml
+/// leaves behind its own parameters.
 struct Extra {
   const Kernels *kernels = nullptr;
-  Numbers numbers{};
   const std::vector<StripPicture> *strip = nullptr;
+  const kernels::Scratch *scratch = nullptr;
+  Numbers numbers{};
+  float multiply_adds = 0.0F;
 };
-constexpr std::size_t extra_at = 24;
-static_assert(extra_at + sizeof(Extra) <= GGML_MAX_OP_PARAMS);
+constexpr std::size_t extra_at = sizeof(ggml_custom_op_params);
+static_assert(extra_at + sizeof(Extra) <= sizeof(ggml_tensor::op_params));
 
 Extra extra_of(const ggml_tensor &node) {
   Extra extra;
@@ -39,6 +43,10 @@ Extra extra_of(const ggml_tensor &node) {
 const std::vector<StripPicture> *strip_of(const ggml_tensor &node) { return extra_of(node).strip; }
 
 Numbers numbers_of(const ggml_tensor &node) { return extra_of(node).numbers; }
+
+void *scratch_of(const ggml_tensor *node, int thread) {
+  return extra_of(*node).scratch->of(thread);
+}
 
 const Kernels &kernels_of(const ggml_tensor *node) { return *extra_of(*node).kernels; }
 
@@ -91,14 +99,14 @@ void run_linear(ggml_tensor *out, int index, int count, void * /*user*/) {
   task.out = float_panels_in(out);
   const kernels::Kernels &kernels = kernels_of(out);
   const kernels::LinearKernel &kernel = is_inner ? kernels.inner_linear : kernels.linear;
-  kernel.run(task, {index, count}, kernels::thread_scratch());
+  kernel.run(task, {index, count}, scratch_of(out, index));
 }
 
 void run_linear_gelu(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
   kernels::Linear task = linear_of<false>(*out, matrices);
   task.out_operand = panels_in(out);
-  kernels_of(out).inner_linear.run(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).inner_linear.run(task, {index, count}, scratch_of(out, index));
 }
 
 void run_norm(ggml_tensor *out, int index, int count, void * /*user*/) {
@@ -107,7 +115,7 @@ void run_norm(ggml_tensor *out, int index, int count, void * /*user*/) {
   task.in = float_panels_in(in);
   task.weight = floats(out->src[1]);
   task.bias = floats(out->src[2]);
-  const int64_t epsilon = numbers_of(*out)[0];
+  const int32_t epsilon = numbers_of(*out)[0];
   std::memcpy(&task.epsilon, &epsilon, sizeof task.epsilon);
   task.n_features = features(in);
   task.n_panels = n_panels(in);
@@ -181,36 +189,38 @@ void run_rotate(ggml_tensor *out, int index, int count, void * /*user*/) {
   task.n_heads = features(qkv) / 3 / task.d_head;
   task.n_panels = n_panels(qkv);
   task.out = panels_in(out);
-  kernels_of(out).rotate(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).rotate(task, {index, count}, scratch_of(out, index));
 }
 
-/// The pictures of a strip, or the only one.
-std::vector<kernels::Segment> segments_of(const std::vector<StripPicture> *strip,
-                                          int64_t n_patches) {
-  if (strip == nullptr) {
-    return {{0, kernels::panels_of(n_patches), n_patches}};
+/// The pictures of a strip, or the only one. Takes no memory: each thread makes them.
+struct Segments {
+  Segments(const std::vector<StripPicture> *strip, int64_t n_patches) {
+    if (strip == nullptr) {
+      all[size++] = {0, kernels::panels_of(n_patches), n_patches};
+      return;
+    }
+    for (const StripPicture &picture : *strip) {
+      const int64_t n = picture.n_patches();
+      all.at(size++) = {picture.first_patch / lanes, kernels::panels_of(n), n};
+    }
   }
-  std::vector<kernels::Segment> segments;
-  segments.reserve(strip->size());
-  for (const StripPicture &picture : *strip) {
-    const int64_t n = picture.n_patches();
-    segments.push_back({picture.first_patch / lanes, kernels::panels_of(n), n});
-  }
-  return segments;
-}
+
+  std::array<kernels::Segment, most_strip_pictures> all{};
+  std::size_t size = 0;
+};
 
 void run_attention(ggml_tensor *out, int index, int count, void * /*user*/) {
   const auto [n_heads, d_head, n_patches] = numbers_of(*out);
-  const auto segments = segments_of(strip_of(*out), n_patches);
+  const Segments segments(strip_of(*out), n_patches);
   kernels::Attention task{};
   task.heads = panels_in(out->src[0]);
   task.n_heads = n_heads;
   task.d_head = d_head;
   task.n_panels = n_panels(out);
-  task.segments = segments.data();
-  task.n_segments = static_cast<int64_t>(segments.size());
+  task.segments = segments.all.data();
+  task.n_segments = static_cast<int64_t>(segments.size);
   task.out = panels_in(out);
-  kernels_of(out).attention(task, {index, count}, kernels::thread_scratch());
+  kernels_of(out).attention(task, {index, count}, scratch_of(out, index));
 }
 
 void run_strip_positions(ggml_tensor *out, int index, int /*count*/, void * /*user*/) {
@@ -255,8 +265,8 @@ void run_add_strip_embeddings(ggml_tensor *out, int index, int count, void * /*u
 } // namespace
 
 PanelGraph::PanelGraph(ggml_context *context, const Kernels &kernels,
-                       const std::vector<StripPicture> *strip)
-    : context_(context), kernels_(kernels), strip_(strip) {}
+                       const kernels::Scratch *scratch, const std::vector<StripPicture> *strip)
+    : context_(context), kernels_(kernels), scratch_(scratch), strip_(strip) {}
 
 ggml_tensor *PanelGraph::add(ggml_type type, int64_t ne0, int64_t ne1, int64_t ne2,
                              const std::vector<ggml_tensor *> &sources, const Operation &operation,
@@ -267,8 +277,10 @@ ggml_tensor *PanelGraph::add(ggml_type type, int64_t ne0, int64_t ne1, int64_t n
                                      static_cast<int>(sources.size()), operation.function,
                                      GGML_N_TASKS_MAX, /*userdata=*/nullptr);
   ggml_set_name(node, operation.name);
-  Extra extra{&kernels_, {}, strip_};
-  std::copy(numbers.begin(), numbers.end(), extra.numbers.begin());
+  Extra extra{&kernels_, strip_, scratch_, {}, 0.0F};
+  std::transform(numbers.begin(), numbers.end(), extra.numbers.begin(),
+                 [](int64_t number) { return static_cast<int32_t>(number); });
+  extra.multiply_adds = operation.terms * static_cast<float>(ggml_nelements(node));
   std::memcpy(reinterpret_cast<std::byte *>(node->op_params) + extra_at, &extra, sizeof extra);
   return node;
 }
@@ -314,6 +326,20 @@ ggml_type operand_type(const Kernels &kernels) {
   return kernels.is_half ? GGML_TYPE_BF16 : GGML_TYPE_F32;
 }
 
+/// Multiply-adds of an element of a linear layer.
+float terms_of(const LinearWeights &layer) { return static_cast<float>(layer.weight->ne[0]); }
+
+/// How many keys a query sees, over all of a strip or of the only picture.
+float mean_keys(const std::vector<StripPicture> *strip, int64_t n_patches) {
+  float pairs = 0.0F;
+  const Segments segments(strip, n_patches);
+  for (std::size_t i = 0; i < segments.size; ++i) {
+    const auto n = static_cast<float>(segments.all.at(i).n_patches);
+    pairs += n * n;
+  }
+  return pairs / static_cast<float>(n_patches);
+}
+
 } // namespace
 
 ggml_tensor *PanelGraph::to_operand(ggml_tensor *in) {
@@ -323,7 +349,7 @@ ggml_tensor *PanelGraph::to_operand(ggml_tensor *in) {
 
 ggml_tensor *PanelGraph::norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor *bias,
                               float epsilon) {
-  int64_t bits = 0;
+  int32_t bits = 0;
   std::memcpy(&bits, &epsilon, sizeof epsilon);
   return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, features(in)),
              in->ne[2], {in, weight, bias}, {"norm", run_norm}, {bits});
@@ -352,6 +378,7 @@ ggml_tensor *PanelGraph::add_linear(std::initializer_list<LinearWeights> layers,
   if (residual != nullptr) {
     sources.push_back(residual);
   }
+  operation.terms = terms_of(*layers.begin());
   return add(GGML_TYPE_F32, lanes, rows, in->ne[2], sources, operation, {n_tokens});
 }
 
@@ -359,7 +386,8 @@ ggml_tensor *PanelGraph::linear_gelu(const LinearWeights &layer, ggml_tensor *in
                                      int64_t n_patches) {
   return add(operand_type(kernels_), lanes,
              kernels::operand_rows(kernels_.is_half, layer.weight->ne[1]), in->ne[2],
-             {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu}, {n_patches});
+             {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu, terms_of(layer)},
+             {n_patches});
 }
 
 ggml_tensor *PanelGraph::turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches) {
@@ -377,8 +405,11 @@ ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t
   ggml_tensor *heads =
       add(operand_type(kernels_), n_elements, 1, 1, {qkv, turns}, {"rotate", run_rotate});
   return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, n_features),
-             qkv->ne[2], {heads}, {"attention", run_attention}, {n_heads, d_head, n_patches});
+             qkv->ne[2], {heads}, {"attention", run_attention, 2 * mean_keys(strip_, n_patches)},
+             {n_heads, d_head, n_patches});
 }
+
+double multiply_adds_of(const ggml_tensor &node) { return extra_of(node).multiply_adds; }
 
 bool is_plain_host_tensor(const ggml_tensor *tensor) {
   return tensor->buffer != nullptr && ggml_backend_buffer_is_host(tensor->buffer);

@@ -21,9 +21,9 @@ struct LinearWeights {
 /// kernels that multiply bfloat16.
 class PanelGraph {
 public:
-  /// `strip` as in VisionGraphOptions; the nodes keep the pointer.
+  /// `scratch` and `strip` as in VisionGraphOptions; the nodes keep the pointers.
   PanelGraph(ggml_context *context, const kernels::Kernels &kernels,
-             const std::vector<StripPicture> *strip);
+             const kernels::Scratch *scratch, const std::vector<StripPicture> *strip);
 
   /// `positions` of all patches of the strip in the place of those of one picture; the strip's.
   ggml_tensor *strip_positions(ggml_tensor *positions);
@@ -69,6 +69,7 @@ private:
   struct Operation {
     const char *name; // of the node
     ggml_custom_op_t function;
+    float terms = 1.0F; // multiply-adds of each element
   };
 
   ggml_tensor *add_linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
@@ -79,8 +80,12 @@ private:
 
   ggml_context *context_;
   const kernels::Kernels &kernels_;
+  const kernels::Scratch *scratch_;
   const std::vector<StripPicture> *strip_;
 };
+
+/// Of a node of a vision graph that is GGML_OP_CUSTOM, as the PanelGraph that added it says.
+double multiply_adds_of(const ggml_tensor &node);
 
 /// Whether the kernels can use a tensor: in the memory of the process, and not repacked.
 bool is_plain_host_tensor(const ggml_tensor *tensor);

@@ -7,9 +7,13 @@
 
 namespace ppocrvl::kernels {
 struct Kernels;
+class Scratch;
 } // namespace ppocrvl::kernels
 
 namespace ppocrvl {
+
+/// Most pictures in a strip.
+constexpr std::size_t most_strip_pictures = 64;
 
 /// Number formats of the vision graph. The reference's mathematics (positions, kinds of GELU,
 /// epsilons) is the same in all of them.
@@ -57,15 +61,26 @@ struct VisionGraphOptions {
   /// The pictures of a strip, until the graph is computed; null for one picture as it is. Only our
   /// kernels can compute a strip: see `knew_strip`.
   const std::vector<StripPicture> *strip = nullptr;
+  /// Of as many threads as compute the graph, where there are kernels.
+  const kernels::Scratch *scratch = nullptr;
   /// Counts the graphs of one mtmd context; null for nobody. Each has another number of nodes than
   /// the one before, because ggml's allocator takes a graph of as many nodes as the last one for
   /// one that it has memory for, also if it did not get the memory.
   std::size_t *n_graphs = nullptr;
 };
 
-/// The options of the graphs that the calling thread lets mtmd build. Graphs are built inside
-/// clip_image_batch_encode, whose interface has no room for them.
-void set_vision_graph_options(const VisionGraphOptions &options);
+/// The options of the graphs that the calling thread lets mtmd build while one of these lives.
+/// Graphs are built inside clip_image_batch_encode, whose interface has no room for them.
+class UseVisionGraphOptions {
+public:
+  explicit UseVisionGraphOptions(const VisionGraphOptions &options);
+  ~UseVisionGraphOptions();
+  UseVisionGraphOptions(const UseVisionGraphOptions &) = delete;
+  UseVisionGraphOptions &operator=(const UseVisionGraphOptions &) = delete;
+};
+
+/// Those that hold for the calling thread.
+const VisionGraphOptions &vision_graph_options();
 
 /// Whether the graph that the calling thread built last took notice of the strip. Weights on a GPU
 /// or a shape that the kernels do not take can prevent that.

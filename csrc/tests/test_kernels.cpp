@@ -71,6 +71,12 @@ void in_shares(int count, const std::function<void(Share)> &run) {
   }
 }
 
+/// Of threads that run one after the other.
+void *thread_scratch() {
+  static const Scratch scratch(1);
+  return scratch.of(0);
+}
+
 struct Weights {
   std::vector<std::byte> bytes;
   std::vector<float> values; // as they are stored

@@ -42,6 +42,7 @@ def attempt(call: object, *arguments: object) -> str:
         assert callable(call)
         call(*arguments)
     except ppocrvl.errors.PpocrvlError as error:
+        print(error, file=sys.stderr)
         return type(error).__name__
     except MemoryError:
         return "MemoryError"  # Python's own: there is none for its objects either

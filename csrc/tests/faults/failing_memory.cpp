@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "failing_memory.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <limits>
 #include <new>
-#include <pthread.h>
 
 namespace {
 
