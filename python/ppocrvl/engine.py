@@ -351,8 +351,9 @@ class Engine(Closing):
         """
         engine = self._open()
         row = find_task(task, self.info.model_version)
-        pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
-        return engine.embed(pixels, _key(pixels))
+        with memory_for("the picture"):
+            pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
+            return engine.embed(pixels, _key(pixels))
 
     def prompt_tokens(self, prompt: str | Sequence[Message], rows: int, cols: int) -> list[int]:
         """Ids of a prompt as the model gets them, for a picture of rows x cols tokens.
@@ -389,7 +390,8 @@ class Engine(Closing):
         engine = self._open()
         row = find_task(task, self.info.model_version)
         check_int("max_tokens", max_tokens, 1, MOST)
-        pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
+        with memory_for("the picture"):
+            pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
         request = _native.Request(
             image=pixels,
             prompt=row.prompt,

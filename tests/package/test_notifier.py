@@ -86,12 +86,15 @@ def read_by(engine: ppocrvl.Engine, way: str, picture: Picture) -> None:
         assert isinstance(second, ppocrvl.Result)
         assert isinstance(first, Exception)
         raise first
-    started = getattr(engine, way)(picture, max_tokens=1)
+    options = {} if way == "embed" else {"max_tokens": 1}
+    started = getattr(engine, way)(picture, **options)
     if way in {"aocr", "astream"}:
         asyncio.run(started)
 
 
-@pytest.mark.parametrize("way", ["ocr", "submit", "ocr_many", "aocr", "stream", "astream"])
+@pytest.mark.parametrize(
+    "way", ["ocr", "submit", "ocr_many", "aocr", "stream", "astream", "embed", "trace"]
+)
 def test_want_of_memory_for_a_picture_is_an_engine_error(
     two: ppocrvl.Engine, picture: Picture, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
