@@ -20,9 +20,10 @@ INTRODUCTION = """\
 
 Every error that ppocrvl raises on purpose is a subclass of `ppocrvl.PpocrvlError`. Its message is
 one line: what is wrong, where, and what to do. The command line prints it on stderr as
-`ppocrvl: error: …`, without a traceback, and exits with the code of the error. With several images,
-one that fails is reported and the others are still read; the exit code is that of the first
-failure. A traceback means a fault of ppocrvl: please report it.
+`ppocrvl: error: …`, without a traceback, and exits with the code of the error. A command that is
+used wrongly says `ppocrvl COMMAND: error: …`, with the names that were probably meant, and exits
+with 2. With several images, one that fails is reported and the others are still read; the exit code
+is that of the first failure. A traceback means a fault of ppocrvl: please report it.
 
 """
 

@@ -40,6 +40,9 @@ VisionPrecision precision_named(const std::string &name) {
 /// Joining the threads takes time, and they may want the GIL for a log line.
 struct DeleteWithoutGil {
   void operator()(Engine *engine) const {
+    if (engine->is_inherited()) {
+      return; // threads that are not here cannot be joined
+    }
     const py::gil_scoped_release no_gil;
     std::default_delete<Engine>()(engine);
   }
@@ -268,8 +271,10 @@ Raises:
            "Token ids of any text, special tokens in it included: as the reference's tokenizer.")
       .def_property_readonly("info", &Engine::info, py::return_value_policy::reference_internal)
       .def_property_readonly("load_seconds", &Engine::load_seconds)
-      .def("close", &Engine::close, py::call_guard<py::gil_scoped_release>(), // joins the threads
-           "Frees the model. Unfinished requests fail with CancelledError. Idempotent.");
+      .def(
+          "close", &Engine::close, py::call_guard<py::gil_scoped_release>(), // joins the threads
+          "Frees the model. Unfinished requests fail with CancelledError. Idempotent; nothing in a "
+          "forked child.");
 }
 
 } // namespace ppocrvl::binding

@@ -214,6 +214,9 @@ std::vector<std::int32_t> Engine::tokenize(const std::string &text) const {
 }
 
 void Engine::close() {
+  if (is_inherited()) {
+    return;
+  }
   const std::scoped_lock close_lock(close_mutex_);
   {
     const std::scoped_lock lock(board_->mutex);

@@ -7,6 +7,7 @@
 #include "core/encoder.h"
 #include "core/language_model.h"
 #include "core/model_info.h"
+#include "core/process.h"
 #include "core/request.h"
 #include "core/scheduler.h"
 #include "core/ticket.h"
@@ -74,8 +75,12 @@ public:
   double load_seconds() const { return load_seconds_; }
 
   /// Stops the threads and frees the model; unfinished requests fail with ErrorKind::cancelled.
-  /// Idempotent.
+  /// Idempotent; nothing in a forked child.
   void close();
+
+  /// Whether this process is a forked child of the one that made the engine: its threads are not
+  /// here, so that it can be neither used, nor closed, nor destroyed.
+  bool is_inherited() const { return current_process() != process_; }
 
   /// Closes all engines of the process; for the moment before the runtime they call into goes away.
   static void close_all();
@@ -90,6 +95,7 @@ private:
   void fail_waiting();
 
   EngineOptions options_;
+  int process_ = current_process();
   ModelInfo info_;
   double load_seconds_ = 0.0;
   // Shared by callers that read the vocabulary, exclusive while `close` frees the model.

@@ -6,21 +6,28 @@ from __future__ import annotations
 import asyncio
 import atexit
 import itertools
+import logging
 import os
 import threading
+import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from ppocrvl.closing import Closing
-from ppocrvl.errors import EngineError, PpocrvlError
+from ppocrvl.errors import EngineError
+from ppocrvl.forks import Home
 from ppocrvl.native import _native
 from ppocrvl.results import Result, Timings, mean_probability
+from ppocrvl.want import memory_for, thread_for
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+_logger = logging.getLogger("ppocrvl")
+_PAUSE_SECONDS = 0.05
 
 
 class Reading:
@@ -37,12 +44,22 @@ class Reading:
         preprocess: float,
     ) -> None:
         self._engine = engine  # lives at least as long as what it reads
-        self._process = os.getpid()
-        self.ticket = ticket
+        self._home = Home()
+        self._ticket = ticket
         self.task = task
         self.image_size = image_size
         self.resized = resized
         self.preprocess = preprocess
+
+    @property
+    def ticket(self) -> _native.Ticket:
+        """The request.
+
+        Raises:
+            EngineError: this is a forked child, in which it never ends.
+        """
+        self._home.check()
+        return self._ticket
 
     def result(self) -> Result:
         """Waits for the end.
@@ -50,7 +67,15 @@ class Reading:
         Raises:
             EngineError: the engine failed or was closed.
         """
-        native = self.ticket.result()
+        with memory_for("the answer"):
+            return self._result(self.ticket.result())
+
+    def cancel(self) -> None:
+        """Stops it at its next step. A forked child has no say in it."""
+        if self._home.is_here():
+            self._ticket.cancel()
+
+    def _result(self, native: _native.Result) -> Result:
         logprobs = tuple(native.logprobs)
         times = native.timings
         return Result(
@@ -79,11 +104,6 @@ class Reading:
             repeated_tokens=native.repeated_tokens,
         )
 
-    def cancel(self) -> None:
-        """Stops it at its next step. A forked child has no say in it."""
-        if os.getpid() == self._process:
-            self.ticket.cancel()
-
 
 _notifiers: weakref.WeakSet[Notifier] = weakref.WeakSet()
 if hasattr(os, "register_at_fork"):
@@ -102,21 +122,50 @@ def _end_threads() -> None:
 
 
 class Notifier:
-    """The thread that hears of changes in requests and passes them on to Python."""
+    """The thread that hears of changes in requests and passes them on to Python.
+
+    Raises:
+        EngineError: it cannot be started.
+    """
 
     def __init__(self) -> None:
         self._events = _native.EventQueue()
         self._ids = itertools.count()
         self._callbacks: dict[int, Callable[[], bool]] = {}
         self._thread = threading.Thread(target=self._run, name="ppocrvl-notifier", daemon=True)
-        self._thread.start()
+        with thread_for("answers"):
+            self._thread.start()
         _notifiers.add(self)
 
     def watch(self, ticket: _native.Ticket, callback: Callable[[], bool]) -> None:
-        """Calls `callback` now and after every change, in the thread, until it returns False."""
+        """Calls `callback` now and after every change, in the thread, until it returns False.
+
+        It may be called without a change as well. Where memory is too short for it (MemoryError),
+        it is called again; another exception ends the calls as False does.
+
+        Raises:
+            EngineError: the thread has ended.
+        """
         number = next(self._ids)
         self._callbacks[number] = callback
-        ticket.listen(self._events, number)
+        try:
+            self.check()
+            ticket.listen(self._events, number)
+        except BaseException:
+            self._callbacks.pop(number, None)
+            ticket.cancel()  # nobody would hear of its end
+            raise
+
+    def check(self) -> None:
+        """Makes sure that the thread is there.
+
+        Raises:
+            EngineError: it has ended.
+        """
+        if not self._thread.is_alive():
+            raise EngineError(
+                "the thread that passes answers on has ended, and the engine cannot be used"
+            )
 
     def close(self) -> None:
         """Ends the thread once it has passed on what has happened so far."""
@@ -125,11 +174,39 @@ class Notifier:
             self._thread.join()
 
     def _run(self) -> None:
-        while numbers := self._events.wait():
-            for number in numbers:
-                callback = self._callbacks.get(number)
-                if callback is not None and not callback():
-                    del self._callbacks[number]
+        """No exception ends this: whoever waits for an answer would wait for ever."""
+        missed = False  # whether somebody has not heard of a change
+        while True:
+            try:
+                if missed:
+                    time.sleep(_PAUSE_SECONDS)
+                    missed = not self._pass_on(tuple(self._callbacks))
+                    continue
+                missed = True  # what comes now may get lost on its way to Python
+                numbers = self._events.wait()
+                if not numbers:
+                    return
+                missed = not self._pass_on(numbers)
+            except BaseException:  # noqa: BLE001, S112 - there may be no memory to log it either
+                continue
+
+    def _pass_on(self, numbers: Iterable[int]) -> bool:
+        """Calls the callbacks of these numbers; whether all of them have heard."""
+        heard = True
+        for number in numbers:
+            callback = self._callbacks.get(number)
+            if callback is None:
+                continue
+            try:
+                if callback():
+                    continue
+            except MemoryError:
+                heard = False
+                continue
+            except BaseException:
+                _logger.exception("an answer could not be passed on")
+            self._callbacks.pop(number, None)
+        return heard
 
 
 class Answer(Future[Result]):
@@ -137,6 +214,7 @@ class Answer(Future[Result]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._home = Home()
         self._reading: Reading | None = None
         self._stopped = False
         self.set_running_or_notify_cancel()
@@ -165,15 +243,40 @@ class Answer(Future[Result]):
             self._reading.cancel()
         return True
 
-    def settle(self, make: Callable[[], Result]) -> None:
-        """Sets the result, or what `make` raises. The first one counts."""
+    def result(self, timeout: float | None = None) -> Result:
+        """As `concurrent.futures.Future.result`.
+
+        Raises:
+            PpocrvlError: the picture could not be read.
+            EngineError: this is a forked child, and the answer had not come before the fork.
+            TimeoutError: it has not come in time.
+        """
+        self._check()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As `concurrent.futures.Future.exception`.
+
+        Raises:
+            EngineError: this is a forked child, and the answer had not come before the fork.
+            TimeoutError: it has not come in time.
+        """
+        self._check()
+        return super().exception(timeout)
+
+    def settle(self, result: Result) -> None:
+        """Sets the result. Of this and `fail` the first call counts."""
         with suppress(InvalidStateError):
-            try:
-                result = make()
-            except PpocrvlError as error:
-                self.set_exception(error)
-            else:
-                self.set_result(result)
+            self.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """Sets the error."""
+        with suppress(InvalidStateError):
+            self.set_exception(error)
+
+    def _check(self) -> None:
+        if not self.done():
+            self._home.check()
 
 
 class Stream(Closing, Iterator[str]):
@@ -184,7 +287,8 @@ class Stream(Closing, Iterator[str]):
         self._result: Result | None = None
 
     def __next__(self) -> str:
-        piece = self._reading.ticket.next()
+        with memory_for("the answer"):
+            piece = self._reading.ticket.next()
         if piece is None:
             self.wait()
             raise StopIteration
@@ -225,35 +329,55 @@ class Stream(Closing, Iterator[str]):
 class AsyncStream(AsyncIterator[str]):
     """As `Stream`, for asyncio. Leaving its `async with` block cancels the request."""
 
-    def __init__(self, reading: Reading, notifier: Notifier) -> None:
+    def __init__(self, reading: Reading, notifier: Notifier, *, pieces: bool = True) -> None:
+        """Follows a reading; without `pieces`, it is told of the end alone, and there is `wait`."""
         self._reading = reading
         self._result: Result | None = None
-        self._changed = asyncio.Event()
+        self._pieces: list[str] = []
         loop = asyncio.get_running_loop()
+        ticket = reading.ticket
+        wake = (changed := asyncio.Event()).set
+        self._changed = changed
 
-        def changed() -> bool:
+        def tell() -> bool:  # without `self`: what is dropped must not live on in the notifier
             # Asked first: an end that comes after this is told by a call of its own, which must
             # find somebody to call.
-            done = reading.ticket.done()
-            with suppress(RuntimeError):  # the loop is closed, nobody waits
-                loop.call_soon_threadsafe(self._changed.set)
-                return not done
-            return False
+            done = ticket.done()
+            if done or pieces:
+                with suppress(RuntimeError):  # the loop is closed, nobody waits
+                    loop.call_soon_threadsafe(wake)
+                    return not done
+                return False
+            return True
 
-        self._pieces: list[str] = []
-        notifier.watch(reading.ticket, changed)
+        notifier.watch(ticket, tell)
 
     async def __anext__(self) -> str:
         while True:
             self._changed.clear()
             done = self._reading.ticket.done()  # asked first: what comes before the end is taken
-            self._pieces += self._reading.ticket.take_pieces()
+            with memory_for("the answer"):
+                self._pieces += self._reading.ticket.take_pieces()
             if self._pieces:
                 return self._pieces.pop(0)
             if done:
                 self._result = self._reading.result()
                 raise StopAsyncIteration
             await self._changed.wait()
+
+    async def wait(self) -> Result:
+        """The whole answer, once it is there, with the text of pieces that were not taken.
+
+        Raises:
+            As `Stream.wait`.
+        """
+        while self._result is None:
+            self._changed.clear()
+            if self._reading.ticket.done():
+                self._result = self._reading.result()
+            else:
+                await self._changed.wait()
+        return self._result
 
     @property
     def result(self) -> Result:
@@ -263,7 +387,7 @@ class AsyncStream(AsyncIterator[str]):
             EngineError: the pieces have not ended yet.
         """
         if self._result is None:
-            raise EngineError("the stream has not ended; take all of its pieces")
+            raise EngineError("the stream has not ended; take all of its pieces, or wait()")
         return self._result
 
     async def aclose(self) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Unpack
 
@@ -20,6 +21,10 @@ class _LastEngine:
     """The engine of the last call."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """For a forked child: the engine has none of its threads there, the lock maybe no owner."""
         self._lock = threading.Lock()
         self._key: tuple[FileKey, FileKey] | None = None
         self._engine: Engine | None = None
@@ -39,6 +44,8 @@ class _LastEngine:
 
 
 _last = _LastEngine()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_last.forget)
 
 
 def ocr(

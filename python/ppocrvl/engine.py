@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hashlib
-import os
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias, Unpack
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
 
 from ppocrvl.answers import Answer, AsyncStream, Notifier, Reading, Stream
+from ppocrvl.background import BackgroundReading
 from ppocrvl.closing import Closing
 from ppocrvl.errors import EngineError, OptionError, PpocrvlError
+from ppocrvl.forks import Home
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
@@ -34,6 +37,7 @@ from ppocrvl.results import Result
 from ppocrvl.retries import Attempts
 from ppocrvl.stages import Stages
 from ppocrvl.tasks import Task, find_task
+from ppocrvl.want import memory_for, thread_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
@@ -48,6 +52,7 @@ AHEAD = 2
 
 Outcome: TypeAlias = Result | PpocrvlError
 """What one picture of many gives: its answer, or why there is none."""
+_Value = TypeVar("_Value")
 
 
 class Engine(Closing):
@@ -124,7 +129,7 @@ class Engine(Closing):
         self._lock = threading.Lock()  # guards the next two
         self._notifier: Notifier | None = None
         self._pool: ThreadPoolExecutor | None = None
-        self._process = os.getpid()
+        self._home = Home()
         self._native: _native.Engine | None = _native.Engine(
             _native.EngineOptions(
                 llm=str(self.paths.llm),
@@ -158,8 +163,13 @@ class Engine(Closing):
         source = self._repeatable(image, first)
         asked: RequestOptions | None = first
         while asked is not None:
-            with Stream(self._start(source, asked)) as stream:
-                asked = attempts.next(stream.wait())
+            try:
+                with Stream(self._start(source, asked)) as stream:
+                    result = stream.wait()
+            except PpocrvlError as error:
+                asked = attempts.fail(error)
+            else:
+                asked = attempts.next(result)
         return attempts.best()
 
     def ocr_many(
@@ -254,17 +264,23 @@ class Engine(Closing):
         Raises:
             As `ocr`.
         """
-        asked = RequestOptions(**options)
-        answer = Answer()
-
-        def begin() -> None:
-            self._answer(image, asked, wait=True, answer=answer)
-
-        try:
-            await asyncio.to_thread(begin)  # decoding a picture, and waiting for a place
-            return await asyncio.wrap_future(answer)
-        finally:
-            answer.cancel()
+        first = RequestOptions(**options)
+        attempts = Attempts(first)
+        notifier = self._notify()
+        source = image
+        if first.retry is not None:
+            source = await _in_thread(partial(self._repeatable, image, first))
+        asked: RequestOptions | None = first
+        while asked is not None:
+            try:
+                reading = await self._start_in_thread(source, asked)
+                async with AsyncStream(reading, notifier, pieces=False) as stream:
+                    result = await stream.wait()
+            except PpocrvlError as error:
+                asked = attempts.fail(error)
+            else:
+                asked = attempts.next(result)
+        return attempts.best()
 
     async def aocr_many(
         self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
@@ -314,14 +330,8 @@ class Engine(Closing):
             As `stream`.
         """
         asked = RequestOptions(**options)
-        start = asyncio.ensure_future(asyncio.to_thread(self._start, image, asked))
-        try:
-            reading = await asyncio.shield(start)
-        except asyncio.CancelledError:
-            # The thread goes on, and what it starts would be read for nobody.
-            start.add_done_callback(_cancel_started)
-            raise
-        return AsyncStream(reading, self._notify())
+        notifier = self._notify()
+        return AsyncStream(await self._start_in_thread(image, asked), notifier)
 
     def embed(
         self,
@@ -341,8 +351,9 @@ class Engine(Closing):
         """
         engine = self._open()
         row = find_task(task, self.info.model_version)
-        pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
-        return engine.embed(pixels, _key(pixels))
+        with memory_for("the picture"):
+            pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
+            return engine.embed(pixels, _key(pixels))
 
     def prompt_tokens(self, prompt: str | Sequence[Message], rows: int, cols: int) -> list[int]:
         """Ids of a prompt as the model gets them, for a picture of rows x cols tokens.
@@ -379,7 +390,8 @@ class Engine(Closing):
         engine = self._open()
         row = find_task(task, self.info.model_version)
         check_int("max_tokens", max_tokens, 1, MOST)
-        pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
+        with memory_for("the picture"):
+            pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
         request = _native.Request(
             image=pixels,
             prompt=row.prompt,
@@ -402,10 +414,22 @@ class Engine(Closing):
             text=result.text,
         )
 
+    def check(self) -> None:
+        """Makes sure that a request would be answered.
+
+        Raises:
+            EngineError: the engine is closed, or this process was forked from the one that made it,
+                or the thread that passes answers on has ended.
+        """
+        self._open()
+        with self._lock:
+            if self._notifier is not None:
+                self._notifier.check()
+
     def close(self) -> None:
         """End running requests and free the model. The engine cannot be used afterwards."""
         engine, self._native = self._native, None
-        if engine is None or os.getpid() != self._process:
+        if engine is None or not self._home.is_here():
             return
         engine.close()
         with self._lock:
@@ -420,11 +444,7 @@ class Engine(Closing):
         engine = self._native
         if engine is None:
             raise EngineError("the engine is closed; make a new Engine")
-        if os.getpid() != self._process:
-            raise EngineError(
-                "this process was forked from the one that made the engine, whose threads it does "
-                "not have; make the Engine after the fork"
-            )
+        self._home.check()
         return engine
 
     def _notify(self) -> Notifier:
@@ -434,18 +454,50 @@ class Engine(Closing):
                 self._notifier = Notifier()
             return self._notifier
 
-    def _helper(self) -> ThreadPoolExecutor:
-        """Where further attempts are prepared, which the notifier must not wait for."""
-        with self._lock:
-            self._open()
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(1, "ppocrvl-retry")
-            return self._pool
+    def _later(self, attempt: Callable[[], None]) -> bool:
+        """Leaves an attempt to a thread, as the notifier must not wait for it; whether it could."""
+        try:
+            with self._lock:
+                self._open()
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(1, "ppocrvl-retry")
+                pool = self._pool
+            with thread_for("another attempt"):
+                pool.submit(attempt)
+        except EngineError:
+            return False
+        return True
+
+    async def _start_in_thread(self, image: ImageSource | None, asked: RequestOptions) -> Reading:
+        """As `_start`. Cancelling the task cancels the request, also one that is yet to start."""
+        start = _in_thread(partial(self._start, image, asked, since=perf_counter()))
+        try:
+            return await asyncio.shield(start)
+        except asyncio.CancelledError:
+            # The thread goes on, and what it starts would be read for nobody.
+            start.add_done_callback(_cancel_started)
+            raise
 
     def _start(
-        self, image: ImageSource | None, asked: RequestOptions, *, wait: bool = True
+        self,
+        image: ImageSource | None,
+        asked: RequestOptions,
+        *,
+        wait: bool = True,
+        since: float | None = None,
     ) -> Reading:
-        """Load the picture and queue the request."""
+        """Load the picture and queue the request, whose deadline counts from `since`, or from now.
+
+        Raises:
+            As `stream`.
+        """
+        since = perf_counter() if since is None else since
+        with memory_for("the picture"):
+            return self._load_and_queue(image, asked, wait=wait, since=since)
+
+    def _load_and_queue(
+        self, image: ImageSource | None, asked: RequestOptions, *, wait: bool, since: float
+    ) -> Reading:
         engine = self._open()
         row = find_task(asked.task, self.info.model_version)
         start = perf_counter()
@@ -463,7 +515,9 @@ class Engine(Closing):
             if asked.keep_location_tokens is None
             else asked.keep_location_tokens,
             priority=asked.priority,
-            seconds=asked.deadline,
+            seconds=None
+            if asked.deadline is None
+            else max(0.0, asked.deadline - (perf_counter() - since)),
             sampling=_native.Sampling(
                 temperature=asked.temperature,
                 top_k=asked.top_k,
@@ -488,54 +542,23 @@ class Engine(Closing):
             preprocess=preprocess,
         )
 
-    def _answer(
-        self,
-        image: ImageSource | None,
-        asked: RequestOptions,
-        *,
-        wait: bool,
-        answer: Answer | None = None,
-    ) -> Answer:
+    def _answer(self, image: ImageSource | None, asked: RequestOptions, *, wait: bool) -> Answer:
         """The future of an answer; what keeps the request from starting is in it as well."""
-        future = Answer() if answer is None else answer
-        attempts = Attempts(asked)
-
-        def attempt(source: ImageSource | None, options: RequestOptions, *, may_wait: bool) -> None:
-            try:
-                reading = self._start(source, options, wait=may_wait)
-                future.follow(reading)
-                self._notify().watch(reading.ticket, lambda: not ended(source, reading))
-            except PpocrvlError as error:
-                future.settle(_raiser(error))
-
-        def ended(source: ImageSource | None, reading: Reading) -> bool:
-            if not reading.ticket.done():
-                return False
-            try:
-                result = reading.result()
-                again = attempts.next(result)
-                if again is not None and not future.stopped:
-                    self._helper().submit(attempt, source, again, may_wait=True)
-                    return True
-            except PpocrvlError as error:
-                future.settle(_raiser(error))
-            else:
-                future.settle(attempts.best)
-            return True
-
-        try:
-            source = self._repeatable(image, asked)
-        except PpocrvlError as error:
-            future.settle(_raiser(error))
-        else:
-            attempt(source, asked, may_wait=wait)
-        return future
+        reading = BackgroundReading(
+            asked,
+            load=partial(self._repeatable, image, asked),
+            start=self._start,
+            notify=self._notify,
+            later=self._later,
+        )
+        return reading.begin(wait=wait)
 
     def _repeatable(self, image: ImageSource | None, asked: RequestOptions) -> ImageSource | None:
         """The image so that it can be read more than once, if need be: a file gives only once."""
         if image is None or asked.retry is None:
             return image
-        return load_image(image, max_image_pixels=self._max_image_pixels)
+        with memory_for("the picture"):
+            return load_image(image, max_image_pixels=self._max_image_pixels)
 
     def _preprocess(
         self, image: ImageSource, task: Task, min_pixels: int | None, max_pixels: int | None
@@ -567,6 +590,17 @@ class Engine(Closing):
         return low, high
 
 
+def _in_thread(work: Callable[[], _Value]) -> asyncio.Future[_Value]:
+    """Does it in a thread of the event loop's executor.
+
+    Raises:
+        EngineError: none can be started.
+    """
+    context = contextvars.copy_context()  # as asyncio.to_thread
+    with thread_for("the picture"):
+        return asyncio.get_running_loop().run_in_executor(None, context.run, work)
+
+
 def _key(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Equal for equal pictures of equal shape, for the cache of encoded ones."""
     return hashlib.sha256(pixels.data).digest() + repr(pixels.shape).encode()
@@ -593,10 +627,3 @@ def _outcome(answer: Answer) -> Outcome:
 def _cancel_started(start: asyncio.Future[Reading]) -> None:
     if not start.cancelled() and start.exception() is None:
         start.result().cancel()
-
-
-def _raiser(error: PpocrvlError) -> Callable[[], Result]:
-    def raise_it() -> Result:
-        raise error
-
-    return raise_it

@@ -32,8 +32,10 @@ class Message(TypedDict):
 class Retry:
     """When and how a picture is read again: once with more pixels, once with a mild penalty.
 
-    An answer that was stopped as a loop is tried again, and one whose confidence is low. The best
-    attempt is the answer: one that is no loop, and of those the most confident.
+    An answer that was stopped as a loop is tried again, and one whose confidence is known and low.
+    All attempts share one deadline. The best of those that gave an answer is the answer: one that
+    ended by itself before a loop, a loop before one that was cut short, and of equals the most
+    confident.
 
     Attributes:
         below: confidence, 0 to 1, under which an answer is tried again.
@@ -66,8 +68,8 @@ class RequestOptions:
         min_pixels: smaller pictures are enlarged to this area; None for the model's own limit.
         max_pixels: larger pictures are reduced to this area; None for the model's own limit.
         keep_location_tokens: keep `<|LOC_n|>` in the text; None for what the task does.
-        deadline: seconds from the submission after which the answer ends as it is, with
-            `finish_reason` "deadline"; None for no limit.
+        deadline: seconds from the call after which the answer ends as it is, with `finish_reason`
+            "deadline", whatever was tried until then; None for no limit.
         priority: waiting requests of a higher priority go first.
         temperature: 0 takes the most likely token, as the model's makers do.
         top_k: sample from the k most likely tokens; 0 for all.

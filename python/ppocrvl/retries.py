@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
+from ppocrvl.errors import CancelledError, PpocrvlError
 from ppocrvl.images.limits import MAX_REQUEST_PIXELS
 from ppocrvl.results import Attempt, Result
 
@@ -33,6 +35,8 @@ LADDER: tuple[tuple[str, Change], ...] = (
     ("more pixels", _with_more_pixels),
     ("penalty", _with_penalty),
 )
+CUT_SHORT = ("deadline", "cancelled")
+"""How an answer ends that would have gone on."""
 
 
 class Attempts:
@@ -40,32 +44,68 @@ class Attempts:
 
     def __init__(self, asked: RequestOptions) -> None:
         self._asked = asked
-        self._results: list[Result] = []
+        self._begun = perf_counter()
+        self._ladder = iter(LADDER)
+        self._reason = "first"
+        self._read: list[tuple[str, Result]] = []
 
     def next(self, result: Result) -> RequestOptions | None:
         """Notes an answer; what to ask next, or None if that is enough."""
-        self._results.append(result)
-        done = len(self._results)
-        if self._asked.retry is None or done > len(LADDER) or not self._is_doubtful(result):
-            return None
-        return LADDER[done - 1][1](self._asked, self._results[0])
+        self._read.append((self._reason, result))
+        return self._further() if self._is_doubtful(result) else None
+
+    def fail(self, error: Exception) -> RequestOptions | None:
+        """Notes an attempt that failed; what to ask next, or None if that is enough.
+
+        Raises:
+            Exception: this error, where there is no answer from before, or nobody wants one, or it
+                is a fault of our own.
+        """
+        if not self._read or isinstance(error, CancelledError):
+            raise error
+        if not isinstance(error, PpocrvlError):
+            raise error
+        return self._further()
 
     def best(self) -> Result:
         """The best of the answers; where there were several, with all of them."""
-        best = max(self._results, key=lambda r: (r.finish_reason != "repetition", r.confidence))
-        if len(self._results) == 1:
+        best = max((result for _, result in self._read), key=_worth)
+        if len(self._read) == 1:
             return best
-        reasons = ("first", *(name for name, _ in LADDER))
         return dataclasses.replace(
             best,
             attempts=tuple(
                 Attempt(reason, r.text, r.finish_reason, r.confidence, r.resized)
-                for reason, r in zip(reasons, self._results, strict=False)
+                for reason, r in self._read
             ),
         )
 
+    def _further(self) -> RequestOptions | None:
+        """The next step of the ladder, in what is left of the time for all of them."""
+        deadline = self._asked.deadline
+        if deadline is not None:
+            deadline -= perf_counter() - self._begun
+            if deadline <= 0:
+                return None
+        name, change = next(self._ladder, ("", None))
+        if change is None:
+            return None
+        self._reason = name
+        _, first = self._read[0]
+        return dataclasses.replace(change(self._asked, first), deadline=deadline)
+
     def _is_doubtful(self, result: Result) -> bool:
-        if result.finish_reason in {"cancelled", "deadline"}:
+        if self._asked.retry is None or result.finish_reason in CUT_SHORT:
             return False
-        assert self._asked.retry is not None  # noqa: S101
-        return result.finish_reason == "repetition" or result.confidence < self._asked.retry.below
+        if result.finish_reason == "repetition":
+            return True
+        # Without log-probabilities, which some servers do not give, nothing is known of a text.
+        known = bool(result.logprobs) or not result.text
+        return known and result.confidence < self._asked.retry.below
+
+
+def _worth(result: Result) -> tuple[int, float]:
+    """Orders answers: whole ones before loops, and those before what was cut short."""
+    if result.finish_reason in CUT_SHORT:
+        return (0, result.confidence)
+    return (1 if result.finish_reason == "repetition" else 2, result.confidence)

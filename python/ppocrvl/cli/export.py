@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.messages import exit_code
+from ppocrvl.cli.usage import Parser
 from ppocrvl.cli.writing import ProgressLine, cleanup_on_termination
 from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
 NAME = "export"
@@ -113,7 +114,7 @@ def run_script(program: str, export_one: Callable[..., Path], *, pixels: bool) -
         export_one: `export_llm` or `export_mmproj`.
         pixels: Whether it takes pixel limits.
     """
-    parser = argparse.ArgumentParser(program, description="Write one part of a checkpoint as GGUF.")
+    parser = Parser(program, description="Write one part of a checkpoint as GGUF.")
     add_checkpoint_argument(parser)
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="the file to write")
     add_type_argument(parser, "--type")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from ppocrvl.cli.messages import exit_code
+from ppocrvl.cli.usage import Parser
 from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class _VersionAction(argparse.Action):
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; the chosen module is `args.command`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ppocrvl",
         description="Text, tables and formulas from pictures, with PaddleOCR-VL on llama.cpp.",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING
 
+from ppocrvl.errors import EngineError
 from ppocrvl.server.codes import ApiError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class State:
         """The engine.
 
         Raises:
-            ApiError: it is not loaded yet, or the server takes no new requests.
+            ApiError: it is not loaded yet, or cannot read any more, or the server takes no new
+                requests.
         """
         if self.draining:
             raise ApiError("shutting_down", "the server ends and takes no new requests")
@@ -53,6 +55,10 @@ class State:
             raise ApiError(
                 "model_loading", "the model is still being loaded", retry_after=_LOADING_SECONDS
             )
+        try:
+            self.reader.engine.check()
+        except EngineError as error:
+            raise ApiError("engine_error", f"{error}; restart the server") from error
         return self.reader
 
 
