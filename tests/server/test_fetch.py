@@ -195,6 +195,7 @@ def test_redirects(site: Site, picture: bytes) -> None:
     assert outcome(f"http://127.0.0.2:{site.port}/a.png") in {"url_refused", "url_fetch_failed"}
     assert outcome("file:///etc/passwd") == "url_refused"
     assert outcome("gopher://good.example/") == "url_refused"
+    assert outcome("//[") == "invalid_image_url"
     assert outcome(f"{start * 9}a.png") == "url_fetch_failed"
     good = f"http://good.example:{site.port}/a.png"
     assert fetch(start + good, names, allowed=[LOOPBACK]) == picture

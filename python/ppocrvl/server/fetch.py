@@ -122,7 +122,7 @@ class Fetcher:
         async with self._pool.stream("GET", url, headers=headers) as response:
             answered = {name.lower(): value for name, value in response.headers}
             if response.status in _REDIRECTS and b"location" in answered:
-                return None, urljoin(url, answered[b"location"].decode("latin-1"))
+                return None, _redirected(url, answered[b"location"].decode("latin-1"))
             if response.status != 200:
                 raise _failed(f"HTTP status {response.status}")
             length = answered.get(b"content-length", b"")
@@ -202,6 +202,13 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise _invalid() from None
 
 
 def _invalid() -> ApiError:

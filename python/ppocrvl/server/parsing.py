@@ -75,7 +75,7 @@ def read_form(schema: type[Schema], content_type: str, body: bytes) -> tuple[Sch
             {"Content-Type": content_type.encode("latin-1")},
             on_field,
             on_file,
-            {"MAX_MEMORY_FILE_SIZE": len(body) + 1},  # nothing goes to disk
+            config={"MAX_MEMORY_FILE_SIZE": len(body) + 1},  # nothing goes to disk
         )
         parser.write(body)
         parser.finalize()
