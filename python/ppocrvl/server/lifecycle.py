@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from ppocrvl.errors import OptionError, PpocrvlError
+from ppocrvl.errors import EngineError, OptionError, PpocrvlError
 from ppocrvl.options import check_int
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
@@ -20,7 +20,7 @@ from ppocrvl.server.auth import LOOPBACK_NAMES, Keys
 from ppocrvl.server.fetch import Fetcher, Network
 from ppocrvl.server.gate import Access
 from ppocrvl.server.limits import Limits
-from ppocrvl.server.logs import set_up_logs
+from ppocrvl.server.logs import LOGGER, set_up_logs
 from ppocrvl.server.metrics import Metrics
 from ppocrvl.server.pictures import PictureReader
 from ppocrvl.server.protocol import protocol_class
@@ -96,7 +96,7 @@ def serve(
 
     Raises:
         OptionError: the address cannot be listened on, or the TLS files cannot be used.
-        PpocrvlError: what `load` raises.
+        PpocrvlError: what `load` raises; an EngineError in place of anything else.
     """
     set_up_logs()
     listener = _listen(options.host, options.port)
@@ -144,8 +144,12 @@ async def _run(
         try:
             state.reader = Reader(await asyncio.to_thread(load))
         except PpocrvlError:
-            server.should_exit = True
             raise
+        except Exception as error:
+            LOGGER.exception("fault")
+            raise EngineError(f"the model cannot be loaded: {error!r}") from error
+        finally:
+            server.should_exit = server.should_exit or state.reader is None
 
     loading = asyncio.create_task(load_model())
     await server.serve([listener])
