@@ -96,7 +96,8 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], answer: _Answer) -> Res
             streams.append(stream)
         for stream in streams:
             await stream.begun()
-        return PiecewiseResponse(_events(streams, answer, stack.pop_all()), "text/event-stream")
+        events = _events(streams, answer, stack.pop_all())
+        return PiecewiseResponse(events, "text/event-stream", filler=b":\n\n")
 
 
 async def _events(

@@ -101,7 +101,9 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], asked: OcrRequest) -> R
             streams.append(stream)
         if len(streams) == 1:
             await streams[0].begun()  # an error of the only picture has its own status
-        return PiecewiseResponse(_lines(streams, stack.pop_all(), asked), "application/x-ndjson")
+        lines = _lines(streams, stack.pop_all(), asked)
+        # JSON may begin with spaces
+        return PiecewiseResponse(lines, "application/x-ndjson", filler=b" ")
 
 
 async def _lines(
