@@ -134,7 +134,7 @@ class Connection:
     def __init__(self) -> None:
         self.sent = b""
         self.error = 0
-        self.aborted = False
+        self.aborted = self.closed = False
 
     def write(self, data: bytes) -> None:
         self.sent += data
@@ -160,6 +160,9 @@ class Connection:
 
     def is_closing(self) -> bool:
         return self.aborted
+
+    def close(self) -> None:
+        self.closed = True
 
     def abort(self) -> None:
         self.aborted = True
@@ -219,6 +222,20 @@ def test_a_client_is_asked_within_its_answer(
     assert protocol.eof_received()
     loop.run_timer()
     assert connection.take() == b"1\r\n \r\n"
+
+
+def test_want_of_memory_for_what_comes(
+    protocol: Any, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is answered, not only cut off."""
+
+    def receive(_: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(protocol.conn, "receive_data", receive)
+    protocol.data_received(b"more")
+    assert connection.take().startswith(b"HTTP/1.1 503 ")
+    assert connection.closed
 
 
 def test_a_client_that_cannot_be_asked(loop: Loop, protocol: Any) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ppocrvl.results import Result
     from ppocrvl.server.conversation import Conversation
     from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
 PING_SECONDS = 15.0
@@ -79,8 +80,6 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     results = [task.result() for task in tasks]
-    if any(one.finish_reason == "cancelled" for one in results):
-        raise ApiError("shutting_down", "the server ended before the answer was complete")
     if all(one.finish_reason == "deadline" and not one.text for one in results):
         raise deadline_exceeded()
     return results
@@ -96,12 +95,12 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], answer: _Answer) -> Res
             streams.append(stream)
         for stream in streams:
             await stream.begun()
-        events = _events(streams, answer, stack.pop_all())
+        events = _events(streams, answer, jobs[0].record, stack.pop_all())
         return PiecewiseResponse(events, "text/event-stream", filler=b":\n\n")
 
 
 async def _events(
-    streams: Sequence[PieceStream], answer: _Answer, stack: AsyncExitStack
+    streams: Sequence[PieceStream], answer: _Answer, record: Record, stack: AsyncExitStack
 ) -> AsyncGenerator[bytes]:
     """Server-sent events, as OpenAI has them."""
     async with stack:
@@ -119,7 +118,9 @@ async def _events(
                 assert stream.result is not None  # noqa: S101 - the pieces have ended
                 results.append(stream.result)
         except PpocrvlError as error:
-            yield answer.event(api_error(error).to_dict())
+            told = api_error(error)
+            record.errors.append(told.code)
+            yield answer.event(told.to_dict())
             return
         yield answer.event(answer.last_chunk(results))
         if answer.wants_usage:

@@ -156,7 +156,7 @@ async def _run(
     if loading.done():
         loading.result()
     if state.reader is not None:
-        state.reader.engine.close()
+        state.reader.close()
 
 
 class _Server(uvicorn.Server):

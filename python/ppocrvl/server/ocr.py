@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ppocrvl.results import Result
     from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
 
@@ -81,8 +82,6 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiErr
             result = await reader.read(job)
         except PpocrvlError as error:
             return api_error(error)
-        if result.finish_reason == "cancelled":
-            return ApiError("shutting_down", "the server ended before the answer was complete")
         if result.finish_reason == "deadline" and not result.text:
             return deadline_exceeded()
         return result
@@ -101,13 +100,13 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], asked: OcrRequest) -> R
             streams.append(stream)
         if len(streams) == 1:
             await streams[0].begun()  # an error of the only picture has its own status
-        lines = _lines(streams, stack.pop_all(), asked)
+        lines = _lines(streams, jobs[0].record, stack.pop_all(), asked)
         # JSON may begin with spaces
         return PiecewiseResponse(lines, "application/x-ndjson", filler=b" ")
 
 
 async def _lines(
-    streams: Sequence[PieceStream], stack: AsyncExitStack, asked: OcrRequest
+    streams: Sequence[PieceStream], record: Record, stack: AsyncExitStack, asked: OcrRequest
 ) -> AsyncGenerator[bytes]:
     """A JSON object a line: pieces of text, and a result or an error for each picture."""
     async with stack:
@@ -117,7 +116,9 @@ async def _lines(
                 async for piece in stream.pieces():
                     yield _line({"index": number, "piece": piece})
             except PpocrvlError as error:
-                yield _line(await _outcome(number, api_error(error), asked))
+                told = api_error(error)
+                record.errors.append(told.code)
+                yield _line(await _outcome(number, told, asked))
             else:
                 assert stream.result is not None  # noqa: S101 - the pieces have ended
                 yield _line(await _outcome(number, stream.result, asked))

@@ -71,8 +71,12 @@ class _Protocol(H11Protocol):
             self._watch_headers()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch_headers()
+        try:
+            super().data_received(data)
+        except MemoryError:
+            self._refuse("server_busy", "there is too little memory now; try again later")
+        else:
+            self._watch_headers()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more; it may still read. False closes the connection."""
