@@ -115,5 +115,6 @@ def run(state: State, talk: Callable[[httpx2.AsyncClient], Awaitable[None]]) -> 
             await talk(client)
 
     asyncio.run(serve())
+    state.parser.shutdown()
     assert state.admission.inside == 0
     assert state.uploads.held == 0

@@ -76,11 +76,12 @@ def test_an_engine_that_fails_is_asked_until_it_can_read() -> None:
 
         health.note_failure()  # and a good answer says as much as a good probe
         (await asked.get()).set_exception(MemoryError())
-        await asked.get()
+        again = await asked.get()
         assert failing()
         health.note_success()
         assert not failing()
         health.close()
+        again.cancel()
 
     asyncio.run(check())
 

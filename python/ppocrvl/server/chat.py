@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +46,12 @@ of an answer has our own."""
 async def chat(request: Request) -> Response:
     """Answer a question about a picture, or about several one by one."""
     state, record = state_of(request), record_of(request)
-    body = await take_body(request)
-    asked, conversation, references = await asyncio.to_thread(
-        _parse, state, media_type(request), body
-    )
+    kind = media_type(request)
+    (asked, conversation), sources = await take_body(request, partial(_parse, state, kind))
     record.task = conversation.task.name if conversation.task else "prompt"
     reader = state.ready()
     options = chat_options(asked, conversation, reader.engine.info, state.limits)
-    jobs = await take_pictures(request, references, options, asked.deadline)
+    jobs = await take_pictures(request, sources, options, asked.deadline)
     answer = _Answer(state.name, f"chatcmpl-{record.id}", asked)
     if asked.stream:
         return await _streamed(reader, jobs, answer)
@@ -60,8 +60,8 @@ async def chat(request: Request) -> Response:
 
 
 def _parse(
-    state: State, kind: str, body: bytes
-) -> tuple[ChatRequest, Conversation, list[bytes | str]]:
+    state: State, kind: str, body: bytearray
+) -> tuple[tuple[ChatRequest, Conversation], list[bytes | str]]:
     if kind != "application/json":
         raise ApiError("unsupported_media_type", "the body must be application/json")
     asked = read_json(ChatRequest, body)
@@ -69,7 +69,10 @@ def _parse(
     state.pictures.check_count(len(conversation.pictures))
     if len(conversation.pictures) > 1 and len(conversation.turns) > 1:
         raise ApiError("too_many_images", "a conversation can be about one picture alone")
-    return asked, conversation, [state.pictures.decode(one) for one in conversation.pictures]
+    references = [state.pictures.decode(one) for one in conversation.pictures]
+    # The pictures as texts are let go.
+    asked = asked.model_copy(update={"messages": []})
+    return (asked, replace(conversation, pictures=())), references
 
 
 async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from ppocrvl.server.pictures import PictureReader
 from ppocrvl.server.protocol import protocol_class
 from ppocrvl.server.reader import Reader
 from ppocrvl.server.state import State
+from ppocrvl.server.threads import started_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +138,7 @@ async def _run(
     server: _Server, listener: socket.socket, load: Callable[[], Engine], state: State
 ) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(_DECODERS, "ppocrvl-decoder"))
+    loop.set_default_executor(started_pool(_DECODERS, "ppocrvl-decoder"))
 
     async def load_model() -> None:
         try:
@@ -183,6 +183,7 @@ def _fetcher(options: ServerOptions) -> Fetcher | None:
         options.limits.max_picture_bytes,
         allow_http=options.fetch_http,
         allowed=options.fetch_networks,
+        at_once=options.limits.max_fetches,
     )
 
 

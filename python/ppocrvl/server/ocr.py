@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -36,14 +37,12 @@ if TYPE_CHECKING:
 async def ocr(request: Request) -> Response:
     """Read the pictures of a form or a JSON object."""
     state, record = state_of(request), record_of(request)
-    body = await take_body(request)
-    asked, references = await asyncio.to_thread(
-        _parse, state, media_type(request), request.headers.get("content-type", ""), body
-    )
+    kind, full_kind = media_type(request), request.headers.get("content-type", "")
+    asked, sources = await take_body(request, partial(_parse, state, kind, full_kind))
     record.task = asked.task
     reader = state.ready()
     options = ocr_options(asked, state.limits)
-    jobs = await take_pictures(request, references, options, asked.deadline)
+    jobs = await take_pictures(request, sources, options, asked.deadline)
     if asked.stream:
         return await _streamed(reader, jobs, asked)
     outcomes = await unless_gone(request.receive, _read_all(reader, jobs))
@@ -57,7 +56,7 @@ async def ocr(request: Request) -> Response:
 
 
 def _parse(
-    state: State, kind: str, content_type: str, body: bytes
+    state: State, kind: str, content_type: str, body: bytearray
 ) -> tuple[OcrRequest, list[bytes | str]]:
     references: list[bytes | str] = []
     if kind == "application/json":
@@ -71,7 +70,8 @@ def _parse(
         )
     texts = [*([asked.image] if asked.image is not None else []), *(asked.images or [])]
     state.pictures.check_count(len(references) + len(texts))
-    return asked, references + [state.pictures.decode(text, bare=True) for text in texts]
+    references += [state.pictures.decode(text, bare=True) for text in texts]
+    return asked.model_copy(update={"image": None, "images": None}), references
 
 
 async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiError]:
