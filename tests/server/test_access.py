@@ -10,7 +10,8 @@ import pytest
 from tests.server.running import Server, error_of, question, wait_for
 
 from ppocrvl.errors import OptionError
-from ppocrvl.server.auth import read_keys
+from ppocrvl.server.auth import check_origin, read_keys
+from ppocrvl.server.codes import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,12 +110,21 @@ def test_allowed_hosts(start_server: StartServer) -> None:
         {"origin": "null"},
         {"sec-fetch-site": "cross-site"},
         {"origin": "http://localhost:1"},
+        {"origin": "http://["},
+        {"origin": ""},
     ],
 )
 def test_pages_of_other_sites(server: Server, noise: bytes, headers: dict[str, str]) -> None:
     answer = server.post("/v1/ocr", files={"image": noise}, headers=headers)
     assert error_of(answer, 403) == "origin_not_allowed"
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("host", [None, b""])
+def test_pages_of_other_sites_without_a_host(host: bytes | None) -> None:
+    """HTTP/1.0 has no Host header; an origin of nothing is not its own."""
+    with pytest.raises(ApiError, match="other sites"):
+        check_origin(b"null", None, host)
 
 
 def test_own_page(server: Server, noise: bytes) -> None:

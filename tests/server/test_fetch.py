@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.server.running import error_of
 
+from ppocrvl.server.admission import ByteBudget, Share
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.fetch import Fetcher, is_public
 
@@ -74,6 +75,10 @@ def site(picture: bytes) -> Iterator[Site]:
     running.server.server_close()
 
 
+def share(limit: int = 1 << 30) -> Share:
+    return ByteBudget(limit).share()
+
+
 def fetch(url: str, names: Mapping[str, Sequence[str]] | None = None, **options: Any) -> bytes:
     """Fetches as a server would that has the real resolver, or one that knows these names alone."""
 
@@ -87,7 +92,7 @@ def fetch(url: str, names: Mapping[str, Sequence[str]] | None = None, **options:
         more = {} if names is None else {"resolve": resolve}
         fetcher = Fetcher(**{"max_bytes": 10_000, "allow_http": True, **more, **options})
         try:
-            return await fetcher.fetch(url)
+            return await fetcher.fetch(url, share())
         finally:
             await fetcher.aclose()
 
@@ -172,9 +177,9 @@ def test_rebinding(site: Site, picture: bytes) -> None:
     async def run() -> bytes:
         fetcher = Fetcher(10_000, allow_http=True, allowed=[LOOPBACK], resolve=resolve)
         try:
-            data = await fetcher.fetch(f"http://rebinding.example:{site.port}/a.png")
+            data = await fetcher.fetch(f"http://rebinding.example:{site.port}/a.png", share())
             with pytest.raises(ApiError, match="not public"):
-                await fetcher.fetch(f"http://rebinding.example:{site.port}/a.png")
+                await fetcher.fetch(f"http://rebinding.example:{site.port}/a.png", share())
         finally:
             await fetcher.aclose()
         return data
@@ -195,6 +200,7 @@ def test_redirects(site: Site, picture: bytes) -> None:
     assert outcome(f"http://127.0.0.2:{site.port}/a.png") in {"url_refused", "url_fetch_failed"}
     assert outcome("file:///etc/passwd") == "url_refused"
     assert outcome("gopher://good.example/") == "url_refused"
+    assert outcome("//[") == "invalid_image_url"
     assert outcome(f"{start * 9}a.png") == "url_fetch_failed"
     good = f"http://good.example:{site.port}/a.png"
     assert fetch(start + good, names, allowed=[LOOPBACK]) == picture
@@ -242,3 +248,20 @@ def test_server(start_server: StartServer, site: Site, samples: Any) -> None:
     assert done["choices"][0]["message"]["content"] == hello
     for url in (f"http://127.0.0.2:{site.port}/", "http://169.254.169.254/latest/meta-data"):
         assert error_of(running.post("/v1/ocr", json={"image": url}), 400) == "url_refused"
+
+
+def test_what_is_fetched_is_counted(site: Site, picture: bytes) -> None:
+    async def run(limit: int) -> int:
+        budget = ByteBudget(limit)
+        held = budget.share()
+        fetcher = Fetcher(10_000, allow_http=True, allowed=[LOOPBACK])
+        try:
+            assert await fetcher.fetch(f"{site.url}/a.png", held) == picture
+        finally:
+            await fetcher.aclose()
+        return budget.held
+
+    assert asyncio.run(run(len(picture))) == len(picture)
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(run(len(picture) - 1))
+    assert caught.value.code == "server_busy"

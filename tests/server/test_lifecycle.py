@@ -86,23 +86,30 @@ def test_a_second_signal_ends_at_once(
         assert running.stop(signal.SIGINT) == 0
 
 
+def before_loading(tmp_path: Path, code: str) -> dict[str, str]:
+    """Environment of a server that runs this whenever it is about to load the model.
+
+    Python imports a module of this name at its start.
+    """
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, time\n"
+        "import ppocrvl.engine as engine\n"
+        "loaded = engine.Engine.__init__\n"
+        "def __init__(self, *a, **k):\n"
+        f"    {code}\n"
+        "    loaded(self, *a, **k)\n"
+        "engine.Engine.__init__ = __init__\n",
+        encoding="utf-8",
+    )
+    return {"PYTHONPATH": str(tmp_path)}
+
+
 def test_the_server_answers_while_the_model_loads(
     start_server: StartServer, noise: bytes, tmp_path: Path
 ) -> None:
-    """A module that Python imports at its start makes loading slow: here, by three seconds."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import threading, time\n"
-        "def slow():\n"
-        "    import ppocrvl.engine as engine\n"
-        "    loaded = engine.Engine.__init__\n"
-        "    def __init__(self, *a, **k):\n"
-        "        time.sleep(3)\n"
-        "        loaded(self, *a, **k)\n"
-        "    engine.Engine.__init__ = __init__\n"
-        "slow()\n",
-        encoding="utf-8",
-    )
-    running = start_server(PYTHONPATH=str(tmp_path))
+    go_on = tmp_path / "go on"
+    waits = f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)"
+    running = start_server(**before_loading(tmp_path, waits))
     answer = running.get("/health")
     assert answer.status_code == 503
     assert answer.json()["status"] == "model_loading"
@@ -110,8 +117,20 @@ def test_the_server_answers_while_the_model_loads(
     assert error_of(answer, 503) == "model_loading"
     assert int(answer.headers["retry-after"]) > 0
     assert running.get("/v1/models").is_success
+    go_on.touch()
     running.wait_ready()
     assert running.post("/v1/ocr", files={"image": noise}, data={"max_tokens": 1}).is_success
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('no thread')", "MemoryError()", "OSError(28)"])
+def test_loading_that_fails_ends_the_server(
+    start_server: StartServer, tmp_path: Path, error: str
+) -> None:
+    """With one line, whatever it failed with: a server that loads for ever helps nobody."""
+    running = start_server(**before_loading(tmp_path, f"raise {error}"))
+    assert running.end() == ExitCode.ENGINE
+    assert running.log[-1].startswith("ppocrvl: error: the model cannot be loaded: ")
+    assert error.partition("(")[0] in running.log[-1]
 
 
 def serve(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -132,7 +132,9 @@ def run(args: argparse.Namespace) -> int:
             args.model,
             n_parallel=args.parallel,
             max_image_pixels=limits.max_image_pixels,
-            max_waiting=max(1, limits.max_waiting),
+            # The server counts who is inside. Beyond those and its own probe nobody waits outside
+            # the engine, which would take a thread.
+            max_waiting=args.parallel + limits.max_waiting + 1,
             cache_bytes=args.cache_bytes,
             **engine_options(args),
         )

@@ -76,24 +76,48 @@ class Admission:
 
 
 class ByteBudget:
-    """Memory for the bodies of all requests together."""
+    """Memory for the bodies and pictures of all requests together.
+
+    Attributes:
+        limit: bytes.
+        held: bytes now.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
 
-    def take(self, count: int) -> None:
+    def share(self) -> Share:
+        """What one request holds of it: nothing yet."""
+        return Share(self)
+
+
+class Share:
+    """What one request holds of a budget."""
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self._held = 0
+
+    def add(self, count: int) -> None:
         """Hold so many more bytes.
 
         Raises:
             ApiError: that is over the limit.
         """
-        if self.held + count > self.limit:
+        if self._budget.held + count > self._budget.limit:
             raise ApiError(
                 "server_busy", "too much is being uploaded at once; try again later", retry_after=1
             )
-        self.held += count
+        self._budget.held += count
+        self._held += count
 
-    def give_back(self, count: int) -> None:
-        """Let go of so many."""
-        self.held -= count
+    def shrink(self, count: int) -> None:
+        """Hold no more than so many bytes."""
+        less = max(0, self._held - count)
+        self._held -= less
+        self._budget.held -= less
+
+    def release(self) -> None:
+        """Hold nothing."""
+        self.shrink(0)

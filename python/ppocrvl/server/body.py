@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive
 
-    from ppocrvl.server.admission import ByteBudget
+    from ppocrvl.server.admission import Share
     from ppocrvl.server.limits import Limits
-    from ppocrvl.server.record import Record
 
 _DISCARD_BYTES = 64 << 20
 _DISCARD_SECONDS = 2.0
@@ -27,8 +26,8 @@ class ClientGoneError(Exception):
     """The client closed the connection, or does not read what is sent to it."""
 
 
-async def read_body(request: Request, record: Record, limits: Limits, budget: ByteBudget) -> bytes:
-    """The whole body. Its bytes count against the budget until the request ends.
+async def read_body(request: Request, limits: Limits, share: Share) -> bytearray:
+    """The whole body, which the request's share of the budget grows by.
 
     Raises:
         ApiError: too large, too slow, or too much from all requests together.
@@ -40,13 +39,12 @@ async def read_body(request: Request, record: Record, limits: Limits, budget: By
     if declared.isdecimal() and int(declared) > limit:
         raise too_large
     body = bytearray()
-    record.releases.append(lambda: budget.give_back(len(body)))
     try:
         async with asyncio.timeout(limits.body_seconds):
             async for chunk in request.stream():
                 if len(body) + len(chunk) > limit:
                     raise too_large
-                budget.take(len(chunk))
+                share.add(len(chunk))
                 body += chunk
     except TimeoutError:
         raise ApiError(
@@ -54,7 +52,7 @@ async def read_body(request: Request, record: Record, limits: Limits, budget: By
         ) from None
     except ClientDisconnect:
         raise ClientGoneError from None
-    return bytes(body)
+    return body
 
 
 async def discard_body(receive: Receive) -> None:

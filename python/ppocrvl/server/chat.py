@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ppocrvl.results import Result
     from ppocrvl.server.conversation import Conversation
     from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
 PING_SECONDS = 15.0
@@ -43,14 +46,12 @@ of an answer has our own."""
 async def chat(request: Request) -> Response:
     """Answer a question about a picture, or about several one by one."""
     state, record = state_of(request), record_of(request)
-    body = await take_body(request)
-    asked, conversation, references = await asyncio.to_thread(
-        _parse, state, media_type(request), body
-    )
+    kind = media_type(request)
+    (asked, conversation), sources = await take_body(request, partial(_parse, state, kind))
     record.task = conversation.task.name if conversation.task else "prompt"
     reader = state.ready()
     options = chat_options(asked, conversation, reader.engine.info, state.limits)
-    jobs = await take_pictures(request, references, options, asked.deadline)
+    jobs = await take_pictures(request, sources, options, asked.deadline)
     answer = _Answer(state.name, f"chatcmpl-{record.id}", asked)
     if asked.stream:
         return await _streamed(reader, jobs, answer)
@@ -59,8 +60,8 @@ async def chat(request: Request) -> Response:
 
 
 def _parse(
-    state: State, kind: str, body: bytes
-) -> tuple[ChatRequest, Conversation, list[bytes | str]]:
+    state: State, kind: str, body: bytearray
+) -> tuple[tuple[ChatRequest, Conversation], list[bytes | str]]:
     if kind != "application/json":
         raise ApiError("unsupported_media_type", "the body must be application/json")
     asked = read_json(ChatRequest, body)
@@ -68,7 +69,10 @@ def _parse(
     state.pictures.check_count(len(conversation.pictures))
     if len(conversation.pictures) > 1 and len(conversation.turns) > 1:
         raise ApiError("too_many_images", "a conversation can be about one picture alone")
-    return asked, conversation, [state.pictures.decode(one) for one in conversation.pictures]
+    references = [state.pictures.decode(one) for one in conversation.pictures]
+    # The pictures as texts are let go.
+    asked = asked.model_copy(update={"messages": []})
+    return (asked, replace(conversation, pictures=())), references
 
 
 async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:
@@ -79,8 +83,6 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     results = [task.result() for task in tasks]
-    if any(one.finish_reason == "cancelled" for one in results):
-        raise ApiError("shutting_down", "the server ended before the answer was complete")
     if all(one.finish_reason == "deadline" and not one.text for one in results):
         raise deadline_exceeded()
     return results
@@ -96,11 +98,12 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], answer: _Answer) -> Res
             streams.append(stream)
         for stream in streams:
             await stream.begun()
-        return PiecewiseResponse(_events(streams, answer, stack.pop_all()), "text/event-stream")
+        events = _events(streams, answer, jobs[0].record, stack.pop_all())
+        return PiecewiseResponse(events, "text/event-stream", filler=b":\n\n")
 
 
 async def _events(
-    streams: Sequence[PieceStream], answer: _Answer, stack: AsyncExitStack
+    streams: Sequence[PieceStream], answer: _Answer, record: Record, stack: AsyncExitStack
 ) -> AsyncGenerator[bytes]:
     """Server-sent events, as OpenAI has them."""
     async with stack:
@@ -118,7 +121,9 @@ async def _events(
                 assert stream.result is not None  # noqa: S101 - the pieces have ended
                 results.append(stream.result)
         except PpocrvlError as error:
-            yield answer.event(api_error(error).to_dict())
+            told = api_error(error)
+            record.errors.append(told.code)
+            yield answer.event(told.to_dict())
             return
         yield answer.event(answer.last_chunk(results))
         if answer.wants_usage:

@@ -88,7 +88,9 @@ CODES: dict[str, Code] = {
     "model_loading": Code(
         503, _SERVER, "The model is still being loaded; try again after `Retry-After` seconds"
     ),
-    "server_busy": Code(503, _SERVER, "Too many connections, or bytes of bodies held at once"),
+    "server_busy": Code(
+        503, _SERVER, "Too many connections, bytes or fetches at once, or too little memory"
+    ),
     "shutting_down": Code(503, _SERVER, "The server ends and takes no new requests"),
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.responses import Response
 
 from ppocrvl.server.body import ClientGoneError
+from ppocrvl.server.protocol import FILLER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -52,16 +53,24 @@ async def unless_gone(receive: Receive, work: Coroutine[object, object, T]) -> T
 class PiecewiseResponse(Response):
     """An answer whose parts are sent as they come, until the end or until the client goes."""
 
-    def __init__(self, parts: AsyncGenerator[bytes], media_type: str) -> None:
+    def __init__(self, parts: AsyncGenerator[bytes], media_type: str, filler: bytes) -> None:
+        """An answer of these parts.
+
+        Args:
+            parts: each may be followed by a filler.
+            media_type: for its header.
+            filler: what means nothing between two parts.
+        """
         super().__init__(media_type=media_type)
         del self.headers["content-length"]
         # Proxies such as nginx would collect the parts otherwise.
         self.headers["x-accel-buffering"] = "no"
         self._parts = parts
+        self._filler = filler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        del scope
+        scope[FILLER] = self._filler
 
         async def send_parts() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from httpcore2 import SOCKET_OPTION, AsyncNetworkStream
 
+    from ppocrvl.server.admission import Share
+
     Resolve = Callable[[str, int], Awaitable[list[str]]]
     """Called with host and port, gives IP addresses as text."""
 
@@ -64,6 +66,7 @@ class Fetcher:
         allowed: networks that may be reached although they are not public.
         resolve: in place of the system's resolver.
         seconds: limit on a fetch, its redirects included.
+        at_once: limit on fetches that go on together.
     """
 
     def __init__(
@@ -74,27 +77,49 @@ class Fetcher:
         allowed: Sequence[Network] = (),
         resolve: Resolve | None = None,
         seconds: float = TIMEOUT_SECONDS,
+        at_once: int = 16,
     ) -> None:
         self._max_bytes = max_bytes
         self._schemes = ("https", "http") if allow_http else ("https",)
         self._seconds = seconds
+        self._at_once = at_once
+        self._now = 0
         backend = _GuardedBackend(tuple(allowed), resolve or _Resolver())
         self._pool = httpcore2.AsyncConnectionPool(
             network_backend=backend,
+            max_connections=None,  # bounded by `at_once`
             # a connection to an address that was checked for one request serves no other
             max_keepalive_connections=0,
         )
 
-    async def fetch(self, url: str) -> bytes:
+    async def fetch(self, url: str, share: Share) -> bytes:
         """The picture.
 
+        Args:
+            url: of the picture.
+            share: of the budget on memory, which grows by the picture.
+
         Raises:
-            ApiError: the URL, or one that it redirects to, is refused, or cannot be fetched.
+            ApiError: the URL, or one that it redirects to, is refused, or cannot be fetched; or
+                too many are fetched already.
         """
+        if self._now >= self._at_once:
+            raise ApiError(
+                "server_busy",
+                f"{self._now} pictures are being fetched from URLs already; try again later",
+                retry_after=1,
+            )
+        self._now += 1
+        try:
+            return await self._follow(url, share)
+        finally:
+            self._now -= 1
+
+    async def _follow(self, url: str, share: Share) -> bytes:
         try:
             async with asyncio.timeout(self._seconds):
                 for _ in range(MAX_REDIRECTS + 1):
-                    data, url = await self._step(url)
+                    data, url = await self._step(url, share)
                     if data is not None:
                         return data
         except TimeoutError:
@@ -111,7 +136,7 @@ class Fetcher:
         """End the connections."""
         await self._pool.aclose()
 
-    async def _step(self, url: str) -> tuple[bytes | None, str]:
+    async def _step(self, url: str, share: Share) -> tuple[bytes | None, str]:
         """The data, or where to ask next."""
         self._check(url)
         headers = [
@@ -122,16 +147,17 @@ class Fetcher:
         async with self._pool.stream("GET", url, headers=headers) as response:
             answered = {name.lower(): value for name, value in response.headers}
             if response.status in _REDIRECTS and b"location" in answered:
-                return None, urljoin(url, answered[b"location"].decode("latin-1"))
+                return None, _redirected(url, answered[b"location"].decode("latin-1"))
             if response.status != 200:
                 raise _failed(f"HTTP status {response.status}")
             length = answered.get(b"content-length", b"")
             data = bytearray()
             if not (length.isdigit() and int(length) > self._max_bytes):
                 async for chunk in response.aiter_stream():
-                    data += chunk
-                    if len(data) > self._max_bytes:
+                    if len(data) + len(chunk) > self._max_bytes:
                         break
+                    share.add(len(chunk))
+                    data += chunk
                 else:
                     return bytes(data), url
             raise ApiError(
@@ -202,6 +228,13 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise _invalid() from None
 
 
 def _invalid() -> ApiError:

@@ -112,10 +112,13 @@ class Gate:
         except ApiError as error:
             await self._refuse(error, scope, receive, sender)
         except PpocrvlError as error:
-            LOGGER.info(
-                "error", extra={"values": {"id": scope["ppocrvl.record"].id, "why": str(error)}}
-            )
             await self._refuse(api_error(error), scope, receive, sender)
+        except MemoryError:
+            LOGGER.exception("out of memory", extra={"values": {"id": scope["ppocrvl.record"].id}})
+            busy = ApiError(
+                "server_busy", "there is too little memory now; try again later", retry_after=1
+            )
+            await self._refuse(busy, scope, receive, sender)
         except HTTPException as error:  # of the router
             code = _ROUTER_ERRORS[error.status_code]
             why = f"{scope['method']} {scope['path']}: {CODES[code].meaning.lower()}"

@@ -6,13 +6,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from ppocrvl.errors import OptionError, PpocrvlError
+from ppocrvl.errors import EngineError, OptionError, PpocrvlError
 from ppocrvl.options import check_int
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
@@ -20,12 +19,13 @@ from ppocrvl.server.auth import LOOPBACK_NAMES, Keys
 from ppocrvl.server.fetch import Fetcher, Network
 from ppocrvl.server.gate import Access
 from ppocrvl.server.limits import Limits
-from ppocrvl.server.logs import set_up_logs
+from ppocrvl.server.logs import LOGGER, set_up_logs
 from ppocrvl.server.metrics import Metrics
 from ppocrvl.server.pictures import PictureReader
 from ppocrvl.server.protocol import protocol_class
 from ppocrvl.server.reader import Reader
 from ppocrvl.server.state import State
+from ppocrvl.server.threads import started_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ def serve(
 
     Raises:
         OptionError: the address cannot be listened on, or the TLS files cannot be used.
-        PpocrvlError: what `load` raises.
+        PpocrvlError: what `load` raises; an EngineError in place of anything else.
     """
     set_up_logs()
     listener = _listen(options.host, options.port)
@@ -138,21 +138,25 @@ async def _run(
     server: _Server, listener: socket.socket, load: Callable[[], Engine], state: State
 ) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(_DECODERS, "ppocrvl-decoder"))
+    loop.set_default_executor(started_pool(_DECODERS, "ppocrvl-decoder"))
 
     async def load_model() -> None:
         try:
             state.reader = Reader(await asyncio.to_thread(load))
         except PpocrvlError:
-            server.should_exit = True
             raise
+        except Exception as error:
+            LOGGER.exception("fault")
+            raise EngineError(f"the model cannot be loaded: {error!r}") from error
+        finally:
+            server.should_exit = server.should_exit or state.reader is None
 
     loading = asyncio.create_task(load_model())
     await server.serve([listener])
     if loading.done():
         loading.result()
     if state.reader is not None:
-        state.reader.engine.close()
+        state.reader.close()
 
 
 class _Server(uvicorn.Server):
@@ -179,6 +183,7 @@ def _fetcher(options: ServerOptions) -> Fetcher | None:
         options.limits.max_picture_bytes,
         allow_http=options.fetch_http,
         allowed=options.fetch_networks,
+        at_once=options.limits.max_fetches,
     )
 
 

@@ -31,7 +31,10 @@ class Limits:
     max_tokens: int = _limit(
         DEFAULT_MAX_TOKENS, "tokens of an answer; a request for more gets so many"
     )
-    max_upload_bytes: int = _limit(512 * MIB, "bytes of all bodies held at once; then 503")
+    max_upload_bytes: int = _limit(
+        512 * MIB, "bytes of all bodies, or the pictures in them or fetched, at once; then 503"
+    )
+    max_fetches: int = _limit(16, "pictures fetched from URLs at once; then 503")
     max_connections: int = _limit(512, "open connections; a further one is answered 503 and closed")
     max_header_bytes: int = _limit(32 * 1024, "bytes of the line and headers of a request")
     deadline_seconds: float = _limit(300.0, "from a request's arrival to the end of its answer")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -29,20 +30,19 @@ if TYPE_CHECKING:
 
     from ppocrvl.results import Result
     from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
 
 async def ocr(request: Request) -> Response:
     """Read the pictures of a form or a JSON object."""
     state, record = state_of(request), record_of(request)
-    body = await take_body(request)
-    asked, references = await asyncio.to_thread(
-        _parse, state, media_type(request), request.headers.get("content-type", ""), body
-    )
+    kind, full_kind = media_type(request), request.headers.get("content-type", "")
+    asked, sources = await take_body(request, partial(_parse, state, kind, full_kind))
     record.task = asked.task
     reader = state.ready()
     options = ocr_options(asked, state.limits)
-    jobs = await take_pictures(request, references, options, asked.deadline)
+    jobs = await take_pictures(request, sources, options, asked.deadline)
     if asked.stream:
         return await _streamed(reader, jobs, asked)
     outcomes = await unless_gone(request.receive, _read_all(reader, jobs))
@@ -56,7 +56,7 @@ async def ocr(request: Request) -> Response:
 
 
 def _parse(
-    state: State, kind: str, content_type: str, body: bytes
+    state: State, kind: str, content_type: str, body: bytearray
 ) -> tuple[OcrRequest, list[bytes | str]]:
     references: list[bytes | str] = []
     if kind == "application/json":
@@ -70,7 +70,8 @@ def _parse(
         )
     texts = [*([asked.image] if asked.image is not None else []), *(asked.images or [])]
     state.pictures.check_count(len(references) + len(texts))
-    return asked, references + [state.pictures.decode(text, bare=True) for text in texts]
+    references += [state.pictures.decode(text, bare=True) for text in texts]
+    return asked.model_copy(update={"image": None, "images": None}), references
 
 
 async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiError]:
@@ -81,8 +82,6 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiErr
             result = await reader.read(job)
         except PpocrvlError as error:
             return api_error(error)
-        if result.finish_reason == "cancelled":
-            return ApiError("shutting_down", "the server ended before the answer was complete")
         if result.finish_reason == "deadline" and not result.text:
             return deadline_exceeded()
         return result
@@ -101,11 +100,13 @@ async def _streamed(reader: Reader, jobs: Sequence[Job], asked: OcrRequest) -> R
             streams.append(stream)
         if len(streams) == 1:
             await streams[0].begun()  # an error of the only picture has its own status
-        return PiecewiseResponse(_lines(streams, stack.pop_all(), asked), "application/x-ndjson")
+        lines = _lines(streams, jobs[0].record, stack.pop_all(), asked)
+        # JSON may begin with spaces
+        return PiecewiseResponse(lines, "application/x-ndjson", filler=b" ")
 
 
 async def _lines(
-    streams: Sequence[PieceStream], stack: AsyncExitStack, asked: OcrRequest
+    streams: Sequence[PieceStream], record: Record, stack: AsyncExitStack, asked: OcrRequest
 ) -> AsyncGenerator[bytes]:
     """A JSON object a line: pieces of text, and a result or an error for each picture."""
     async with stack:
@@ -115,7 +116,9 @@ async def _lines(
                 async for piece in stream.pieces():
                     yield _line({"index": number, "piece": piece})
             except PpocrvlError as error:
-                yield _line(await _outcome(number, api_error(error), asked))
+                told = api_error(error)
+                record.errors.append(told.code)
+                yield _line(await _outcome(number, told, asked))
             else:
                 assert stream.result is not None  # noqa: S101 - the pieces have ended
                 yield _line(await _outcome(number, stream.result, asked))

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import json
+import re
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
@@ -12,12 +14,15 @@ from python_multipart.multipart import Field, File, create_form_parser
 from ppocrvl.server.codes import ApiError
 
 if TYPE_CHECKING:
+    from io import BytesIO
+
     from starlette.requests import Request
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
 MAX_FORM_PARTS = 64
-_BROKEN_JSON = {"json_invalid", "model_type", "string_unicode"}
+_FORM_STEP = 1 << 20
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def media_type(request: Request) -> str:
@@ -25,20 +30,36 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def read_json(schema: type[Schema], body: bytes) -> Schema:
-    """The body as a schema.
+def read_json(schema: type[Schema], body: bytearray) -> Schema:
+    """The body, which is emptied, as a schema.
+
+    Not by pydantic's own parser: where memory does not suffice for a long text, that one panics, or
+    hangs; `json` raises MemoryError.
 
     Raises:
         ApiError: it is no JSON, or does not fit.
+        MemoryError: there is too little.
     """
     try:
-        return schema.model_validate_json(body)
+        text = body.decode()
+        body.clear()
+        values = json.loads(text, parse_constant=_no_constant)
+        if _SURROGATE.search(text):
+            json.dumps(values, ensure_ascii=False).encode()  # raises where one is alone
+    except (ValueError, RecursionError) as error:
+        raise ApiError("invalid_body", f"the body is no valid JSON object: {error}") from None
+    try:
+        return schema.model_validate(values)
     except ValidationError as error:
         raise _explained(error) from None
 
 
-def read_form(schema: type[Schema], content_type: str, body: bytes) -> tuple[Schema, list[bytes]]:
+def read_form(
+    schema: type[Schema], content_type: str, body: bytearray
+) -> tuple[Schema, list[bytes]]:
     """The fields of a form as a schema, and the files of its `image` fields in their order.
+
+    The body is emptied.
 
     Raises:
         ApiError: it is no multipart form, or does not fit.
@@ -67,17 +88,18 @@ def read_form(schema: type[Schema], content_type: str, body: bytes) -> tuple[Sch
                 "files must be in fields named image",
                 param=name.decode("latin-1"),
             )
-        file.file_object.seek(0)
-        files.append(file.file_object.read())
+        files.append(cast("BytesIO", file.file_object).getvalue())  # no copy
 
     try:
         parser = create_form_parser(
             {"Content-Type": content_type.encode("latin-1")},
             on_field,
             on_file,
-            {"MAX_MEMORY_FILE_SIZE": len(body) + 1},  # nothing goes to disk
+            config={"MAX_MEMORY_FILE_SIZE": len(body) + 1},  # nothing goes to disk
         )
-        parser.write(body)
+        while body:  # its parts grow while it shrinks
+            parser.write(bytes(body[:_FORM_STEP]))
+            del body[:_FORM_STEP]
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise ApiError("invalid_body", f"the form cannot be read: {error}") from None
@@ -88,10 +110,15 @@ def read_form(schema: type[Schema], content_type: str, body: bytes) -> tuple[Sch
         raise _explained(error) from None
 
 
+def _no_constant(name: str) -> None:
+    """NaN and infinities are no JSON, though Python takes them."""
+    raise ValueError(f"{name} is no number")
+
+
 def _explained(error: ValidationError) -> ApiError:
     """The first thing that is wrong."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(step) for step in first["loc"])
-    if not where and first["type"] in _BROKEN_JSON:
+    if first["type"] == "model_type" and not where:
         return ApiError("invalid_body", f"the body is no valid JSON object: {first['msg']}")
     return ApiError("invalid_request", f"{where}: {first['msg']}", param=where or None)

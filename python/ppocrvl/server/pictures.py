@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ppocrvl.server.codes import ApiError
 
 if TYPE_CHECKING:
+    from ppocrvl.server.admission import Share
     from ppocrvl.server.fetch import Fetcher
     from ppocrvl.server.limits import Limits
 
@@ -22,8 +23,12 @@ class PictureReader:
         self._limits = limits
         self._fetcher = fetcher
 
-    async def fetch(self, reference: str | bytes) -> bytes:
+    async def fetch(self, reference: str | bytes, share: Share) -> bytes:
         """The bytes of a picture that `decode` left as a URL.
+
+        Args:
+            reference: what `decode` gave.
+            share: counts the bytes that are fetched.
 
         Raises:
             ApiError: it cannot be had.
@@ -35,7 +40,7 @@ class PictureReader:
                 "url_fetch_disabled",
                 "this server does not fetch pictures from URLs; send the picture as a data URI",
             )
-        return await self._fetcher.fetch(reference)
+        return await self._fetcher.fetch(reference, share)
 
     def decode(self, reference: str, *, bare: bool = False) -> bytes | str:
         """The bytes of a data URI; a URL as it stands.

@@ -2,12 +2,18 @@
 """uvicorn's HTTP/1.1 protocol with what a server for strangers needs beyond it.
 
 A time limit for headers (uvicorn has one for idle connections alone), a limit on connections that
-is answered as an error object, and an end for connections whose client reads nothing.
+is answered as an error object, an end for connections whose client reads nothing, and answers for
+clients that shut down their side once they have sent a request (`nc -N`, socat).
+
+A client that is gone looks the same as one of these, until something is sent to it: then its system
+says that nobody is there. So it is sent what means nothing: an interim response before the answer,
+what the answer has as a filler within it.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,7 +32,11 @@ if TYPE_CHECKING:
     from ppocrvl.server.limits import Limits
 
 
+FILLER = "ppocrvl.filler"
+"""Key of the scope: what may be sent at any time in an answer that comes in parts."""
+
 _BEFORE_ANSWER = (h11.IDLE, h11.SEND_RESPONSE)
+_FIRST_LOOK_SECONDS = 0.25  # most answers are complete by then
 
 
 def protocol_class(limits: Limits) -> type[H11Protocol]:
@@ -50,6 +60,8 @@ class _Protocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, {**app_state, "ppocrvl.abort": self._abort}, _loop)
         self._header_timer: asyncio.TimerHandle | None = None
+        self._look_timer: asyncio.TimerHandle | None = None
+        self._is_half_closed = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -59,11 +71,29 @@ class _Protocol(H11Protocol):
             self._watch_headers()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch_headers()
+        try:
+            super().data_received(data)
+        except MemoryError:
+            self._refuse("server_busy", "there is too little memory now; try again later")
+        else:
+            self._watch_headers()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; it may still read. False closes the connection."""
+        self._is_half_closed = True
+        if self._look_timer is None and self._can_ask():
+            self._look_later(_FIRST_LOOK_SECONDS)
+        return self._can_ask()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_half_closed and not self._can_ask():
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_watching()
+        if self._look_timer is not None:
+            self._look_timer.cancel()
         super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -97,6 +127,41 @@ class _Protocol(H11Protocol):
         if self.conn.their_state is h11.IDLE:
             seconds = self._limits.header_seconds
             self._refuse("request_timeout", f"the headers did not come within {seconds:g} seconds")
+
+    def _can_ask(self) -> bool:
+        """Whether an answer is due to a client that can be asked whether it is there."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        return (
+            cycle is not None
+            and not (cycle.more_body or cycle.response_complete)
+            and cycle.scope["http_version"] != "1.0"  # knows no interim responses
+            and not self.config.is_ssl  # asyncio closes TLS connections all the same
+        )
+
+    def _look_later(self, seconds: float) -> None:
+        self._look_timer = self.loop.call_later(seconds, self._look, seconds)
+
+    def _look(self, seconds: float) -> None:
+        """Whether the client has gone since it was asked; else it is asked once more."""
+        self._look_timer = None
+        if self.transport.is_closing() or not self._can_ask():
+            return
+        if self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._abort()
+            return
+        if not self.transport.get_write_buffer_size():  # what waits there asks as well
+            self._ask()
+        self._look_later(2 * seconds)
+
+    def _ask(self) -> None:
+        event: h11.InformationalResponse | h11.Data
+        if not self.cycle.response_started:
+            event = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
+        elif isinstance(filler := self.cycle.scope.get(FILLER), bytes):
+            event = h11.Data(data=filler)
+        else:
+            return
+        self.transport.write(self.conn.send(event) or b"")
 
     def _refuse(self, code: str, message: str) -> None:
         """Answer and close, where no application can."""

@@ -4,12 +4,23 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ppocrvl.errors import EngineError, InvalidTextError, PpocrvlError, QueueFullError
+import numpy as np
+
+from ppocrvl.errors import (
+    CancelledError,
+    EngineError,
+    InvalidTextError,
+    PpocrvlError,
+    QueueFullError,
+)
 from ppocrvl.server.codes import ApiError
+from ppocrvl.server.health import Health
+from ppocrvl.server.logs import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -42,12 +53,13 @@ class Reader:
     """Reads pictures, and keeps an eye on whether the engine can.
 
     Attributes:
-        failure: what the engine failed with the last time, if it did.
+        health: what is known of that.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.failure: EngineError | None = None
+        self.health = Health(self._probe)
+        self._probes = itertools.count()
 
     async def read(self, job: Job) -> Result:
         """The whole answer. Cancelling the task cancels the reading.
@@ -56,14 +68,9 @@ class Reader:
             PpocrvlError: the picture cannot be read.
         """
         try:
-            result = await self.engine.aocr(job.picture, **job.options)
-        except PpocrvlError as error:
-            self.note(error)
-            raise
-        else:
-            self.note(None)
-            job.record.results.append(result)
-            return result
+            return self.finished(job, await self.engine.aocr(job.picture, **job.options))
+        except Exception as error:  # noqa: BLE001 - want of memory comes in many forms
+            raise self.failed(job, error) from None  # the log has it
         finally:
             job.slot.release()
 
@@ -71,14 +78,38 @@ class Reader:
         """The answer in pieces; reading begins now."""
         return PieceStream(self, job)
 
-    def note(self, error: PpocrvlError | None) -> None:
-        """How a reading ended: with an error, or well."""
-        if error is None:
-            self.failure = None
-        elif isinstance(error, EngineError) and not isinstance(
-            error, InvalidTextError | QueueFullError
-        ):
-            self.failure = error
+    def close(self) -> None:
+        """End the engine."""
+        self.health.close()
+        self.engine.close()
+
+    def finished(self, job: Job, result: Result) -> Result:
+        """The answer, on record.
+
+        Raises:
+            CancelledError: the engine was closed before it was complete.
+        """
+        if result.finish_reason == "cancelled":
+            raise CancelledError("the server ended before the answer was complete")
+        self.health.note_success()
+        job.record.results.append(result)
+        return result
+
+    def failed(self, job: Job, error: Exception) -> PpocrvlError:
+        """What to say of an error, which is logged."""
+        about = {"id": job.record.id, "why": str(error)}
+        if isinstance(error, PpocrvlError) and not _is_failure(error):
+            LOGGER.info("error", extra={"values": about})
+            return error
+        LOGGER.error("engine failed", exc_info=error, extra={"values": about})
+        self.health.note_failure()
+        return error if isinstance(error, EngineError) else EngineError(repr(error))
+
+    async def _probe(self) -> None:
+        """Read a picture of one token, and of pixels that no cache has."""
+        side = self.engine.info.patch_size * self.engine.info.merge_size
+        pixels = np.full((side, side, 3), next(self._probes) % 256, np.uint8)
+        await self.engine.aocr(pixels, max_tokens=1, min_pixels=1, max_pixels=side * side)
 
 
 class PieceStream:
@@ -146,18 +177,22 @@ class PieceStream:
                 self._begun.set_result(None)
                 async for piece in stream:
                     self._items.put_nowait(piece)
-                result = stream.result
-            self._reader.note(None)
-            self._job.record.results.append(result)
-            self._items.put_nowait(result)
-        except PpocrvlError as error:
-            self._reader.note(error)
+            self._items.put_nowait(self._reader.finished(self._job, stream.result))
+        except Exception as error:  # noqa: BLE001 - somebody waits for its end, or for its begin
+            failure = self._reader.failed(self._job, error)
             if self._begun.done():
-                self._items.put_nowait(error)
+                self._items.put_nowait(failure)
             else:
-                self._begun.set_exception(error)
+                self._begun.set_exception(failure)
         finally:
             self._job.slot.release()
+
+
+def _is_failure(error: PpocrvlError) -> bool:
+    """Whether the engine is to blame, not the request."""
+    return isinstance(error, EngineError) and not isinstance(
+        error, InvalidTextError | QueueFullError
+    )
 
 
 def left_of_deadline(record: Record, asked: float | None, limit: float) -> float:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from ppocrvl.errors import EngineError
 from ppocrvl.server.codes import ApiError
+from ppocrvl.server.threads import started_pool
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from starlette.requests import Request
 
     from ppocrvl.server.admission import Admission, ByteBudget
@@ -28,6 +31,7 @@ class State:
 
     Attributes:
         name: of the model, as clients see it.
+        parser: takes bodies apart, one at a time.
         reader: the engine; None until it is loaded.
         draining: whether the server is about to end.
     """
@@ -38,6 +42,7 @@ class State:
     uploads: ByteBudget
     pictures: PictureReader
     metrics: Metrics
+    parser: Executor = field(default_factory=lambda: started_pool(1, "ppocrvl-parser"))
     reader: Reader | None = None
     draining: bool = False
     created: int = field(default_factory=lambda: int(time()))

@@ -47,8 +47,9 @@ async def health(request: Request) -> Response:
     except ApiError as error:
         values |= {"status": error.code, "reason": error.message}
     else:
-        if reader.failure is not None:
-            values |= {"status": "engine_error", "reason": "the engine failed the last time"}
+        if reader.health.failing:
+            reason = "the engine cannot read a small picture; the log has the details"
+            values |= {"status": "engine_error", "reason": reason}
     return JSONResponse(values, status_code=200 if values["status"] == "ok" else 503)
 
 

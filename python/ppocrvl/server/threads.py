@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Threads that are there before they are needed."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from ppocrvl.errors import EngineError
+
+
+def started_pool(count: int, name: str) -> ThreadPoolExecutor:
+    """A pool whose threads have all been started: where one cannot be, no request finds out.
+
+    Raises:
+        EngineError: they cannot be started.
+    """
+    pool = ThreadPoolExecutor(count, name)
+    together = threading.Barrier(count)  # a thread that were free again would get the next task
+    try:
+        for _ in range(count):
+            pool.submit(together.wait)
+    except RuntimeError as error:
+        together.abort()
+        pool.shutdown(wait=False)
+        raise EngineError(f"the server cannot start its threads: {error}") from error
+    return pool

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application without a process of its own, in front of an engine that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import httpx2
+from tests.server.running import SECONDS
+
+from ppocrvl.results import Result, Timings
+from ppocrvl.server.admission import Admission, ByteBudget
+from ppocrvl.server.app import build_app
+from ppocrvl.server.auth import Keys
+from ppocrvl.server.gate import Access
+from ppocrvl.server.limits import Limits
+from ppocrvl.server.metrics import Metrics
+from ppocrvl.server.pictures import PictureReader
+from ppocrvl.server.reader import Reader
+from ppocrvl.server.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ppocrvl.engine import Engine
+    from ppocrvl.server.fetch import Fetcher
+
+    Read = Callable[[object], Awaitable[Result]]
+
+
+def result(text: str = "text", **more: Any) -> Result:
+    timings = Timings(0, 0, 0, 0, 0, 0, image_tokens=1, prompt_tokens=2, generated_tokens=1)
+    values: dict[str, Any] = {"finish_reason": "stop", "confidence": 1.0, "task": "ocr"}
+    size = (28, 28)
+    return Result(text, image_size=size, resized=size, timings=timings, token_ids=(1,),
+                  logprobs=(0.0,), token_ends=(len(text),), **{**values, **more})  # fmt: skip
+
+
+class PromptEngine:
+    """An engine that answers with what `read` gives or raises, in one piece if it is streamed.
+
+    Attributes:
+        piece_first: a stream gives a piece before `read` is asked.
+    """
+
+    def __init__(self, read: Read, *, piece_first: bool = False) -> None:
+        self._read = read
+        self.piece_first = piece_first
+        self.info = self
+        self.patch_size, self.merge_size = 14, 2
+        self.task_pixels: dict[str, tuple[int, int]] = {}
+
+    async def aocr(self, picture: object, **_: Any) -> Result:
+        return await self._read(picture)
+
+    async def astream(self, picture: object, **_: Any) -> PromptStream:
+        done = None if self.piece_first else await self._read(picture)
+        return PromptStream(done, lambda: self._read(picture))
+
+
+class PromptStream:
+    def __init__(self, done: Result | None, read: Callable[[], Awaitable[Result]]) -> None:
+        self._done = done
+        self._read = read
+        self._pieces = ["piece"]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        if self._pieces:
+            return self._pieces.pop()
+        self._done = self._done or await self._read()
+        raise StopAsyncIteration
+
+    @property
+    def result(self) -> Result:
+        assert self._done is not None
+        return self._done
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+def make_state(
+    engine: PromptEngine, fetcher: Fetcher | None = None, *, places: int = 8, **limits: Any
+) -> State:
+    """What the requests share."""
+    bounds = Limits(**limits)
+    admission = Admission(places, 0)
+    return State(
+        name="none",
+        limits=bounds,
+        admission=admission,
+        uploads=ByteBudget(bounds.max_upload_bytes),
+        pictures=PictureReader(bounds, fetcher),
+        metrics=Metrics(lambda: admission.inside, admission.limit),
+        reader=Reader(cast("Engine", engine)),
+    )
+
+
+def run(state: State, talk: Callable[[httpx2.AsyncClient], Awaitable[None]]) -> None:
+    """Lets a client talk to the application; afterwards nothing may be held."""
+
+    async def serve() -> None:
+        transport = httpx2.ASGITransport(app=build_app(state, Access(Keys([]))))
+        async with (
+            asyncio.timeout(SECONDS),
+            httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
+            await talk(client)
+
+    asyncio.run(serve())
+    state.parser.shutdown()
+    assert state.admission.inside == 0
+    assert state.uploads.held == 0
