@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/stopwatch.h"
+#include "mtmd/panel_graph.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -96,10 +97,7 @@ private:
       return elements * static_cast<double>(node.src[0]->ne[0]);
     }
     if (node.op == GGML_OP_CUSTOM) {
-      // Of our kernels: a product with the second source, or attention, which has no second.
-      const ggml_tensor *other = node.src[1];
-      return elements *
-             static_cast<double>(other == nullptr ? node.ne[2] * node.ne[0] * 2 : other->ne[0]);
+      return multiply_adds_of(node);
     }
     if (node.op == GGML_OP_FLASH_ATTN_EXT) {
       return 2.0 * elements * static_cast<double>(node.src[1]->ne[1]); // K and V, over all keys
@@ -246,10 +244,9 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   std::vector<float> embeddings(static_cast<std::size_t>(picture.n_tokens) *
                                 static_cast<std::size_t>(n_embd()));
   interrupter_->watch(goes_on, trace);
-  set_vision_graph_options({options_.precision, options_.kernels, strip});
+  const UseVisionGraphOptions use({options_.precision, options_.kernels, strip});
   const bool encoded =
       clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
-  set_vision_graph_options({});
   // A graph that was left half-way reports success.
   require_goes_on(!interrupter_->left());
   if (!encoded) {

@@ -345,7 +345,13 @@ private:
 
 namespace ppocrvl {
 
-void set_vision_graph_options(const VisionGraphOptions &options) { thread_options = options; }
+UseVisionGraphOptions::UseVisionGraphOptions(const VisionGraphOptions &options) {
+  thread_options = options;
+}
+
+UseVisionGraphOptions::~UseVisionGraphOptions() { thread_options = {}; }
+
+const VisionGraphOptions &vision_graph_options() { return thread_options; }
 
 bool knew_strip() { return thread_knew_strip; }
 

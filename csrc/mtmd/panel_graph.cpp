@@ -2,6 +2,7 @@
 #include "panel_graph.h"
 
 #include "ggml-backend.h"
+#include "ggml-internal/ggml-impl.h"
 #include "ggml/weight_matrix.h"
 
 #include <algorithm>
@@ -19,16 +20,18 @@ using kernels::Kernels;
 using kernels::lanes;
 using kernels::Matrix;
 
-using Numbers = std::array<int64_t, 3>;
+using Numbers = std::array<int32_t, 3>;
 
-/// What a node needs beside its sources. Lies in the room that ggml leaves behind the function.
+/// What a node needs beside its sources, and how much it computes. Lies in the room that ggml
+/// leaves behind its own parameters.
 struct Extra {
   const Kernels *kernels = nullptr;
-  Numbers numbers{};
   const std::vector<StripPicture> *strip = nullptr;
+  Numbers numbers{};
+  float multiply_adds = 0.0F;
 };
-constexpr std::size_t extra_at = 24;
-static_assert(extra_at + sizeof(Extra) <= GGML_MAX_OP_PARAMS);
+constexpr std::size_t extra_at = sizeof(ggml_custom_op_params);
+static_assert(extra_at + sizeof(Extra) <= sizeof(ggml_tensor::op_params));
 
 Extra extra_of(const ggml_tensor &node) {
   Extra extra;
@@ -107,7 +110,7 @@ void run_norm(ggml_tensor *out, int index, int count, void * /*user*/) {
   task.in = float_panels_in(in);
   task.weight = floats(out->src[1]);
   task.bias = floats(out->src[2]);
-  const int64_t epsilon = numbers_of(*out)[0];
+  const int32_t epsilon = numbers_of(*out)[0];
   std::memcpy(&task.epsilon, &epsilon, sizeof task.epsilon);
   task.n_features = features(in);
   task.n_panels = n_panels(in);
@@ -267,8 +270,10 @@ ggml_tensor *PanelGraph::add(ggml_type type, int64_t ne0, int64_t ne1, int64_t n
                                      static_cast<int>(sources.size()), operation.function,
                                      GGML_N_TASKS_MAX, /*userdata=*/nullptr);
   ggml_set_name(node, operation.name);
-  Extra extra{&kernels_, {}, strip_};
-  std::copy(numbers.begin(), numbers.end(), extra.numbers.begin());
+  Extra extra{&kernels_, strip_, {}, 0.0F};
+  std::transform(numbers.begin(), numbers.end(), extra.numbers.begin(),
+                 [](int64_t number) { return static_cast<int32_t>(number); });
+  extra.multiply_adds = operation.terms * static_cast<float>(ggml_nelements(node));
   std::memcpy(reinterpret_cast<std::byte *>(node->op_params) + extra_at, &extra, sizeof extra);
   return node;
 }
@@ -314,6 +319,18 @@ ggml_type operand_type(const Kernels &kernels) {
   return kernels.is_half ? GGML_TYPE_BF16 : GGML_TYPE_F32;
 }
 
+/// Multiply-adds of an element of a linear layer.
+float terms_of(const LinearWeights &layer) { return static_cast<float>(layer.weight->ne[0]); }
+
+/// How many keys a query sees, over all of a strip or of the only picture.
+float mean_keys(const std::vector<StripPicture> *strip, int64_t n_patches) {
+  float pairs = 0.0F;
+  for (const kernels::Segment &segment : segments_of(strip, n_patches)) {
+    pairs += static_cast<float>(segment.n_patches) * static_cast<float>(segment.n_patches);
+  }
+  return pairs / static_cast<float>(n_patches);
+}
+
 } // namespace
 
 ggml_tensor *PanelGraph::to_operand(ggml_tensor *in) {
@@ -323,7 +340,7 @@ ggml_tensor *PanelGraph::to_operand(ggml_tensor *in) {
 
 ggml_tensor *PanelGraph::norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor *bias,
                               float epsilon) {
-  int64_t bits = 0;
+  int32_t bits = 0;
   std::memcpy(&bits, &epsilon, sizeof epsilon);
   return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, features(in)),
              in->ne[2], {in, weight, bias}, {"norm", run_norm}, {bits});
@@ -352,6 +369,7 @@ ggml_tensor *PanelGraph::add_linear(std::initializer_list<LinearWeights> layers,
   if (residual != nullptr) {
     sources.push_back(residual);
   }
+  operation.terms = terms_of(*layers.begin());
   return add(GGML_TYPE_F32, lanes, rows, in->ne[2], sources, operation, {n_tokens});
 }
 
@@ -359,7 +377,8 @@ ggml_tensor *PanelGraph::linear_gelu(const LinearWeights &layer, ggml_tensor *in
                                      int64_t n_patches) {
   return add(operand_type(kernels_), lanes,
              kernels::operand_rows(kernels_.is_half, layer.weight->ne[1]), in->ne[2],
-             {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu}, {n_patches});
+             {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu, terms_of(layer)},
+             {n_patches});
 }
 
 ggml_tensor *PanelGraph::turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches) {
@@ -377,8 +396,11 @@ ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t
   ggml_tensor *heads =
       add(operand_type(kernels_), n_elements, 1, 1, {qkv, turns}, {"rotate", run_rotate});
   return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, n_features),
-             qkv->ne[2], {heads}, {"attention", run_attention}, {n_heads, d_head, n_patches});
+             qkv->ne[2], {heads}, {"attention", run_attention, 2 * mean_keys(strip_, n_patches)},
+             {n_heads, d_head, n_patches});
 }
+
+double multiply_adds_of(const ggml_tensor &node) { return extra_of(node).multiply_adds; }
 
 bool is_plain_host_tensor(const ggml_tensor *tensor) {
   return tensor->buffer != nullptr && ggml_backend_buffer_is_host(tensor->buffer);

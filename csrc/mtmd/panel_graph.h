@@ -69,6 +69,7 @@ private:
   struct Operation {
     const char *name; // of the node
     ggml_custom_op_t function;
+    float terms = 1.0F; // multiply-adds of each element
   };
 
   ggml_tensor *add_linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
@@ -81,6 +82,9 @@ private:
   const kernels::Kernels &kernels_;
   const std::vector<StripPicture> *strip_;
 };
+
+/// Of a node of a vision graph that is GGML_OP_CUSTOM, as the PanelGraph that added it says.
+double multiply_adds_of(const ggml_tensor &node);
 
 /// Whether the kernels can use a tensor: in the memory of the process, and not repacked.
 bool is_plain_host_tensor(const ggml_tensor *tensor);

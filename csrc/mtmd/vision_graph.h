@@ -58,9 +58,18 @@ struct VisionGraphOptions {
   const std::vector<StripPicture> *strip = nullptr;
 };
 
-/// The options of the graphs that the calling thread lets mtmd build. Graphs are built inside
-/// clip_image_batch_encode, whose interface has no room for them.
-void set_vision_graph_options(const VisionGraphOptions &options);
+/// The options of the graphs that the calling thread lets mtmd build while one of these lives.
+/// Graphs are built inside clip_image_batch_encode, whose interface has no room for them.
+class UseVisionGraphOptions {
+public:
+  explicit UseVisionGraphOptions(const VisionGraphOptions &options);
+  ~UseVisionGraphOptions();
+  UseVisionGraphOptions(const UseVisionGraphOptions &) = delete;
+  UseVisionGraphOptions &operator=(const UseVisionGraphOptions &) = delete;
+};
+
+/// Those that hold for the calling thread.
+const VisionGraphOptions &vision_graph_options();
 
 /// Whether the graph that the calling thread built last took notice of the strip. Weights on a GPU
 /// or a shape that the kernels do not take can prevent that.
