@@ -2,9 +2,14 @@
 #include "ggml/weight_matrix.h"
 
 #include "ggml-backend.h"
+#include "ggml-cpp.h"
+#include "ggml-cpu.h"
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace ppocrvl {
 namespace {
@@ -33,12 +38,91 @@ kernels::Format format_of(ggml_type type) {
   }
 }
 
+/// Where ggml changes the order of weights, or null.
+ggml_backend_buffer_type_t repacking() {
+  ggml_backend_reg_t cpu = ggml_backend_cpu_reg();
+  auto *all = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
+      ggml_backend_reg_get_proc_address(cpu, "ggml_backend_dev_get_extra_bufts"));
+  if (all == nullptr) {
+    return nullptr;
+  }
+  const ggml_backend_buffer_type_t *kind = all(ggml_backend_reg_dev_get(cpu, 0));
+  for (; kind != nullptr && *kind != nullptr; ++kind) {
+    if (std::string_view(ggml_backend_buft_name(*kind)) == "CPU_REPACK") {
+      return *kind;
+    }
+  }
+  return nullptr;
+}
+
+// Q4_K: two halves, 12 bytes of scales, 128 bytes of nibbles for 256 columns of a row.
+constexpr std::size_t rows = 8;
+constexpr std::size_t columns = 256;
+constexpr std::size_t nibbles_at = 16;
+constexpr std::size_t nibble_bytes = 128;
+constexpr std::size_t row_bytes = nibbles_at + nibble_bytes;
+using Block = std::array<std::uint8_t, rows * row_bytes>;
+
+/// Tells apart the rows, and every four bytes of one.
+std::uint8_t mark(std::size_t row, std::size_t byte) {
+  return static_cast<std::uint8_t>(row * (nibble_bytes / 4) + byte / 4);
+}
+
+Block marked_rows() {
+  Block block{};
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t byte = 0; byte < nibble_bytes; ++byte) {
+      block.at(row * row_bytes + nibbles_at + byte) = mark(row, byte);
+    }
+  }
+  return block;
+}
+
+bool has_8_bytes_by_turns(const Block &block) {
+  constexpr std::size_t turn = 8;
+  for (std::size_t i = 0; i < rows * nibble_bytes; ++i) {
+    const std::size_t row = i / turn % rows;
+    const std::size_t byte = i / (turn * rows) * turn + i % turn;
+    if (block.at(rows * nibbles_at + i) != mark(row, byte)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// What ggml marks weights with whose rows it made one, eight bytes by turns; null if it does not.
+/// It knows several orders, takes one by the CPU, and names none of them, so it is given eight rows
+/// to see.
+const void *mark_of_8_rows() {
+  ggml_backend_buffer_type_t kind = repacking();
+  if (kind == nullptr) {
+    return nullptr;
+  }
+  const ggml_context_ptr context(ggml_init({ggml_tensor_overhead(), nullptr, true}));
+  ggml_tensor *weight = ggml_new_tensor_2d(context.get(), GGML_TYPE_Q4_K, columns, rows);
+  const std::size_t size = ggml_backend_buft_get_alloc_size(kind, weight);
+  const ggml_backend_buffer_ptr buffer(ggml_backend_buft_alloc_buffer(kind, size));
+  if (buffer == nullptr) {
+    return nullptr;
+  }
+  ggml_backend_tensor_alloc(buffer.get(), weight, ggml_backend_buffer_get_base(buffer.get()));
+  if (weight->extra == nullptr) {
+    return nullptr; // it leaves such weights as they are
+  }
+  Block block = marked_rows();
+  ggml_backend_tensor_set(weight, block.data(), 0, block.size());
+  std::memcpy(block.data(), weight->data, block.size());
+  return has_8_bytes_by_turns(block) ? weight->extra : nullptr;
+}
+
 } // namespace
 
 bool has_8_rows_as_one(const ggml_tensor &weight) {
-  return weight.type == GGML_TYPE_Q4_K && weight.buffer != nullptr && weight.ne[1] % 8 == 0 &&
-         std::strcmp(ggml_backend_buft_name(ggml_backend_buffer_get_type(weight.buffer)),
-                     "CPU_REPACK") == 0;
+  if (weight.type != GGML_TYPE_Q4_K || weight.extra == nullptr) {
+    return false;
+  }
+  static const void *const known = mark_of_8_rows();
+  return weight.extra == known;
 }
 
 kernels::Matrix matrix_of(const ggml_tensor &weight) {

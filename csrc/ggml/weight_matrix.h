@@ -6,8 +6,8 @@
 
 namespace ppocrvl {
 
-/// Whether ggml holds the weights in an order of its own that kernels with bfloat16 operands can
-/// read.
+/// Whether ggml holds the weights in the one of its own orders that kernels with bfloat16 operands
+/// can read.
 bool has_8_rows_as_one(const ggml_tensor &weight);
 
 /// Weights [columns, rows] in the process's memory as our kernels read them, without a bias. Of a
