@@ -5,6 +5,7 @@
 
 #include <ggml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <iomanip>
@@ -67,8 +68,13 @@ constexpr auto f32 = GgufType::f32;
 constexpr auto boolean = GgufType::boolean;
 constexpr auto string = GgufType::string;
 
-// Bounds: what llama.cpp allows (512 layers, its graph's 8192 nodes for the vision side, images of
-// at most 8192), else generous limits that keep every product below far from overflow.
+// A number of the header is believed only as far as the memory and the time that it costs are
+// bounded. Weights, positions and the vocabulary are in the file with all their bytes, so their
+// memory is a small multiple of the file's size. What else allocates by a number is bounded here
+// and in `check_cache`, `check_pixels` and `check_vocabulary`, a few times above what the official
+// model and its fine-tunes have (in parentheses). Together, what a pair of files takes to load and
+// to read a picture beyond four times its size stays below 1 GiB; tests/files/test_memory.py goes
+// through the limits.
 constexpr KeyRule common_keys[] = {
     {"general.architecture", string, 0, required, 0, 0},
     {"general.name", string, 0, optional, 0, 0},
@@ -81,27 +87,37 @@ constexpr KeyRule common_keys[] = {
     {"ppocrvl.source.revision", string, 0, optional, 0, 0},
 };
 
+// Decoder. A step computes 256 tokens: each width is a row of so many floats for each of them. In
+// f32 files attention holds the scores of 256 tokens to all cells of the cache for each head.
+constexpr double most_layers = 128;      // (18)
+constexpr double most_context = 1 << 20; // tokens (131,072)
+constexpr double most_embd = 8192;       // (1024)
+constexpr double most_ff = 32768;        // (3072)
+constexpr double most_heads = 64;        // (16)
+constexpr double most_head_size = 256;   // (128)
+constexpr double most_tokens = 1 << 18;  // of the vocabulary (103,424)
+
 constexpr KeyRule llm_keys[] = {
-    {"paddleocr.block_count", u32, 0, required, 1, 512},
-    {"paddleocr.context_length", u32, 0, required, 1, 1 << 30},
-    {"paddleocr.embedding_length", u32, 0, required, 1, 1 << 16},
-    {"paddleocr.feed_forward_length", u32, 0, required, 1, 1 << 20},
-    {"paddleocr.attention.head_count", u32, 0, required, 1, 1024},
-    {"paddleocr.attention.head_count_kv", u32, 0, optional, 1, 1024},
-    {"paddleocr.attention.key_length", u32, 0, optional, 2, 1024},
-    {"paddleocr.attention.value_length", u32, 0, optional, 2, 1024},
+    {"paddleocr.block_count", u32, 0, required, 1, most_layers},
+    {"paddleocr.context_length", u32, 0, required, 1, most_context},
+    {"paddleocr.embedding_length", u32, 0, required, 1, most_embd},
+    {"paddleocr.feed_forward_length", u32, 0, required, 1, most_ff},
+    {"paddleocr.attention.head_count", u32, 0, required, 1, most_heads},
+    {"paddleocr.attention.head_count_kv", u32, 0, optional, 1, most_heads},
+    {"paddleocr.attention.key_length", u32, 0, optional, 2, most_head_size},
+    {"paddleocr.attention.value_length", u32, 0, optional, 2, most_head_size},
     {"paddleocr.attention.layer_norm_rms_epsilon", f32, 0, required, 1e-12, 1},
-    {"paddleocr.rope.dimension_count", u32, 0, optional, 2, 1024},
-    {"paddleocr.rope.dimension_sections", i32, 4, required, 0, 1024},
+    {"paddleocr.rope.dimension_count", u32, 0, optional, 2, most_head_size},
+    {"paddleocr.rope.dimension_sections", i32, 4, required, 0, most_head_size / 2},
     {"paddleocr.rope.freq_base", f32, 0, required, 1, 1e12},
-    {"paddleocr.vocab_size", u32, 0, optional, 1, 1 << 24},
+    {"paddleocr.vocab_size", u32, 0, optional, 1, most_tokens},
     {"tokenizer.ggml.model", string, 0, required, 0, 0},
     {"tokenizer.ggml.pre", string, 0, optional, 0, 0},
     {"tokenizer.ggml.tokens", string, any, required, 0, 0},
     {"tokenizer.ggml.scores", f32, any, required, -1e30, 1e30},
     {"tokenizer.ggml.token_type", i32, any, required, 1, 6},
     {"tokenizer.ggml.token_type_count", u32, 0, optional, 0, 1e6},
-    {"tokenizer.ggml.suppress_tokens", i32, any, optional, 0, 1 << 24},
+    {"tokenizer.ggml.suppress_tokens", i32, any, optional, 0, most_tokens},
     {"tokenizer.ggml.add_bos_token", boolean, 0, optional, 0, 1},
     {"tokenizer.ggml.add_eos_token", boolean, 0, optional, 0, 1},
     {"tokenizer.ggml.add_sep_token", boolean, 0, optional, 0, 1},
@@ -124,6 +140,19 @@ constexpr const char *token_id_keys[] = {
     "tokenizer.ggml.suffix_token_id",  "tokenizer.ggml.middle_token_id",
 };
 
+// Encoder. clip.cpp holds a picture of 784 tokens twice while it loads, 24 * (56 * patch_size)^2
+// bytes. Each width is a row of so many floats for each patch of a picture.
+constexpr double most_patch_size = 32;    // pixels (14)
+constexpr double most_vision_embd = 4096; // (1152)
+constexpr double most_vision_ff = 16384;  // (4304)
+constexpr double most_vision_layers = 64; // (27); clip.cpp's graph has 8192 nodes
+constexpr double most_vision_heads = 32;  // (16)
+// Of one image token 2x2 patches are merged into. A picture is enlarged to the lower limit, however
+// small it is.
+constexpr int64_t most_least_tokens = 1024;  // (188)
+constexpr int64_t most_image_tokens = 16384; // (3600)
+constexpr double most_pixels = most_image_tokens * 4 * most_patch_size * most_patch_size;
+
 constexpr KeyRule mmproj_keys[] = {
     {"clip.has_vision_encoder", boolean, 0, required, 1, 1},
     {"clip.has_audio_encoder", boolean, 0, optional, 0, 0},
@@ -133,17 +162,17 @@ constexpr KeyRule mmproj_keys[] = {
     {"clip.use_gelu", boolean, 0, required, 1, 1},
     {"clip.use_silu", boolean, 0, optional, 0, 0},
     {"clip.vision.image_size", u32, 0, required, 0, 8192},
-    {"clip.vision.patch_size", u32, 0, required, 1, 256},
-    {"clip.vision.embedding_length", u32, 0, required, 4, 1 << 16},
-    {"clip.vision.feed_forward_length", u32, 0, required, 1, 1 << 20},
-    {"clip.vision.block_count", u32, 0, required, 1, 64},
-    {"clip.vision.projection_dim", u32, 0, required, 1, 1 << 16},
-    {"clip.vision.attention.head_count", u32, 0, required, 1, 1024},
+    {"clip.vision.patch_size", u32, 0, required, 8, most_patch_size},
+    {"clip.vision.embedding_length", u32, 0, required, 4, most_vision_embd},
+    {"clip.vision.feed_forward_length", u32, 0, required, 1, most_vision_ff},
+    {"clip.vision.block_count", u32, 0, required, 1, most_vision_layers},
+    {"clip.vision.projection_dim", u32, 0, required, 1, most_embd},
+    {"clip.vision.attention.head_count", u32, 0, required, 1, most_vision_heads},
     {"clip.vision.attention.layer_norm_epsilon", f32, 0, required, 1e-12, 1},
     {"clip.vision.image_mean", f32, 3, required, -1000, 1000},
     {"clip.vision.image_std", f32, 3, required, 1e-6, 1000},
-    {"clip.vision.image_min_pixels", u32, 0, required, 1, 1 << 28},
-    {"clip.vision.image_max_pixels", u32, 0, required, 1, 1 << 28},
+    {"clip.vision.image_min_pixels", u32, 0, required, 1, most_pixels},
+    {"clip.vision.image_max_pixels", u32, 0, required, 1, most_pixels},
     {"clip.vision.spatial_merge_size", u32, 0, optional, 2, 2},
 };
 
@@ -474,6 +503,11 @@ void check_vocabulary(const GgufFile &file, Problems &problems) {
     problems.add("the tokenizer is " + in_quotes(model) + " instead of 'llama'");
   }
   const std::vector<std::string> &tokens = file.find("tokenizer.ggml.tokens")->strings;
+  if (static_cast<double>(tokens.size()) > most_tokens) {
+    problems.add("the vocabulary has " + std::to_string(tokens.size()) + " tokens, more than " +
+                 number_text(most_tokens));
+    return;
+  }
   const GgufValue &types = *file.find("tokenizer.ggml.token_type");
   const size_t n_scores = file.find("tokenizer.ggml.scores")->count();
   if (tokens.empty() || n_scores != tokens.size() || types.count() != tokens.size()) {
@@ -549,6 +583,20 @@ void check_llm_numbers(const GgufFile &file, int64_t n_head, int64_t n_head_kv, 
   }
 }
 
+/// A token's keys and values, of all layers: the cache holds thousands of tokens before the first
+/// step. Above a small number it follows the weights, which are many times as large in any model.
+void check_cache(const GgufFile &file, int64_t n_head_kv, int64_t head_dim, Problems &problems) {
+  constexpr uint64_t always_allowed = 1 << 13; // (18 layers of 2 heads of 128: 4608)
+  constexpr uint64_t file_bytes_for_one = 1 << 12;
+  const int64_t numbers = integer(file, "paddleocr.block_count") * n_head_kv * head_dim;
+  const uint64_t most = std::max(always_allowed, file.size / file_bytes_for_one);
+  if (static_cast<uint64_t>(numbers) > most) {
+    problems.add("the KV cache would take " + std::to_string(numbers) +
+                 " keys for each token, more than the " + std::to_string(most) +
+                 " that a file of this size may ask for");
+  }
+}
+
 void check_version(const GgufFile &file, Problems &problems) {
   const std::string version = text(file, "ppocrvl.model_version");
   if (!version.empty() && version != "1.0" && version != "1.5" && version != "1.6") {
@@ -588,24 +636,59 @@ int64_t head_size(const GgufFile &file) {
 
 void check_token_id_keys(const GgufFile &file, Problems &problems) {
   for (const char *key : token_id_keys) {
-    check_key(file, {key, u32, 0, optional, 0, 1 << 24}, problems);
+    check_key(file, {key, u32, 0, optional, 0, most_tokens}, problems);
   }
 }
 
-void check_task_pixels(const GgufFile &file, Problems &problems) {
+struct PixelKeys {
+  std::string of;
+  std::string least;
+  std::string most;
+};
+
+std::vector<PixelKeys> pixel_keys_of_tasks() {
+  std::vector<PixelKeys> all;
   for (const char *task : tasks) {
     const std::string prefix = std::string("ppocrvl.task.") + task;
-    const std::string keys[] = {prefix + ".min_pixels", prefix + ".max_pixels"};
-    for (const std::string &key : keys) {
-      check_key(file, {key.c_str(), u32, 0, optional, 1, 1 << 28}, problems);
-    }
-    const GgufValue *least = file.find(keys[0]);
-    const GgufValue *most = file.find(keys[1]);
-    if ((least == nullptr) != (most == nullptr) ||
-        (least != nullptr && least->number() > most->number())) {
-      problems.add("the pixel limits of task '" + std::string(task) + "' do not form a range");
+    all.push_back(
+        {std::string("task '") + task + "'", prefix + ".min_pixels", prefix + ".max_pixels"});
+  }
+  return all;
+}
+
+void check_task_keys(const GgufFile &file, Problems &problems) {
+  for (const PixelKeys &keys : pixel_keys_of_tasks()) {
+    for (const std::string &key : {keys.least, keys.most}) {
+      check_key(file, {key.c_str(), u32, 0, optional, 1, most_pixels}, problems);
     }
   }
+}
+
+void check_most_tokens(const GgufFile &file, const std::string &key, int64_t n_tokens,
+                       Problems &problems) {
+  const int64_t patch_size = integer(file, "clip.vision.patch_size");
+  const int64_t token_pixels = 4 * patch_size * patch_size;
+  const int64_t n_pixels = integer(file, key.c_str());
+  if (n_pixels > n_tokens * token_pixels) {
+    problems.add("key '" + key + "' is " + std::to_string(n_pixels) + ", more than " +
+                 std::to_string(n_tokens) + " image tokens of " + std::to_string(token_pixels) +
+                 " pixels");
+  }
+}
+
+/// The sizes that pictures are brought to, where the file has them.
+void check_pixels(const GgufFile &file, const PixelKeys &keys, Problems &problems) {
+  const GgufValue *least = file.find(keys.least);
+  const GgufValue *most = file.find(keys.most);
+  if (least == nullptr && most == nullptr) {
+    return;
+  }
+  if (least == nullptr || most == nullptr || least->number() > most->number()) {
+    problems.add("the pixel limits of " + keys.of + " do not form a range");
+    return;
+  }
+  check_most_tokens(file, keys.least, most_least_tokens, problems);
+  check_most_tokens(file, keys.most, most_image_tokens, problems);
 }
 
 /// Rows of the encoder's FFN: as the file's key says, or zero-padded for block quantization, which
@@ -624,10 +707,6 @@ void check_vision_numbers(const GgufFile &file, Problems &problems) {
   if (n_embd % n_head != 0 || (n_embd / n_head) % 4 != 0) {
     problems.add("an embedding of " + std::to_string(n_embd) + " cannot be split into " +
                  std::to_string(n_head) + " heads of a multiple of 4");
-  }
-  if (integer(file, "clip.vision.image_min_pixels") >
-      integer(file, "clip.vision.image_max_pixels")) {
-    problems.add("key 'clip.vision.image_min_pixels' is above 'clip.vision.image_max_pixels'");
   }
 }
 
@@ -675,6 +754,7 @@ void check_llm(const GgufFile &file) {
   const int64_t head_dim = head_size(file);
   check_version(file, problems);
   check_llm_numbers(file, n_head, n_head_kv, head_dim, problems);
+  check_cache(file, n_head_kv, head_dim, problems);
   check_vocabulary(file, problems);
 
   std::array<int64_t, n_dims> dims{};
@@ -696,7 +776,7 @@ void check_mmproj(const GgufFile &file) {
   check_keys(file, common_keys, problems);
   check_keys(file, mmproj_keys, problems);
   refuse_other_keys(file, "clip.", mmproj_keys, problems);
-  check_task_pixels(file, problems);
+  check_task_keys(file, problems);
   problems.throw_if_any();
 
   std::string projector = text(file, "clip.projector_type");
@@ -708,6 +788,11 @@ void check_mmproj(const GgufFile &file) {
   }
   check_version(file, problems);
   check_vision_numbers(file, problems);
+  check_pixels(file, {"the file", "clip.vision.image_min_pixels", "clip.vision.image_max_pixels"},
+               problems);
+  for (const PixelKeys &keys : pixel_keys_of_tasks()) {
+    check_pixels(file, keys, problems);
+  }
 
   std::array<int64_t, n_dims> dims{};
   dims[one] = 1;

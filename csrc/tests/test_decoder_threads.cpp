@@ -7,6 +7,7 @@
 #include "ggml-cpu.h"
 #include "ggml/decoder_threads.h"
 #include "kernels/kernels.h"
+#include "repacking.h"
 #include "tested_kernels.h"
 
 #include <algorithm>
@@ -16,7 +17,6 @@
 #include <cstdint>
 #include <memory>
 #include <random>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -135,21 +135,6 @@ bool is_ours(const Kernels &kernels, ggml_type type, std::int64_t n_tokens) {
   return kernels.few_tokens != nullptr && type != GGML_TYPE_F32;
 }
 
-/// Where ggml holds weights in an order of its own, or null.
-ggml_backend_buffer_type_t repacking() {
-  ggml_backend_reg_t cpu = ggml_backend_cpu_reg();
-  auto *all = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
-      ggml_backend_reg_get_proc_address(cpu, "ggml_backend_dev_get_extra_bufts"));
-  const ggml_backend_buffer_type_t *kind = all(ggml_backend_reg_dev_get(cpu, 0));
-  while (kind != nullptr && *kind != nullptr) {
-    if (std::string_view(ggml_backend_buft_name(*kind)) == "CPU_REPACK") {
-      return *kind;
-    }
-    ++kind;
-  }
-  return nullptr;
-}
-
 } // namespace
 
 TEST_CASE("decoder threads: products are those of ggml, whoever computes them") {
@@ -170,7 +155,7 @@ TEST_CASE("decoder threads: products are those of ggml, whoever computes them") 
 }
 
 TEST_CASE("decoder threads: weights in ggml's own order are read as they are") {
-  ggml_backend_buffer_type_t kind = repacking();
+  ggml_backend_buffer_type_t kind = ppocrvl::test::repacking();
   for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
     if (!kernels->has_tiles && kernels->few_tokens == nullptr) {
       continue;

@@ -143,10 +143,9 @@ TEST_CASE("each key is required, typed and bounded") {
                    std::string("key '") + key + "' is missing"));
   }
   CHECK(
-      contains(llm_error([](auto &b) { b.u32("paddleocr.block_count", 0); }), "outside 1 to 512"));
-  CHECK(contains(llm_error([](auto &b) { b.u32("paddleocr.block_count", 513); }), "is 513"));
+      contains(llm_error([](auto &b) { b.u32("paddleocr.block_count", 0); }), "outside 1 to 128"));
   for (const char *key : {"paddleocr.attention.head_count", "paddleocr.attention.head_count_kv"}) {
-    CHECK(contains(llm_error([&](auto &b) { b.u32(key, 0); }), "outside 1 to 1024"));
+    CHECK(contains(llm_error([&](auto &b) { b.u32(key, 0); }), "outside 1 to 64"));
   }
   const char *epsilon = "paddleocr.attention.layer_norm_rms_epsilon";
   for (const float bad : {
@@ -170,6 +169,90 @@ TEST_CASE("each key is required, typed and bounded") {
   CHECK(contains(mmproj_error([](auto &b) { b.boolean("clip.use_gelu", false); }), "use_gelu"));
   CHECK(contains(mmproj_error([](auto &b) { b.u32("ppocrvl.task.table.min_pixels", 100); }),
                  "task 'table'"));
+}
+
+TEST_CASE("numbers that memory is reserved by are bounded") {
+  const struct {
+    const char *key;
+    uint32_t most;
+  } bounds[] = {
+      {"paddleocr.block_count", 128},
+      {"paddleocr.context_length", 1 << 20},
+      {"paddleocr.embedding_length", 8192},
+      {"paddleocr.feed_forward_length", 32768},
+      {"paddleocr.attention.head_count", 64},
+      {"paddleocr.attention.head_count_kv", 64},
+      {"paddleocr.attention.key_length", 256},
+      {"paddleocr.attention.value_length", 256},
+      {"paddleocr.rope.dimension_count", 256},
+      {"paddleocr.vocab_size", 1 << 18},
+      {"clip.vision.image_size", 8192},
+      {"clip.vision.patch_size", 32},
+      {"clip.vision.embedding_length", 4096},
+      {"clip.vision.feed_forward_length", 16384},
+      {"clip.vision.block_count", 64},
+      {"clip.vision.projection_dim", 8192},
+      {"clip.vision.attention.head_count", 32},
+      {"clip.vision.image_min_pixels", 1 << 26},
+      {"clip.vision.image_max_pixels", 1 << 26},
+      {"ppocrvl.task.table.min_pixels", 1 << 26},
+      {"ppocrvl.task.table.max_pixels", 1 << 26},
+  };
+  for (const auto &bound : bounds) {
+    const auto outside = "key '" + std::string(bound.key) + "' is ";
+    const auto error_of = [&](uint32_t value) {
+      const Edit edit = [&](auto &b) { b.u32(bound.key, value); };
+      return std::string(bound.key).rfind("paddleocr.", 0) == 0 ? llm_error(edit)
+                                                                : mmproj_error(edit);
+    };
+    for (const uint32_t value : {bound.most + 1, 1U << 31U, ~0U}) {
+      CHECK(contains(error_of(value), outside));
+      CHECK(contains(error_of(value), ", outside "));
+    }
+    CHECK(!contains(error_of(bound.most), ", outside "));
+  }
+}
+
+TEST_CASE("the KV cache is bounded, and larger for larger files") {
+  const auto error_of = [](uint64_t size) {
+    GgufBuilder builder = tiny_llm();
+    builder.u32("paddleocr.block_count", 128);
+    builder.u32("paddleocr.attention.head_count", 64);
+    builder.u32("paddleocr.attention.head_count_kv", 64);
+    GgufFile file = read_bytes(builder.bytes());
+    file.size = size;
+    return message_of(ErrorKind::model_format, [&] { check_llm(file); });
+  };
+  constexpr uint64_t keys = uint64_t{128} * 64 * 16; // of a token
+  CHECK(contains(error_of(1 << 20),
+                 "would take 131072 keys for each token, more than the 8192 that"));
+  CHECK(contains(error_of((keys - 1) << 12U), "more than the 131071 that"));
+  CHECK(!contains(error_of(keys << 12U), "KV cache"));
+}
+
+TEST_CASE("the vocabulary is bounded") {
+  std::vector<std::string> tokens = tiny_tokens();
+  while (tokens.size() <= size_t{1} << 18U) {
+    tokens.push_back("t" + std::to_string(tokens.size()));
+  }
+  CHECK(contains(llm_error([&](auto &b) { b.strings("tokenizer.ggml.tokens", tokens); }),
+                 "the vocabulary has 262145 tokens, more than 262144"));
+}
+
+TEST_CASE("the sizes that pictures are brought to are bounded by image tokens") {
+  constexpr uint32_t token = 28 * 28;
+  const auto error_of = [](const std::string &key, uint32_t least, uint32_t most) {
+    return mmproj_error([&](auto &b) {
+      b.u32(key + "min_pixels", least);
+      b.u32(key + "max_pixels", most);
+    });
+  };
+  for (const std::string key : {"clip.vision.image_", "ppocrvl.task.spotting."}) {
+    CHECK(error_of(key, 1024 * token, 16384 * token) == "no error");
+    CHECK(contains(error_of(key, 1024 * token + 1, 16384 * token),
+                   key + "min_pixels' is 802817, more than 1024 image tokens of 784 pixels"));
+    CHECK(contains(error_of(key, 1024 * token, 16384 * token + 1), key + "max_pixels'"));
+  }
 }
 
 TEST_CASE("keys that lead llama.cpp elsewhere are refused") {
@@ -252,7 +335,7 @@ TEST_CASE("the vision side's numbers, shapes and types are checked") {
   CHECK(contains(mmproj_error([](auto &b) { b.at("v.blk.0.ffn_up.weight").shape = {32, 300}; }),
                  "'v.blk.0.ffn_up.weight' is [32, 300] instead of [32, 40]"));
   CHECK(contains(mmproj_error([](auto &b) { b.u32("clip.vision.image_max_pixels", 784); }),
-                 "is above 'clip.vision.image_max_pixels'"));
+                 "the pixel limits of the file do not form a range"));
 }
 
 TEST_CASE("random damage leads to an error or to a valid file, and to nothing else") {

@@ -88,19 +88,22 @@ def parse_config(data: Mapping[str, Any], path: str) -> ModelConfig:
     )
 
 
+# The ranges are those of csrc/core/model_check.cpp, which says why: what is exported can be loaded.
+
+
 def _text_config(section: _Section) -> TextConfig:
     rope = section.rope()
-    heads = section.integer("num_attention_heads", 1, 1024)
-    hidden = section.integer("hidden_size", 1, 1 << 16)
+    heads = section.integer("num_attention_heads", 1, 64)
+    hidden = section.integer("hidden_size", 1, 8192)
     config = TextConfig(
         hidden_size=hidden,
-        intermediate_size=section.integer("intermediate_size", 1, 1 << 20),
-        num_hidden_layers=section.integer("num_hidden_layers", 1, 512),
+        intermediate_size=section.integer("intermediate_size", 1, 32768),
+        num_hidden_layers=section.integer("num_hidden_layers", 1, 128),
         num_attention_heads=heads,
-        num_key_value_heads=section.integer("num_key_value_heads", 1, 1024, default=heads),
-        head_dim=section.integer("head_dim", 2, 1024, default=hidden // heads),
-        vocab_size=section.integer("vocab_size", 4, 1 << 22),
-        max_position_embeddings=section.integer("max_position_embeddings", 1, 1 << 30),
+        num_key_value_heads=section.integer("num_key_value_heads", 1, 64, default=heads),
+        head_dim=section.integer("head_dim", 2, 256, default=hidden // heads),
+        vocab_size=section.integer("vocab_size", 4, 1 << 18),
+        max_position_embeddings=section.integer("max_position_embeddings", 1, 1 << 20),
         rms_norm_eps=section.real("rms_norm_eps", 1e-12, 1.0),
         rope_theta=rope.real("rope_theta", 1.0, 1e12),
         mrope_section=rope.mrope_section(),
@@ -121,12 +124,12 @@ def _text_config(section: _Section) -> TextConfig:
 
 def _vision_config(section: _Section) -> VisionConfig:
     config = VisionConfig(
-        hidden_size=section.integer("hidden_size", 1, 1 << 16),
-        intermediate_size=section.integer("intermediate_size", 1, 1 << 20),
+        hidden_size=section.integer("hidden_size", 1, 4096),
+        intermediate_size=section.integer("intermediate_size", 1, 16384),
         num_hidden_layers=section.integer("num_hidden_layers", 1, 64),
-        num_attention_heads=section.integer("num_attention_heads", 1, 1024),
+        num_attention_heads=section.integer("num_attention_heads", 1, 32),
         image_size=section.integer("image_size", 1, 1 << 14),
-        patch_size=section.integer("patch_size", 4, 256),
+        patch_size=section.integer("patch_size", 8, 32),
         layer_norm_eps=section.real("layer_norm_eps", 1e-12, 1.0),
     )
     section.require("hidden_act", "gelu_pytorch_tanh")

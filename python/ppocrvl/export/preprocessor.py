@@ -23,7 +23,10 @@ _SPOTTING_FACTOR = (8, 5)
 
 # (min_pixels, max_pixels) in the official files of 1.5/1.6 and 1.0.
 _OFFICIAL_PIXELS = ((112_896, 1_003_520), (147_384, 2_822_400))
-_LARGEST_PIXELS = 1 << 28
+# csrc/core/model_check.cpp refuses files that bring every picture to more than 1,024 image tokens,
+# or let any have more than 16,384: with patches of 14 pixels, and spotting at 8/5 of the others.
+_LARGEST_MIN_PIXELS = 1_024 * 28 * 28
+_LARGEST_PIXELS = 10_240 * 28 * 28
 _SMALLEST_STD = 1e-6
 
 
@@ -93,10 +96,11 @@ def parse_preprocessor(
         CheckpointError: A value is missing or out of range.
     """
     low, high = pixels
-    if not 1 <= low <= high <= _LARGEST_PIXELS:
+    if not 1 <= low <= high <= _LARGEST_PIXELS or low > _LARGEST_MIN_PIXELS:
         raise CheckpointError(
-            f"{path}: pixel limits {low} to {high} are not a range within 1 to "
-            f"{_LARGEST_PIXELS}; give --min-pixels and --max-pixels"
+            f"{path}: pixel limits {low} to {high} are not a range that begins within 1 to "
+            f"{_LARGEST_MIN_PIXELS} and ends by {_LARGEST_PIXELS}; give --min-pixels and "
+            "--max-pixels"
         )
     mean = _triple(data, "image_mean", path)
     std = _triple(data, "image_std", path)
