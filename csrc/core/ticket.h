@@ -83,14 +83,15 @@ public:
   /// Calls `listener` now, and in future after every change, in the thread that changed. It must be
   /// quick and must not throw.
   void listen(std::function<void()> listener) {
-    change([&] { listener_ = std::move(listener); });
+    auto shared = std::make_shared<const std::function<void()>>(std::move(listener));
+    change([&] { listener_ = std::move(shared); });
   }
 
 protected:
   [[nodiscard]] bool done() const { return value_.has_value() || error_ != nullptr; }
 
   template <class Change> void change(Change make) {
-    std::function<void()> listener;
+    Listener listener; // its copy takes no memory: a change that was made is told
     {
       const std::scoped_lock lock(mutex_);
       make();
@@ -98,7 +99,7 @@ protected:
     }
     changed_.notify_all();
     if (listener) { // outside the lock: it may look at this object
-      listener();
+      (*listener)();
     }
   }
 
@@ -106,9 +107,11 @@ protected:
   std::condition_variable changed_;
 
 private:
+  using Listener = std::shared_ptr<const std::function<void()>>;
+
   std::optional<Value> value_;
   std::exception_ptr error_;
-  std::function<void()> listener_;
+  Listener listener_;
 };
 
 /// A running generation: pieces of text while it runs, the result at the end.
