@@ -233,8 +233,8 @@ void Scheduler::start(GenerateJob job) {
   const CacheSlots::Choice choice =
       slots_.choose(prepared, exact ? std::optional(chunk) : std::nullopt);
   make_place(prepared.n_reserved(), choice);
-  auto sequence = std::make_unique<Sequence>(std::move(job), model_.vocabulary(), model_.vocab(),
-                                             choice.slot, choice.reused);
+  auto sequence =
+      std::make_unique<Sequence>(std::move(job), model_.vocabulary(), choice.slot, choice.reused);
   model_.forget(choice.slot, sequence->next(1).first_position);
   reserved_ += sequence->reserved();
   active_.push_back(std::move(sequence));
