@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -17,12 +18,19 @@ namespace ppocrvl {
 
 using EncodeJob = std::variant<GenerateJob, EmbedJob>;
 
+/// A request whose picture the encoder has at the moment.
+struct BeingEncoded {
+  int priority = 0;
+  std::size_t reserved = 0; // tokens of the cache
+};
+
 /// What the engine's threads share: requests that wait, and the pictures that need no encoding.
 /// Everything but `closing`, which may be read at any time, is guarded by the waker's mutex.
 struct Board : Waker {
   explicit Board(std::size_t cache_bytes) : cache(cache_bytes) {}
 
   std::vector<EncodeJob> to_encode;
+  std::vector<BeingEncoded> encoding;
   std::vector<GenerateJob> to_admit; // encoded, or without a picture
   EmbeddingCache cache;
   std::uint64_t arrivals = 0;
@@ -33,9 +41,12 @@ struct Board : Waker {
 
 /// Which of the waiting jobs is next: that of the highest priority, and of equals the one that came
 /// first. A large picture counts as if it had come later, so that small ones need not wait for all
-/// of it, but no more than a few of them go ahead.
-std::size_t next_index(const std::vector<EncodeJob> &jobs);
-std::size_t next_index(const std::vector<GenerateJob> &jobs);
+/// of it, but no more than a few of them go ahead. None if none waits.
+std::optional<std::size_t> next_to_admit(const Board &board);
+
+/// The same of those whose picture is to be encoded; also none where `most_ahead` encoded ones that
+/// go before it wait for a place. What only embeds needs no place, and waits for nobody's.
+std::optional<std::size_t> next_to_encode(const Board &board, std::size_t most_ahead);
 
 /// What a request gets that was stopped before it had a place.
 Result result_of_stopped(const GenerateJob &job);

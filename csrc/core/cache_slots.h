@@ -40,7 +40,7 @@ public:
 
   explicit CacheSlots(int count);
 
-  [[nodiscard]] bool empty() const { return idle_.empty(); }
+  [[nodiscard]] std::size_t count() const { return idle_.size(); }
 
   /// Tokens that they hold, but for one of them.
   [[nodiscard]] std::size_t tokens(int except) const;

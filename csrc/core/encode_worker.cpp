@@ -66,14 +66,21 @@ void EncodeWorker::run() {
 /// closes.
 bool EncodeWorker::take() {
   std::unique_lock<std::mutex> lock(board_.mutex);
-  board_.changed.wait(lock, [this] {
-    return board_.closing || (!board_.to_encode.empty() && board_.to_admit.size() < most_ahead_);
+  board_.encoding.clear();
+  board_.changed.notify_all(); // somebody of lower priority may wait for what failed
+  std::optional<std::size_t> next;
+  board_.changed.wait(lock, [&] {
+    next = next_to_encode(board_, most_ahead_);
+    return board_.closing || next;
   });
-  while (!board_.closing && !board_.to_encode.empty()) {
-    const auto at =
-        board_.to_encode.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_encode));
+  for (; next && !board_.closing; next = next_to_encode(board_, most_ahead_)) {
+    const auto at = board_.to_encode.begin() + static_cast<std::ptrdiff_t>(*next);
     if (!jobs_.empty() && !may_join(*at)) {
       break;
+    }
+    if (const auto *generate = std::get_if<GenerateJob>(&*at)) {
+      const PreparedRequest &prepared = generate->prepared;
+      board_.encoding.push_back({prepared.request.priority, prepared.n_reserved()});
     }
     jobs_.push_back(std::move(*at));
     board_.to_encode.erase(at);

@@ -15,11 +15,12 @@ namespace ppocrvl {
 /// small, and puts them back as image tokens.
 class EncodeWorker {
 public:
-  /// Takes no more pictures while `most_ahead` encoded ones have no sequence. Without `turns` it
-  /// does not share its cores.
+  /// Encodes no picture before whose request `most_ahead` encoded ones wait for a place. Without
+  /// `turns` it does not share its cores.
   EncodeWorker(Board &board, Encoder &encoder, CoreTurns *turns, std::size_t most_ahead)
       : board_(board), encoder_(encoder), turns_(turns), most_ahead_(most_ahead) {
     jobs_.reserve(most_strip_pictures);
+    board_.encoding.reserve(most_strip_pictures);
   }
 
   /// Until the board closes. Throws nothing: what goes wrong is the picture's error.

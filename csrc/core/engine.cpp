@@ -277,7 +277,10 @@ PreparedRequest Engine::prepare(const Request &request) const {
     const std::shared_lock<std::shared_mutex> lock(model_mutex_);
     prepared.prompt = vocabulary().prompt_ids(
         chat_prompt(info_.model_version, request.messages, request.image.has_value()));
-    check_sampling(request.sampling, language_model_.value().vocab());
+    prepared.grammar = check_sampling(request.sampling, language_model_.value().vocab());
+    if (prepared.grammar != nullptr) {
+      vocabulary().texts(); // here, not in the thread that decodes for all
+    }
   }
   const auto n_prompt = prepared.prompt.size() + static_cast<std::size_t>(prepared.grid.tokens());
   const auto n_ctx = static_cast<std::size_t>(info_.n_ctx_train);

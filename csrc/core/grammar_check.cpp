@@ -39,9 +39,9 @@ std::vector<bool> empty_rules(const std::vector<GrammarRule> &rules) {
       if (one.empty()) {
         mark(i);
       } else if (std::all_of(one.begin(), one.end(),
-                             [](GrammarSymbol s) { return s.has_value(); })) {
+                             [](const GrammarSymbol &symbol) { return symbol.is_rule; })) {
         for (const GrammarSymbol &symbol : one) {
-          waits_for[symbol.value()].push_back(waiting.size());
+          waits_for[symbol.index].push_back(waiting.size());
         }
         waiting.push_back({i, one.size()});
       }
@@ -66,11 +66,11 @@ std::vector<std::vector<std::size_t>> first_rules(const std::vector<GrammarRule>
   for (std::size_t i = 0; i < rules.size(); ++i) {
     for (const GrammarAlternative &one : rules[i].alternatives) {
       for (const GrammarSymbol &symbol : one) {
-        if (!symbol) {
+        if (!symbol.is_rule) {
           break;
         }
-        first[i].push_back(*symbol);
-        if (!empty[*symbol]) {
+        first[i].push_back(symbol.index);
+        if (!empty[symbol.index]) {
           break;
         }
       }
@@ -140,7 +140,7 @@ void require_shallow_beginnings(const ParsedGrammar &grammar, const std::vector<
   }
 }
 
-/// llama.cpp follows every way in which a rule may begin, and keeps each as a stack of its own.
+/// Every way in which a rule may begin is followed, and kept where it ends at another character.
 class Beginnings {
 public:
   explicit Beginnings(const ParsedGrammar &grammar)
@@ -152,8 +152,8 @@ public:
     for (const GrammarAlternative &one : grammar_.rules[rule].alternatives) {
       double through = 1.0; // ways to be nothing up to here
       for (auto symbol = one.begin(); symbol != one.end() && through > 0.0; ++symbol) {
-        ways_[rule] += through * (*symbol ? ways_[**symbol] : 1.0);
-        through *= *symbol ? nothing_[**symbol] : 0.0;
+        ways_[rule] += through * (symbol->is_rule ? ways_[symbol->index] : 1.0);
+        through *= symbol->is_rule ? nothing_[symbol->index] : 0.0;
         limit(rule, ways_[rule]);
       }
       ways_[rule] += through;
@@ -167,7 +167,7 @@ public:
     for (const GrammarAlternative &one : grammar_.rules[rule].alternatives) {
       double ways = 1.0;
       for (auto symbol = one.rbegin(); symbol != one.rend(); ++symbol) {
-        ways = *symbol ? ways_[**symbol] + nothing_[**symbol] * ways : 1.0;
+        ways = symbol->is_rule ? ways_[symbol->index] + nothing_[symbol->index] * ways : 1.0;
         limit(rule, ways);
       }
     }
@@ -191,7 +191,7 @@ private:
 
 } // namespace
 
-void check_grammar(std::string_view grammar, const GrammarTokens &tokens) {
+ParsedGrammar check_grammar(std::string_view grammar, const GrammarTokens &tokens) {
   if (grammar.size() > most_bytes || grammar.find('\0') != std::string_view::npos) {
     throw Error(ErrorKind::option, "the grammar is longer than 1 MiB or holds a zero byte");
   }
@@ -200,7 +200,7 @@ void check_grammar(std::string_view grammar, const GrammarTokens &tokens) {
   if (!assembler.broken().empty() || assembler.is_open()) {
     throw Error(ErrorKind::option, "the grammar is no valid UTF-8");
   }
-  const ParsedGrammar parsed = parse_grammar(grammar, tokens);
+  ParsedGrammar parsed = parse_grammar(grammar, tokens);
   const auto first = first_rules(parsed.rules, empty_rules(parsed.rules));
   const auto order = bottom_up(parsed, first);
   require_shallow_beginnings(parsed, order, first);
@@ -211,6 +211,7 @@ void check_grammar(std::string_view grammar, const GrammarTokens &tokens) {
   for (const std::size_t rule : order) {
     beginnings.check_middle(rule);
   }
+  return parsed;
 }
 
 } // namespace ppocrvl

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,14 +11,17 @@ namespace ppocrvl {
 
 /// What a grammar may say of the model's tokens.
 struct GrammarTokens {
-  std::uint32_t count = 0;                            // ids go up to it
-  std::function<bool(std::string_view)> is_one_token; // whether the text `<…>` is one
+  std::uint32_t count = 0; // ids go up to it
+  /// The token that the text `<…>` is, if it is one.
+  std::function<std::optional<std::uint32_t>(std::string_view)> id_of;
 };
 
-/// Refuses (ErrorKind::option, with line and column) whatever llama.cpp's parser of GBNF would
-/// print an error for, and what it would take but never come to an end with: rules that begin with
-/// themselves, endless repetition of nothing, repetition counts and ambiguity that grow beyond all
-/// memory. What passes is a grammar with a rule `root` that llama.cpp accepts without a word.
-void check_grammar(std::string_view grammar, const GrammarTokens &tokens);
+struct ParsedGrammar;
+
+/// Reads GBNF. Refuses (ErrorKind::option, with line and column) whatever llama.cpp's parser would
+/// print an error for, and what would never come to an end: rules that begin with themselves,
+/// endless repetition of nothing, repetition counts and ambiguity that grow beyond all memory. What
+/// passes has a rule `root`.
+ParsedGrammar check_grammar(std::string_view grammar, const GrammarTokens &tokens);
 
 } // namespace ppocrvl

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Read beside llama.cpp's src/llama-grammar.cpp: the same language, and the same rewriting of
-// repetitions to rules, so that what counts there is counted here.
+// repetitions to rules.
 #include "core/grammar_parser.h"
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
 namespace ppocrvl {
 namespace {
 
-constexpr std::uint64_t most_repetitions = 2000; // llama.cpp's own limit
-constexpr std::size_t most_elements = 100'000;   // of all rules; each takes 8 bytes, in two copies
+constexpr std::uint64_t most_repetitions = 2000; // llama.cpp's limit too
+constexpr std::size_t most_elements = 100'000;   // of all rules; each takes some 100 bytes
 constexpr int deepest_group = 100;               // each level is a few frames of the stack
 constexpr std::uint32_t last_code_point = 0x10FFFF;
 
@@ -20,15 +21,14 @@ class Parser {
 public:
   Parser(std::string_view text, const GrammarTokens &tokens) : text_(text), tokens_(tokens) {}
 
-  void parse() {
+  ParsedGrammar parse() {
     skip_space(true);
     while (!at_end()) {
       parse_rule();
     }
     require_definitions();
+    return {text_, std::move(rules_), std::move(terminals_), by_name_.at("root")};
   }
-
-  [[nodiscard]] std::vector<GrammarRule> take_rules() { return std::move(rules_); }
 
 private:
   [[nodiscard]] Error error(std::size_t at, const std::string &problem) const {
@@ -39,8 +39,8 @@ private:
   struct Item {
     std::size_t at = 0; // in the text
     std::vector<GrammarSymbol> symbols;
-    std::size_t elements = 0; // in llama.cpp's rule
-    std::uint64_t weight = 1; // rules that llama.cpp made for it
+    std::size_t elements = 0; // as a class of characters has several
+    std::uint64_t weight = 1; // rules that were made for it
   };
 
   [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
@@ -100,7 +100,11 @@ private:
 
   void count(std::size_t elements) {
     elements_ += elements;
-    if (elements_ > most_elements) {
+    limit(elements_);
+  }
+
+  void limit(std::size_t elements) const {
+    if (elements > most_elements) {
       throw error(at_, "the grammar is too large with its repetitions written out; repeat less");
     }
   }
@@ -176,26 +180,27 @@ private:
     Item item;
     item.at = at_;
     const auto one = [&](GrammarSymbol symbol, std::size_t elements) {
-      item.symbols = {symbol};
-      item.elements = elements;
+      item.symbols.push_back(symbol);
+      item.elements += elements;
     };
     switch (peek()) {
     case '"':
-      if (const std::size_t length = parse_literal(); length > 0) {
-        one(std::nullopt, length);
+      for (const std::uint32_t character : parse_literal()) {
+        one(terminal({false, false, {{character, character}}}), 1);
       }
       break;
-    case '[':
-      one(std::nullopt, parse_class());
+    case '[': {
+      const auto [parsed, elements] = parse_class();
+      one(terminal(parsed), elements);
       break;
+    }
     case '<':
     case '!':
-      parse_token();
-      one(std::nullopt, 1);
+      one(terminal(parse_token()), 1);
       break;
     case '.':
       ++at_;
-      one(std::nullopt, 1);
+      one(terminal({false, true, {}}), 1);
       break;
     case '(': {
       ++at_;
@@ -208,39 +213,47 @@ private:
                     at_end() ? "this group has no end" : "this cannot stand in a group");
       }
       ++at_;
-      one(group, 1);
+      one({true, group}, 1);
       item.weight = rules_.size() - before;
       break;
     }
     default: {
       const std::string_view referred = name();
-      one(rule_named(referred, item.at), 1);
+      one({true, rule_named(referred, item.at)}, 1);
     }
     }
     return item;
   }
 
-  /// Its length in characters.
-  std::size_t parse_literal() {
+  GrammarSymbol terminal(GrammarTerminal parsed) {
+    terminals_.push_back(std::move(parsed));
+    return {false, terminals_.size() - 1};
+  }
+
+  std::vector<std::uint32_t> parse_literal() {
     const std::size_t begin = at_++;
-    std::size_t length = 0;
-    for (; peek() != '"'; ++length) {
+    std::vector<std::uint32_t> characters;
+    while (peek() != '"') {
       if (at_end()) {
         throw error(begin, "this text has no closing quotation mark");
       }
       const std::size_t at = at_;
-      if (character() == 0) {
+      characters.push_back(character());
+      limit(characters.size());
+      if (characters.back() == 0) {
         throw error(at, "a text cannot hold a zero character");
       }
     }
     ++at_;
-    return length;
+    return characters;
   }
 
-  /// How many characters and ends of ranges it names.
-  std::size_t parse_class() {
+  /// Also how many characters and ends of ranges it names.
+  std::pair<GrammarTerminal, std::size_t> parse_class() {
     const std::size_t begin = at_++;
+    GrammarTerminal parsed;
     if (peek() == '^') {
+      parsed.is_inverse = true;
       ++at_;
     }
     std::size_t count = 0;
@@ -250,23 +263,26 @@ private:
       }
       const std::size_t at = at_;
       const std::uint32_t low = character();
+      std::uint32_t high = low;
       ++count;
       if (peek() == '-' && peek(1) != ']') {
         ++at_;
         if (at_end()) {
           throw error(begin, "this class of characters has no closing bracket");
         }
-        if (character() < low) {
+        high = character();
+        if (high < low) {
           throw error(at, "this range ends before it begins");
         }
         ++count;
       }
+      parsed.ranges.emplace_back(low, high);
     }
     ++at_;
     if (count == 0) {
       throw error(begin, "this class of characters is empty");
     }
-    return count;
+    return {std::move(parsed), count};
   }
 
   /// A character of a text or class; not at the end.
@@ -338,8 +354,11 @@ private:
   }
 
   /// `<[12]>`, `<text>`, or one of them after `!`.
-  void parse_token() {
+  GrammarTerminal parse_token() {
+    GrammarTerminal parsed;
+    parsed.is_token = true;
     if (peek() == '!') {
+      parsed.is_inverse = true;
       ++at_;
     }
     const std::size_t begin = at_;
@@ -353,16 +372,21 @@ private:
       }
       expect(']', "after the token's id");
       expect('>', "after the token's id");
-      return;
+      const auto token = static_cast<std::uint32_t>(id);
+      parsed.ranges.emplace_back(token, token);
+      return parsed;
     }
     const std::size_t end = text_.find('>', at_);
     if (end == std::string_view::npos) {
       throw error(begin, "this token has no closing '>'");
     }
     at_ = end + 1;
-    if (!tokens_.is_one_token(text_.substr(begin, at_ - begin))) {
+    const auto token = tokens_.id_of(text_.substr(begin, at_ - begin));
+    if (!token) {
       throw error(begin, "this is no token of the model");
     }
+    parsed.ranges.emplace_back(*token, *token);
+    return parsed;
   }
 
   std::uint64_t number() {
@@ -405,16 +429,16 @@ private:
       const std::size_t made = made_rule(rule, item.at);
       GrammarAlternative again = item.symbols;
       if (!most) {
-        again.emplace_back(made);
+        again.push_back({true, made});
         rules_[made].repeats = true;
       } else if (last) {
-        again.emplace_back(last);
+        again.push_back({true, *last});
       }
       rules_[made].alternatives = {std::move(again), {}};
       last = made;
     }
     if (last) {
-      all.symbols.emplace_back(last);
+      all.symbols.push_back({true, *last});
       ++all.elements;
     }
     return all;
@@ -473,15 +497,14 @@ private:
   std::size_t at_ = 0;
   std::size_t elements_ = 0;
   std::vector<GrammarRule> rules_;
+  std::vector<GrammarTerminal> terminals_;
   std::unordered_map<std::string_view, std::size_t> by_name_;
 };
 
 } // namespace
 
 ParsedGrammar parse_grammar(std::string_view text, const GrammarTokens &tokens) {
-  Parser parser(text, tokens);
-  parser.parse();
-  return {text, parser.take_rules()};
+  return Parser(text, tokens).parse();
 }
 
 Error grammar_error(std::string_view text, std::size_t at, const std::string &problem) {

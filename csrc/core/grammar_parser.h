@@ -5,7 +5,7 @@
 #include "core/grammar_check.h"
 
 #include <cstddef>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,8 +13,18 @@
 
 namespace ppocrvl {
 
-/// A terminal, or the index of a rule.
-using GrammarSymbol = std::optional<std::size_t>;
+/// A kind of character, or a token by its id.
+struct GrammarTerminal {
+  bool is_token = false;
+  bool is_inverse = false;                                     // whatever is not in the ranges
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges; // ends included
+};
+
+/// What comes next in an alternative, by its place among the grammar's rules or terminals.
+struct GrammarSymbol {
+  bool is_rule = false;
+  std::size_t index = 0;
+};
 using GrammarAlternative = std::vector<GrammarSymbol>;
 
 struct GrammarRule {
@@ -31,6 +41,8 @@ struct GrammarRule {
 struct ParsedGrammar {
   std::string_view text; // the caller's
   std::vector<GrammarRule> rules;
+  std::vector<GrammarTerminal> terminals;
+  std::size_t root = 0; // rule with which answers begin
 };
 
 /// Reads GBNF, valid UTF-8 without zero bytes. Refuses, by `grammar_error`, whatever llama.cpp's

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/grammar.h"
 #include "core/request.h"
 #include "core/stopwatch.h"
 #include "core/ticket.h"
@@ -16,8 +17,9 @@ namespace ppocrvl {
 struct PreparedRequest {
   Request request;
   PromptIds prompt;
-  ImageGrid grid;     // 0x0 without an image
-  int max_tokens = 0; // the request's, within what the model's context leaves
+  std::shared_ptr<const Grammar> grammar; // null: none
+  ImageGrid grid;                         // 0x0 without an image
+  int max_tokens = 0;                     // the request's, within what the model's context leaves
 
   [[nodiscard]] std::size_t n_prompt() const {
     return prompt.size() + static_cast<std::size_t>(grid.tokens());

@@ -3,6 +3,7 @@
 
 #include "core/assertion_guard.h"
 #include "core/error.h"
+#include "core/faults.h"
 #include "core/logging.h"
 #include "core/mrope.h"
 
@@ -62,13 +63,32 @@ int LanguageModel::n_ctx_train() const { return llama_model_n_ctx_train(model_.g
 
 std::size_t LanguageModel::room() const { return context_ ? llama_n_ctx(context_.get()) : 0; }
 
-void LanguageModel::make_room(std::size_t n_tokens, std::optional<int> kept) {
-  if (n_tokens <= room()) {
+void LanguageModel::make_room(std::size_t wish, std::size_t least, std::optional<int> kept) {
+  if (wish <= room()) {
     return;
   }
   const AssertionGuard guard;
   const std::vector<std::uint8_t> state = kept ? save(*kept) : std::vector<std::uint8_t>();
   context_.reset(); // before the new one is made: never two caches at a time
+  for (std::size_t n_tokens = wish; !context_; n_tokens = std::max(least, n_tokens / 2)) {
+    try {
+      context_ = make_context(n_tokens);
+    } catch (const Error &) {
+      if (n_tokens <= least) {
+        throw;
+      }
+    }
+  }
+  if (threads_) {
+    llama_attach_threadpool(context_.get(), threads_->pool(), threads_->pool());
+  }
+  if (!state.empty()) {
+    restore(kept.value(), state);
+  }
+}
+
+LlamaContextPtr LanguageModel::make_context(std::size_t n_tokens) {
+  pass(FaultPoint::allocate_cache);
   clear_native_error();
   const bool is_f32 = llama_model_ftype(model_.get()) == LLAMA_FTYPE_ALL_F32;
   const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
@@ -95,17 +115,13 @@ void LanguageModel::make_room(std::size_t n_tokens, std::optional<int> kept) {
     return abandoned != nullptr && (*abandoned)();
   };
   params.abort_callback_data = this;
-  context_.reset(llama_init_from_model(model_.get(), params));
-  if (!context_) {
-    throw Error(ErrorKind::engine, "cannot make a context of " + std::to_string(params.n_ctx) +
-                                       " tokens: " + last_native_error());
+  LlamaContextPtr context(llama_init_from_model(model_.get(), params));
+  if (!context) {
+    throw Error(ErrorKind::engine, "cannot make a KV cache of " + std::to_string(params.n_ctx) +
+                                       " tokens (" + last_native_error() +
+                                       "); lower max_tokens or max_pixels, or free memory");
   }
-  if (threads_) {
-    llama_attach_threadpool(context_.get(), threads_->pool(), threads_->pool());
-  }
-  if (!state.empty()) {
-    restore(kept.value(), state);
-  }
+  return context;
 }
 
 std::vector<std::uint8_t> LanguageModel::save(int slot) const {

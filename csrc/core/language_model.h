@@ -60,9 +60,10 @@ public:
   /// Tokens that the cache has room for; all sequences together, unless the shares are separate.
   std::size_t room() const;
 
-  /// Makes room for `n_tokens` in all. A cache that has to grow is made anew, without its sequences
-  /// but for that in the slot `kept`. After an error there is none at all.
-  void make_room(std::size_t n_tokens, std::optional<int> kept);
+  /// Makes room for `wish` tokens in all, for fewer where memory does not suffice, for `least` at
+  /// least. A cache that has to grow is made anew, without its sequences but for that in the slot
+  /// `kept`. After an error there may be none at all; the next call makes one.
+  void make_room(std::size_t wish, std::size_t least, std::optional<int> kept);
 
   /// Goes on with several sequences, at most `batch_tokens` in all: tokens and pictures in one pass
   /// over the weights. A true `abandoned` ends the call with ErrorKind::cancelled. After that and
@@ -80,6 +81,7 @@ public:
 private:
   struct Batch;
 
+  LlamaContextPtr make_context(std::size_t n_tokens);
   std::vector<std::uint8_t> save(int slot) const;
   void restore(int slot, const std::vector<std::uint8_t> &state);
   void append(const Feed &feed, Batch &batch);

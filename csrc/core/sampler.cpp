@@ -3,7 +3,7 @@
 
 #include "core/error.h"
 #include "core/grammar_check.h"
-#include "core/stopwatch.h"
+#include "core/grammar_parser.h"
 #include "kernels/kernels.h"
 
 #include <algorithm>
@@ -13,16 +13,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ppocrvl {
 namespace {
 
 constexpr int penalty_window = 256; // tokens of the answer that the penalty looks at
-
-// llama.cpp keeps every way to go on with an ambiguous grammar, of which there may be five times as
-// many with each token. Usual grammars take milliseconds.
-constexpr double longest_choice = 2.0; // seconds
 
 Error not_a_number() {
   return {ErrorKind::engine,
@@ -85,10 +82,6 @@ void require(bool good, const std::string &problem) {
   }
 }
 
-LlamaSamplerPtr grammar_sampler(const Sampling &sampling, const llama_vocab *vocab) {
-  return LlamaSamplerPtr(llama_sampler_init_grammar(vocab, sampling.grammar.c_str(), "root"));
-}
-
 GrammarTokens tokens_of(const llama_vocab *vocab) {
   return {
       static_cast<std::uint32_t>(llama_vocab_n_tokens(vocab)),
@@ -96,7 +89,9 @@ GrammarTokens tokens_of(const llama_vocab *vocab) {
         std::vector<llama_token> ids(text.size() + 1);
         return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()),
                               ids.data(), static_cast<std::int32_t>(ids.size()),
-                              /*add_special=*/false, /*parse_special=*/true) == 1;
+                              /*add_special=*/false, /*parse_special=*/true) == 1
+                   ? std::optional(static_cast<std::uint32_t>(ids.front()))
+                   : std::nullopt;
       },
   };
 }
@@ -111,7 +106,7 @@ Choice choose_among(const float *logits, std::size_t n_vocab, const TokenFilter 
   return choice_of(index_of_highest(logits, n_vocab, allowed), logits, n_vocab);
 }
 
-void check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
+std::shared_ptr<const Grammar> check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
   const auto number = [](float value) { return std::to_string(value); };
   require(std::isfinite(sampling.temperature) && sampling.temperature >= 0.0F,
           "temperature must be a number from 0, not " + number(sampling.temperature));
@@ -129,31 +124,28 @@ void check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
                                                std::to_string(n_vocab - 1));
     require(!std::isnan(bias), "logit_bias of token " + std::to_string(token) + " is no number");
   }
-  if (!sampling.grammar.empty()) {
-    check_grammar(sampling.grammar, tokens_of(vocab));
-    require(grammar_sampler(sampling, vocab) != nullptr, "llama.cpp refuses the grammar");
+  if (sampling.grammar.empty()) {
+    return nullptr;
   }
+  return std::make_shared<const Grammar>(check_grammar(sampling.grammar, tokens_of(vocab)));
 }
 
-Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
-    : n_vocab_(static_cast<std::size_t>(llama_vocab_n_tokens(vocab))),
-      has_grammar_(!sampling.grammar.empty()), biases_(sampling.logit_bias) {
-  if (sampling.is_greedy()) {
-    return;
-  }
-  chain_.reset(llama_sampler_chain_init(llama_sampler_chain_default_params()));
-  const auto add = [&](llama_sampler *sampler) { llama_sampler_chain_add(chain_.get(), sampler); };
+Sampler::Sampler(const Sampling &sampling, std::shared_ptr<const Grammar> grammar,
+                 const Vocabulary &vocabulary)
+    : n_vocab_(vocabulary.size()), is_greedy_(sampling.is_greedy()), biases_(sampling.logit_bias) {
   if (sampling.repetition_penalty != 1.0F) {
-    add(llama_sampler_init_penalties(llama_vocab_n_tokens(vocab), penalty_window,
-                                     sampling.repetition_penalty, 0.0F, 0.0F));
+    penalties_.reset(llama_sampler_init_penalties(static_cast<std::int32_t>(n_vocab_),
+                                                  penalty_window, sampling.repetition_penalty, 0.0F,
+                                                  0.0F));
   }
-  if (has_grammar_) {
-    add(grammar_sampler(sampling, vocab).release());
+  if (grammar != nullptr) {
+    grammar_.emplace(std::move(grammar), vocabulary.texts());
   }
   if (sampling.temperature == 0.0F) {
-    add(llama_sampler_init_greedy());
     return;
   }
+  draw_.reset(llama_sampler_chain_init(llama_sampler_chain_default_params()));
+  const auto add = [&](llama_sampler *sampler) { llama_sampler_chain_add(draw_.get(), sampler); };
   if (sampling.top_k > 0) {
     add(llama_sampler_init_top_k(sampling.top_k));
   }
@@ -161,6 +153,34 @@ Sampler::Sampler(const Sampling &sampling, const llama_vocab *vocab)
   add(llama_sampler_init_min_p(sampling.min_p, 1));
   add(llama_sampler_init_temp(sampling.temperature));
   add(llama_sampler_init_dist(sampling.seed));
+}
+
+/// Of the candidates that may come. Mostly the model's choice is one of them, and the others need
+/// not be looked at.
+const llama_token_data &Sampler::likeliest() {
+  const auto highest = [this]() -> const llama_token_data & {
+    return *std::max_element(
+        candidates_.begin(), candidates_.end(),
+        [](const llama_token_data &a, const llama_token_data &b) { return a.logit < b.logit; });
+  };
+  const llama_token_data &first = highest();
+  if (!grammar_ || grammar_->allows(first.id)) {
+    return first;
+  }
+  grammar_->filter(candidates_);
+  return highest();
+}
+
+const llama_token_data &Sampler::drawn() {
+  if (grammar_) {
+    grammar_->filter(candidates_);
+  }
+  llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
+  llama_sampler_apply(draw_.get(), &array);
+  if (array.selected < 0 || static_cast<std::size_t>(array.selected) >= array.size) {
+    throw nothing_left();
+  }
+  return array.data[array.selected];
 }
 
 const float *Sampler::with_biases(const float *logits) {
@@ -176,7 +196,7 @@ const float *Sampler::with_biases(const float *logits) {
 
 Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
   const float *biased = with_biases(logits);
-  if (chain_ == nullptr) {
+  if (is_greedy_) {
     const Choice choice = choice_of(index_of_highest(biased, n_vocab_, allowed), logits, n_vocab_);
     if (!std::isfinite(biased[choice.token])) {
       throw nothing_left();
@@ -194,18 +214,24 @@ Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
   if (candidates_.empty()) {
     throw Error(ErrorKind::engine, "no token is allowed to come next");
   }
-  const Stopwatch stopwatch;
-  llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
-  llama_sampler_apply(chain_.get(), &array);
-  const bool chosen = array.selected >= 0 && static_cast<std::size_t>(array.selected) < array.size;
-  if (!chosen || !std::isfinite(array.data[array.selected].logit)) {
+  if (penalties_ != nullptr) {
+    llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
+    llama_sampler_apply(penalties_.get(), &array);
+  }
+  if (grammar_) {
+    grammar_->start_token();
+  }
+  const llama_token_data &chosen = draw_ == nullptr ? likeliest() : drawn();
+  if (!std::isfinite(chosen.logit)) {
     throw nothing_left();
   }
-  const std::int32_t token = array.data[array.selected].id;
-  llama_sampler_accept(chain_.get(), token);
-  require(!has_grammar_ || stopwatch.seconds() < longest_choice,
-          "the grammar leaves too many ways to go on open, so that choosing a token takes seconds; "
-          "make it less ambiguous");
+  const std::int32_t token = chosen.id;
+  if (penalties_ != nullptr) {
+    llama_sampler_accept(penalties_.get(), token);
+  }
+  if (grammar_) {
+    grammar_->accept(token);
+  }
   return choice_of(static_cast<std::size_t>(token), logits, n_vocab_);
 }
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/grammar_filter.h"
 #include "core/handles.h"
 #include "core/sampling.h"
+#include "core/vocabulary.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -27,27 +31,34 @@ Choice choose_greedily(const float *logits, std::size_t n_vocab);
 Choice choose_among(const float *logits, std::size_t n_vocab, const TokenFilter &allowed);
 
 /// Refuses (ErrorKind::option) what no sampler can be made of: numbers out of their range, biases
-/// for tokens that are not there, a grammar that llama.cpp would not take.
-void check_sampling(const Sampling &sampling, const llama_vocab *vocab);
+/// for tokens that are not there, a grammar with mistakes. Returns the grammar as it was read; null
+/// where there is none.
+std::shared_ptr<const Grammar> check_sampling(const Sampling &sampling, const llama_vocab *vocab);
 
 /// Chooses the tokens of one answer. One thread at a time.
 class Sampler {
 public:
-  /// `sampling` must have passed the check.
-  Sampler(const Sampling &sampling, const llama_vocab *vocab);
+  /// `sampling` must have passed the check, which made `grammar` of it; `vocabulary`
+  /// must live as long.
+  Sampler(const Sampling &sampling, std::shared_ptr<const Grammar> grammar,
+          const Vocabulary &vocabulary);
 
   /// Throws ErrorKind::engine when the logits are no numbers or nothing is allowed, and
-  /// ErrorKind::option when the grammar takes too long.
+  /// ErrorKind::option when the grammar is too ambiguous.
   Choice choose(const float *logits, const TokenFilter &allowed = {});
 
 private:
   const float *with_biases(const float *logits);
+  const llama_token_data &likeliest();
+  const llama_token_data &drawn();
 
   std::size_t n_vocab_;
-  bool has_grammar_;
+  bool is_greedy_;
   std::vector<std::pair<std::int32_t, float>> biases_; // of tokens
   std::vector<float> biased_;
-  LlamaSamplerPtr chain_; // null: greedy
+  LlamaSamplerPtr penalties_; // null: none
+  std::optional<GrammarFilter> grammar_;
+  LlamaSamplerPtr draw_; // null: the likeliest
   std::vector<llama_token_data> candidates_;
 };
 

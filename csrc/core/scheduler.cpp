@@ -5,19 +5,20 @@
 #include "core/faults.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 #include <utility>
 
 namespace ppocrvl {
 namespace {
 
+const std::exception_ptr cancelled =
+    std::make_exception_ptr(Error(ErrorKind::cancelled, "the request was cancelled"));
+
 void fulfil_stopped(const EncodeJob &job) {
   if (const auto *generate = std::get_if<GenerateJob>(&job)) {
     generate->ticket->fulfil(result_of_stopped(*generate));
   } else if (const auto *embed = std::get_if<EmbedJob>(&job)) {
-    embed->pending->fail(
-        std::make_exception_ptr(Error(ErrorKind::cancelled, "the request was cancelled")));
+    embed->pending->fail(cancelled);
   }
 }
 
@@ -30,12 +31,16 @@ const Cancellable &request_of(const EncodeJob &job) {
   return *std::get<EmbedJob>(job).pending;
 }
 
-/// Moves what is over from `jobs` to `stopped`.
-template <class Job> void move_stopped(std::vector<Job> &jobs, std::vector<EncodeJob> &stopped) {
-  const auto first = std::partition(jobs.begin(), jobs.end(),
-                                    [](const Job &job) { return !request_of(job).is_over(); });
-  std::move(first, jobs.end(), std::back_inserter(stopped));
-  jobs.erase(first, jobs.end());
+/// The first of the jobs that is over, taken out.
+template <class Job> std::optional<EncodeJob> take_stopped_of(std::vector<Job> &jobs) {
+  const auto found = std::find_if(jobs.begin(), jobs.end(),
+                                  [](const Job &job) { return request_of(job).is_over(); });
+  if (found == jobs.end()) {
+    return std::nullopt;
+  }
+  std::optional<EncodeJob> stopped(std::move(*found));
+  jobs.erase(found);
+  return stopped;
 }
 
 using Deadline = std::optional<Cancellable::Clock::time_point>;
@@ -53,7 +58,10 @@ template <class Job> void take_earlier(const std::vector<Job> &jobs, Deadline &e
 
 Scheduler::Scheduler(Board &board, LanguageModel &model, CoreTurns *turns,
                      const SchedulerOptions &options)
-    : board_(board), model_(model), turns_(turns), options_(options), slots_(options.n_parallel) {}
+    : board_(board), model_(model), turns_(turns), options_(options), slots_(options.n_parallel),
+      largest_(options.kv_tokens), needs_(static_cast<std::size_t>(options.n_parallel)) {
+  active_.reserve(needs_.size());
+}
 
 void Scheduler::run() {
   while (go_on()) {
@@ -91,19 +99,25 @@ void Scheduler::give_up(const std::exception_ptr &error) {
 /// Answers waiting requests that are over and gives places to others. Waits while there is nothing
 /// to do; false once the board closes.
 bool Scheduler::collect() {
-  std::vector<EncodeJob> stopped;
   std::unique_lock<std::mutex> lock(board_.mutex);
+  // Whoever changes the board while it is not locked here finds nobody waiting. So after each piece
+  // of work everything is looked at again, and the lock is held from the last look to the wait.
+  const auto unlocked = [&](auto work) {
+    lock.unlock();
+    board_.changed.notify_all(); // there is room in a line
+    work();
+    lock.lock();
+  };
   while (!board_.closing) {
-    move_stopped(board_.to_encode, stopped);
-    move_stopped(board_.to_admit, stopped);
-    while (admit_next(lock)) {
+    if (std::optional<EncodeJob> stopped = take_stopped()) {
+      unlocked([&] { fulfil_stopped(*stopped); });
+      continue;
     }
-    if (!active_.empty() || !stopped.empty()) {
-      lock.unlock();
-      board_.changed.notify_all(); // there may be room in the lines
-      for (const EncodeJob &job : stopped) {
-        fulfil_stopped(job);
-      }
+    if (std::optional<GenerateJob> job = take_next()) {
+      unlocked([&] { admit(std::move(*job)); });
+      continue;
+    }
+    if (!active_.empty()) {
       return true;
     }
     Deadline earliest;
@@ -118,53 +132,95 @@ bool Scheduler::collect() {
   return false;
 }
 
-/// Gives the next waiting request its place, if there is one. The lock is released meanwhile.
-bool Scheduler::admit_next(std::unique_lock<std::mutex> &lock) {
-  if (board_.to_admit.empty() || slots_.empty() || board_.closing) {
-    return false;
+std::optional<EncodeJob> Scheduler::take_stopped() {
+  std::optional<EncodeJob> stopped = take_stopped_of(board_.to_encode);
+  return stopped ? std::move(stopped) : take_stopped_of(board_.to_admit);
+}
+
+/// The waiting request that is to have a place now, if there is one. The board is locked.
+std::optional<GenerateJob> Scheduler::take_next() {
+  const std::optional<std::size_t> next = next_to_admit(board_);
+  if (!next || slots_.count() == 0) {
+    return std::nullopt;
   }
-  const auto at =
-      board_.to_admit.begin() + static_cast<std::ptrdiff_t>(next_index(board_.to_admit));
+  const auto at = board_.to_admit.begin() + static_cast<std::ptrdiff_t>(*next);
   const std::size_t need = at->prepared.n_reserved();
   wanted_ = tokens_together(need);
+  if (!leaves_room_for_urgent(at->prepared)) {
+    return std::nullopt;
+  }
   if (!active_.empty() && (wants_growth_ || !fits(need, 0))) {
     // It is next, so others wait for the running ones to end as well. If the cache is made for
     // smaller requests, all of them end first: it can only grow while nothing runs.
     wants_growth_ = wants_growth_ || is_small();
-    return false;
+    return std::nullopt;
   }
   wants_growth_ = false;
-  GenerateJob job = std::move(*at);
+  std::optional<GenerateJob> job(std::move(*at));
   board_.to_admit.erase(at);
-  lock.unlock();
+  return job;
+}
+
+void Scheduler::admit(GenerateJob job) {
   const std::shared_ptr<Ticket> ticket = job.ticket;
   try {
     start(std::move(job));
   } catch (...) {
     ticket->fail(current_error());
   }
-  lock.lock();
-  return true;
+}
+
+/// Whether places and room are left for those of higher priority whose pictures are not encoded
+/// yet: a whole answer is longer to wait for than a picture. The board is locked.
+bool Scheduler::leaves_room_for_urgent(const PreparedRequest &next) const {
+  std::size_t places = 0;
+  std::size_t tokens = 0;
+  const auto count = [&](int priority, std::size_t reserved) {
+    if (priority > next.request.priority) {
+      ++places;
+      tokens += reserved;
+    }
+  };
+  for (const BeingEncoded &one : board_.encoding) {
+    count(one.priority, one.reserved);
+  }
+  for (const EncodeJob &job : board_.to_encode) {
+    if (const auto *generate = std::get_if<GenerateJob>(&job)) {
+      count(generate->prepared.request.priority, generate->prepared.n_reserved());
+    }
+  }
+  if (places == 0) {
+    return true;
+  }
+  // While nothing runs the cache can still grow.
+  const std::size_t room = active_.empty() ? std::max(model_.room(), largest_) : model_.room();
+  return places < slots_.count() &&
+         (options_.deterministic || reserved_ + next.n_reserved() + tokens <= room);
 }
 
 /// Tokens of as many requests as may run: of this one, of the largest that wait, and of others like
 /// it where too few do. The board is locked.
-std::size_t Scheduler::tokens_together(std::size_t need) const {
-  const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
-  std::vector<std::size_t> needs(n_parallel, need);
+std::size_t Scheduler::tokens_together(std::size_t need) {
+  std::fill(needs_.begin(), needs_.end(), need);
+  const auto take = [this](std::size_t other) {
+    std::size_t &least = *std::min_element(needs_.begin(), needs_.end());
+    least = std::max(least, other);
+  };
   for (const GenerateJob &job : board_.to_admit) {
-    needs.push_back(job.prepared.n_reserved());
+    take(job.prepared.n_reserved());
+  }
+  for (const BeingEncoded &one : board_.encoding) {
+    take(one.reserved);
   }
   for (const EncodeJob &job : board_.to_encode) {
     if (const auto *generate = std::get_if<GenerateJob>(&job)) {
-      needs.push_back(generate->prepared.n_reserved());
+      take(generate->prepared.n_reserved());
     }
   }
-  std::sort(needs.begin(), needs.end(), std::greater<>());
   if (options_.deterministic) { // equal shares
-    return needs.front() * n_parallel;
+    return *std::max_element(needs_.begin(), needs_.end()) * needs_.size();
   }
-  return std::accumulate(needs.begin(), needs.begin() + options_.n_parallel, std::size_t{0});
+  return std::accumulate(needs_.begin(), needs_.end(), std::size_t{0});
 }
 
 /// Whether a request has room beside those that run and `held` tokens of those that ran.
@@ -176,7 +232,7 @@ bool Scheduler::fits(std::size_t need, std::size_t held) const {
 }
 
 /// Whether fewer requests than may run have room, and the cache may grow.
-bool Scheduler::is_small() const { return model_.room() < std::min(options_.kv_tokens, wanted_); }
+bool Scheduler::is_small() const { return model_.room() < std::min(largest_, wanted_); }
 
 void Scheduler::start(GenerateJob job) {
   const PreparedRequest &prepared = job.prepared;
@@ -187,8 +243,8 @@ void Scheduler::start(GenerateJob job) {
   const CacheSlots::Choice choice =
       slots_.choose(prepared, exact ? std::optional(chunk) : std::nullopt);
   make_place(prepared.n_reserved(), choice);
-  auto sequence = std::make_unique<Sequence>(std::move(job), model_.vocabulary(), model_.vocab(),
-                                             choice.slot, choice.reused);
+  auto sequence =
+      std::make_unique<Sequence>(std::move(job), model_.vocabulary(), choice.slot, choice.reused);
   model_.forget(choice.slot, sequence->next(1).first_position);
   reserved_ += sequence->reserved();
   active_.push_back(std::move(sequence));
@@ -210,20 +266,23 @@ void Scheduler::make_place(std::size_t need, const CacheSlots::Choice &choice) {
   }
 }
 
-/// Makes the cache large enough for as many requests as may run, within the limit. Only while
-/// nothing runs.
+/// Makes the cache large enough for as many requests as may run, within the limit, or for as many
+/// as memory suffices for. Only while nothing runs.
 void Scheduler::grow(std::size_t need, const CacheSlots::Choice &choice) {
   pass(FaultPoint::make_room);
   const std::size_t least =
       options_.deterministic ? need * static_cast<std::size_t>(options_.n_parallel) : need;
+  const std::size_t wish =
+      std::max(least, std::min(options_.kv_tokens, std::max(wanted_, 2 * model_.room())));
   try {
-    model_.make_room(
-        std::max(least, std::min(options_.kv_tokens, std::max(wanted_, 2 * model_.room()))),
-        choice.reused > 0 ? std::optional(choice.slot) : std::nullopt);
+    model_.make_room(wish, least, choice.reused > 0 ? std::optional(choice.slot) : std::nullopt);
   } catch (...) {
-    slots_.clear(choice.slot);
+    drop(choice.slot);
     throw;
   }
+  // Where memory did not suffice, it is asked for again by a request that has no room otherwise,
+  // and not by each.
+  largest_ = model_.room() < wish ? model_.room() : options_.kv_tokens;
 }
 
 /// Gives up what an idle place holds.
@@ -417,14 +476,16 @@ void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vec
 
 void Scheduler::end(Sequence &sequence, std::optional<FinishReason> reason) {
   std::optional<Result> result;
+  CacheContent content;
   try {
+    content = sequence.content();
     result = sequence.finish(reason);
   } catch (...) {
     fail(sequence, current_error());
     return;
   }
   const auto ticket = sequence.shared_ticket();
-  remove(sequence, sequence.content());
+  remove(sequence, std::move(content));
   ticket->fulfil(std::move(*result));
 }
 

@@ -41,10 +41,13 @@ private:
   bool go_on();
   void give_up(const std::exception_ptr &error);
   bool collect();
-  bool admit_next(std::unique_lock<std::mutex> &lock);
+  std::optional<EncodeJob> take_stopped();
+  std::optional<GenerateJob> take_next();
+  void admit(GenerateJob job);
+  [[nodiscard]] bool leaves_room_for_urgent(const PreparedRequest &next) const;
   [[nodiscard]] bool fits(std::size_t need, std::size_t held) const;
   [[nodiscard]] bool is_small() const;
-  [[nodiscard]] std::size_t tokens_together(std::size_t need) const;
+  [[nodiscard]] std::size_t tokens_together(std::size_t need);
   void make_place(std::size_t need, const CacheSlots::Choice &choice);
   void grow(std::size_t need, const CacheSlots::Choice &choice);
   void start(GenerateJob job);
@@ -73,8 +76,10 @@ private:
   SchedulerOptions options_;
   std::vector<SequencePtr> active_; // in order of admission
   CacheSlots slots_;
-  std::size_t reserved_ = 0;  // tokens of the cache, of those that run
-  std::size_t wanted_ = 0;    // tokens of the cache, for those that may run together
+  std::size_t reserved_ = 0;       // tokens of the cache, of those that run
+  std::size_t wanted_ = 0;         // tokens of the cache, for those that may run together
+  std::size_t largest_ = 0;        // that the cache could be made lately, at most `kv_tokens`
+  std::vector<std::size_t> needs_; // scratch of `tokens_together`
   bool wants_growth_ = false; // nobody is admitted until all have ended and the cache has grown
   ChunkSize chunk_size_;
 };

@@ -40,10 +40,9 @@ Error broken_text(std::string_view bytes, std::size_t n_tokens) {
 
 } // namespace
 
-Sequence::Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab,
-                   int slot, std::size_t reused)
+Sequence::Sequence(GenerateJob job, const Vocabulary &vocabulary, int slot, std::size_t reused)
     : job_(std::move(job)), vocabulary_(vocabulary), slot_(slot),
-      sampler_(job_.prepared.request.sampling, vocab),
+      sampler_(job_.prepared.request.sampling, job_.prepared.grammar, vocabulary),
       loops_(job_.prepared.request.image ? job_.prepared.request.image->width : 0,
              job_.prepared.request.image ? job_.prepared.request.image->height : 0),
       n_fed_(reused) {

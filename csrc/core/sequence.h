@@ -24,8 +24,7 @@ namespace ppocrvl {
 class Sequence {
 public:
   /// The first `reused` tokens of the prompt are in the slot already.
-  Sequence(GenerateJob job, const Vocabulary &vocabulary, const llama_vocab *vocab, int slot,
-           std::size_t reused);
+  Sequence(GenerateJob job, const Vocabulary &vocabulary, int slot, std::size_t reused);
 
   [[nodiscard]] int slot() const { return slot_; }
   [[nodiscard]] Ticket &ticket() const { return *job_.ticket; }

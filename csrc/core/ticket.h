@@ -93,15 +93,17 @@ public:
   /// Calls `listener` now, and in future after every change, in the thread that changed. It must be
   /// quick and must not throw.
   void listen(std::function<void()> listener) {
-    auto shared = std::make_shared<const std::function<void()>>(std::move(listener));
+    Listener shared = std::make_shared<const std::function<void()>>(std::move(listener));
     change([&] { listener_ = std::move(shared); });
   }
 
 protected:
+  using Listener = std::shared_ptr<const std::function<void()>>;
+
   [[nodiscard]] bool done() const { return value_.has_value() || error_ != nullptr; }
 
   template <class Change> void change(Change make) {
-    std::shared_ptr<const std::function<void()>> listener;
+    Listener listener; // its copy takes no memory: a change that was made is told
     {
       const std::scoped_lock lock(mutex_);
       make();
@@ -119,7 +121,7 @@ protected:
 private:
   std::optional<Value> value_;
   std::exception_ptr error_;
-  std::shared_ptr<const std::function<void()>> listener_;
+  Listener listener_;
 };
 
 /// A running generation: pieces of text while it runs, the result at the end.

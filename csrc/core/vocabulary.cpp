@@ -150,6 +150,11 @@ void Vocabulary::append_ids(std::string_view text, bool parse_special,
   all.insert(all.end(), ids.begin(), ids.begin() + count);
 }
 
+const TokenTexts &Vocabulary::texts() const {
+  std::call_once(texts_made_, [this] { texts_.emplace(vocab_); });
+  return *texts_;
+}
+
 std::int32_t Vocabulary::image_token() const { return control_ids_.at(image_token_text); }
 
 } // namespace ppocrvl

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/grammar_filter.h"
 #include "core/prompt.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -48,11 +51,16 @@ public:
 
   std::int32_t image_token() const;
 
+  /// Of all tokens, for grammars; made when somebody asks for them first.
+  const TokenTexts &texts() const;
+
 private:
   void append_ids(std::string_view text, bool parse_special, std::vector<std::int32_t> &all) const;
   void append_answer_ids(std::string_view text, std::vector<std::int32_t> &ids) const;
 
   const llama_vocab *vocab_;
+  mutable std::once_flag texts_made_;
+  mutable std::optional<TokenTexts> texts_;
   std::unordered_map<std::string, std::int32_t> control_ids_;
   std::unordered_map<std::string, std::int32_t> location_ids_;
   std::unordered_set<std::int32_t> is_location_;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.h"
 #include "core/grammar_check.h"
+#include "core/grammar_parser.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,7 +12,8 @@ using ppocrvl::check_grammar;
 
 namespace {
 
-const ppocrvl::GrammarTokens tokens{100, [](std::string_view text) { return text == "<fcel>"; }};
+const ppocrvl::GrammarTokens tokens{
+    100, [](std::string_view text) { return text == "<fcel>" ? std::optional(7U) : std::nullopt; }};
 
 /// What is said against a grammar; empty if nothing is.
 std::string objection(const std::string &grammar) {

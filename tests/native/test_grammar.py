@@ -29,8 +29,6 @@ def run_worker(tmp_path: Path, first: int, count: int) -> Counter[str]:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), lines[-1:]
     assert len(lines) == count
     kinds = Counter(line.split()[1].rstrip(":") for line in lines)
-    # llama.cpp never refuses what the check let through.
-    assert not [line for line in lines if "llama.cpp refuses" in line]
     return kinds
 
 
