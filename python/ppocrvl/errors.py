@@ -125,7 +125,7 @@ class HubError(PpocrvlError):
 
 
 class EngineError(PpocrvlError):
-    """The native engine failed, is closed, or cannot be loaded."""
+    """The native engine failed, is closed or cannot be loaded, or memory does not suffice."""
 
     exit_code = ExitCode.ENGINE
 

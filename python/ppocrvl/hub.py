@@ -6,11 +6,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ppocrvl.cache import models_folder
 from ppocrvl.errors import (
@@ -25,9 +26,10 @@ from ppocrvl.hashing import sha256_of_file
 from ppocrvl.hub_pins import PINS, PinnedFile
 from ppocrvl.model_folder import find_model
 from ppocrvl.native import _native
+from ppocrvl.part_file import part_file, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
     Progress = Callable[[str, int, int | None], None]
@@ -39,6 +41,7 @@ ATTEMPTS = 4
 TIMEOUT_SECONDS = 30
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_COMMIT = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 
 
@@ -77,8 +80,10 @@ def pull(
 ) -> Path:
     """Fetch the two files of a model, or find them where they were fetched before.
 
-    A download that was broken off goes on where it stopped. The hash is the pinned one where
-    ppocrvl knows the repository, else the one that the hub states.
+    A download that was broken off goes on where it stopped; one that another process is at is
+    waited for. The hash is the pinned one where ppocrvl knows the repository, else the one that
+    the hub states. Only what this wrote itself is ever removed or replaced: its part files, and
+    the models in the user's cache.
 
     Args:
         repo: "owner/name".
@@ -95,7 +100,7 @@ def pull(
     Raises:
         OptionError: not the name of a repository.
         HubError: the download failed, a hash is wrong, or offline mode lacks the files.
-        OutputError: the files cannot be written.
+        OutputError: the files cannot be written, or others of the same names are in `folder`.
         MissingExtraError: huggingface_hub is not installed.
     """
     if not _REPO.fullmatch(repo):
@@ -105,13 +110,93 @@ def pull(
         return _find_offline(repo, revision, pinned, Path(folder) if folder is not None else None)
     hub = _import_hub()
     chosen = pinned or _select(hub, repo, revision, llm, mmproj)
-    target = Path(folder) if folder is not None else _cache_of(repo) / chosen.revision
-    paths = {}
-    for role, file in (("llm", chosen.llm), ("mmproj", chosen.mmproj)):
+    place = _Place(
+        _cache_of(repo) / chosen.revision if folder is None else Path(folder),
+        chosen.revision,
+        is_ours=folder is None,
+    )
+    pair = (("llm", chosen.llm), ("mmproj", chosen.mmproj))
+    # Both are looked at before the first is fetched: what is in the way of the second is said now.
+    missing = []
+    for role, file in pair:
+        if place.has(file):
+            _check_role(place.path(file), role, name=str(place.path(file)))
+        else:
+            missing.append((role, file))
+    for role, file in missing:
         url = hub.hf_hub_url(repo, file.path, revision=chosen.revision, endpoint=_endpoint())
-        paths[role] = _fetch(url, file, repo, target, progress)
-        _check_role(paths[role], role, repo)
-    return _usable(target, paths["llm"])
+        _fetch(url, file, role=role, repo=repo, place=place, progress=progress)
+    return _usable(place.folder, place.folder / chosen.llm.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the files go.
+
+    Attributes:
+        folder: holds both.
+        revision: their commit.
+        is_ours: whether nobody but `pull` puts files there, so that they may be replaced.
+    """
+
+    folder: Path
+    revision: str
+    is_ours: bool
+
+    def path(self, file: RemoteFile) -> Path:
+        """Where a file goes."""
+        return self.folder / file.name
+
+    def part(self, file: RemoteFile) -> Path:
+        """What is there of it so far."""
+        return self.folder / f".{file.name}.{(file.sha256 or self.revision)[:16]}.part"
+
+    def has(self, file: RemoteFile) -> bool:
+        """Whether the file is there, as far as its hash is known.
+
+        Raises:
+            OutputError: another file has its name, and is not ours.
+        """
+        path = self.path(file)
+        with _output_errors(path):
+            if file.sha256 is None or not path.is_file():
+                return False
+            if sha256_of_file(path) == file.sha256:
+                return True
+        if not self.is_ours:
+            raise _in_the_way(path)
+        return False
+
+    def take(self, part: Path, file: RemoteFile) -> None:
+        """Move a complete file to its place.
+
+        Raises:
+            OutputError: another file has its name, and is not ours.
+        """
+        path = self.path(file)
+        if self.is_ours or not path.exists():
+            part.replace(path)
+        elif sha256_of_file(path) == sha256_of_file(part):
+            part.unlink()
+        else:
+            raise _in_the_way(path)
+
+
+def _in_the_way(path: Path) -> OutputError:
+    return OutputError(
+        f"{path} is there already, and is another file; move it away, or name another folder "
+        "with -o (folder=)"
+    )
+
+
+@contextmanager
+def _output_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PpocrvlError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _pinned(repo: str, revision: str | None) -> Selection | None:
@@ -145,14 +230,30 @@ def _find_offline(
                 f"{wanted or 'one revision'} is wanted; pull it once with a connection"
             )
         folder = matching[0]
+    if pinned is not None:
+        for file in (pinned.llm, pinned.mmproj):
+            _check_offline(folder / file.name, file, repo)
+        return _usable(folder, folder / pinned.llm.name)
     try:
-        paths = find_model(folder)
+        find_model(folder)
     except ModelError as error:
         raise HubError(f"offline, and {repo} was not pulled completely: {error}") from error
-    if pinned is not None:
-        for path, file in ((paths.llm, pinned.llm), (paths.mmproj, pinned.mmproj)):
-            _check_hash(path, file, repo)
     return folder
+
+
+def _check_offline(path: Path, file: RemoteFile, repo: str) -> None:
+    """Compare with what is known. A wrong file stays: it may be somebody's own."""
+    try:
+        found = sha256_of_file(path)
+    except OSError as error:
+        raise HubError(
+            f"offline, and {repo} was not pulled completely: {path}: {error.strerror}"
+        ) from error
+    if found != file.sha256:
+        raise HubError(
+            f"{path} has SHA-256 {found}, not {file.sha256} as in {repo}; move it away, and pull "
+            "with a connection"
+        )
 
 
 def _endpoint() -> str | None:
@@ -179,8 +280,12 @@ def _select(
         info = hub.HfApi(endpoint=_endpoint()).model_info(
             repo, revision=revision, files_metadata=True
         )
+    except MemoryError:
+        raise
     except Exception as error:
         raise HubError(_why(error, f"{repo} at {revision}" if revision else repo)) from error
+    if not _COMMIT.fullmatch(info.sha or ""):  # it becomes the name of a folder
+        raise HubError(f"the hub says that {repo} is at commit {info.sha!r}, which is none")
     files = [
         RemoteFile(entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else None)
         for entry in info.siblings or ()
@@ -205,94 +310,108 @@ def _pick(
     raise HubError(f"{repo} must give one {what} GGUF file but {problem} ({have}); see {option}")
 
 
-def _fetch(url: str, file: RemoteFile, repo: str, target: Path, progress: Progress | None) -> Path:
-    """Download one file to its place, unless it is there already and its hash is right."""
-    path = target / file.name
-    part = target / f".{file.name}.{(file.sha256 or target.name)[:16]}.part"
-    try:
-        if path.is_file() and file.sha256 is not None and sha256_of_file(path) == file.sha256:
-            return path
-        target.mkdir(parents=True, exist_ok=True)
-        _download(url, part, file, progress)
-        _check_hash(part, file, repo)
-        part.replace(path)
-    except PpocrvlError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
-        raise HubError(_why(error, f"{file.path} of {repo}")) from error
-    return path
+def _fetch(
+    url: str, file: RemoteFile, *, role: str, repo: str, place: _Place, progress: Progress | None
+) -> None:
+    """Download a file to its place, unless another pull does so in the meantime."""
+
+    def waiting(n_bytes: int) -> None:
+        if progress is not None:
+            progress(file.name, n_bytes, file.size)
+
+    with _output_errors(place.path(file)):
+        place.folder.mkdir(parents=True, exist_ok=True)
+        with part_file(place.part(file), waiting) as out:
+            if place.has(file):
+                out.truncate(0)
+                return
+            _download(url, out, file, repo, progress)
+            part = Path(out.name)
+            try:
+                _check_hash(part, file, repo)
+                _check_role(part, role, name=f"{file.name} of {repo}", fate=", and was removed")
+            except HubError:
+                part.unlink()
+                raise
+            place.take(part, file)
 
 
-def _download(url: str, part: Path, file: RemoteFile, progress: Progress | None) -> None:
-    """Append to `part` what is missing; a broken connection is taken up again."""
+def _download(
+    url: str, out: IO[bytes], file: RemoteFile, repo: str, progress: Progress | None
+) -> None:
+    """Append what is missing; a broken connection is taken up again."""
     left = ATTEMPTS
     while True:
-        before = part.stat().st_size if part.exists() else 0
+        before = size_of(out)
+        if before and before == file.size:
+            return
+        if file.size is not None and before > file.size:
+            out.truncate(0)
+            before = 0
         try:
-            if before == 0 or before != file.size:
-                _receive(url, part, before, file, progress)
+            _receive(url, out, before, file, progress)
+        except MemoryError:
+            raise
         except Exception as error:
-            got_more = part.exists() and part.stat().st_size > before
-            left = ATTEMPTS if got_more else left - 1
-            if left == 0 or not _may_pass(error):
+            if isinstance(error, OSError) and error.errno in _FULL_DISK:
                 raise
+            left = ATTEMPTS if size_of(out) > before else left - 1
+            if left == 0 or not _may_pass(error):
+                raise HubError(_why(error, f"{file.path} of {repo}")) from error
             sleep(0.5 * (ATTEMPTS - left))
         else:
+            out.flush()
             return
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether another try can help: not when the server said no, nor when the disk is full."""
+    """Whether another try can help: not when the server said no."""
     response = getattr(error, "response", None)
-    if response is not None:
-        return response.status_code in {408, 416, 429} or response.status_code >= 500
-    return not (isinstance(error, OSError) and error.errno in _FULL_DISK)
+    return response is None or (
+        response.status_code in {408, 416, 429} or response.status_code >= 500
+    )
 
 
-def _receive(url: str, part: Path, start: int, file: RemoteFile, progress: Progress | None) -> None:
+def _receive(
+    url: str, out: IO[bytes], start: int, file: RemoteFile, progress: Progress | None
+) -> None:
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
     headers: Mapping[str, Any] = {**build_hf_headers(), "Accept-Encoding": "identity"}
     if start:
         headers = {**headers, "Range": f"bytes={start}-"}
     with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS) as response:
-        if response.status_code == 416:  # what we have is longer than what is there
-            part.unlink()
-        hf_raise_for_status(response)
         resumed = response.status_code == 206
-        with part.open("ab" if resumed else "wb") as out:
-            total = start if resumed else 0
-            for chunk in response.iter_bytes():
-                out.write(chunk)
-                total += len(chunk)
-                if progress is not None:
-                    progress(file.name, total, file.size)
+        if not resumed and (response.is_success or response.status_code == 416):
+            out.truncate(0)  # all of it comes, or what we have is longer than what is there
+        hf_raise_for_status(response)
+        total = start if resumed else 0
+        for chunk in response.iter_bytes():
+            out.write(chunk)
+            total += len(chunk)
+            if progress is not None:
+                progress(file.name, total, file.size)
 
 
-def _check_hash(path: Path, file: RemoteFile, repo: str) -> None:
-    """Compare with what is known; a wrong file is removed."""
+def _check_hash(part: Path, file: RemoteFile, repo: str) -> None:
     if file.sha256 is None:
         return
-    found = sha256_of_file(path)
+    found = sha256_of_file(part)
     if found != file.sha256:
-        path.unlink()
         raise HubError(
             f"{file.path} of {repo} has SHA-256 {found}, not {file.sha256}; it was removed, "
             "pull it again"
         )
 
 
-def _check_role(path: Path, role: str, repo: str) -> None:
+def _check_role(path: Path, role: str, *, name: str, fate: str = "") -> None:
     try:
         found = _native.read_gguf(str(path)).role
     except ModelError as error:
-        path.unlink()
-        raise HubError(f"{path.name} of {repo} cannot be used, and was removed: {error}") from error
+        reason = str(error).removeprefix(f"{path}: ")
+        raise HubError(f"{name} cannot be used{fate}: {reason}") from error
     if found != role:
-        path.unlink()
-        raise HubError(f"{path.name} of {repo} is no {role} file of this model, and was removed")
+        raise HubError(f"{name} is no {role} file of this model{fate}")
 
 
 def _usable(folder: Path, llm: Path) -> Path:

@@ -111,6 +111,11 @@ class Hub:
     """The next downloads end after so many bytes each, without a word."""
     ranges: list[tuple[str, str | None]] = field(default_factory=list)
     """File and Range header of each download."""
+    half_sent: Callable[[str], object] = lambda _: None
+    """Called with a file's name once half of it is sent."""
+    commit: str = REVISION
+    """What the listing says."""
+    states_hashes: bool = True
     url: str = ""
 
     def listing(self) -> dict[str, Any]:
@@ -123,11 +128,13 @@ class Hub:
                     "sha256": self.stated_hash or hashlib.sha256(data).hexdigest(),
                     "size": len(data),
                     "pointerSize": 134,
-                },
+                }
+                if self.states_hashes
+                else None,
             }
             for name, data in self.files.items()
         ]
-        return {"id": self.repo, "modelId": self.repo, "sha": REVISION, "siblings": siblings}
+        return {"id": self.repo, "modelId": self.repo, "sha": self.commit, "siblings": siblings}
 
 
 def serve_hub(hub: Hub) -> ThreadingHTTPServer:
@@ -143,7 +150,7 @@ def serve_hub(hub: Hub) -> ThreadingHTTPServer:
             if re.fullmatch(rf"/api/models/{hub.repo}(/revision/[^/?]+)?(\?.*)?", self.path):
                 self.answer(200, json.dumps(hub.listing()).encode())
                 return
-            match = re.fullmatch(rf"/{hub.repo}/resolve/{REVISION}/([^?]+)", self.path)
+            match = re.fullmatch(rf"/{hub.repo}/resolve/{hub.commit}/([^?]+)", self.path)
             if match is None or match[1] not in hub.files:
                 self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
                 return
@@ -161,7 +168,13 @@ def serve_hub(hub: Hub) -> ThreadingHTTPServer:
                 {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
             )
             body = data[start : start + hub.breaks.pop(0)] if hub.breaks else data[start:]
-            self.answer(206 if start else 200, body, headers, promised=len(data) - start)
+            self.answer(
+                206 if start else 200,
+                body,
+                headers,
+                promised=len(data) - start,
+                half_sent=lambda: hub.half_sent(name),
+            )
 
         def answer(
             self,
@@ -169,6 +182,7 @@ def serve_hub(hub: Hub) -> ThreadingHTTPServer:
             body: bytes,
             headers: dict[str, str] | None = None,
             promised: int | None = None,
+            half_sent: Callable[[], object] = lambda: None,
         ) -> None:
             length = len(body) if promised is None else promised
             self.send_response(status)
@@ -176,7 +190,9 @@ def serve_hub(hub: Hub) -> ThreadingHTTPServer:
             for name, value in (headers or {}).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2])
+            half_sent()
+            self.wfile.write(body[len(body) // 2 :])
             self.close_connection = length != len(body)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import importlib.util
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl import hub, hub_pins
+from ppocrvl import hub, hub_pins, part_file
 from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
 
 if TYPE_CHECKING:
@@ -138,6 +141,142 @@ def test_damaged_gguf_is_removed(pull: Pull, served: Hub, tmp_path: Path) -> Non
     done = pull("-o", tmp_path / "here")
     assert done.returncode == ExitCode.HUB
     assert "cannot be used, and was removed" in done.stderr
+
+
+def test_files_of_the_users_own_stay(pull: Pull, pinned: Hub, tmp_path: Path) -> None:
+    """Whatever has the name of a file of the model, online and offline."""
+    pull("-o", tmp_path)
+    own = tmp_path / MMPROJ
+    own.write_bytes(b"my own")
+    pinned.ranges.clear()
+    offline = pull("-o", tmp_path, "--offline")
+    assert offline.returncode == ExitCode.HUB
+    assert "has SHA-256" in offline.stderr
+    (tmp_path / LLM).unlink()
+    online = pull("-o", tmp_path)
+    assert online.returncode == ExitCode.OUTPUT
+    assert f"{own} is there already, and is another file; move it away" in online.stderr
+    assert pinned.ranges == []  # said before anything is fetched
+    assert [path.name for path in tmp_path.iterdir()] == [MMPROJ]
+    assert own.read_bytes() == b"my own"
+
+
+def test_right_file_that_is_no_model_stays(pull: Pull, served: Hub, tmp_path: Path) -> None:
+    served.files[MMPROJ] = served.files[LLM]
+    own = tmp_path / MMPROJ
+    own.write_bytes(served.files[MMPROJ])
+    done = pull("-o", tmp_path)
+    assert done.returncode == ExitCode.HUB
+    assert f"{own} is no mmproj file of this model\n" in done.stderr
+    assert own.read_bytes() == served.files[MMPROJ]
+
+
+def test_damaged_file_in_the_cache_is_replaced(pull: Pull, served: Hub) -> None:
+    folder = Path(pull().stdout.removesuffix("\n"))
+    (folder / LLM).write_bytes(b"damaged")
+    assert pull().returncode == ExitCode.OK
+    assert_pulled(folder, served)
+
+
+def test_hub_that_states_no_hashes(pull: Pull, served: Hub, tmp_path: Path) -> None:
+    served.states_hashes = False
+    for _ in range(2):
+        assert pull("-o", tmp_path).returncode == ExitCode.OK
+        assert_pulled(tmp_path, served)
+    (tmp_path / LLM).write_bytes(b"my own")
+    done = pull("-o", tmp_path)
+    assert done.returncode == ExitCode.OUTPUT
+    assert (tmp_path / LLM).read_bytes() == b"my own"
+    (tmp_path / LLM).rename(tmp_path / "my-own")
+    served.ranges.clear()
+    assert pull("-o", tmp_path).returncode == ExitCode.OK
+    assert (LLM, None) not in served.ranges  # what was fetched is not lost
+    assert (tmp_path / LLM).read_bytes() == served.files[LLM]
+
+
+def test_part_of_another_commit_is_not_taken_up(pull: Pull, served: Hub, tmp_path: Path) -> None:
+    served.states_hashes = False
+    served.breaks = [500_000] + [0] * hub.ATTEMPTS
+    assert pull("-o", tmp_path).returncode == ExitCode.HUB
+    served.commit = "fedcba9876543210fedcba9876543210fedcba98"
+    data = served.files[LLM]
+    served.files[LLM] = data[:-1] + bytes([data[-1] ^ 1])
+    served.ranges.clear()
+    assert pull("-o", tmp_path).returncode == ExitCode.OK
+    assert served.ranges[0] == (LLM, None)
+    assert (tmp_path / LLM).read_bytes() == served.files[LLM]
+
+
+def test_two_pulls_at_once_fetch_each_file_once(
+    served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, waits = threading.Event(), threading.Event()
+
+    def half_sent(_: str) -> None:
+        begun.set()
+        waits.wait(60)
+
+    def pull() -> Path:
+        return hub.pull(served.repo, folder=tmp_path, progress=lambda *seen: progress.append(seen))
+
+    def pause(_: float) -> None:
+        waits.set()
+        first.join(0.05)
+
+    served.half_sent = half_sent
+    progress: list[tuple[str, int, int | None]] = []
+    monkeypatch.setenv("HF_ENDPOINT", served.url)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(part_file, "sleep", pause)
+    first = threading.Thread(target=pull)
+    first.start()
+    assert begun.wait(60)
+    assert pull() == tmp_path
+    first.join()
+    assert waits.is_set()
+    assert sorted(served.ranges, key=str) == [(MMPROJ, None), (LLM, None)]
+    assert_pulled(tmp_path, served)
+
+
+def test_file_system_without_locks(
+    pull: Pull, served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    folder = tmp_path / "here"
+    assert pull("-o", folder).returncode == ExitCode.OK
+    assert_pulled(folder, served)
+
+
+def test_folder_that_is_a_file(pull: Pull, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    for folder in (path, path / "below"):
+        done = pull("-o", folder)
+        assert done.returncode == ExitCode.OUTPUT
+        assert done.stderr.startswith(f"ppocrvl: error: cannot write {folder / LLM}: ")
+
+
+@pytest.mark.parametrize("commit", ["../../../../elsewhere", "", ".."])
+def test_commit_that_is_no_name(pull: Pull, served: Hub, commit: str) -> None:
+    served.commit = commit
+    done = pull()
+    assert done.returncode == ExitCode.HUB
+    assert f"is at commit {commit!r}, which is none" in done.stderr
+
+
+def test_want_of_memory_is_no_failed_download(
+    pull: Pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(hub, "_receive", fail)
+    done = pull("-o", tmp_path)
+    assert done.returncode == ExitCode.ENGINE
+    assert "out of memory" in done.stderr
 
 
 def test_missing_repository(ppocrvl_program: Program, served: Hub) -> None:

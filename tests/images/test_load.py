@@ -8,7 +8,7 @@ import os
 import struct
 import warnings
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -19,9 +19,12 @@ from ppocrvl.errors import (
     ImageError,
     ImageNotFoundError,
     ImageTooLargeError,
+    ImageTooThinError,
 )
-from ppocrvl.images import load
+from ppocrvl.images import flatten, load
+from ppocrvl.images import source as source_module
 from ppocrvl.images.load import FORMATS, load_image
+from ppocrvl.images.webp_header import webp_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +74,24 @@ def test_file_object_that_cannot_seek_is_read(colours: npt.NDArray[np.uint8]) ->
         file.write(encode(Image.fromarray(colours)))
     with os.fdopen(outlet, "rb") as file:
         np.testing.assert_array_equal(pixels_of(file), colours)
+
+
+class Drops(io.RawIOBase):
+    """A file that gives a few bytes at a time, as a socket may."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._data.read(min(size, 7))
+
+
+def test_file_object_that_gives_a_few_bytes_at_a_time(colours: npt.NDArray[np.uint8]) -> None:
+    drops = cast("IO[bytes]", Drops(encode(Image.fromarray(colours))))
+    np.testing.assert_array_equal(pixels_of(drops), colours)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
@@ -239,6 +260,24 @@ def test_result_shares_nothing_with_the_source(colours: npt.NDArray[np.uint8]) -
     np.testing.assert_array_equal(array, colours)
 
 
+@pytest.mark.parametrize("mode", ["LA", "La", "PA", "RGBA", "RGBa", "I;16", "I", "F", "P", "array"])
+def test_bands_leave_no_seams(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(2).integers(0, 256, (50, 30, 4), dtype=np.uint8)
+    picture = Image.fromarray(values)
+    source: load.ImageSource = values
+    if mode == "I;16":
+        source = Image.fromarray(values[:, :, 0].astype(np.uint16) * 200)
+    elif mode == "P":
+        source = picture.convert("RGB").quantize(16)
+        source.info["transparency"] = bytes(range(0, 160, 10))
+    elif mode != "array":
+        source = picture.convert("LA" if mode in {"La", "PA"} else "RGBA").convert(mode)
+    at_once = pixels_of(source)
+    assert len(np.unique(at_once)) > 8
+    monkeypatch.setattr(flatten, "_BAND_PIXELS", 100)  # three rows; the last band has two
+    np.testing.assert_array_equal(pixels_of(source), at_once)
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
@@ -329,6 +368,71 @@ def test_bomb_is_refused_by_its_header(sides: tuple[int, int]) -> None:
         load_image(bomb(*sides))
 
 
+def test_thin_picture_is_refused_by_its_header() -> None:
+    header = struct.pack(">IIBBBBB", 1, 50_000_000, 8, 0, 0, 0, 0)
+    with pytest.raises(
+        ImageTooThinError, match=r"^the image data of 1 x 50000000 pixels has sides 50000000:1"
+    ):
+        load_image(png(header, b"\0" * 1000))
+    with pytest.raises(ImageTooThinError, match=r"^the array of 202 x 1 pixels has sides 202:1"):
+        load_image(np.zeros((1, 202), np.uint8))
+
+
+@pytest.mark.parametrize("size", [(1, 200), (200, 1), (1, 201), (3, 602)])
+def test_thin_picture_that_rounding_may_save_is_left_to_the_resize(size: tuple[int, int]) -> None:
+    assert load_image(Image.new("L", size)).size == size
+
+
+def tiff(tags: dict[int, int], data: bytes = b"") -> bytes:
+    """A little-endian TIFF of these tags, each one LONG; its only strip or tile is `data`."""
+    start = 8 + 2 + 12 * len(tags) + 4
+    entries = b"".join(
+        struct.pack("<HHII", tag, 4, 1, start if value < 0 else value)
+        for tag, value in sorted(tags.items())
+    )
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    return head + entries + struct.pack("<I", 0) + data
+
+
+def test_tile_that_is_larger_than_any_picture_is_refused() -> None:
+    """libtiff decodes it whole: 1.5 MB of zeros in a picture of 16 x 16 took 1.5 GB."""
+    tags = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 324: -1, 325: 100}
+    with pytest.raises(ImageTooLargeError, match="a tile of the image data has 23008 x 23008"):
+        load_image(tiff({**tags, 322: 23008, 323: 23008}, bytes(100)))
+    rows = zlib.compress(bytes(256 * 256))
+    small = tiff({**tags, 325: len(rows), 322: 256, 323: 256}, rows)
+    assert load_image(small).size == (16, 16)
+
+
+def test_libtiff_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(encode(Image.linear_gradient("L"), "TIFF", compression="tiff_lzw"))
+    at = data.index(b"\x80")  # LZW's first code
+    data[at : at + 400] = b"\xff" * 400
+    with pytest.raises(ImageDecodeError):
+        load_image(bytes(data))
+    assert capfd.readouterr().err == ""
+
+
+def test_webp_bomb_is_refused_before_pillow_makes_a_decoder() -> None:
+    for chunk in (
+        b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\x3f\0" * 2,
+        b"VP8L" + struct.pack("<I", 10) + b"\x2f\xff\xff\xff\x0f" + bytes(5),
+        b"VP8 " + struct.pack("<I", 10) + b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 16383, 16383),
+    ):
+        data = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+        with pytest.raises(ImageTooLargeError, match=r"1638[34] x 1638[34] .*max-image-pixels"):
+            load_image(data)
+
+
+def test_size_in_the_header_of_a_webp_is_its_size() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 1
+    for options in ({}, {"lossless": True}, {"exif": exif}):
+        data = encode(Image.new("RGB", (301, 17), "red"), "WEBP", **options)
+        assert webp_size(data) == (301, 17)
+        assert webp_size(data[:29]) is None
+
+
 def test_limit_on_pixels_is_an_option(colours: npt.NDArray[np.uint8]) -> None:
     data = encode(Image.fromarray(colours))
     for source in (data, colours, Image.fromarray(colours)):
@@ -355,7 +459,7 @@ def test_bomb_that_pillow_finds_inside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_limit_on_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(source_module, "MAX_FILE_BYTES", 100)
     path = tmp_path / "large.png"
     path.write_bytes(bytes(101))
     for source in (path, bytes(101), io.BytesIO(bytes(101))):

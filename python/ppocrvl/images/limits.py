@@ -7,7 +7,7 @@ it is neither read nor changed here.
 
 from __future__ import annotations
 
-from ppocrvl.errors import ImageTooLargeError
+from ppocrvl.errors import ImageTooLargeError, ImageTooThinError
 
 MAX_IMAGE_PIXELS = 89_478_485
 """Pixels of a picture as it comes, by default: 256 MiB as RGB, where Pillow starts to warn."""
@@ -40,3 +40,30 @@ def check_image_size(width: int, height: int, max_image_pixels: int, where: str)
             f"{where} has {width} x {height} pixels, over the limit of {max_image_pixels:,}; "
             "if you trust it, raise max_image_pixels (--max-image-pixels)"
         )
+
+
+def check_sides(width: int, height: int, where: str) -> None:
+    """Refuse a picture that no resize could save, by the size in its header.
+
+    `smart_resize` decides on the sides that it has rounded, where 200.4:1 may become 200:1; from
+    201:1 on it refuses all.
+
+    Args:
+        width: pixels.
+        height: pixels.
+        where: name of the picture, for the message.
+
+    Raises:
+        ImageTooThinError: one side is over 201 times the other.
+    """
+    longer, shorter = max(width, height), min(width, height)
+    if longer > (MAX_ASPECT_RATIO + 1) * shorter:
+        raise too_thin(f"{where} of {width} x {height} pixels", longer / shorter)
+
+
+def too_thin(what: str, ratio: float) -> ImageTooThinError:
+    """The error for a picture whose longer side is `ratio` times the other."""
+    return ImageTooThinError(
+        f"{what} has sides {ratio:.0f}:1, over the model's limit of {MAX_ASPECT_RATIO}:1; "
+        "cut it into shorter pieces"
+    )

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ppocrvl.errors import ImageTooThinError
-from ppocrvl.images.limits import MAX_ASPECT_RATIO
+from ppocrvl.images.limits import MAX_ASPECT_RATIO, too_thin
+from ppocrvl.images.memory import memory_wanted
 
 SPOTTING_ENLARGE_BELOW = 1500
 
@@ -46,10 +46,7 @@ def smart_resize(
         width = factor
     ratio = max(height, width) / min(height, width)
     if ratio > MAX_ASPECT_RATIO:
-        raise ImageTooThinError(
-            f"a picture of {original} pixels has sides {ratio:.0f}:1, over the model's limit of "
-            f"{MAX_ASPECT_RATIO}:1; cut it into shorter pieces"
-        )
+        raise too_thin(f"a picture of {original} pixels", ratio)
     new_height = round(height / factor) * factor
     new_width = round(width / factor) * factor
     if new_height * new_width > max_pixels:
@@ -64,10 +61,15 @@ def smart_resize(
 
 
 def enlarge_for_spotting(picture: Image.Image) -> Image.Image:
-    """Double a picture with both sides under 1500 pixels, as the official pipeline for spotting."""
+    """Double a picture with both sides under 1500 pixels, as the official pipeline for spotting.
+
+    Raises:
+        EngineError: not enough memory.
+    """
     if max(picture.size) >= SPOTTING_ENLARGE_BELOW:
         return picture
-    return picture.resize((picture.width * 2, picture.height * 2), Image.Resampling.LANCZOS)
+    with memory_wanted("to enlarge a picture"):
+        return picture.resize((picture.width * 2, picture.height * 2), Image.Resampling.LANCZOS)
 
 
 def resize_to_pixels(
@@ -80,8 +82,10 @@ def resize_to_pixels(
 
     Raises:
         ImageTooThinError: one side is over 200 times the other.
+        EngineError: not enough memory.
     """
     height, width = smart_resize(
         picture.height, picture.width, factor=factor, min_pixels=min_pixels, max_pixels=max_pixels
     )
-    return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
+    with memory_wanted(f"to resize a picture to {width} x {height} pixels"):
+        return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
