@@ -144,6 +144,10 @@ class ServerError(PpocrvlError):
     exit_code = ExitCode.SERVER
 
 
+class ServerAccessError(ServerError):
+    """There is no way to the server: no connection, a wrong address, or a key that it refuses."""
+
+
 class CancelledError(PpocrvlError):
     """The request was cancelled before it ended."""
 
