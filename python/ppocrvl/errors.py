@@ -101,7 +101,7 @@ class CheckpointError(PpocrvlError):
 
 
 class DatasetError(PpocrvlError):
-    """A set of pictures with their texts cannot be read: missing, empty, or with a broken line."""
+    """A set of pictures with texts is missing, empty, has a broken line, or no readable picture."""
 
     exit_code = ExitCode.DATASET
 
