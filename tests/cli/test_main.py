@@ -92,6 +92,7 @@ EXIT_CODES = {
     errors.CheckpointError: 5,
     errors.DatasetError: 11,
     errors.ServerError: 12,
+    errors.ServerAccessError: 12,
     errors.ContextError: 6,
     errors.OutputError: 7,
     errors.HubError: 8,

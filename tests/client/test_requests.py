@@ -399,7 +399,7 @@ def test_a_picture_with_which_the_server_fails_does_not_end_the_others(
     for name in ("a.png", "b.png", "c.png"):
         names.append(str(tmp_path / name))
         shutil.copy(samples / "hello.png", names[-1])
-    failed = (500, {}, b'{"error": {"message": "broken"}}')
+    failed: Answer = (500, {}, b'{"error": {"message": "broken"}}')
     stub.answers = [completion("first"), failed, completion("third")]
     command = ["client", *names, "--url", stub.url, "--parallel", "1"]
     assert run_command(command) == ExitCode.SERVER
