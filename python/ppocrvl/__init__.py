@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         OutputError,
         PpocrvlError,
         QueueFullError,
+        ServerAccessError,
         ServerError,
     )
     from ppocrvl.export import ExportResult, export
@@ -90,6 +91,7 @@ __all__ = [
     "RequestOptions",
     "Result",
     "Retry",
+    "ServerAccessError",
     "ServerError",
     "Stages",
     "Stream",

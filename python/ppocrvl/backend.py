@@ -33,7 +33,7 @@ class TextStream(Iterator[str], AbstractContextManager["TextStream"], Protocol):
 class Backend(Protocol):
     """`ppocrvl.Engine` and `ppocrvl.Client`: the same requests, the same results."""
 
-    def ocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
+    def ocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
         """Read one picture."""
 
     def ocr_many(
@@ -41,7 +41,7 @@ class Backend(Protocol):
     ) -> Generator[Outcome]:
         """Read many, several at once; outcomes in their order."""
 
-    def stream(self, image: ImageSource, **options: Unpack[ReadOptions]) -> TextStream:
+    def stream(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> TextStream:
         """Read one and give the text as it comes."""
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ class CheckpointError(PpocrvlError):
 
 
 class DatasetError(PpocrvlError):
-    """A set of pictures with their texts cannot be read: missing, empty, or with a broken line."""
+    """A set of pictures with texts is missing, empty, has a broken line, or no readable picture."""
 
     exit_code = ExitCode.DATASET
 
@@ -142,6 +142,10 @@ class ServerError(PpocrvlError):
     """A server cannot be reached, failed, or answers what is no answer."""
 
     exit_code = ExitCode.SERVER
+
+
+class ServerAccessError(ServerError):
+    """There is no way to the server: no connection, a wrong address, or a key that it refuses."""
 
 
 class CancelledError(PpocrvlError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ppocrvl.errors import OutputError
+from ppocrvl.errors import OutputError, PpocrvlError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,9 @@ def write_files(files: Sequence[PendingFile], progress: Progress | None = None) 
     if len({file.path for file in files}) < len(files):
         raise AssertionError(f"{files[0].path} would be written twice")
     for file in files:
-        if file.path.is_dir():
+        with _output_errors(file.path):
+            is_folder = file.path.is_dir()
+        if is_folder:
             raise OutputError(f"{file.path}: a folder has this name; remove it or choose another")
     try:
         for file, temporary in zip(files, temporaries, strict=True):
@@ -91,10 +93,14 @@ def require_folder(path: Path) -> None:
     """Checks, before any work is done, that a file can be put where it is wanted.
 
     Raises:
-        OutputError: its folder is not there.
+        OutputError: its folder is not there, or it is a folder itself.
     """
-    if not path.parent.is_dir():
+    with _output_errors(path):
+        is_folder, has_folder = path.is_dir(), path.parent.is_dir()
+    if not has_folder:
         raise OutputError(f"{path}: its folder is not there; make it, or name another file")
+    if is_folder:
+        raise OutputError(f"{path}: a folder has this name; remove it or choose another")
 
 
 def make_folder(path: Path) -> Path:
@@ -122,6 +128,8 @@ def _sync_folder(folder: Path) -> None:
 def _output_errors(path: Path) -> Iterator[None]:
     try:
         yield
+    except PpocrvlError:  # some are an OSError too, of a file that was to be read
+        raise
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}); free some space or choose "

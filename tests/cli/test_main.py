@@ -92,6 +92,7 @@ EXIT_CODES = {
     errors.CheckpointError: 5,
     errors.DatasetError: 11,
     errors.ServerError: 12,
+    errors.ServerAccessError: 12,
     errors.ContextError: 6,
     errors.OutputError: 7,
     errors.HubError: 8,
@@ -131,6 +132,7 @@ def test_each_error_has_its_line_and_code(
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 141, ""),
         (OSError(28, "No space left on device"), 7, "cannot write the result: No space left"),
+        (OSError(36, "File name too long", "report.json"), 7, "error: report.json: File name too"),
         (MemoryError(), 9, "out of memory"),
     ],
 )

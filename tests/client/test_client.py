@@ -9,14 +9,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.client.stub import completion
 from tests.server.running import Server
 
 import ppocrvl
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    Answer = tuple[int, dict[str, str], bytes]
+    from tests.client.stub import Answer, Stub
 
 
 @pytest.fixture(scope="module")
@@ -148,59 +147,6 @@ def test_no_server(samples: Path) -> None:
     for url in ("", "127.0.0.1:8080", "ftp://127.0.0.1"):
         with pytest.raises(ppocrvl.OptionError, match="address"):
             ppocrvl.Client(url)
-
-
-class Stub:
-    """A server that answers what it is told. Other people's servers cannot be had here.
-
-    Attributes:
-        bodies: what was posted to it.
-    """
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.answers: list[Answer] = []
-        self.models: Answer = (200, {}, b'{"object": "list", "data": [{"id": "theirs"}]}')
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.answer(stub.models)
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                stub.bodies.append(json.loads(body))
-                self.answer(stub.answers.pop(0))
-
-            def answer(self, answer: Answer) -> None:
-                status, headers, body = answer
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    running = Stub()
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
-
-
-def completion(text: str, *, reason: str = "stop", **more: Any) -> Answer:
-    choice = {"message": {"content": text}, "finish_reason": reason, **more}
-    usage = {"prompt_tokens": 7, "completion_tokens": 3}
-    return 200, {}, json.dumps({"choices": [choice], "usage": usage}).encode()
 
 
 def test_other_servers_get_the_picture_as_the_encoder_is_to_see_it(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -12,7 +13,13 @@ import pytest
 
 import ppocrvl
 from ppocrvl.cli.main import run_command
-from ppocrvl.errors import DatasetError, ExitCode, MissingExtraError, ModelMismatchError
+from ppocrvl.errors import (
+    DatasetError,
+    ExitCode,
+    MissingExtraError,
+    ModelMismatchError,
+    OutputError,
+)
 from ppocrvl.evaluate import agreement, read_dataset
 from ppocrvl.evaluate.agreement import compare_distributions
 from ppocrvl.evaluate.comparison import plot, read_rows, render
@@ -109,6 +116,21 @@ def test_compare(reports: list[Path], tmp_path: Path, capsys: pytest.CaptureFixt
     assert again[0].read_bytes() == (tmp_path / "plots" / "quality-bytes.svg").read_bytes()
 
 
+def test_plots_are_complete_or_not_there(
+    reports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plot(read_rows(reports), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OutputError, match=r"quality-bytes\.svg: cannot be written .No space"):
+        plot(read_rows(reports)[:1], tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_rows_tell_what_is_the_first_s_text(reports: list[Path], tmp_path: Path) -> None:
     report = json.loads(reports[1].read_text(encoding="utf-8"))
     report["readings"][0]["text"] += "x"
@@ -124,6 +146,11 @@ def test_rows_tell_what_is_the_first_s_text(reports: list[Path], tmp_path: Path)
         ("[]", "no report of ppocrvl eval"),
         ("{}", "no report of ppocrvl eval"),
         ('{"tasks": {"ocr": {"n": "many"}}, "readings": []}', "no report of ppocrvl eval"),
+        (
+            '{"tasks": {"ocr": {}}, "readings": [], "agreement": {}, "model": 0, "n_bytes": 1e999}',
+            "no report of ppocrvl eval",
+        ),
+        ('{"tasks": {}, "readings": []}', "nothing was read"),
         (None, "cannot be read"),
     ],
 )

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from ppocrvl.errors import DatasetError
 from ppocrvl.evaluate import Item, read_dataset
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -55,6 +52,7 @@ def test_an_index_comes_before_what_lies_about(tmp_path: Path) -> None:
         ('{"image": "a.png", "text": 3}', "line 2: 'text' is missing or of the wrong kind"),
         ('{"image": "a.png", "text": "", "tags": []}', "line 2: 'tags'"),
         ('{"image": "a.png", "text": "", "task": "x"}', "line 2: unknown task 'x'"),
+        (r'{"image": "a.png", "text": "\ud800"}', "line 2: 'text' is not valid Unicode"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, reason: str) -> None:
@@ -72,3 +70,23 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe")
     with pytest.raises(DatasetError, match="not UTF-8"):
         read_dataset(tmp_path / "bytes.jsonl")
+
+
+def test_lines_end_where_jsonl_ends_them(tmp_path: Path) -> None:
+    """JSON texts may hold what else divides lines, as U+2028."""
+    index = tmp_path / "set.jsonl"
+    text = "a\u2028b\x85c"
+    index.write_text(json.dumps({"image": "a.png", "text": text}, ensure_ascii=False), "utf-8")
+    assert [item.text for item in read_dataset(index)] == [text]
+
+
+def test_the_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"x: cannot be read \(File name too long"):
+        read_dataset(tmp_path / ("x" * 300))
+    unreadable = Path("/proc/self/mem")  # a file that opens, and whose first byte cannot be read
+    if not unreadable.is_file():
+        pytest.skip("needs /proc")
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "a.txt").symlink_to(unreadable)
+    with pytest.raises(DatasetError, match=r"a\.txt: cannot be read"):
+        read_dataset(tmp_path)

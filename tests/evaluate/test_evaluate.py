@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +19,8 @@ from ppocrvl.evaluate import Item, evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from ppocrvl.evaluate import Reading
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +106,130 @@ def test_command_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert run_command(["eval", model, str(tmp_path)]) == ExitCode.DATASET
     assert "no picture with a text" in capsys.readouterr().err
     assert run_command(["eval", model, str(tmp_path), "--limit", "0"]) == ExitCode.USAGE
+
+
+@pytest.fixture
+def dataset(samples: Path, tmp_path: Path, truths: dict[str, str]) -> Path:
+    """Three times the same picture."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in "abc":
+        shutil.copy(samples / "hello.png", folder / f"{name}.png")
+        (folder / f"{name}.txt").write_text(truths["hello"], encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def model(engine: ppocrvl.Engine) -> str:
+    return str(engine.paths.llm.parent)
+
+
+def test_what_was_read_outlives_a_run_that_does_not(
+    dataset: Path,
+    model: str,
+    truths: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report, part = dataset.parent / "report.json", dataset.parent / "report.json.part"
+    report.write_text("of an earlier run", encoding="utf-8")
+    read = ppocrvl.Engine.ocr
+    found: list[str] = []
+
+    def interrupted(self: ppocrvl.Engine, image: Path, **options: Any) -> ppocrvl.Result:
+        if image.name == "b.png":  # what a run that is killed here leaves
+            found.extend(part.read_text(encoding="utf-8").splitlines())
+            raise KeyboardInterrupt
+        return read(self, image, **options)
+
+    command = ["eval", model, str(dataset), "--report", str(report)]
+    monkeypatch.setattr(ppocrvl.Engine, "ocr", interrupted)
+    assert run_command(command) == ExitCode.INTERRUPTED
+    assert [json.loads(line)["text"] for line in found] == [truths["hello"]]
+    assert part.read_text(encoding="utf-8").splitlines() == found
+    assert report.read_text(encoding="utf-8") == "of an earlier run"
+    assert f"what was read so far is in {part}" in capsys.readouterr().err
+    # It is not written over.
+    monkeypatch.undo()
+    assert run_command(command) == ExitCode.OUTPUT
+    assert "holds what an earlier run read" in capsys.readouterr().err
+    part.unlink()
+    assert run_command(command) == ExitCode.OK
+    assert len(json.loads(report.read_text(encoding="utf-8"))["readings"]) == 3
+    assert not part.exists()
+
+
+def test_what_cannot_be_is_found_before_anything_is_read(
+    dataset: Path, model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> ppocrvl.Result:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(ppocrvl.Engine, "ocr", never)
+    report = dataset.parent / "report.json"
+    command = ["eval", model, str(dataset), "--report", str(report)]
+    assert run_command([*command, "--reference", "missing"]) == ExitCode.MODEL
+    assert "missing" in capsys.readouterr().err
+    assert not list(dataset.parent.glob("report*"))
+    report.mkdir()
+    assert run_command(command) == ExitCode.OUTPUT
+    assert "a folder has this name" in capsys.readouterr().err
+
+
+def test_a_task_that_the_model_does_not_know_is_found_before_anything_is_read(
+    engine: ppocrvl.Engine, samples: Path
+) -> None:
+    items = [Item(samples / "hello.png", "x"), Item(samples / "hello.png", "x", "nonsense")]
+    readings: list[Reading] = []
+    with pytest.raises(ppocrvl.OptionError, match="nonsense"):
+        evaluate(engine, items, keep=readings.append)
+    assert readings == []
+
+
+def test_no_picture_could_be_read(
+    dataset: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for picture in dataset.glob("*.png"):
+        picture.write_bytes(b"no picture")
+    report = dataset.parent / "report.json"
+    assert run_command(["eval", model, str(dataset), "--report", str(report)]) == ExitCode.DATASET
+    out, err = capsys.readouterr()
+    assert "none of its pictures could be read" in err
+    assert out.startswith(model)  # the figures are there all the same
+    assert json.loads(report.read_text(encoding="utf-8"))["tasks"]["ocr"]["n_failed"] == 3
+
+
+def test_a_picture_over_the_context_does_not_end_the_others(
+    engine: ppocrvl.Engine, samples: Path, truths: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [Item(samples / f"{name}.png", truths[name]) for name in ("table", "hello")]
+    read = ppocrvl.Engine.ocr
+
+    def too_long(self: ppocrvl.Engine, image: Path, **options: Any) -> ppocrvl.Result:
+        if image.name == "table.png":
+            raise ppocrvl.ContextError("too long")
+        return read(self, image, **options)
+
+    monkeypatch.setattr(ppocrvl.Engine, "ocr", too_long)
+    first, second = evaluate(engine, items).readings
+    assert first.error == f"{samples / 'table.png'}: too long"
+    assert second.is_exact
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")
+def test_a_name_that_is_no_text(dataset: Path, model: str) -> None:
+    for suffix in (".png", ".txt"):
+        (dataset / f"a{suffix}").rename(dataset / os.fsdecode(b"\xff" + suffix.encode()))
+    report = dataset.parent / "report.json"
+    assert run_command(["eval", model, str(dataset), "--report", str(report)]) == ExitCode.OK
+    names = [one["item"]["image"] for one in json.loads(report.read_bytes())["readings"]]
+    assert max(map(os.fsencode, names)).endswith(b"/\xff.png")
+
+
+def test_a_disk_that_is_full(dataset: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    report = dataset.parent / "report.json"
+    report.with_name("report.json.part").symlink_to("/dev/full")
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    assert run_command(["eval", model, str(dataset), "--report", str(report)]) == ExitCode.OUTPUT
+    assert f"{report}.part: cannot be written (No space left" in capsys.readouterr().err

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppocrvl.cli.messages import note, report
 from ppocrvl.cli.writing import ProgressLine
-from ppocrvl.errors import ExitCode
+from ppocrvl.errors import DatasetError, ExitCode
 
 if TYPE_CHECKING:
     import argparse
+
+    from ppocrvl.evaluate import Item, Reading
+    from ppocrvl.evaluate.partial import PartialReport
 
 NAME = "eval"
 HELP = "measure how well a model reads a set of pictures with known texts"
@@ -52,7 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     parser.add_argument("--max-tokens", type=int, default=2048, metavar="N", help="of an answer")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: all cores")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write every reading as JSON")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write every reading as JSON; FILE.part has them as they come",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,28 +92,41 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    import dataclasses
-
-    from ppocrvl.engine import Engine
     from ppocrvl.errors import OptionError
-    from ppocrvl.evaluate import agreement, evaluate, read_dataset
-    from ppocrvl.evaluate.report import render
-    from ppocrvl.output import require_folder, write_text
+    from ppocrvl.evaluate import read_dataset
+    from ppocrvl.evaluate.partial import PartialReport
 
     if args.limit is not None and args.limit < 1:
         raise OptionError(f"--limit {args.limit} leaves nothing to read")
-    if args.report is not None:
-        require_folder(args.report)
     items = read_dataset(args.dataset)[: args.limit]
+    if args.report is None:
+        return _read(args, items, None)
+    with PartialReport(args.report) as kept:
+        try:
+            return _read(args, items, kept)
+        finally:
+            if not kept.is_empty:
+                note(f"what was read so far is in {kept.path}")
+
+
+def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | None) -> int:
+    import dataclasses
+
+    from ppocrvl.engine import Engine
+    from ppocrvl.evaluate import agreement, evaluate
+    from ppocrvl.evaluate.report import render
+
     line = ProgressLine("pictures", 1)
-    with Engine(args.model, n_threads=args.threads) as engine:
-        evaluation = evaluate(
-            engine,
-            items,
-            model=args.model,
-            max_tokens=args.max_tokens,
-            progress=lambda done, total: line("reading", done, total),
-        )
+
+    def keep(reading: Reading) -> None:
+        if reading.error:
+            line.clear()
+            note(reading.error)
+        if kept is not None:
+            kept.add(reading.to_dict())
+
+    # The reference comes first: what is wrong with it shows at once, and not after the reading.
+    found = {}
     if args.reference is not None:
         found = agreement(
             args.model,
@@ -114,11 +135,22 @@ def _evaluate(args: argparse.Namespace) -> int:
             n_threads=args.threads,
             progress=lambda done, total: line("comparing", done, total),
         )
-        evaluation = dataclasses.replace(evaluation, agreement=found)
-    for reading in evaluation.readings:
-        if reading.error:
-            sys.stderr.write(f"ppocrvl: {reading.error}\n")
-    if args.report is not None:
-        write_text(args.report, json.dumps(evaluation.to_dict(), ensure_ascii=False) + "\n")
+        if kept is not None:
+            kept.add({"agreement": {task: one.to_dict() for task, one in found.items()}})
+    with Engine(args.model, n_threads=args.threads) as engine:
+        evaluation = evaluate(
+            engine,
+            items,
+            model=args.model,
+            max_tokens=args.max_tokens,
+            keep=keep,
+            progress=lambda done, total: line("reading", done, total),
+        )
+    evaluation = dataclasses.replace(evaluation, agreement=found)
     sys.stdout.write(render(evaluation))
+    sys.stdout.flush()
+    if kept is not None:
+        kept.complete(evaluation.to_dict())
+    if all(reading.error for reading in evaluation.readings):
+        return report(DatasetError(f"{args.dataset}: none of its pictures could be read"))
     return ExitCode.OK

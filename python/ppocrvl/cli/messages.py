@@ -30,7 +30,9 @@ def exit_code(run: Callable[[], int], program: str = "ppocrvl") -> int:
     except PpocrvlError as error:
         return report(error, program)
     except OSError as error:
-        return report(OutputError(f"cannot write the result: {error.strerror or error}"), program)
+        # What has no name of a file is standard output.
+        what = "cannot write the result" if error.filename is None else error.filename
+        return report(OutputError(f"{what}: {error.strerror or error}"), program)
     except MemoryError:
         message = "out of memory; a lower --max-pixels or --max-tokens needs less"
         return report(EngineError(message), program)

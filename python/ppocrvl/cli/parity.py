@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ppocrvl.cli.messages import note
 from ppocrvl.errors import ExitCode, OptionError, OutputError
+from ppocrvl.output import write_text
 from ppocrvl.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _run(args: argparse.Namespace, until_done: contextlib.ExitStack) -> int:
             ("model", f"{args.model} ({types}, precision {args.precision})"),
             ("within the bounds", f"{len(pairs) - len(failed)} of {len(pairs)} pictures"),
         ]
-        _write(args.report, page.html("ppocrvl parity", facts))
+        write_text(args.report, page.html("ppocrvl parity", facts))
     if failed:
         note(f"{len(failed)} of {len(pairs)} pictures differ: {', '.join(failed)}")
         return ExitCode.PARITY
@@ -216,13 +217,3 @@ def _upstream(
         stock.Stock(stock.find_program(args.stock_program), engine.paths)
     )
     return lambda case: stock_stages(upstream, engine, case)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.messages import note, report
 from ppocrvl.cli.writing import ProgressLine
-from ppocrvl.errors import ExitCode, OptionError, PpocrvlError, ServerError
+from ppocrvl.errors import ExitCode, OptionError, PpocrvlError, ServerAccessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +42,12 @@ def read_all(
         show("read", 0, len(names))
     outcomes = backend.ocr_many((_source(name) for name in names), **options)
     for number, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1):
-        if isinstance(outcome, OptionError | ServerError):
+        if isinstance(outcome, OptionError | ServerAccessError):
             raise outcome  # it would fail for every picture
         if isinstance(outcome, PpocrvlError) or outcome.finish_reason != "stop":
             show.clear()  # something will be said
         if isinstance(outcome, PpocrvlError):
-            code = report(outcome)
+            code = report(_naming(name, outcome))
             first_failure = first_failure or code
             if as_json:
                 message = {"error": type(outcome).__name__, "message": str(outcome)}
@@ -61,6 +61,11 @@ def read_all(
         if shows:
             show("read", number, len(names))
     return first_failure
+
+
+def _naming(name: str, error: PpocrvlError) -> PpocrvlError:
+    """The error with the picture's name, which only those have that come of its file."""
+    return error if name in str(error) or name == "-" else type(error)(f"{name}: {error}")
 
 
 def _source(name: str) -> ImageSource:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from ppocrvl.client.connection import Connection
+from ppocrvl.client.connection import Connection, LateError
+from ppocrvl.client.loop_thread import outcome
 from ppocrvl.client.request import Question, ServerModel, server_model
 from ppocrvl.closing import Closing
 from ppocrvl.errors import PpocrvlError, ServerError
@@ -24,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from concurrent.futures import Future
 
+    from ppocrvl.client.connection import Events
     from ppocrvl.engine import Outcome
     from ppocrvl.options import ReadOptions
     from ppocrvl.results import Result
 
 _PATH = "/v1/chat/completions"
+T = TypeVar("T")
 
 
 class Client(Closing):
@@ -37,7 +38,9 @@ class Client(Closing):
     It has the methods of an `Engine` that read, with the same options and results. Servers other
     than ours know less: pictures are resized here, results have no timings, and a confidence only
     where the server gives log-probabilities; `deadline`, `utf8` and `stop_loops` are not known
-    there. `grammar` and `priority` cannot be asked of any server. Safe to use from several threads.
+    there. `grammar` and `priority` cannot be asked of any server, and ours reads no conversation
+    without a picture, nor one with a system message. Safe to use from several threads, and in a
+    child after a fork.
 
     Args:
         url: of the server, like http://127.0.0.1:8080; with or without /v1.
@@ -69,7 +72,6 @@ class Client(Closing):
         )
         self._name = model
         self._parallel = parallel
-        self._lock = threading.Lock()
         self._model: ServerModel | None = None
 
     @property
@@ -84,45 +86,35 @@ class Client(Closing):
         Raises:
             ServerError: it cannot be reached, or lists none.
         """
-        with self._lock:
-            if self._model is None:
-                self._model = server_model(self._connection.get("/v1/models"), self._name)
-            return self._model
+        return self._connection.run(self._ask_model())
 
-    def ocr(self, image: ImageSource, **options: Unpack[ReadOptions]) -> Result:
+    def ocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
         """Read one picture, as `Engine.ocr`.
 
         Raises:
             ServerError: the server cannot be reached, or failed.
+            CancelledError: the client was closed meanwhile.
             PpocrvlError: as `Engine.ocr`.
         """
-        first = RequestOptions(**options)
-        attempts = Attempts(first)
-        if first.retry is not None:
-            image = load_image(image, max_image_pixels=MAX_IMAGE_PIXELS)  # a file gives only once
-        asked: RequestOptions | None = first
-        while asked is not None:
-            question = Question(image, asked, self.model)
-            answer = self._connection.post(_PATH, question.body(stream=False))
-            choice = _choice(answer)
-            text = (choice.get("message") or {}).get("content") or ""
-            asked = attempts.next(question.result(str(text), choice, answer))
-        return attempts.best()
+        return self._connection.run(self._read(image, RequestOptions(**options)))
 
-    def stream(self, image: ImageSource, **options: Unpack[ReadOptions]) -> RemoteStream:
+    def stream(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> RemoteStream:
         """Read one picture and give the text as it comes, as `Engine.stream`.
 
         Raises:
             ServerError: the server cannot be reached, or failed.
             PpocrvlError: as `Engine.stream`.
         """
-        question = Question(image, RequestOptions(**options), self.model)
+        asked = RequestOptions(**options)
+        question = self._connection.run(self._question(image, asked))
         return RemoteStream(self._connection, question)
 
     def ocr_many(
         self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
     ) -> Generator[Outcome]:
         """Read many pictures, several at once, as `Engine.ocr_many`.
+
+        Closing the generator, or dropping it, cancels what runs.
 
         Yields:
             For each picture in its order the result, or the error as a value.
@@ -131,56 +123,96 @@ class Client(Closing):
             ServerError: the server cannot be reached.
             OptionError: an option is out of range.
         """
-        find_task(RequestOptions(**options).task, self.model.version)
-        return self._many(iter(images), options)
+        asked = RequestOptions(**options)
+        find_task(asked.task, self.model.version)
+        return self._many(iter(images), asked)
 
     def close(self) -> None:
-        """End the connections. The client cannot be used afterwards."""
+        """Cancel what runs, and end the connections. The client cannot be used afterwards."""
         self._connection.close()
 
-    def _many(self, images: Iterator[ImageSource], options: ReadOptions) -> Generator[Outcome]:
-        def read(image: ImageSource) -> Outcome:
-            try:
-                return self.ocr(image, **options)
-            except PpocrvlError as error:
-                return error
+    def _many(self, images: Iterator[ImageSource], asked: RequestOptions) -> Generator[Outcome]:
+        at_once = asyncio.Semaphore(self._parallel)
 
-        pool = ThreadPoolExecutor(self._parallel, "ppocrvl-client")
+        async def read(image: ImageSource) -> Outcome:
+            async with at_once:
+                try:
+                    return await self._read(image, asked)
+                except PpocrvlError as error:
+                    return error
+
         waiting: deque[Future[Outcome]] = deque()
         try:
             for image in images:
-                waiting.append(pool.submit(read, image))
+                waiting.append(self._connection.submit(read(image)))
                 if len(waiting) > self._parallel:
-                    yield waiting.popleft().result()
+                    yield outcome(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield outcome(waiting.popleft())
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for task in waiting:
+                task.cancel()
+
+    async def _read(self, image: ImageSource | None, first: RequestOptions) -> Result:
+        attempts = Attempts(first)
+        if first.retry is not None and image is not None:  # a file gives only once
+            image = await asyncio.to_thread(load_image, image, max_image_pixels=MAX_IMAGE_PIXELS)
+        asked: RequestOptions | None = first
+        while asked is not None:
+            asked = attempts.next(await self._answer(await self._question(image, asked)))
+        return attempts.best()
+
+    async def _question(self, image: ImageSource | None, asked: RequestOptions) -> Question:
+        model = await self._ask_model()
+        return await asyncio.to_thread(Question, image, asked, model)
+
+    async def _answer(self, question: Question) -> Result:
+        try:
+            answer = await self._connection.post(_PATH, question.body(stream=False))
+        except LateError:
+            return question.late()
+        choice = _choice(answer)
+        if "message" not in choice:
+            raise ServerError("the server's answer has no message; is it OpenAI-compatible?")
+        return question.result(_text(choice, "message"), choice, answer)
+
+    async def _ask_model(self) -> ServerModel:
+        if self._model is None:
+            model = server_model(await self._connection.get("/v1/models"), self._name)
+            if model.loading:
+                await self._connection.get("/health")  # 503 until it is loaded: tried again
+                model = server_model(await self._connection.get("/v1/models"), self._name)
+            self._model = model
+        return self._model
 
 
 class RemoteStream(Closing, Iterator[str]):
-    """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer."""
+    """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer.
+
+    Closing it, also from another thread, or dropping it ends the request.
+    """
+
+    _events: Events | None = None
 
     def __init__(self, connection: Connection, question: Question) -> None:
         self._question = question
-        self._stack = ExitStack()
-        self._events = self._stack.enter_context(
-            connection.events(_PATH, question.body(stream=True))
-        )
         self._text: list[str] = []
         self._entries: list[Any] = []
         self._last: dict[str, Any] = {}
         self._answer: dict[str, Any] = {}
         self._result: Result | None = None
+        try:
+            self._events = connection.events(_PATH, question.body(stream=True))
+        except LateError:
+            self._result = question.late()
 
     def __next__(self) -> str:
         if self._result is not None:
             raise StopIteration
-        for event in self._events:
+        for event in self._events or ():
             piece = self._take(event)
             if piece:
                 return piece
-        self.close()
         if not self._last:
             raise ServerError("the server ended its stream without a reason")
         self._last["logprobs"] = {"content": self._entries}
@@ -191,6 +223,7 @@ class RemoteStream(Closing, Iterator[str]):
         """The whole answer, once it is there.
 
         Raises:
+            CancelledError: the stream was closed before its end.
             PpocrvlError: the server failed.
         """
         for _ in self:
@@ -209,8 +242,12 @@ class RemoteStream(Closing, Iterator[str]):
         return self._result
 
     def close(self) -> None:
-        """End the connection, which cancels the request if it still runs."""
-        self._stack.close()
+        """End the request if it still runs."""
+        if self._events is not None:
+            self._events.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def _take(self, event: dict[str, Any]) -> str:
         """The text of an event."""
@@ -218,10 +255,10 @@ class RemoteStream(Closing, Iterator[str]):
         if not event.get("choices"):
             return ""
         choice = _choice(event)
-        self._entries += (choice.get("logprobs") or {}).get("content") or []
+        self._entries += _part(_part(choice, "logprobs", dict), "content", list)
         if choice.get("finish_reason"):
             self._last = choice
-        text = self._question.clean(str((choice.get("delta") or {}).get("content") or ""))
+        text = self._question.clean(_text(choice, "delta"))
         self._text.append(text)
         return text
 
@@ -231,3 +268,18 @@ def _choice(answer: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise ServerError("the server's answer has no choices; is it OpenAI-compatible?")
     return choices[0]
+
+
+def _text(choice: dict[str, Any], name: str) -> str:
+    """The text of a message, or of a piece of one."""
+    return _part(_part(choice, name, dict), "content", str)
+
+
+def _part(values: dict[str, Any], name: str, kind: type[T]) -> T:
+    """What stands under this name; an empty one if there is none."""
+    value = values.get(name)
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise ServerError(f"the server's answer has {value!r:.80} for its {name}")
+    return value

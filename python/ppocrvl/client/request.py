@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ppocrvl.errors import OptionError, ServerError
-from ppocrvl.images.limits import MAX_IMAGE_PIXELS
+from ppocrvl.images.limits import MAX_FILE_BYTES, MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
 from ppocrvl.results import Result, Timings, mean_probability
@@ -28,6 +29,13 @@ OFFICIAL_PIXELS = (112_896, 1_003_520)
 OFFICIAL_SPOTTING_PIXELS = (112_896, 1_605_632)
 """The same for spotting, as the official pipeline sets them."""
 LATEST_VERSION = "1.6"
+
+_ALL = -1
+"""As `top_k`, with every server; 0 is refused by some."""
+_BAN = 100.0
+"""What OpenAI's interface has for a token that must not come, or must."""
+_SHORTEST_DEADLINE, _LONGEST_DEADLINE = 1e-3, 86_400.0
+"""Seconds, of our own server."""
 
 _LOCATION = re.compile(r"<\|LOC_\w+\|>")
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
@@ -43,41 +51,62 @@ class ServerModel:
         own: whether the server is ours.
         version: "1.0", "1.5" or "1.6".
         pixels: (min, max) of each task; of "" for all others.
+        loading: whether the server is ours and does not know its model yet: it says no more than
+            the name.
     """
 
     name: str
     own: bool = False
     version: str = LATEST_VERSION
     pixels: dict[str, tuple[int, int]] | None = None
+    loading: bool = False
 
     def limits(self, task: Task) -> tuple[int, int]:
         """The pixel limits of a task."""
         official = OFFICIAL_SPOTTING_PIXELS if task.name == "spotting" else OFFICIAL_PIXELS
         known = self.pixels or {}
-        return known.get(task.name, known.get("", official))
+        low, high = known.get(task.name, known.get("", official))
+        return min(low, MAX_REQUEST_PIXELS), min(
+            high, MAX_REQUEST_PIXELS
+        )  # a file may say anything
 
 
 def server_model(answer: dict[str, Any], name: str | None) -> ServerModel:
     """The model that a server lists, the first or that of this name.
 
+    Our own server has one model, and takes any name for it.
+
     Raises:
-        ServerError: it lists none.
+        ServerError: it lists none, or what it says of it is not as it must be.
     """
-    listed = [one for one in answer.get("data") or [] if isinstance(one, dict) and one.get("id")]
-    found = [one for one in listed if name is None or one["id"] == name]
-    if not found:
-        if name is not None:
-            return ServerModel(name)
+    listed = answer.get("data")
+    models = [
+        one
+        for one in (listed if isinstance(listed, list) else [])
+        if isinstance(one, dict) and one.get("id")
+    ]
+    if not models and name is None:
         raise ServerError("the server lists no model; name one (--server-model)")
+    found = [one for one in models if name is None or one["id"] == name]
+    if not found and list(map(_is_own, models)) == [True]:
+        found = models
+    if not found:
+        return ServerModel(str(name))
+    name = str(found[0]["id"]) if name is None else name
     more = found[0].get("ppocrvl")
-    if not isinstance(more, dict):
-        return ServerModel(str(found[0]["id"]))
-    return ServerModel(
-        name=str(found[0]["id"]),
-        own=True,
-        version=str(more["version"]),
-        pixels={task: (low, high) for task, (low, high) in more["pixels"].items()},
-    )
+    if more is None:
+        return ServerModel(name, loading=_is_own(found[0]))
+    try:
+        version = str(more["version"])
+        pixels = {task: (int(low), int(high)) for task, (low, high) in more["pixels"].items()}
+        find_task("ocr", version)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ServerError(f"what the server says of its model cannot be: {error!r}") from error
+    return ServerModel(name, own=True, version=version, pixels=pixels)
+
+
+def _is_own(model: dict[str, Any]) -> bool:
+    return model.get("owned_by") == "ppocrvl"
 
 
 class Question:
@@ -93,9 +122,13 @@ class Question:
         OptionError: an option that a server cannot be asked for.
     """
 
-    def __init__(self, image: ImageSource, asked: RequestOptions, model: ServerModel) -> None:
+    def __init__(
+        self, image: ImageSource | None, asked: RequestOptions, model: ServerModel
+    ) -> None:
         if asked.grammar or asked.priority:
             raise OptionError("grammar and priority cannot be asked of a server")
+        if image is None and (asked.retry or (asked.prompt is None and asked.messages is None)):
+            raise OptionError("without a picture, give prompt or messages, and no retry")
         self._asked = asked
         self._model = model
         self._task = find_task(asked.task, model.version)
@@ -105,22 +138,22 @@ class Question:
             else asked.keep_location_tokens
         )
         low, high = model.limits(self._task)
-        self._pixels = (asked.min_pixels or low, asked.max_pixels or high)
-        self._size: tuple[int, int] | None = None  # of the picture, where it was opened here
-        self._resized = (0, 0)
-        self._uri = self._picture(image)
+        self._pixels = low, high = asked.min_pixels or low, asked.max_pixels or high
+        if low > high:
+            raise OptionError(
+                f"min_pixels {low} is above max_pixels {high}; what is not given comes from the "
+                "model, so give both"
+            )
+        self._size = self._resized = (0, 0)  # of the picture, where it was opened here
+        self._uri = None if image is None else self._picture(image)
+        self._messages = self._turns()
 
     def body(self, *, stream: bool) -> dict[str, Any]:
         """The body of a chat completion."""
         asked = self._asked
-        prompt = self._task.prompt if asked.prompt is None else asked.prompt
-        content = [
-            {"type": "image_url", "image_url": {"url": self._uri}},
-            {"type": "text", "text": prompt},
-        ]
         body: dict[str, Any] = {
             "model": self._model.name,
-            "messages": [{"role": "user", "content": content}],
+            "messages": self._messages,
             "max_tokens": asked.max_tokens,
             "temperature": asked.temperature,
             "logprobs": True,
@@ -151,28 +184,63 @@ class Question:
             ServerError: something in it is not as it must be.
         """
         try:
-            if answer.get("ppocrvl"):
+            if self._model.own:
                 return self._own_result(answer["ppocrvl"][0])
             return self._foreign_result(text, choice, answer.get("usage") or {})
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
             raise ServerError(f"the server's answer is not as it must be: {error!r}") from error
 
-    def _unusual(self) -> dict[str, Any]:
-        """Options that a server need not hear of at their defaults."""
+    def late(self) -> Result:
+        """The result where the deadline passed before the server had anything to answer."""
+        return self._foreign_result("", {"finish_reason": "deadline"}, {})
+
+    def _turns(self) -> list[dict[str, Any]]:
+        """The messages, with the picture in the first of the user."""
         asked = self._asked
+        prompt = self._task.prompt if asked.prompt is None else asked.prompt
+        said = asked.messages or [{"role": "user", "content": prompt}]
+        turns: list[dict[str, Any]] = [
+            {"role": one["role"], "content": one["content"]} for one in said
+        ]
+        if self._uri is not None:
+            first = next(turn for turn in turns if turn["role"] == "user")
+            first["content"] = [
+                {"type": "image_url", "image_url": {"url": self._uri}},
+                {"type": "text", "text": first["content"]},
+            ]
+        return turns
+
+    def _unusual(self) -> dict[str, Any]:
+        """Options that a server need not hear of: None where it does what is wanted anyway.
+
+        Where tokens are sampled all of how is said, since servers have defaults of their own.
+        """
+        asked = self._asked
+        samples = asked.temperature > 0
+        penalty = None if asked.repetition_penalty == 1 else asked.repetition_penalty
         return {
-            "top_p": asked.top_p if asked.top_p < 1 else None,
-            "top_k": asked.top_k or None,
-            "min_p": asked.min_p or None,
-            "seed": asked.seed or None,
-            "repetition_penalty": asked.repetition_penalty
-            if asked.repetition_penalty != 1
-            else None,
-            "repeat_penalty": asked.repetition_penalty if asked.repetition_penalty != 1 else None,
-            "logit_bias": {str(token): bias for token, bias in asked.logit_bias.items()} or None,
+            "top_p": asked.top_p if samples else None,
+            "top_k": (asked.top_k or _ALL) if samples else None,
+            "min_p": asked.min_p if samples else None,
+            "seed": asked.seed if samples else None,
+            "repetition_penalty": penalty,
+            "repeat_penalty": penalty,
+            "logit_bias": {
+                # JSON has no infinity
+                str(token): max(-_BAN, min(_BAN, bias)) if math.isinf(bias) else bias
+                for token, bias in asked.logit_bias.items()
+            }
+            or None,
             "stop": list(asked.stops) or None,
-            "deadline": asked.deadline if asked.deadline and asked.deadline < 86_400 else None,
+            "deadline": self._deadline(),
         }
+
+    def _deadline(self) -> float | None:
+        """Seconds that a server may take. It takes no 0, and has a limit of its own."""
+        seconds = self._asked.deadline
+        if seconds is None or seconds >= _LONGEST_DEADLINE:
+            return None
+        return max(seconds, _SHORTEST_DEADLINE)
 
     def _picture(self, image: ImageSource) -> str:
         """The data URI.
@@ -197,7 +265,7 @@ class Question:
         return _uri(_png(picture))
 
     def _own_result(self, more: dict[str, Any]) -> Result:
-        width, height = self._size or more["image_size"]
+        width, height = self._size if self._size[0] else more["image_size"]
         return Result(
             text=more["text"],
             finish_reason=more["finish_reason"],
@@ -221,14 +289,16 @@ class Question:
             end += len(one["bytes"] if one.get("bytes") else one["token"].encode())
             ends.append(end)
         text = self.clean(text)
-        fits = end == len(text.encode()) and all(map(math.isfinite, logprobs))
+        if not all(map(math.isfinite, logprobs)):
+            logprobs = ()
+        fits = bool(logprobs) and end == len(text.encode())
         reason = choice.get("finish_reason")
         return Result(
             text=text,
-            finish_reason="length" if reason == "length" else "stop",
+            finish_reason=reason if reason in {"length", "deadline"} else "stop",
             confidence=mean_probability(logprobs),
             task=self._task.name,
-            image_size=self._size or (0, 0),
+            image_size=self._size,
             resized=self._resized,
             timings=Timings(
                 *(0.0,) * 6,
@@ -245,18 +315,19 @@ class Question:
 def _encoded(image: ImageSource) -> bytes | None:
     """The bytes of a picture that is encoded in a common way already; None for others.
 
-    A path that cannot be read is left to `load_image`, which says why.
+    What cannot be read, or is too large, is left to `load_image`, which says why.
     """
     if isinstance(image, bytes | bytearray | memoryview):
         data = bytes(image)
-    elif isinstance(image, str | Path):
+    elif isinstance(image, str | os.PathLike):
         try:
-            data = Path(image).read_bytes()
+            with Path(image).open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
         except (OSError, ValueError):
             return None
     else:
         return None
-    return data if data.startswith(_MAGIC) else None
+    return data if data.startswith(_MAGIC) and len(data) <= MAX_FILE_BYTES else None
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -7,7 +7,7 @@ and need no long set of pictures for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +52,10 @@ class Agreement:
     def top1(self) -> float:
         """Share of tokens at which both find the same one the likeliest."""
         return self.n_equal / self.n_tokens if self.n_tokens else 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """All of it as plain values for JSON."""
+        return {**asdict(self), "top1": self.top1}
 
 
 def compare_distributions(
@@ -107,7 +111,7 @@ def agreement(
     Raises:
         ModelError: files are missing, damaged, or do not belong together.
         ModelMismatchError: the two models have different vocabularies.
-        OptionError: an item's task is unknown to the model.
+        OptionError: an item's task is unknown to the model; nothing was compared then.
     """
     both = []
     for name in (reference, model):
@@ -124,9 +128,9 @@ def agreement(
         raise ModelMismatchError(
             f"{reference} and {model} have different vocabularies; compare models of one kind"
         )
+    rows = [find_task(item.task, found.info.model_version) for item in items]
     sums: dict[str, list[float]] = {}
-    for done, item in enumerate(items, 1):
-        row = find_task(item.task, found.info.model_version)
+    for done, (item, row) in enumerate(zip(items, rows, strict=True), 1):
         answer = found.answer_ids(item.text)[:MOST_TOKENS]
         try:
             logits = [

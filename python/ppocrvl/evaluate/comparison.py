@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import DatasetError, MissingExtraError
+from ppocrvl.output import TextFile, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,11 +67,15 @@ def read_rows(reports: Sequence[Path]) -> list[Row]:
             rows.extend(_rows(json.loads(path.read_text(encoding="utf-8")), texts))
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise DatasetError(
                 f"{path}: no report of ppocrvl eval ({type(error).__name__}: {error}); write one "
                 "with --report"
             ) from error
+    if not rows:
+        raise DatasetError(
+            f"{', '.join(map(str, reports))}: nothing was read; compare other reports"
+        )
     if len({(row.task, row.n) for row in rows}) > len({row.task for row in rows}):
         raise DatasetError("the reports are of different sets of pictures; compare equal ones")
     return rows
@@ -152,6 +158,7 @@ def plot(rows: Sequence[Row], folder: Path) -> list[Path]:
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        OutputError: they cannot be written.
     """
     try:
         import matplotlib as mpl  # noqa: PLC0415 - heavy, and only plots need it
@@ -161,7 +168,7 @@ def plot(rows: Sequence[Row], folder: Path) -> list[Path]:
             'plots need the package matplotlib; install it with pip install "ppocrvl[eval]"'
         ) from error
     mpl.rcParams["svg.hashsalt"] = "ppocrvl"  # equal rows give equal bytes
-    written = []
+    drawn = []
     for name, (label, key) in PLOTS.items():
         figure = Figure(figsize=(7, 4.5), layout="constrained")
         axes = figure.add_subplot()
@@ -180,7 +187,8 @@ def plot(rows: Sequence[Row], folder: Path) -> list[Path]:
         axes.set_ylabel("character error rate, %")
         axes.set_ylim(bottom=0)
         axes.legend()
-        path = folder / f"quality-{name}.svg"
-        figure.savefig(path, metadata={"Date": None})
-        written.append(path)
-    return written
+        drawing = io.StringIO()
+        figure.savefig(drawing, format="svg", metadata={"Date": None})
+        drawn.append(TextFile(folder / f"quality-{name}.svg", drawing.getvalue()))
+    write_files(drawn)
+    return [file.path for file in drawn]

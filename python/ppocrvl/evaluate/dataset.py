@@ -50,11 +50,11 @@ def read_dataset(path: str | os.PathLike[str]) -> list[Item]:
         DatasetError: there is none, or a line of the file is no item.
     """
     place = Path(path)
-    index = place / INDEX if (place / INDEX).is_file() else place
     try:
+        index = place / INDEX if (place / INDEX).is_file() else place
         items = list(_from_folder(place) if index.is_dir() else _from_index(index))
     except OSError as error:
-        raise DatasetError(f"{index}: cannot be read ({error.strerror or error})") from error
+        raise _unreadable(place, error) from error
     if not items:
         raise DatasetError(
             f"{place}: no picture with a text of the same name (.txt, .otsl), and no {INDEX}"
@@ -73,7 +73,8 @@ def _from_folder(folder: Path) -> Iterator[Item]:
 
 
 def _from_index(path: Path) -> Iterator[Item]:
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    # JSON strings may hold the other characters at which `splitlines` divides
+    for number, line in enumerate(_text(path).split("\n"), 1):
         if line.strip():
             yield _item(line, path.parent, f"{path}, line {number}")
 
@@ -94,6 +95,10 @@ def _item(line: str, folder: Path, where: str) -> Item:
     ):
         if not isinstance(value, kind):
             raise DatasetError(f"{where}: {name!r} is missing or of the wrong kind")
+    try:
+        row["text"].encode()
+    except UnicodeEncodeError as error:
+        raise DatasetError(f"{where}: 'text' is not valid Unicode ({error.reason})") from error
     task = row.get("task", "ocr")
     if task not in TASKS:
         raise DatasetError(f"{where}: unknown task {task!r}; choose from {', '.join(TASKS)}")
@@ -106,3 +111,9 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: not UTF-8") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> DatasetError:
+    return DatasetError(f"{path}: cannot be read ({error.strerror or error})")

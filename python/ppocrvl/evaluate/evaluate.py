@@ -7,7 +7,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ppocrvl.errors import ImageError, MissingExtraError
+from ppocrvl.errors import ContextError, ImageError, MissingExtraError
+from ppocrvl.tasks import find_task
 
 try:
     from ppocrvl.evaluate import metrics
@@ -58,6 +59,12 @@ class Reading:
     def is_exact(self) -> bool:
         """Whether every character is right."""
         return self.text == self.item.text
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values for JSON."""
+        values = asdict(self)
+        values["item"]["image"] = str(self.item.image)
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +120,8 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values for JSON."""
         values = asdict(self)
-        for reading in values["readings"]:
-            reading["item"]["image"] = str(reading["item"]["image"])
-        for task, found in self.agreement.items():
-            values["agreement"][task]["top1"] = found.top1
+        values["readings"] = [reading.to_dict() for reading in self.readings]
+        values["agreement"] = {task: found.to_dict() for task, found in self.agreement.items()}
         return values
 
 
@@ -126,26 +131,32 @@ def evaluate(
     *,
     model: str = "",
     max_tokens: int = DEFAULT_MAX_TOKENS,
+    keep: Callable[[Reading], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Reads every item, one after the other.
 
-    A picture that cannot be read is counted, and the others go on.
+    A picture that cannot be read, or not within the context, is counted, and the others go on.
 
     Args:
         engine: what reads.
         items: what is read.
         model: its name, for the report.
         max_tokens: an answer ends after so many tokens.
+        keep: called with each reading as it is there.
         progress: called with (items done, items in all).
 
     Raises:
-        OptionError: an item's task is unknown to the model.
+        OptionError: an item's task is unknown to the model; nothing was read then.
         EngineError: the engine failed.
     """
+    for item in items:
+        find_task(item.task, engine.info.model_version)
     readings = []
     for done, item in enumerate(items, 1):
         readings.append(_read(engine, item, max_tokens))
+        if keep:
+            keep(readings[-1])
         if progress:
             progress(done, len(items))
     names = sorted({name for item in items for name in item.tags})
@@ -205,15 +216,29 @@ def _order(value: str) -> tuple[float, str]:
         return float("inf"), value
 
 
+def _with_name(item: Item, error: Exception) -> str:
+    """What is wrong, and with which picture."""
+    return str(error) if str(item.image) in str(error) else f"{item.image}: {error}"
+
+
 def _read(engine: Engine, item: Item, max_tokens: int) -> Reading:
     started = time.perf_counter()
     try:
         result = engine.ocr(item.image, task=item.task, max_tokens=max_tokens)
-    except ImageError as error:
+    except (ImageError, ContextError) as error:
         seconds = time.perf_counter() - started
         words = len(item.text.split())
         return Reading(
-            item, "", "error", seconds, 0.0, len(item.text), words, None, None, str(error)
+            item,
+            "",
+            "error",
+            seconds,
+            0.0,
+            len(item.text),
+            words,
+            None,
+            None,
+            _with_name(item, error),
         )
     seconds = time.perf_counter() - started
     is_table = item.task == "table"

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An event loop in a thread of its own, for callers that wait.
+
+A thread that waits for a socket cannot be woken by another one; a task can be cancelled. So every
+request is a task, whoever waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ppocrvl.errors import CancelledError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """The loop. It ends with `close`, or when nobody holds this object any more.
+
+    Args:
+        last: makes what is to be done at the end, when all tasks were cancelled.
+    """
+
+    def __init__(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()  # no task begins after the end
+        self._thread = threading.Thread(
+            target=_run, args=(self._loop, last), name="ppocrvl-client", daemon=True
+        )
+        self._thread.start()
+        self._end = weakref.finalize(self, _end, self._loop)
+
+    def submit(self, task: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begins a task; its future cancels it.
+
+        Raises:
+            ServerError: the loop has ended.
+        """
+        with self._lock:
+            if self._end.alive:
+                return asyncio.run_coroutine_threadsafe(task, self._loop)
+        task.close()
+        raise ServerError("the client is closed; make a new Client")
+
+    def close(self) -> None:
+        """Cancels what runs, and ends the thread."""
+        with self._lock:
+            self._end()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+
+def outcome(task: Future[T]) -> T:
+    """What a task gives, once it has ended. A caller who is interrupted cancels it.
+
+    Raises:
+        CancelledError: it was cancelled.
+    """
+    try:
+        return task.result()
+    except concurrent.futures.CancelledError as error:
+        raise CancelledError("the request was cancelled before its answer was there") from error
+    finally:
+        task.cancel()  # does nothing to one that has ended
+
+
+def _run(loop: asyncio.AbstractEventLoop, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    loop.run_forever()  # until `_end`
+    loop.run_until_complete(_finish(last))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()  # does not wait for pictures that are being decoded, nor for their files
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    with suppress(RuntimeError):  # it is closed
+        loop.call_soon_threadsafe(loop.stop)
+
+
+async def _finish(last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await last()
