@@ -165,7 +165,8 @@ def _runs() -> Iterator[ParameterSet]:
     """Each case, with the vision graph of our kernels and with that of ggml's operations."""
     for name, case in AT_THE_LIMITS.items():
         for kernels in ("auto", "ggml") if case.vision else ("auto",):
-            yield pytest.param(name, kernels, marks=pytest.mark.slow if name in SLOW else ())
+            is_slow = name in SLOW or kernels == "ggml"
+            yield pytest.param(name, kernels, marks=pytest.mark.slow if is_slow else ())
 
 
 @pytest.mark.timeout(1200)
