@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run every check of the project; this is what CI runs.
 
-python scripts/check.py               # all stages but the slow ones
-python scripts/check.py lint types    # only these
-python scripts/check.py all           # with clang-tidy, the sanitizers, slow tests
+python scripts/check.py                       # all stages but the slow ones
+python scripts/check.py lint types            # only these
+python scripts/check.py all                   # with clang-tidy, the sanitizers, slow tests
+python scripts/check.py tests -- tests/cli -x # what follows -- goes to the stage's last command
+python scripts/check.py shake                 # half an hour and more: scripts/shake.py
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ Command = list[str]
 
 
 def preset(name: str) -> list[Command]:
-    """The commands that configure, build and test one CMake preset."""
+    """The commands that configure, build and test one CMake preset.
+
+    Of the targets only the C++ tests: `pip install` has compiled the extension.
+    """
     return [
         ["cmake", "--preset", name, f"-DPython_EXECUTABLE={sys.executable}"],
-        ["cmake", "--build", "--preset", name],
+        ["cmake", "--build", "--preset", name, "--target", "ppocrvl_tests"],
         ["ctest", "--preset", name],
     ]
 
@@ -41,39 +46,75 @@ STAGES: dict[str, list[Command]] = {
     ],
     "types": [["mypy"]],
     "core": preset("default"),
-    "tidy": [["run-clang-tidy.py", "-quiet", "-hide-progress", "-p", "build/default", "csrc/"]],
+    "tidy": [
+        # The extension too, each file by itself and with warnings as errors; `core` has configured.
+        ["cmake", "--build", "--preset", "default"],
+        ["run-clang-tidy.py", "-quiet", "-hide-progress", "-p", "build/default", "csrc/"],
+    ],
     "tests": [[*PYTEST, "-m", "not slow"]],
     "asan": preset("asan"),
     "tsan": preset("tsan"),
     "slow": [[*PYTEST, "-m", "slow and not quiet"]],
+    "shake": [[sys.executable, "scripts/shake.py"]],
 }
 SLOW_STAGES = ("tidy", "asan", "tsan", "slow")
+ON_REQUEST = ("shake",)  # the same tests again
+
+
+def choose(names: list[str]) -> list[str]:
+    """The stages that the command line means, in their order."""
+    usual = [name for name in STAGES if name not in ON_REQUEST]
+    if "all" in names:
+        names = [*names, *usual]
+    elif not names:
+        names = [name for name in usual if name not in SLOW_STAGES]
+    return [name for name in STAGES if name in names]
+
+
+def run(command: Command) -> int:
+    """Run a command in the project's folder; give its exit code."""
+    # The tools stand beside this interpreter, also when its environment is not activated.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PATH": path}) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the command has had it too, and clears up: never kill it
+            process.wait()
+            raise
 
 
 def main(arguments: list[str]) -> int:
     """Run the named stages in their order; stop at the first that fails."""
-    unknown = [name for name in arguments if name not in (*STAGES, "all")]
+    names, more = arguments, []
+    if "--" in arguments:
+        at = arguments.index("--")
+        names, more = arguments[:at], arguments[at + 1 :]
+    unknown = [name for name in names if name not in (*STAGES, "all")]
     if unknown:
         print(f"check: unknown stage {unknown[0]!r}; choose from {', '.join(STAGES)}, all")
         return 2
-    if "all" in arguments:
-        chosen = list(STAGES)
-    else:
-        chosen = arguments or [name for name in STAGES if name not in SLOW_STAGES]
-    # The tools stand beside this interpreter, also when its environment is not activated.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for stage in (name for name in STAGES if name in chosen):
+    chosen = choose(names)
+    if more and len(chosen) != 1:
+        print("check: what follows -- is for one stage: name it alone")
+        return 2
+    for stage in chosen:
         started = time.monotonic()
-        for command in STAGES[stage]:
+        *first, last = STAGES[stage]
+        for command in (*first, [*last, *more]):
             print(f"== {stage}: {' '.join(command[:6])}", flush=True)
-            environment = {**os.environ, "PATH": path}
-            code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+            code = run(command)
             if code != 0:
                 print(f"== {stage}: FAILED (exit code {code})", flush=True)
                 return 1
         print(f"== {stage}: passed in {time.monotonic() - started:.0f} s", flush=True)
+    left = [name for name in STAGES if name not in chosen]
+    if not names and left:
+        print(f"== not run: {', '.join(left)} (python scripts/check.py STAGE…)", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

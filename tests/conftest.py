@@ -12,6 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from tests.not_run import OFFICIAL_FILES, TORCH, NotRun
 
 # A machine that is busy is no failure.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -30,6 +31,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(NotRun())
+
+
 def pytest_report_header() -> list[str]:
     official = os.environ.get("PPOCRVL_OFFICIAL_FILES", "not set: their tests are skipped")
     reference = "found" if _have("torch", "transformers") else "not installed: tests skipped"
@@ -40,10 +45,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.option.markexpr != "full":
         for item in items:
             if item.get_closest_marker("full"):
-                item.add_marker(pytest.mark.skip(reason="only with -m full"))
+                item.add_marker(
+                    pytest.mark.skip(reason="needs 20 GB of disk and memory: pytest -m full")
+                )
     if _have("torch", "transformers"):
         return
-    skip = pytest.mark.skip(reason='needs torch and transformers: pip install ".[reference]"')
+    skip = pytest.mark.skip(reason=TORCH)
     for item in items:
         if item.get_closest_marker("reference"):
             item.add_marker(skip)
@@ -66,7 +73,7 @@ def official_files() -> Path:
     """The official checkpoint's configuration and tokenizer files, without weights."""
     named = os.environ.get("PPOCRVL_OFFICIAL_FILES")
     if not named or not Path(named).is_dir():
-        pytest.skip("PPOCRVL_OFFICIAL_FILES does not name a folder")
+        pytest.skip(OFFICIAL_FILES)
     return Path(named)
 
 

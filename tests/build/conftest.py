@@ -138,7 +138,7 @@ class Provider:
         """What the cache holds, but for the lock files."""
         return sorted(p.name for p in self.cache.glob("*") if p.suffix != ".lock")
 
-    def run(self, **definitions: object) -> subprocess.CompletedProcess[str]:
+    def start(self, **definitions: object) -> subprocess.Popen[str]:
         script = self.home / "scripts" / "source.cmake"
         (script.parent / "pin.json").write_text(json.dumps(self.pin))
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
@@ -151,9 +151,13 @@ class Provider:
         }
         options = {"Python_EXECUTABLE": sys.executable, **definitions}
         command = ["cmake", *(f"-D{k}={v}" for k, v in options.items()), "-P", str(script)]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, **definitions: object) -> subprocess.CompletedProcess[str]:
+        with self.start(**definitions) as process:
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_key_follows_what_changes_the_result(project: Project) -> None:
     assert len({release, *prefixes}) == 1 + len(variants)
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make: apt-get install make")
 def test_key_ignores_generator_and_debug(project: Project) -> None:
     make = project.prefix("make", "-G", "Unix Makefiles", "-DCMAKE_BUILD_TYPE=Release")
     assert project.prefix("ninja", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug") == make

@@ -162,11 +162,11 @@ def test_no_way_to_the_source_says_what_to_do(provider: Provider) -> None:
 
 
 HOLD_LOCK = """\
-import fcntl, sys, time
+import fcntl, sys
 with open(sys.argv[1], "w") as lock:
     fcntl.lockf(lock, fcntl.LOCK_EX)
     print("held", flush=True)
-    time.sleep(1)
+    sys.stdin.readline()
 """
 
 
@@ -174,12 +174,17 @@ def test_build_waits_for_another_one(provider: Provider) -> None:
     provider.cache.mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", HOLD_LOCK, f"{provider.tree}.lock"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        result = provider.run()
-        assert holder.poll() == 0
-    assert result.returncode == 0, result.stderr
-    assert "another build holds" in words(result.stdout)
+        with provider.start() as waiting:
+            assert waiting.stdout is not None
+            assert "another build holds" in waiting.stdout.readline()
+            assert provider.kept() == []
+            holder.communicate("let go\n")
+            _, errors = waiting.communicate()
+    assert waiting.returncode == 0, errors
+    assert provider.tree.is_dir()

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("latex2mathml", reason="needs the [server] extra")
-
 from ppocrvl.document.formula import MAX_CHARACTERS, bare, to_mathml
 from ppocrvl.document.html import result_html
 from ppocrvl.results import Result, Timings

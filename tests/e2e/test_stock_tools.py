@@ -99,7 +99,7 @@ def server(stock_tools: Path) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"
         try:
-            for _ in range(300):
+            while process.poll() is None:
                 with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health"):
                     break
                 time.sleep(0.1)

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jinja2
 import pytest
 
 from ppocrvl.export.chat_template import chat_template
 from ppocrvl.export.version import ModelVersion
-
-jinja2 = pytest.importorskip("jinja2")
 
 IMAGE = {"type": "image"}
 MESSAGES: list[list[dict[str, Any]]] = [
@@ -48,7 +47,8 @@ def official(messages: list[dict[str, Any]], start: str, *, prompt: bool) -> str
 
 
 def render(version: ModelVersion, messages: list[dict[str, Any]], *, prompt: bool = True) -> str:
-    template = jinja2.Environment(autoescape=False).from_string(chat_template(version, "</s>"))
+    environment = jinja2.Environment(autoescape=False)  # noqa: S701
+    template = environment.from_string(chat_template(version, "</s>"))
     return str(template.render(messages=messages, add_generation_prompt=prompt))
 
 

@@ -39,7 +39,7 @@ def llama_cpp_tree() -> Path:
     for tree in candidates:
         if (tree / "convert_hf_to_gguf.py").is_file():
             return tree
-    pytest.skip("no llama.cpp tree: build ppocrvl once, or set PPOCRVL_LLAMA_CPP_DIR")
+    pytest.skip("needs llama.cpp's source: build ppocrvl once, or PPOCRVL_LLAMA_CPP_DIR=FOLDER")
 
 
 def convert(checkpoint: Path, kind: str, out: Path, *flags: str) -> Path:

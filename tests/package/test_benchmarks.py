@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("gguf")
-
 from cases import CASES, OURS
 from figures import Figures
 from flame import draw, stacks, tree

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.not_run import TRAINING_FONTS
 
 from tiny import fonts, tokenizer
 
@@ -85,9 +86,10 @@ def test_tensors_have_the_original_names(header: dict[str, Any]) -> None:
 
 
 def test_template_renders_the_official_prompt(tiny_checkpoint: Path) -> None:
-    jinja2 = pytest.importorskip("jinja2")
+    import jinja2
+
     source = (tiny_checkpoint / "chat_template.jinja").read_text("utf-8")
-    template = jinja2.Environment(autoescape=False).from_string(source)
+    template = jinja2.Environment(autoescape=False).from_string(source)  # noqa: S701
     user = [{"type": "text", "text": "OCR:"}, {"type": "image"}]
     messages = [{"role": "user", "content": user}]
     image = "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>"
@@ -103,7 +105,7 @@ def test_template_renders_the_official_prompt(tiny_checkpoint: Path) -> None:
 def test_reads_the_samples_exactly(
     tiny_checkpoint: Path, samples: Path, name: str, prompt: str
 ) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
     from PIL import Image
 
     from tiny import decode, model
@@ -119,9 +121,8 @@ def test_reads_the_samples_exactly(
 
 
 @pytest.mark.reference
-@pytest.mark.skipif(not fonts.held_out_fonts(), reason="the held-out fonts are not installed")
+@pytest.mark.skipif(not fonts.held_out_fonts(), reason=TRAINING_FONTS)
 def test_reads_fresh_lines(tiny_checkpoint: Path) -> None:
-    pytest.importorskip("torch")
     from tiny import data, decode, losses, model, render, score
 
     network, _ = model.load(tiny_checkpoint)

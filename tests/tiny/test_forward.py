@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.not_run import TORCH
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason=TORCH)
+pytest.importorskip("transformers", reason=TORCH)
 
 from tiny import model, tokenizer  # noqa: E402
 

@@ -7,13 +7,12 @@ import random
 
 import numpy as np
 import pytest
+from tests.not_run import TRAINING_FONTS
 
 from tiny import data, fonts, render
 from tiny.render import Source
 
-needs_fonts = pytest.mark.skipif(
-    not fonts.train_fonts(), reason="no training font is installed: see scripts/tiny/packages.txt"
-)
+needs_fonts = pytest.mark.skipif(not fonts.train_fonts(), reason=TRAINING_FONTS)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import sentencepiece as spm
 
 from tiny import tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-spm = pytest.importorskip("sentencepiece")
 ALL_ASCII = "".join(chr(c) for c in range(32, 127))
 
 

@@ -8,19 +8,20 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.not_run import TORCH, TRAINING_FONTS
 
 from tiny import fonts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
+pytest.importorskip("torch", reason=TORCH)
+pytest.importorskip("transformers", reason=TORCH)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(not fonts.train_fonts(), reason="no training font is installed")
+@pytest.mark.skipif(not fonts.train_fonts(), reason=TRAINING_FONTS)
 def test_train_resume_and_start_from_export(project_root: Path, tmp_path: Path) -> None:
     def train(*options: str | Path) -> list[str]:
         script = project_root / "scripts" / "train_tiny.py"
