@@ -32,7 +32,9 @@ TokenTexts::TokenTexts(const llama_vocab *vocab) : vocab_(vocab) {
       buffer.resize(static_cast<std::size_t>(-length));
       length = render();
     }
-    all_.append(buffer.data(), static_cast<std::size_t>(length));
+    if (buffer.front() != '\0') {
+      all_.append(buffer.data(), static_cast<std::size_t>(length));
+    }
     begins_.push_back(all_.size());
   }
   sorted_.resize(static_cast<std::size_t>(count));
