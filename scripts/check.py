@@ -6,6 +6,7 @@ python scripts/check.py lint types            # only these
 python scripts/check.py all                   # with clang-tidy, the sanitizers, slow tests
 python scripts/check.py tests -- tests/cli -x # what follows -- goes to the stage's last command
 python scripts/check.py shake                 # half an hour and more: scripts/shake.py
+python scripts/check.py coverage              # scripts/measure_coverage.py
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ STAGES: dict[str, list[Command]] = {
     "types": [["mypy"]],
     "core": preset("default"),
     "tidy": [
-        # The extension too, each file by itself and with warnings as errors; `core` has configured.
+        # The extension too, each of its files by itself and with warnings as errors.
+        preset("default")[0],
         ["cmake", "--build", "--preset", "default"],
         ["run-clang-tidy.py", "-quiet", "-hide-progress", "-p", "build/default", "csrc/"],
     ],
@@ -56,9 +58,10 @@ STAGES: dict[str, list[Command]] = {
     "tsan": preset("tsan"),
     "slow": [[*PYTEST, "-m", "slow and not quiet"]],
     "shake": [[sys.executable, "scripts/shake.py"]],
+    "coverage": [[sys.executable, "scripts/measure_coverage.py"]],
 }
 SLOW_STAGES = ("tidy", "asan", "tsan", "slow")
-ON_REQUEST = ("shake",)  # the same tests again
+ON_REQUEST = ("shake", "coverage")  # the same tests again, in another light
 
 
 def choose(names: list[str]) -> list[str]:

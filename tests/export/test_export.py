@@ -20,7 +20,9 @@ import ppocrvl
 import ppocrvl.export as export_package
 from ppocrvl.errors import CheckpointError, OptionError
 from ppocrvl.export import export, export_llm, export_mmproj
+from ppocrvl.export.chat_template import chat_template
 from ppocrvl.export.checkpoint import open_checkpoint
+from ppocrvl.export.version import ModelVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -448,6 +450,39 @@ def test_index_cannot_point_outside_the_folder(
     index.write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match="not a file name within the folder"):
         export(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("weight_map", "problem"),
+    [
+        (None, "weight_map is missing"),
+        ({}, "weight_map is missing"),
+        ({f"t{i}": f"{i}.safetensors" for i in range(1001)}, "1001 shards are over the limit"),
+    ],
+    ids=["none", "empty", "many"],
+)
+def test_index_that_is_none(
+    synthetic: Callable[..., Path], tmp_path: Path, weight_map: object, problem: str
+) -> None:
+    folder = shutil.copytree(synthetic(n_shards=3), tmp_path / "ckpt")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(CheckpointError, match=rf"index\.json: {problem}"):
+        export(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize("file", ["chat_template.json", "tokenizer_config.json"])
+def test_chat_template_in_older_places(
+    checkpoint: Path, tmp_path: Path, read_back: Reader, file: str
+) -> None:
+    """It tells the version, so one that is overlooked would give another prompt."""
+    (checkpoint / "chat_template.jinja").unlink()
+    path = checkpoint / file
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    content["chat_template"] = chat_template(ModelVersion.V1_0, "</s>")
+    path.write_text(json.dumps(content), encoding="utf-8")
+    metadata = read_back(export(checkpoint, tmp_path / "out").llm).metadata
+    assert metadata["ppocrvl.model_version"] == "1.0"
 
 
 def test_missing_shard_is_named(synthetic: Callable[..., Path], tmp_path: Path) -> None:

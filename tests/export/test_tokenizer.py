@@ -324,6 +324,13 @@ def test_other_kinds_of_tokenizer(
         read(checkpoint)
 
 
+def test_a_sentencepiece_model_of_another_kind(checkpoint: Path) -> None:
+    path = checkpoint / "tokenizer.model"
+    path.write_bytes(path.read_bytes() + b"\x12\x02\x18\x01")  # trainer_spec: UNIGRAM
+    with pytest.raises(CheckpointError, match=r"tokenizer\.model: not a BPE model"):
+        read(checkpoint)
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
@@ -401,6 +408,8 @@ def test_noise_is_an_error_or_parsed(data: bytes) -> None:
         (b"\x0b", "wire type 3"),
         (b"\x0a\x02\x18\x07", "7 is not a valid PieceType"),
         (b"\x08\x01", "a number stands where a message"),
+        (b"\x0a\x03\x1a\x01x", "where an integer is expected"),
+        (b"\x0a\x02\x10\x01", "where a float is expected"),
         (b"\x0a\x03\x0a\x01\xff", "codec can't decode"),
     ],
 )

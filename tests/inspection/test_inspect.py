@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from gguf import GGUFWriter
 
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import (
@@ -137,6 +139,39 @@ def test_a_file_that_cannot_run_is_shown_with_the_reason(model: Path, tmp_path: 
     assert inspection.problem is not None
     assert "tensor 'v.blk.1.ln1.bias' is missing" in inspection.problem
     assert _find(inspection.parts[0].tree, "other").n_tensors == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        ("mmproj-*.gguf", b"clip.vision.projection_dim"),
+        ("tiny-*.gguf", b"paddleocr.block_count"),
+    ],
+)
+def test_a_file_that_lacks_a_size_is_shown_with_the_reason(
+    model: Path, tmp_path: Path, file: str, key: bytes
+) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(next(model.glob(file)).read_bytes().replace(key, key[:-1] + b"?"))
+    inspection = inspect_model(damaged)
+    assert inspection.problem is not None
+    assert key.decode() in inspection.problem
+    assert inspection.parts[0].part.sizes is None
+    assert inspection.parts[0].tree.n_bytes > 0
+
+
+def test_a_file_of_another_kind_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "other.gguf"
+    writer = GGUFWriter(path, "llama")
+    writer.add_tensor("token_embd.weight", np.zeros((4, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    inspection = inspect_model(path)
+    assert inspection.problem is not None
+    assert [one.part.role for one in inspection.parts] == ["other"]
+    assert inspection.parts[0].tree.n_bytes == 4 * 32 * 4
 
 
 @pytest.mark.parametrize(

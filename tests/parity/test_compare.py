@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ppocrvl.errors import CheckpointError, OptionError
+from ppocrvl.errors import CheckpointError, OptionError, OutputError
 from ppocrvl.parity import report, store
 from ppocrvl.parity.compare import BOUNDS, compare, first_failure, same_order
 from ppocrvl.parity.pictures import SHAPES, made_picture
@@ -67,6 +67,20 @@ def test_other_shapes_and_ids_fail(stages: Stages) -> None:
     found = compare(other, stages, BOUNDS["F32"], exact=True)
     assert [d.stage for d in found if d.passed is False] == ["prompt_ids", "patches", "token_ids"]
     assert "token 1 on (1 tokens, the reference has 2)" in found[-2].note
+
+
+def test_another_order_of_tokens_fails_within_the_bound(stages: Stages) -> None:
+    logits = np.full(5000, -100, np.float32)
+    logits[:20] = np.linspace(100, 96, 20)
+    swapped = logits.copy()
+    swapped[[3, 4]] = swapped[[4, 3]]
+    reference, other = replace(stages, logits=logits), replace(stages, logits=swapped)
+    failed = first_failure(compare(other, reference, {"logits": 1e-3}, exact=True))
+    assert failed is not None
+    assert failed.stage == "logits"
+    assert failed.relative is not None
+    assert failed.relative < 1e-3
+    assert failed.note.startswith("another order")
 
 
 def test_text_is_compared_unless_it_has_no_one_reading(stages: Stages) -> None:
@@ -141,6 +155,26 @@ def test_damaged_store(stages: Stages, tmp_path: Path, damage: str) -> None:
         (tmp_path / "000.npz").unlink()
     with pytest.raises(CheckpointError, match="make it again"):
         [(one.bf16_errors(), one.stages()) for one in store.load(tmp_path)[1]]
+
+
+def test_a_store_of_another_version(stages: Stages, tmp_path: Path) -> None:
+    keep(tmp_path, store.Entry("28x28", "", "ocr", 8, None), stages)
+    index = json.loads((tmp_path / store.INDEX).read_text())
+    (tmp_path / store.INDEX).write_text(json.dumps({**index, "format": index["format"] + 1}))
+    with pytest.raises(CheckpointError, match="another version"):
+        store.load(tmp_path)
+
+
+def test_a_store_that_cannot_be_written(stages: Stages, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"cannot write .*file"):
+        store.Writer(tmp_path / "file", "the reference")
+    writer = store.Writer(tmp_path / "kept", "the reference")
+    (tmp_path / "kept").rmdir()
+    with pytest.raises(OutputError, match=r"cannot write .*kept"):
+        writer.add(store.Entry("28x28", "", "ocr", 8, None), stages)
+    with pytest.raises(OutputError, match=r"cannot write .*kept"):
+        writer.close()
 
 
 def test_another_picture_of_the_same_name(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from gguf import GGUFReader, GGUFWriter
 
 import ppocrvl
 from ppocrvl.cli.main import run_command
@@ -31,9 +32,12 @@ from ppocrvl.quantize.source import GgufSource
 from ppocrvl.tasks import TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
+
+    Numbers = npt.NDArray[Any]
 
 
 def values(path: Path, name: str) -> npt.NDArray[np.float32]:
@@ -293,6 +297,44 @@ def test_bad_files(
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def rewritten(path: Path, source: Path, change: Callable[[str, Numbers], Numbers]) -> Path:
+    """The tensors of an importance matrix, each as `change` makes it."""
+    writer = GGUFWriter(path, "imatrix")
+    for tensor in GGUFReader(source).tensors:
+        writer.add_tensor(tensor.name, change(tensor.name, np.array(tensor.data)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("end", "change", "reason"),
+    [
+        (".in_sum2", lambda values: values.astype(np.float16), "is F16, not F32"),
+        (".counts", lambda values: values * np.float32(np.nan), "no whole count"),
+        (".counts", lambda values: -values, "no whole count"),
+        (".counts", lambda values: np.repeat(values, 2), "no whole count"),
+    ],
+    ids=["type", "nan", "negative", "two"],
+)
+def test_impossible_tensors(
+    importance: Path,
+    tmp_path: Path,
+    end: str,
+    change: Callable[[Numbers], Numbers],
+    reason: str,
+) -> None:
+    path = rewritten(
+        tmp_path / "bad.gguf",
+        importance,
+        lambda name, values: change(values) if name == f"blk.1.ffn_up.weight{end}" else values,
+    )
+    with pytest.raises(ModelFormatError, match=rf"bad\.gguf: blk\.1\.ffn_up\.weight.* {reason}"):
+        read_importance(path)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -1.0, 3e38])

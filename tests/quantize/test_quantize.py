@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -189,16 +190,16 @@ def test_inspect_believes_errors_only_of_these_tensors(built_in: Path, tmp_path:
     assert ppocrvl.inspect_model(path).parts[0].tree.largest_error is None
 
 
-def test_a_damaged_tensor_is_named(built_in: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["blk.1.ffn_up.weight", "blk.1.ffn_norm.weight"])
+def test_a_damaged_tensor_is_named(built_in: Path, tmp_path: Path, name: str) -> None:
+    """One that is quantized, in BF16, and one that stays as it is, in F32."""
     folder = shutil.copytree(built_in, tmp_path / "model")
     path = folder / "tiny-BF16.gguf"
-    tensor = next(
-        t for t in _native.read_gguf(str(path)).tensors if t.name == "blk.1.ffn_up.weight"
-    )
+    tensor = next(t for t in _native.read_gguf(str(path)).tensors if t.name == name)
     data = bytearray(path.read_bytes())
-    data[tensor.offset : tensor.offset + 2] = b"\xff\x7f"  # NaN
+    data[tensor.offset : tensor.offset + 4] = b"\xff\x7f\xff\x7f"  # NaN in both
     path.write_bytes(data)
-    with pytest.raises(ModelFormatError, match=r"tensor blk\.1\.ffn_up\.weight: it holds NaN"):
+    with pytest.raises(ModelFormatError, match=rf"tensor {re.escape(name)}: it holds NaN"):
         ppocrvl.quantize(folder, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
