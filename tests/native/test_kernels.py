@@ -124,20 +124,27 @@ def test_unknown_name(random_model: RandomModel) -> None:
         embed(random_model, "sse", noise(28, 28))
 
 
-@pytest.mark.parametrize("kernels", _native.vision_kernels())
-@pytest.mark.parametrize(
-    "sizes",
-    [
+@pytest.fixture(
+    scope="module",
+    params=[
         {"vision.hidden_size": 1568, "vision.num_attention_heads": 8},
         {"vision.hidden_size": 1040, "vision.num_attention_heads": 4},
     ],
     ids=["wide", "wide heads"],
 )
-def test_encoders_that_do_not_fit(kernels: str, sizes: dict[str, int], tmp_path: Path) -> None:
+def large_model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> RandomModel:
+    """One whose encoder no kernel of ours takes: some 200 MB, made once."""
+    sizes = {**request.param, "vision.num_hidden_layers": 1}
+    return sized_model(tmp_path_factory.mktemp("large"), sizes, "f32")
+
+
+@pytest.mark.parametrize("kernels", _native.vision_kernels())
+def test_encoders_that_do_not_fit(kernels: str, large_model: RandomModel) -> None:
     """They are llama.cpp's, small pictures that could be packed as well."""
-    model = sized_model(tmp_path, {**sizes, "vision.num_hidden_layers": 1}, "f32")
     picture = noise(56, 84)
-    assert np.array_equal(embed(model, kernels, picture), embed(model, "ggml", picture))
+    assert np.array_equal(embed(large_model, kernels, picture), embed(large_model, "ggml", picture))
 
 
 MEASURE = """
