@@ -15,7 +15,8 @@ struct llama_token_data;
 
 namespace ppocrvl {
 
-/// The bytes of all tokens of a model, special ones as they are written.
+/// The bytes of all tokens of a model, special ones as they are written. A zero byte is left out:
+/// like what has no bytes it may never come.
 class TokenTexts {
 public:
   explicit TokenTexts(const llama_vocab *vocab);

@@ -194,19 +194,21 @@ ws ::= | " " | "\n" [ \t]{0,20})gbnf",
       filter.start_token();
       filter.filter(candidates);
       std::vector<std::int32_t> next;
-      bool same = true;
+      std::string differs;
       for (const llama_token_data &candidate : candidates) {
         const bool may_come = std::isfinite(candidate.logit);
         const bool whole = is_whole(candidate.id);
-        same = same && may_come == filter.allows(candidate.id) &&
-               (!whole ||
-                may_come == std::isfinite(expected[static_cast<std::size_t>(candidate.id)].logit));
+        const bool theirs_may =
+            std::isfinite(expected[static_cast<std::size_t>(candidate.id)].logit);
+        if (may_come != filter.allows(candidate.id) || (whole && may_come != theirs_may)) {
+          differs = text + std::string(": ") + std::string(texts.bytes(candidate.id));
+        }
         if (may_come && whole && !texts.ends_answer(candidate.id)) {
           next.push_back(candidate.id);
         }
       }
-      CHECK(same);
-      if (next.empty() || !same) {
+      CHECK_EQUAL(differs, std::string());
+      if (next.empty() || !differs.empty()) {
         break;
       }
       const std::int32_t token = next[random() % next.size()];
