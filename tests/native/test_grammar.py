@@ -28,8 +28,7 @@ def run_worker(tmp_path: Path, first: int, count: int) -> Counter[str]:
     lines = outcomes.read_text("utf-8").splitlines()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), lines[-1:]
     assert len(lines) == count
-    kinds = Counter(line.split()[1].rstrip(":") for line in lines)
-    return kinds
+    return Counter(line.split()[1].rstrip(":") for line in lines)
 
 
 def test_random_grammars_neither_crash_nor_print(tmp_path: Path) -> None:
