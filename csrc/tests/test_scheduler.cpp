@@ -319,7 +319,10 @@ TEST_CASE("scheduler: the line has an end") {
   const auto running = engine.submit(endless(3900));
   std::string piece;
   CHECK(running->wait_piece(piece, 10s) == Ticket::Next::piece);
-  const std::vector<TicketPtr> waiting = {engine.submit(endless(1)), engine.submit(question(1))};
+  // One in each line: an encoded picture, and one that waits for it to have a place.
+  std::vector<TicketPtr> waiting{engine.submit(question(1))};
+  wait(*engine.submit_embedding(noise(28, 28), "")); // behind it
+  waiting.push_back(engine.submit(question(1)));
   auto one_more = endless(1);
   const std::string prompt = one_more.messages.back().text;
   CHECK_THROWS_KIND(ErrorKind::queue_full, engine.submit(std::move(one_more)));
