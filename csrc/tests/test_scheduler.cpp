@@ -322,7 +322,9 @@ TEST_CASE("scheduler: the line has an end") {
     std::string piece;
     CHECK(running->wait_piece(piece, 10s) == Ticket::Next::piece);
     // One in each line: an encoded picture, and one that waits for it to have a place.
-    std::vector<TicketPtr> waiting{engine.submit(question(1))};
+    std::vector<TicketPtr> waiting;
+    waiting.reserve(most_tickets);
+    waiting.push_back(engine.submit(question(1)));
     wait(*engine.submit_embedding(noise(28, 28), "")); // behind it
     waiting.push_back(engine.submit(question(1)));
     auto one_more = endless(1);
