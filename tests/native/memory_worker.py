@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import resource
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 import ppocrvl.errors
 from ppocrvl.native import _native
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+T = TypeVar("T")
 MIB = 1 << 20
 SMALL = np.random.default_rng(1).integers(0, 256, (56, 84, 3), dtype=np.uint8)
 LARGE = np.random.default_rng(2).integers(0, 256, (28 * 16, 28 * 16, 3), dtype=np.uint8)
@@ -31,21 +39,19 @@ def limit(extra: int | None) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def read(engine: _native.Engine, image: np.ndarray) -> str:
+def read(engine: _native.Engine, image: npt.NDArray[np.uint8]) -> str:
     request = _native.Request(image=image, prompt="OCR:", max_tokens=4, stop_loops=False)
     return engine.submit(request).result().text
 
 
-def attempt(call: object, *arguments: object) -> str:
+def attempt(call: Callable[[], T]) -> tuple[str, T | None]:
     """Returns "ok" or the name of the typed error; anything else ends the process."""
     try:
-        assert callable(call)
-        call(*arguments)
+        return "ok", call()
     except ppocrvl.errors.PpocrvlError as error:
-        return type(error).__name__
+        return type(error).__name__, None
     except MemoryError:
-        return "MemoryError"  # Python's own: there is none for its objects either
-    return "ok"
+        return "MemoryError", None  # Python's own: there is none for its objects either
 
 
 def main(llm: str, mmproj: str, kernels: str, step: str) -> None:
@@ -58,17 +64,17 @@ def main(llm: str, mmproj: str, kernels: str, step: str) -> None:
     extra = 0
     outcomes = [""]
     while outcomes != ["ok"] * 3:
-        outcomes = []
-        engines: list[_native.Engine] = []
         limit(extra)
-        outcomes.append(attempt(lambda: engines.append(_native.Engine(options))))
-        if engines:
-            outcomes += [attempt(read, engines[0], LARGE), attempt(read, engines[0], SMALL)]
+        outcome, engine = attempt(partial(_native.Engine, options))
+        outcomes = [outcome]
+        if engine is not None:
+            outcomes += [attempt(partial(read, engine, image))[0] for image in (LARGE, SMALL)]
         limit(None)
-        if engines:
-            assert [read(engines[0], SMALL), read(engines[0], LARGE)] == expected
-            engines[0].close()
-        print(extra // MIB, *outcomes, flush=True)
+        if engine is not None:
+            assert [read(engine, SMALL), read(engine, LARGE)] == expected
+            engine.close()
+        sys.stdout.write(" ".join([str(extra // MIB), *outcomes]) + "\n")
+        sys.stdout.flush()
         extra += int(step) * MIB
 
 
