@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A thread that cannot be started is a typed error, and the next attempt works."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.native.conftest import RandomModel
+
+SOURCE = Path(__file__).with_name("refuse_threads.c")
+SCRIPT = """
+import ctypes, sys
+import numpy as np
+from ppocrvl.errors import EngineError
+from ppocrvl.native import _native
+refuse = ctypes.CDLL(None).refuse_threads
+picture = np.random.default_rng(1).integers(0, 256, (56, 84, 3), dtype=np.uint8)
+options = _native.EngineOptions(llm=sys.argv[1], mmproj=sys.argv[2], n_threads=2, cache_bytes=0)
+def read(engine):
+    request = _native.Request(image=picture, prompt="OCR:", max_tokens=1, stop_loops=False)
+    return engine.submit(request).result().text
+expected = read(_native.Engine(options))
+outcome = None
+n = 0
+while outcome != "ok":
+    engine = None
+    refuse(n)
+    try:
+        engine = _native.Engine(options)
+        text = read(engine)
+        outcome = "ok"
+        assert text == expected
+    except EngineError:
+        outcome = "load" if engine is None else "read"
+    print(outcome)
+    refuse(-1)
+    assert read(engine or _native.Engine(options)) == expected
+    n += 1
+"""
+
+
+@pytest.fixture(scope="session")
+def refuse_threads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled library."""
+    compiler = os.environ.get("CC") or shutil.which("cc")
+    if sys.platform != "linux" or compiler is None:
+        pytest.skip("needs Linux and a C compiler: apt-get install gcc")
+    library = tmp_path_factory.mktemp("preload") / "refuse_threads.so"
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
+    subprocess.run(command, check=True)
+    return library
+
+
+def test_each_thread_that_cannot_be_started(
+    random_model: RandomModel, refuse_threads: Path
+) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT)]
+    environment = {**os.environ, "LD_PRELOAD": str(refuse_threads), "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(random_model.llm), str(random_model.mmproj)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=environment,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    outcomes = done.stdout.split()
+    assert outcomes == sorted(outcomes, key=["load", "read", "ok"].index)
+    assert outcomes.count("load") >= 2  # one that encodes, one that decodes
+    assert outcomes.count("read") >= 1
