@@ -214,19 +214,15 @@ def test_threads_share_an_engine(engine: ppocrvl.Engine, picture: Picture) -> No
 
 def test_other_threads_run_while_one_generates(engine: ppocrvl.Engine, picture: Picture) -> None:
     """The native work does not hold the interpreter."""
-    ticks = 0
     with engine.stream(picture, max_tokens=LONG, stop_loops=False) as stream:
         next(stream)
         waiter = threading.Thread(target=stream.wait)
         waiter.start()
-        deadline = time.monotonic() + 0.3
-        while time.monotonic() < deadline:
+        for _ in range(20):
             time.sleep(0.001)
-            ticks += 1
-        assert waiter.is_alive()
-    waiter.join(10)
+            assert waiter.is_alive()
+    waiter.join(60)
     assert not waiter.is_alive()
-    assert ticks > 20
 
 
 def test_ctrl_c_while_loading_is_not_lost(endless_model: Path) -> None:

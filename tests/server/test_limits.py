@@ -363,7 +363,7 @@ def test_a_client_that_reads_nothing_is_let_go() -> None:
 
 
 def test_deadline(idle: Server, noise: bytes) -> None:
-    answer = idle.post("/v1/chat/completions", json=endless(noise, deadline=2))
+    answer = idle.post("/v1/chat/completions", json=endless(noise, deadline=6))
     assert answer.status_code == 200
     done = answer.json()
     assert done["choices"][0]["finish_reason"] == "length"
@@ -384,7 +384,7 @@ def test_deadline_of_the_server(
     start_server: StartServer, endless_model: Path, noise: bytes
 ) -> None:
     running = start_server(
-        *("--model", endless_model, "--deadline-seconds", 2),
+        *("--model", endless_model, "--deadline-seconds", 6),
         *("--max-tokens", 100_000, "--kv-tokens", 131_072),
     ).wait_ready()
     body = endless(noise, deadline=1000)
