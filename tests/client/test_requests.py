@@ -21,7 +21,7 @@ import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.client import connection, request
 from ppocrvl.errors import ExitCode
-from ppocrvl.images import load
+from ppocrvl.images import source
 from ppocrvl.images.limits import MAX_REQUEST_PIXELS
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def test_limits_of_a_file_that_says_too_much(stub: Stub) -> None:
 
 def test_a_file_over_the_limit(stub: Stub, samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub.models = models(ppocrvl=OWN)
-    for module in (load, request):
+    for module in (source, request):
         monkeypatch.setattr(module, "MAX_FILE_BYTES", 100)
     path = samples / "hello.png"
     with ppocrvl.Client(stub.url) as client:
