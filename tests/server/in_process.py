@@ -51,6 +51,9 @@ class PromptEngine:
         self.patch_size, self.merge_size = 14, 2
         self.task_pixels: dict[str, tuple[int, int]] = {}
 
+    def check(self) -> None:
+        """It is always there."""
+
     async def aocr(self, picture: object, **_: Any) -> Result:
         return await self._read(picture)
 
