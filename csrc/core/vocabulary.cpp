@@ -152,7 +152,7 @@ void Vocabulary::append_ids(std::string_view text, bool parse_special,
 
 const TokenTexts &Vocabulary::texts() const {
   std::call_once(texts_made_, [this] { texts_.emplace(vocab_); });
-  return *texts_;
+  return texts_.value();
 }
 
 std::int32_t Vocabulary::image_token() const { return control_ids_.at(image_token_text); }

@@ -67,8 +67,8 @@ public:
 
 private:
   struct Operation {
-    const char *name; // of the node
-    ggml_custom_op_t function;
+    const char *name = nullptr; // of the node
+    ggml_custom_op_t function = nullptr;
     float terms = 1.0F; // multiply-adds of each element
   };
 

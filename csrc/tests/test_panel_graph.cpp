@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t n_features = 64;
 constexpr std::int64_t d_head = 32;
-constexpr std::int64_t n_patches = 32 * 4;
+constexpr std::int64_t n_patches = 128;
 
 struct Free {
   void operator()(ggml_context *context) const { ggml_free(context); }
@@ -48,15 +48,23 @@ TEST_CASE("panel graph: each node says how much it computes") {
     ggml_tensor *qkv = graph.linear_qkv({{with.weight, with.bias}}, normed, n_patches);
     ggml_tensor *positions = ggml_new_tensor_1d(with.context.get(), GGML_TYPE_I32, 4 * n_patches);
     ggml_tensor *turns = graph.turns(positions, d_head, n_patches);
-    ggml_tensor *attended = graph.attention(qkv, turns, d_head, n_patches);
+    const ggml_tensor *attended = graph.attention(qkv, turns, d_head, n_patches);
     // What reads each element once, however many sources it has.
-    for (const ggml_tensor *node : {panels, normed, turns, graph.from_panels(panels, n_patches),
-                                    graph.gelu_erf(panels), graph.to_operand(panels)}) {
+    for (const ggml_tensor *node : {
+             panels,
+             normed,
+             turns,
+             graph.from_panels(panels, n_patches),
+             graph.gelu_erf(panels),
+             graph.to_operand(panels),
+         }) {
       CHECK_EQUAL(multiply_adds_of(*node), elements(node));
     }
-    for (const ggml_tensor *node :
-         {qkv, graph.linear({{with.weight, with.bias}}, normed, n_patches, qkv),
-          graph.linear_gelu({with.weight, with.bias}, normed, n_patches)}) {
+    for (const ggml_tensor *node : {
+             qkv,
+             graph.linear({{with.weight, with.bias}}, normed, n_patches, qkv),
+             graph.linear_gelu({with.weight, with.bias}, normed, n_patches),
+         }) {
       CHECK_EQUAL(multiply_adds_of(*node), elements(node) * n_features);
     }
     // Scores, and the mean of values, over all keys.
@@ -71,7 +79,7 @@ TEST_CASE("panel graph: attention in a strip is over each picture's own keys") {
     PanelGraph graph(with.context.get(), *kernels, nullptr, &strip);
     ggml_tensor *qkv = graph.to_panels(with.matrix(3 * n_features, n_patches));
     ggml_tensor *positions = ggml_new_tensor_1d(with.context.get(), GGML_TYPE_I32, 4 * n_patches);
-    ggml_tensor *attended =
+    const ggml_tensor *attended =
         graph.attention(qkv, graph.turns(positions, d_head, n_patches), d_head, n_patches);
     CHECK_EQUAL(multiply_adds_of(*attended),
                 elements(attended) * 2 * (96 * 96 + 32 * 32) / n_patches);
