@@ -24,7 +24,8 @@ void on_assertion(const char *message) {
                                        "; most likely there is not enough memory, or no more "
                                        "thread can be started");
   }
-  std::fprintf(stderr, "%s\n", message);
+  (void)std::fputs(message, stderr);
+  (void)std::fputs("\n", stderr);
 }
 
 } // namespace

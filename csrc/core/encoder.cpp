@@ -136,13 +136,10 @@ void to_raster_order(Array &array, const StripPicture &picture) {
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
     : options_(options), normalization_(normalization),
       scratch_(options.kernels == nullptr ? 0 : options.n_threads),
-      interrupter_(std::make_unique<Interrupter>(options.observer)),
-      packs_(options.kernels != nullptr) {
-  load();
-  n_embd_ = clip_n_mmproj_embd(context_.get());
-}
+      interrupter_(std::make_unique<Interrupter>(options.observer)), context_(load()),
+      n_embd_(clip_n_mmproj_embd(context_.get())), packs_(options.kernels != nullptr) {}
 
-void Encoder::load() {
+ClipContextPtr Encoder::load() const {
   const AssertionGuard guard;
   clear_native_error();
   clip_context_params params{};
@@ -152,13 +149,14 @@ void Encoder::load() {
   params.cb_eval = &Interrupter::callback;
   params.cb_eval_user_data = interrupter_.get();
   const clip_init_result loaded = clip_init(options_.path.c_str(), params);
-  context_.reset(loaded.ctx_v);
+  ClipContextPtr context(loaded.ctx_v);
   const ClipContextPtr audio(loaded.ctx_a);
   const ClipContextPtr generated_audio(loaded.ctx_gen_a);
-  if (!context_) {
+  if (!context) {
     throw Error(ErrorKind::engine,
                 "cannot load the vision encoder " + options_.path + ": " + last_native_error());
   }
+  return context;
 }
 
 Encoder::~Encoder() = default;
@@ -239,7 +237,7 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   };
   require_goes_on(goes_on());
   if (!context_) {
-    load();
+    context_ = load();
   }
   clear_native_error();
   clip_image_f32_batch batch;

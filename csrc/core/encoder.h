@@ -61,7 +61,7 @@ public:
 private:
   class Interrupter;
 
-  void load();
+  [[nodiscard]] ClipContextPtr load() const;
 
   /// Normalised values [height, width, 3], and what becomes of them.
   struct Input {
@@ -86,7 +86,7 @@ private:
   kernels::Scratch scratch_;
   std::unique_ptr<Interrupter> interrupter_; // the context calls it, so it must outlive that
   ClipContextPtr context_; // null after an error that left it in pieces, until the next picture
-  int n_embd_ = 0;
+  int n_embd_;
   std::size_t n_graphs_ = 0; // see VisionGraphOptions
   bool packs_;               // until the vision graph says that it cannot
 };

@@ -82,10 +82,10 @@ public:
     });
   }
 
-  void fail(std::exception_ptr error) noexcept {
+  void fail(const std::exception_ptr &error) noexcept {
     change([&] {
       if (!done()) {
-        error_ = std::move(error);
+        error_ = error;
       }
     });
   }

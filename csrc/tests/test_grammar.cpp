@@ -28,10 +28,10 @@ constexpr std::uint64_t plenty = 1'000'000;
 constexpr std::uint32_t named = 7; // <fcel>
 
 std::shared_ptr<const Grammar> read(const std::string &grammar, std::uint32_t n_tokens = 100) {
-  return std::make_shared<const Grammar>(ppocrvl::check_grammar(
-      grammar, {n_tokens, [](std::string_view text) {
-                  return text == "<fcel>" ? std::optional(named) : std::nullopt;
-                }}));
+  const auto find = [](std::string_view text) {
+    return text == "<fcel>" ? std::optional(named) : std::nullopt;
+  };
+  return std::make_shared<const Grammar>(ppocrvl::check_grammar(grammar, {n_tokens, find}));
 }
 
 /// How many bytes of the text may come.
@@ -89,8 +89,17 @@ TEST_CASE("grammar walker: characters of several bytes, and broken ones") {
   CHECK(matches("root ::= [^\u00e9]", "\u00e8"));
   CHECK_EQUAL(taken("root ::= [^\u00e9]", "\u00e9"), 1U);
   CHECK_EQUAL(taken("root ::= [^\\U00000080-\\U0010FFFF]", "\u00e9"), 0U);
-  for (const char *broken : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x81\x80", "\xED\xA0\x80",
-                             "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF8\x80", "\xFF"}) {
+  for (const char *broken : {
+           "\x80",
+           "\xC0\x80",
+           "\xC1\xBF",
+           "\xE0\x81\x80",
+           "\xED\xA0\x80",
+           "\xF0\x8F\xBF\xBF",
+           "\xF4\x90\x80\x80",
+           "\xF8\x80",
+           "\xFF",
+       }) {
     CHECK(!matches("root ::= .*", broken));
   }
   CHECK_EQUAL(taken("root ::= .*", "a\xC3z"), 2U);
@@ -110,7 +119,7 @@ TEST_CASE("grammar walker: goes back to where it was") {
 }
 
 TEST_CASE("grammar walker: tokens by their text and by their name") {
-  GrammarWalker walker(read("root ::= \"a\" (<fcel> \"b\" | \"<\" \"c\")"), plenty);
+  GrammarWalker walker(read(R"(root ::= "a" (<fcel> "b" | "<" "c"))"), plenty);
   CHECK(walker.accept(1, "a"));
   CHECK(walker.names(named));
   CHECK(!walker.names(1));
@@ -123,7 +132,7 @@ TEST_CASE("grammar walker: tokens by their text and by their name") {
   CHECK(other.accept(1, "whatever"));
   CHECK(!other.accept(2, "c"));
   // Both ways at once.
-  GrammarWalker both(read("root ::= <fcel> \"1\" | \"<fcel>\" \"2\""), plenty);
+  GrammarWalker both(read(R"(root ::= <fcel> "1" | "<fcel>" "2")"), plenty);
   CHECK(both.accept(named, "<fcel>"));
   CHECK_EQUAL(taken(both, "1"), 1U);
   both.pop();
@@ -148,6 +157,19 @@ TEST_CASE("grammar walker: an ambiguous grammar takes no more for each byte, and
   GrammarWalker long_token(grammar, 200);
   CHECK_THROWS_KIND(ErrorKind::option, long_token.accept(1, std::string(100, 'a')));
 }
+
+namespace {
+
+std::vector<llama_token_data> all_tokens(std::int32_t n_tokens) {
+  std::vector<llama_token_data> all;
+  all.reserve(static_cast<std::size_t>(n_tokens));
+  for (std::int32_t token = 0; token < n_tokens; ++token) {
+    all.push_back({token, 1.0F, 0.0F});
+  }
+  return all;
+}
+
+} // namespace
 
 TEST_CASE("grammar walker: lets the same tokens come as llama.cpp") {
   const auto options = ppocrvl::test::test_model();
@@ -184,10 +206,7 @@ ws ::= | " " | "\n" [ \t]{0,20})gbnf",
     GrammarFilter filter(read(text, static_cast<std::uint32_t>(n_tokens)), texts);
     const ppocrvl::LlamaSamplerPtr theirs(llama_sampler_init_grammar(model.vocab(), text, "root"));
     for (int step = 0; step < 25; ++step) {
-      std::vector<llama_token_data> candidates;
-      for (std::int32_t token = 0; token < n_tokens; ++token) {
-        candidates.push_back({token, 1.0F, 0.0F});
-      }
+      auto candidates = all_tokens(n_tokens);
       auto expected = candidates;
       llama_token_data_array array{expected.data(), expected.size(), -1, false};
       llama_sampler_apply(theirs.get(), &array);

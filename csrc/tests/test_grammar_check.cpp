@@ -13,7 +13,9 @@ using ppocrvl::check_grammar;
 namespace {
 
 const ppocrvl::GrammarTokens tokens{
-    100, [](std::string_view text) { return text == "<fcel>" ? std::optional(7U) : std::nullopt; }};
+    100,
+    [](std::string_view text) { return text == "<fcel>" ? std::optional(7U) : std::nullopt; },
+};
 
 /// What is said against a grammar; empty if nothing is.
 std::string objection(const std::string &grammar) {

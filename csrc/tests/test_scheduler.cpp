@@ -897,7 +897,7 @@ TEST_CASE("scheduler: who closes the engine while an admission fails is heard") 
   inject_fault(FaultPoint::make_room, 1);
   const auto ticket = engine.submit(endless(10));
   CHECK(gate.wait_for(FaultPoint::make_room, 1));
-  auto closed = std::async(std::launch::async, [&engine] { engine.close(); });
+  const auto closed = std::async(std::launch::async, [&engine] { engine.close(); });
   const auto is_closing = [&engine] {
     try {
       engine.submit(endless(1));
