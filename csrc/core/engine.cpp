@@ -94,11 +94,11 @@ void Engine::start_threads() {
   const std::size_t kv_tokens =
       options_.kv_tokens > 0 ? static_cast<std::size_t>(options_.kv_tokens) : default_kv_tokens();
   const SchedulerOptions scheduling{options_.n_parallel, kv_tokens, options_.deterministic};
-  encode_worker_.emplace(*board_, *encoder_, turns, n_parallel);
-  scheduler_.emplace(*board_, *language_model_, turns, scheduling);
+  EncodeWorker &encoding = encode_worker_.emplace(*board_, encoder_.value(), turns, n_parallel);
+  Scheduler &decoding = scheduler_.emplace(*board_, language_model_.value(), turns, scheduling);
   try {
-    encode_thread_ = std::thread([this] { encode_worker_->run(); });
-    decode_thread_ = std::thread([this] { scheduler_->run(); });
+    encode_thread_ = std::thread([&encoding] { encoding.run(); });
+    decode_thread_ = std::thread([&decoding] { decoding.run(); });
   } catch (const std::system_error &error) {
     throw Error(ErrorKind::engine, std::string("cannot start a thread (") + error.what() +
                                        "); raise the limit of processes (ulimit -u) or of memory");

@@ -40,6 +40,13 @@ bool accepts_any(const GrammarTerminal &terminal, std::uint32_t low, std::uint32
 
 bool is_surrogate(std::uint32_t code) { return code >= 0xD800 && code <= 0xDFFF; }
 
+/// Bytes behind the first one of a character.
+unsigned continuation_bytes(unsigned byte) {
+  constexpr std::array<unsigned, 3> least{0xC0, 0xE0, 0xF0};
+  return static_cast<unsigned>(
+      std::count_if(least.begin(), least.end(), [&](unsigned one) { return byte >= one; }));
+}
+
 } // namespace
 
 Grammar::Grammar(const ParsedGrammar &parsed)
@@ -52,9 +59,10 @@ Grammar::Grammar(const ParsedGrammar &parsed)
     for (const GrammarAlternative &alternative : rule.alternatives) {
       begins.push_back(static_cast<std::uint32_t>(symbols_.size()));
       for (const GrammarSymbol &symbol : alternative) {
-        const Kind kind = symbol.is_rule                      ? Kind::rule
-                          : terminals_[symbol.index].is_token ? Kind::token
-                                                              : Kind::character;
+        Kind kind = Kind::rule;
+        if (!symbol.is_rule) {
+          kind = terminals_[symbol.index].is_token ? Kind::token : Kind::character;
+        }
         symbols_.push_back({kind, static_cast<std::uint32_t>(symbol.index)});
       }
       symbols_.emplace_back();
@@ -189,7 +197,7 @@ void GrammarWalker::take_byte(const Item &item, unsigned char byte) {
     --taken.missing;
   } else {
     constexpr std::array<std::uint32_t, 4> least{1, 0x80, 0x800, 0x10000};
-    const unsigned more = byte < 0xC0U ? 0 : (byte < 0xE0U ? 1 : (byte < 0xF0U ? 2 : 3));
+    const unsigned more = continuation_bytes(byte);
     taken.code = more == 0 ? byte : byte & (0x3FU >> more);
     taken.least = least[more];
     taken.missing = static_cast<int>(more);
