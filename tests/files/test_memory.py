@@ -132,7 +132,7 @@ AT_THE_LIMITS = {
     "vision FFN": _Case(vision={"intermediate_size": 16384}, numbers=_pixels(1024)),
     "vision layers and heads": _Case(
         vision={"num_hidden_layers": 64, "num_attention_heads": 32, "hidden_size": 128},
-        numbers=_pixels(1024),
+        numbers=_pixels(256),  # more takes ggml's attention many minutes
     ),
     "all of the vision side": _Case(
         vision={
