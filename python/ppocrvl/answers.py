@@ -20,8 +20,8 @@ from ppocrvl.closing import Closing
 from ppocrvl.errors import EngineError
 from ppocrvl.forks import Home
 from ppocrvl.native import _native
+from ppocrvl.resources import memory_for, thread_for
 from ppocrvl.results import Result, Timings, mean_probability
-from ppocrvl.want import memory_for, thread_for
 
 if TYPE_CHECKING:
     from types import TracebackType

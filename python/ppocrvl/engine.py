@@ -33,11 +33,11 @@ from ppocrvl.options import (
     check_messages,
     check_text,
 )
+from ppocrvl.resources import memory_for, thread_for
 from ppocrvl.results import Result
 from ppocrvl.retries import Attempts
 from ppocrvl.stages import Stages
 from ppocrvl.tasks import Task, find_task
-from ppocrvl.want import memory_for, thread_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Want of memory and of threads, as an error of the request that met it."""
+"""Out of memory or of threads, as an error of the request that met it."""
 
 from __future__ import annotations
 
