@@ -33,7 +33,7 @@ def preset(name: str) -> list[Command]:
     """
     return [
         ["cmake", "--preset", name, f"-DPython_EXECUTABLE={sys.executable}"],
-        ["cmake", "--build", "--preset", name, "--target", "ppocrvl_tests"],
+        ["cmake", "--build", "--preset", name, "--target", "all_tests"],
         ["ctest", "--preset", name],
     ]
 

@@ -70,7 +70,7 @@ void Scheduler::run() {
 }
 
 /// One round; false once the board closes. What a round itself fails with (there is no memory for
-/// its own lists, say) ends all requests that it worked on: the thread lives on.
+/// its own lists, say) ends requests that it worked on: the thread lives on.
 bool Scheduler::go_on() {
   try {
     if (!collect()) {
@@ -83,9 +83,13 @@ bool Scheduler::go_on() {
   return true;
 }
 
-/// Ends those that run, and those that wait for a place: the next one would meet the same error.
+/// Ends those that run. Where none does, those that wait for a place: the next round would meet the
+/// same error. Never both: who hears of the end of one request may already have sent the next.
 void Scheduler::give_up(const std::exception_ptr &error) {
-  fail_everything(error);
+  if (!active_.empty()) {
+    fail_everything(error);
+    return;
+  }
   std::vector<GenerateJob> waiting;
   {
     const std::scoped_lock lock(board_.mutex);
