@@ -19,7 +19,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import ppocrvl
-from ppocrvl.evaluate.dataset import read_dataset
+from ppocrvl.evaluation.dataset import read_dataset
 
 N_BINS = 10
 MAX_TOKENS = 400

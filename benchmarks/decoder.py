@@ -21,8 +21,8 @@ from pathlib import Path
 from time import perf_counter
 
 from document import write_speed
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
+from ppocrvl.models.folder import find_model
+from ppocrvl.support.native import _native
 
 TOGETHER = (1, 2, 4, 8)
 PROMPT_WORDS = 170

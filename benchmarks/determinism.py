@@ -21,7 +21,7 @@ from pathlib import Path
 
 import ppocrvl
 from eval_set import MAX_TOKENS, read_all
-from ppocrvl.evaluate.dataset import Item, read_dataset
+from ppocrvl.evaluation.dataset import Item, read_dataset
 
 Way = tuple[int, bool]
 """How many at once, and whether deterministic."""

@@ -31,8 +31,8 @@ from PIL import Image
 
 from document import DOCS, write_speed
 from flame import flame_graph
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
+from ppocrvl.models.folder import find_model
+from ppocrvl.support.native import _native
 from reference_clock import EncodeClock
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Transformers:
 
     def encode(self, picture: Picture) -> float:
         """Seconds."""
-        from ppocrvl.tasks import TASKS  # noqa: PLC0415
+        from ppocrvl.requests.tasks import TASKS  # noqa: PLC0415
 
         self._reference.run(Image.fromarray(picture), task=TASKS["ocr"], max_tokens=1)
         return self._clock.seconds
@@ -249,7 +249,7 @@ MEMORY = """
 import re, sys
 import numpy as np
 from pathlib import Path
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 def kilobytes(name):
     return int(re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
@@ -267,7 +267,7 @@ print((kilobytes("VmHWM") - before) / 1024)
 AGAIN = """
 import sys
 import numpy as np
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 llm, mmproj, kernels, times, *sizes = sys.argv[1:]
 options = _native.EngineOptions(llm=llm, mmproj=mmproj, kernels=kernels, cache_bytes=0)

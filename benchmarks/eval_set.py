@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import ppocrvl
 
 if TYPE_CHECKING:
-    from ppocrvl.evaluate.dataset import Item
+    from ppocrvl.evaluation.dataset import Item
 
 MAX_TOKENS = 400
 

@@ -35,7 +35,7 @@ from tiny.score import cer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ppocrvl.stages import Stages
+    from ppocrvl.engine.stages import Stages
 
 CHECKPOINT = ROOT / "models" / "tiny-en"
 SEED = 41_000_000  # far from training's and the evaluation's

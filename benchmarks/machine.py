@@ -9,7 +9,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 
 def cpu_name() -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from gguf import GGUFReader
 
 import ppocrvl
-from ppocrvl.model_folder import ModelPaths, find_model
+from ppocrvl.models.folder import ModelPaths, find_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

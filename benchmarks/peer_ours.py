@@ -12,7 +12,7 @@ from peak_memory import peak_bytes, resident_bytes
 from worker import END_OF_TEXT, PROMPT, Answer, Job, Outcome, job, report
 
 if TYPE_CHECKING:
-    from ppocrvl.options import ReadOptions
+    from ppocrvl.requests.options import ReadOptions
 
 EDGE = 200  # requests at both ends that are compared
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from peak_memory import peak_bytes
 from ppocrvl.parity.reference import Reference
-from ppocrvl.tasks import TASKS
+from ppocrvl.requests.tasks import TASKS
 from reference_clock import EncodeClock
 from worker import Answer, job, measure, report
 

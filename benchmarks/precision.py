@@ -17,8 +17,8 @@ from pathlib import Path
 
 import ppocrvl
 from eval_set import read_all
-from ppocrvl.evaluate.dataset import Item, read_dataset
-from ppocrvl.evaluate.metrics import character_errors
+from ppocrvl.evaluation.dataset import Item, read_dataset
+from ppocrvl.evaluation.metrics import character_errors
 
 
 def read(model: Path | None, items: list[Item], precision: str, kernels: str = "auto") -> list[str]:

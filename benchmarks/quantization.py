@@ -32,10 +32,10 @@ import ppocrvl
 from figures import Figures
 from machine import cpu_name
 from model_files import ROOT, Variant, draw, run, source_files, types
-from ppocrvl.evaluate import Summary, agreement, evaluate, read_dataset
-from ppocrvl.evaluate.comparison import Row, plot
-from ppocrvl.native import _native
-from ppocrvl.quantize.presets import PRESETS
+from ppocrvl.evaluation import Summary, agreement, evaluate, read_dataset
+from ppocrvl.evaluation.comparison import Row, plot
+from ppocrvl.quantizer.presets import PRESETS
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -39,7 +39,7 @@ def transformers(checkpoint: str, picture: str, tokens: int, dtype: str) -> dict
     from PIL import Image  # noqa: PLC0415
 
     from ppocrvl.parity.reference import Reference  # noqa: PLC0415
-    from ppocrvl.tasks import TASKS  # noqa: PLC0415
+    from ppocrvl.requests.tasks import TASKS  # noqa: PLC0415
     from reference_clock import EncodeClock  # noqa: PLC0415
 
     reference = Reference(Path(checkpoint), dtype)

@@ -32,7 +32,7 @@ from report import write_document
 from workloads import make_pictures
 
 if TYPE_CHECKING:
-    from ppocrvl.model_folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths
 
 HERE = Path(__file__).resolve().parent
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

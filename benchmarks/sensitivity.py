@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 import ppocrvl
-from ppocrvl.evaluate import agreement, read_dataset
+from ppocrvl.evaluation import agreement, read_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 TYPE = "Q4_0"

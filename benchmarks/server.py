@@ -46,12 +46,12 @@ from PIL import Image
 import ppocrvl
 from document import write_speed
 from peak_memory import peak_bytes
-from ppocrvl.model_folder import find_model
+from ppocrvl.models.folder import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ppocrvl.options import ReadOptions
+    from ppocrvl.requests.options import ReadOptions
 
 SIZES = [(336, 28), (560, 56), (448, 84), (840, 28), (280, 196), (672, 56), (392, 112), (1092, 56)]
 """Width and height of the crops, in turn: 12 to 78 image tokens, 45 in the mean."""

@@ -7,7 +7,7 @@ python scripts/export_mmproj.py CHECKPOINT OUTPUT.gguf --type bf16
 import sys
 
 from ppocrvl.cli.export import run_script
-from ppocrvl.export import export_mmproj
+from ppocrvl.exporter import export_mmproj
 
 if __name__ == "__main__":
     sys.exit(run_script("export_mmproj", export_mmproj, pixels=True))

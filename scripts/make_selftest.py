@@ -11,7 +11,7 @@ from make_samples import FONT, INK, PAPER
 
 TEXT = "The quick brown fox"
 SIZE = 21
-TARGET = Path(__file__).resolve().parent.parent / "python" / "ppocrvl" / "models"
+TARGET = Path(__file__).resolve().parent.parent / "python" / "ppocrvl" / "models" / "builtin"
 
 
 def main() -> None:

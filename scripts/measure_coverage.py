@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "coverage"
 PACKAGE = BUILD / "package"
 PAGES = BUILD / "pages"
-WHERE = "import ppocrvl.native as n; print(n._native.__file__)"  # the extension that runs
+WHERE = "import ppocrvl.support.native as n; print(n._native.__file__)"  # the extension that runs
 
 
 def counting_package() -> dict[str, str]:

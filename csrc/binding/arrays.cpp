@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/arrays.h"
 
-#include "core/error.h"
+#include "support/error.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/pixels.h"
-#include "core/request.h"
+#include "schedule/request.h"
+#include "vision/pixels.h"
 
 #include <pybind11/numpy.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/messages.h"
 
-#include "core/error.h"
+#include "support/error.h"
 
 namespace ppocrvl::binding {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/prompt.h"
+#include "text/prompt.h"
 
 #include <string>
 #include <utility>

@@ -4,8 +4,8 @@
 #include "binding/messages.h"
 #include "binding/register.h"
 #include "binding/wait.h"
-#include "core/engine.h"
-#include "core/error.h"
+#include "engine/engine.h"
+#include "support/error.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/register.h"
-#include "core/error.h"
+#include "support/error.h"
 
 #include <pybind11/pybind11.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/register.h"
-#include "core/gguf_file.h"
-#include "core/model_check.h"
+#include "files/gguf_file.h"
+#include "files/model_check.h"
 
 #include <pybind11/stl.h>
 

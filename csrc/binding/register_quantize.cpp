@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/register.h"
-#include "core/error.h"
-#include "core/gguf_file.h"
-#include "core/row_format.h"
+#include "files/gguf_file.h"
+#include "files/row_format.h"
+#include "support/error.h"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>

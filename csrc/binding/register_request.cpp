@@ -4,8 +4,8 @@
 #include "binding/arrays.h"
 #include "binding/messages.h"
 #include "binding/register.h"
-#include "core/error.h"
-#include "core/request.h"
+#include "schedule/request.h"
+#include "support/error.h"
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>

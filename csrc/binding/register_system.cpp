@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/register.h"
-#include "core/engine.h"
-#include "core/logging.h"
-#include "core/system_info.h"
+#include "engine/engine.h"
+#include "engine/system_info.h"
 #include "ggml/decoder_threads.h"
+#include "support/logging.h"
 
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/arrays.h"
 #include "binding/register.h"
-#include "core/teacher_forcing.h"
+#include "model/teacher_forcing.h"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>

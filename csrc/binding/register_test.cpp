@@ -2,12 +2,12 @@
 //
 // Hooks for tests that need parts of the core without an engine.
 #include "binding/register.h"
-#include "core/faults.h"
-#include "core/mrope.h"
-#include "core/sequence.h"
-#include "core/ticket.h"
-#include "core/utf8_assembler.h"
+#include "model/mrope.h"
 #include "mtmd/vision_graph.h"
+#include "schedule/sequence.h"
+#include "schedule/ticket.h"
+#include "support/faults.h"
+#include "text/utf8_assembler.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

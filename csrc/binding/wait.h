@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/ticket.h"
+#include "schedule/ticket.h"
 
 #include <pybind11/pybind11.h>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine.h"
+#include "engine/engine.h"
 
-#include "core/cpu_count.h"
-#include "core/error.h"
-#include "core/gguf_file.h"
-#include "core/kernel_choice.h"
-#include "core/model_check.h"
-#include "core/sampler.h"
-#include "core/stopwatch.h"
+#include "engine/kernel_choice.h"
+#include "files/gguf_file.h"
+#include "files/model_check.h"
+#include "support/cpu_count.h"
+#include "support/error.h"
+#include "support/stopwatch.h"
+#include "text/sampler.h"
 
 #include <algorithm>
 #include <set>

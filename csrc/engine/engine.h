@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/board.h"
-#include "core/core_turns.h"
-#include "core/encode_worker.h"
-#include "core/encoder.h"
-#include "core/language_model.h"
-#include "core/model_info.h"
-#include "core/process.h"
-#include "core/request.h"
-#include "core/scheduler.h"
-#include "core/ticket.h"
+#include "files/model_info.h"
+#include "model/language_model.h"
+#include "schedule/board.h"
+#include "schedule/core_turns.h"
+#include "schedule/encode_worker.h"
+#include "schedule/request.h"
+#include "schedule/scheduler.h"
+#include "schedule/ticket.h"
+#include "support/process.h"
+#include "vision/encoder.h"
 
 #include <chrono>
 #include <cstddef>

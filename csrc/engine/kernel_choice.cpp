@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/kernel_choice.h"
+#include "engine/kernel_choice.h"
 
-#include "core/error.h"
 #include "ggml.h"
+#include "support/error.h"
 
 #include <algorithm>
 

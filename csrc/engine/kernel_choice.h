@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/gguf_file.h"
+#include "files/gguf_file.h"
 #include "kernels/kernels.h"
 #include "mtmd/vision_graph.h"
 

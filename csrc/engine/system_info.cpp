@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/system_info.h"
+#include "engine/system_info.h"
 
 #include "ggml-backend.h"
 #include "kernels/kernels.h"

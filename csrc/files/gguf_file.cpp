@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/gguf_file.h"
+#include "files/gguf_file.h"
 
-#include "core/error.h"
+#include "support/error.h"
 
 #include <ggml.h>
 

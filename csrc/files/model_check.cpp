@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/model_check.h"
+#include "files/model_check.h"
 
-#include "core/error.h"
+#include "support/error.h"
 
 #include <ggml.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/model_info.h"
+#include "files/model_info.h"
 
-#include "core/error.h"
-#include "core/gguf_file.h"
-#include "core/prompt.h"
+#include "files/gguf_file.h"
+#include "support/error.h"
+#include "text/prompt.h"
 
 #include <cmath>
 #include <limits>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/row_format.h"
+#include "files/row_format.h"
 
-#include "core/cpu_count.h"
-#include "core/error.h"
-#include "core/gguf_file.h"
+#include "files/gguf_file.h"
 #include "ggml.h"
+#include "support/cpu_count.h"
+#include "support/error.h"
 
 #include <algorithm>
 #include <cmath>

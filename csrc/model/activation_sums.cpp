@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/activation_sums.h"
+#include "model/activation_sums.h"
 
 #include "ggml-backend.h"
 #include "ggml.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/node_observer.h"
+#include "support/node_observer.h"
 
 #include <cstdint>
 #include <map>

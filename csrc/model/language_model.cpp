@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/language_model.h"
+#include "model/language_model.h"
 
-#include "core/assertion_guard.h"
-#include "core/error.h"
-#include "core/faults.h"
-#include "core/logging.h"
-#include "core/mrope.h"
+#include "model/mrope.h"
+#include "support/assertion_guard.h"
+#include "support/error.h"
+#include "support/faults.h"
+#include "support/logging.h"
 
 #include <algorithm>
 #include <array>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/handles.h"
-#include "core/pixels.h"
-#include "core/request.h"
-#include "core/token_embeddings.h"
-#include "core/vocabulary.h"
 #include "ggml/decoder_threads.h"
+#include "model/token_embeddings.h"
+#include "support/handles.h"
+#include "text/vocabulary.h"
+#include "vision/embeddings.h"
+#include "vision/pixels.h"
 
 #include <cstddef>
 #include <cstdint>

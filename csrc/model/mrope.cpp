@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/mrope.h"
+#include "model/mrope.h"
 
 #include <algorithm>
 #include <cstddef>

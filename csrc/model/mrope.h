@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/pixels.h"
+#include "vision/pixels.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/teacher_forcing.h"
+#include "model/teacher_forcing.h"
 
-#include "core/assertion_guard.h"
-#include "core/cpu_count.h"
-#include "core/error.h"
-#include "core/gguf_file.h"
-#include "core/logging.h"
-#include "core/model_check.h"
-#include "core/mrope.h"
-#include "core/prompt.h"
+#include "files/gguf_file.h"
+#include "files/model_check.h"
+#include "model/mrope.h"
+#include "support/assertion_guard.h"
+#include "support/cpu_count.h"
+#include "support/error.h"
+#include "support/logging.h"
+#include "text/prompt.h"
 
 #include <algorithm>
 #include <array>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/activation_sums.h"
-#include "core/encoder.h"
-#include "core/handles.h"
-#include "core/model_info.h"
-#include "core/pixels.h"
-#include "core/trace.h"
-#include "core/vocabulary.h"
+#include "files/model_info.h"
+#include "model/activation_sums.h"
+#include "support/handles.h"
+#include "support/trace.h"
+#include "text/vocabulary.h"
+#include "vision/encoder.h"
+#include "vision/pixels.h"
 
 #include <cstdint>
 #include <string>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/token_embeddings.h"
+#include "model/token_embeddings.h"
 
-#include "core/error.h"
-#include "core/gguf_file.h"
+#include "files/gguf_file.h"
 #include "ggml.h"
+#include "support/error.h"
 
 #include <cstring>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gelu_tanh.h"
+#include "mtmd/gelu_tanh.h"
 
 #include <algorithm>
 #include <cstring>

@@ -11,10 +11,10 @@
 //   * on a CPU, the encoder's GELU is a half-precision table,
 //   * flash attention rounds keys and values to half precision; without it, all scores
 //     (4 * heads * patches^2 bytes) are held at once.
-#include "gelu_tanh.h"
 #include "models/models.h"
-#include "panel_graph.h"
-#include "vision_graph.h"
+#include "mtmd/gelu_tanh.h"
+#include "mtmd/panel_graph.h"
+#include "mtmd/vision_graph.h"
 
 #include <algorithm>
 #include <array>

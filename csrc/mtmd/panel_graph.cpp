@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "panel_graph.h"
+#include "mtmd/panel_graph.h"
 
 #include "ggml-backend.h"
 #include "ggml-internal/ggml-impl.h"

@@ -27,8 +27,8 @@ enum class VisionPrecision {
   exact,
 };
 
-/// Where a picture's patches lie in a strip of several (core/strip.h): 2 x 2 of them a cell, cells
-/// in raster order.
+/// Where a picture's patches lie in a strip of several (vision/strip.h): 2 x 2 of them a cell,
+/// cells in raster order.
 struct StripPicture {
   std::int64_t first_patch; // the first of a panel
   std::int64_t rows;        // of patches

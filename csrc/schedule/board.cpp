@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/board.h"
+#include "schedule/board.h"
 
 #include <algorithm>
 #include <tuple>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/embedding_cache.h"
-#include "core/error.h"
-#include "core/job.h"
-#include "core/waker.h"
+#include "schedule/job.h"
+#include "schedule/waker.h"
+#include "support/error.h"
+#include "vision/embedding_cache.h"
 
 #include <atomic>
 #include <cstddef>

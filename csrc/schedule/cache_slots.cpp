@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/cache_slots.h"
+#include "schedule/cache_slots.h"
 
 #include <algorithm>
 #include <cstdint>

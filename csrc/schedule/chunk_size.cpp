@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/chunk_size.h"
+#include "schedule/chunk_size.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/core_turns.h"
+#include "schedule/core_turns.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/encode_worker.h"
+#include "schedule/encode_worker.h"
 
-#include "core/error.h"
-#include "core/faults.h"
+#include "support/error.h"
+#include "support/faults.h"
 
 #include <algorithm>
 #include <functional>

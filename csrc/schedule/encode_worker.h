@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/board.h"
-#include "core/core_turns.h"
-#include "core/encoder.h"
+#include "schedule/board.h"
+#include "schedule/core_turns.h"
+#include "vision/encoder.h"
 
 #include <cstddef>
 #include <memory>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/grammar.h"
-#include "core/request.h"
-#include "core/stopwatch.h"
-#include "core/ticket.h"
-#include "core/vocabulary.h"
+#include "schedule/request.h"
+#include "schedule/ticket.h"
+#include "support/stopwatch.h"
+#include "text/grammar.h"
+#include "text/vocabulary.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/pixels.h"
-#include "core/prompt.h"
-#include "core/sampling.h"
-#include "core/trace.h"
+#include "support/trace.h"
+#include "text/prompt.h"
+#include "text/sampling.h"
+#include "vision/pixels.h"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,10 +64,4 @@ struct Result {
 };
 
 /// Image tokens, float32 [grid.tokens(), n_embd].
-struct Embeddings {
-  ImageGrid grid;
-  std::vector<float> values;
-};
-using EmbeddingsPtr = std::shared_ptr<const Embeddings>;
-
 } // namespace ppocrvl

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/scheduler.h"
+#include "schedule/scheduler.h"
 
-#include "core/error.h"
-#include "core/faults.h"
+#include "support/error.h"
+#include "support/faults.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/board.h"
-#include "core/cache_slots.h"
-#include "core/chunk_size.h"
-#include "core/core_turns.h"
-#include "core/language_model.h"
-#include "core/sequence.h"
+#include "model/language_model.h"
+#include "schedule/board.h"
+#include "schedule/cache_slots.h"
+#include "schedule/chunk_size.h"
+#include "schedule/core_turns.h"
+#include "schedule/sequence.h"
 
 #include <cstddef>
 #include <exception>

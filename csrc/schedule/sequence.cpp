@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/sequence.h"
+#include "schedule/sequence.h"
 
-#include "core/error.h"
-#include "core/mrope.h"
+#include "model/mrope.h"
+#include "support/error.h"
 
 #include <algorithm>
 #include <string>

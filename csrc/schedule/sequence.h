@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/cache_slots.h"
-#include "core/job.h"
-#include "core/language_model.h"
-#include "core/live_count.h"
-#include "core/loop_detector.h"
-#include "core/sampler.h"
-#include "core/stopwatch.h"
-#include "core/utf8_assembler.h"
-#include "core/vocabulary.h"
+#include "model/language_model.h"
+#include "schedule/cache_slots.h"
+#include "schedule/job.h"
+#include "support/live_count.h"
+#include "support/stopwatch.h"
+#include "text/loop_detector.h"
+#include "text/sampler.h"
+#include "text/utf8_assembler.h"
+#include "text/vocabulary.h"
 
 #include <cstddef>
 #include <cstdint>

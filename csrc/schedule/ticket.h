@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/live_count.h"
-#include "core/request.h"
-#include "core/waker.h"
+#include "schedule/request.h"
+#include "schedule/waker.h"
+#include "support/live_count.h"
 
 #include <atomic>
 #include <chrono>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/assertion_guard.h"
+#include "support/assertion_guard.h"
 
-#include "core/error.h"
 #include "ggml.h"
+#include "support/error.h"
 
 #include <cstdio>
 #include <exception>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/cpu_count.h"
+#include "support/cpu_count.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/faults.h"
+#include "support/faults.h"
 
-#include "core/error.h"
+#include "support/error.h"
 
 #include <atomic>
 #include <memory>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/logging.h"
+#include "support/logging.h"
 
 #include "llama.h"
 #include "mtmd.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/spare_memory.h"
+#include "support/spare_memory.h"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/error.h"
+#include "support/error.h"
 
 #include <iostream>
 #include <sstream>

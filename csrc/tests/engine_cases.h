@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine.h"
-#include "core/logging.h"
+#include "engine/engine.h"
+#include "support/logging.h"
 
 #include <chrono>
 #include <cstdint>

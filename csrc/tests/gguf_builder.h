@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/error.h"
-#include "core/gguf_file.h"
+#include "files/gguf_file.h"
+#include "support/error.h"
 
 #include <ggml.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/grammar.h"
+#include "text/grammar.h"
 
-#include "core/error.h"
+#include "support/error.h"
 
 #include <algorithm>
 #include <array>

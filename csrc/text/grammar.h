@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/grammar_parser.h"
+#include "text/grammar_parser.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/grammar_check.h"
+#include "text/grammar_check.h"
 
-#include "core/error.h"
-#include "core/grammar_parser.h"
-#include "core/utf8_assembler.h"
+#include "support/error.h"
+#include "text/grammar_parser.h"
+#include "text/utf8_assembler.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/grammar_filter.h"
+#include "text/grammar_filter.h"
 
-#include "core/error.h"
 #include "llama.h"
+#include "support/error.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/grammar.h"
+#include "text/grammar.h"
 
 #include <cstddef>
 #include <cstdint>

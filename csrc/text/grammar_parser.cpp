@@ -2,7 +2,7 @@
 //
 // Read beside llama.cpp's src/llama-grammar.cpp: the same language, and the same rewriting of
 // repetitions to rules.
-#include "core/grammar_parser.h"
+#include "text/grammar_parser.h"
 
 #include <algorithm>
 #include <cstdint>

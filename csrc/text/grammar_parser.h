@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/error.h"
-#include "core/grammar_check.h"
+#include "support/error.h"
+#include "text/grammar_check.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/loop_detector.h"
+#include "text/loop_detector.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/prompt.h"
+#include "text/prompt.h"
 
 namespace ppocrvl {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/sampler.h"
+#include "text/sampler.h"
 
-#include "core/error.h"
-#include "core/grammar_check.h"
-#include "core/grammar_parser.h"
 #include "kernels/kernels.h"
+#include "support/error.h"
+#include "text/grammar_check.h"
+#include "text/grammar_parser.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/grammar_filter.h"
-#include "core/handles.h"
-#include "core/sampling.h"
-#include "core/vocabulary.h"
+#include "support/handles.h"
+#include "text/grammar_filter.h"
+#include "text/sampling.h"
+#include "text/vocabulary.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/utf8_assembler.h"
+#include "text/utf8_assembler.h"
 
 namespace ppocrvl {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/vocabulary.h"
+#include "text/vocabulary.h"
 
-#include "core/error.h"
 #include "llama.h"
+#include "support/error.h"
 
 #include <algorithm>
 #include <limits>

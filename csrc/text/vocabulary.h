@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/grammar_filter.h"
-#include "core/prompt.h"
+#include "text/grammar_filter.h"
+#include "text/prompt.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/embedding_cache.h"
+#include "vision/embedding_cache.h"
 
 namespace ppocrvl {
 namespace {

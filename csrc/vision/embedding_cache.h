@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/request.h"
+#include "vision/embeddings.h"
 
 #include <cstddef>
 #include <list>

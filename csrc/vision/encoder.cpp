@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/encoder.h"
+#include "vision/encoder.h"
 
 #include "clip-impl.h"
-#include "core/assertion_guard.h"
-#include "core/error.h"
-#include "core/logging.h"
-#include "core/stopwatch.h"
 #include "mtmd/panel_graph.h"
+#include "support/assertion_guard.h"
+#include "support/error.h"
+#include "support/logging.h"
+#include "support/stopwatch.h"
 
 #include <algorithm>
 #include <cstddef>

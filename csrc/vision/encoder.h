@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/handles.h"
-#include "core/node_observer.h"
-#include "core/pixels.h"
-#include "core/strip.h"
-#include "core/trace.h"
 #include "kernels/kernels.h"
 #include "mtmd/vision_graph.h"
+#include "support/handles.h"
+#include "support/node_observer.h"
+#include "support/trace.h"
+#include "vision/pixels.h"
+#include "vision/strip.h"
 
 #include <cstddef>
 #include <functional>
@@ -47,7 +47,7 @@ public:
 
   /// Patches from which on a picture has little to gain from company: the weights are read once for
   /// all, and their time is then small beside that of the products. Smaller ones are encoded as a
-  /// strip (core/strip.h) even if they are alone, so that the result is the same in any company.
+  /// strip (vision/strip.h) even if they are alone, so that the result is the same in any company.
   static constexpr int most_packed_patches = 1024;
 
   /// Whether `encode_together` is worth more than `encode` one after the other.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pixels.h"
+#include "vision/pixels.h"
 
-#include "core/error.h"
+#include "support/error.h"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/strip.h"
+#include "vision/strip.h"
 
 #include "kernels/kernels.h"
 

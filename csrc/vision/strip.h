@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/pixels.h"
 #include "mtmd/vision_graph.h"
+#include "vision/pixels.h"
 
 #include <vector>
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ppocrvl.answers import Answer, AsyncStream, Stream
     from ppocrvl.api import ocr, stream
     from ppocrvl.client import Client, RemoteStream
-    from ppocrvl.engine import Engine, Outcome
+    from ppocrvl.engine.answers import Answer, AsyncStream, Stream
+    from ppocrvl.engine.engine import Engine, Outcome
+    from ppocrvl.engine.stages import Stages
     from ppocrvl.errors import (
         CancelledError,
         CheckpointError,
@@ -41,14 +42,13 @@ if TYPE_CHECKING:
         ServerAccessError,
         ServerError,
     )
-    from ppocrvl.export import ExportResult, export
+    from ppocrvl.exporter import ExportResult, export
     from ppocrvl.inspection import inspect_model
-    from ppocrvl.options import Message, RequestOptions, Retry
-    from ppocrvl.quantize import QuantizeResult, quantize
-    from ppocrvl.quantize.collect import imatrix
-    from ppocrvl.results import Attempt, Line, Result, Timings
-    from ppocrvl.stages import Stages
-    from ppocrvl.tasks import TASKS, Task
+    from ppocrvl.quantizer import QuantizeResult, quantize
+    from ppocrvl.quantizer.collect import imatrix
+    from ppocrvl.requests.options import Message, RequestOptions, Retry
+    from ppocrvl.requests.results import Attempt, Line, Result, Timings
+    from ppocrvl.requests.tasks import TASKS, Task
 
     __version__: str
 
@@ -107,30 +107,30 @@ __all__ = [
 ]
 
 _HOME = {
-    "Answer": "answers",
-    "AsyncStream": "answers",
-    "Attempt": "results",
+    "Answer": "engine.answers",
+    "AsyncStream": "engine.answers",
+    "Attempt": "requests.results",
     "Client": "client",
-    "Engine": "engine",
-    "ExportResult": "export",
-    "Line": "results",
-    "Message": "options",
-    "Outcome": "engine",
-    "QuantizeResult": "quantize",
+    "Engine": "engine.engine",
+    "ExportResult": "exporter",
+    "Line": "requests.results",
+    "Message": "requests.options",
+    "Outcome": "engine.engine",
+    "QuantizeResult": "quantizer",
     "RemoteStream": "client",
-    "RequestOptions": "options",
-    "Result": "results",
-    "Retry": "options",
-    "Stages": "stages",
-    "Stream": "answers",
-    "TASKS": "tasks",
-    "Task": "tasks",
-    "Timings": "results",
-    "export": "export",
-    "imatrix": "quantize.collect",
+    "RequestOptions": "requests.options",
+    "Result": "requests.results",
+    "Retry": "requests.options",
+    "Stages": "engine.stages",
+    "Stream": "engine.answers",
+    "TASKS": "requests.tasks",
+    "Task": "requests.tasks",
+    "Timings": "requests.results",
+    "export": "exporter",
+    "imatrix": "quantizer.collect",
     "inspect_model": "inspection",
     "ocr": "api",
-    "quantize": "quantize",
+    "quantize": "quantizer",
     "stream": "api",
 }
 

@@ -7,14 +7,14 @@ import os
 import threading
 from typing import TYPE_CHECKING, Unpack
 
-from ppocrvl.engine import Engine
-from ppocrvl.model_folder import FileKey, PathLike, file_key, find_model
+from ppocrvl.engine.engine import Engine
+from ppocrvl.models.folder import FileKey, PathLike, file_key, find_model
 
 if TYPE_CHECKING:
-    from ppocrvl.answers import Stream
+    from ppocrvl.engine.answers import Stream
     from ppocrvl.images.load import ImageSource
-    from ppocrvl.options import ReadOptions
-    from ppocrvl.results import Result
+    from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.requests.results import Result
 
 
 class _LastEngine:

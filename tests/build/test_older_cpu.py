@@ -52,7 +52,7 @@ def test_no_illegal_instruction(
     test_program: Path, project_root: Path, cpu: str, cases: str
 ) -> None:
     assert QEMU is not None
-    models = project_root / "python" / "ppocrvl" / "models"
+    models = project_root / "python" / "ppocrvl" / "models" / "builtin"
     done = subprocess.run(
         [QEMU, "-cpu", cpu, str(test_program), cases],
         env={**os.environ, "PPOCRVL_TEST_MODEL": str(models)},

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ppocrvl import doctor
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
-from ppocrvl.quantize.presets import advice
+from ppocrvl.inspection import doctor
+from ppocrvl.quantizer.presets import advice
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

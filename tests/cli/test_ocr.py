@@ -132,7 +132,7 @@ def test_models_that_cannot_be_used(
     elif folder == "swapped":
         model = ("--model", mmproj, "--mmproj", llm)
     elif folder == "strangers":
-        built_in = Path(ppocrvl.__file__).parent / "models"
+        built_in = Path(ppocrvl.__file__).parent / "models" / "builtin"
         model = ("--model", llm, "--mmproj", next(built_in.glob("mmproj*.gguf")))
     done = ppocrvl_program("ocr", picture, *model)
     assert done.returncode == ExitCode.MODEL

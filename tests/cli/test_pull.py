@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl import hub, hub_pins, part_file
 from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
+from ppocrvl.models import hub, part_file, pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -337,12 +337,12 @@ def test_offline_with_half_a_model(pull: Pull, tmp_path: Path) -> None:
 def pinned(served: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The served model as one that ppocrvl knows byte by byte."""
     llm, mmproj = (
-        hub_pins.PinnedFile(
+        pins.PinnedFile(
             name, len(served.files[name]), hashlib.sha256(served.files[name]).hexdigest()
         )
         for name in (LLM, MMPROJ)
     )
-    monkeypatch.setitem(hub_pins.PINS, served.repo, hub_pins.Pin(REVISION, llm, mmproj))
+    monkeypatch.setitem(pins.PINS, served.repo, pins.Pin(REVISION, llm, mmproj))
     return served
 
 
@@ -388,7 +388,7 @@ def test_name_that_is_no_repository(repo: str) -> None:
 
 
 def test_official_pair_is_pinned() -> None:
-    pin = hub_pins.PINS["PaddlePaddle/PaddleOCR-VL-1.6-GGUF"]
+    pin = pins.PINS["PaddlePaddle/PaddleOCR-VL-1.6-GGUF"]
     assert re.fullmatch("[0-9a-f]{40}", pin.revision)
     assert (pin.llm.size, pin.mmproj.size) == (935_769_056, 881_770_560)
     for file in (pin.llm, pin.mmproj):

@@ -10,7 +10,7 @@ import pytest
 
 from ppocrvl.cli.request_flags import FLAGS, add_request_flags, request_options
 from ppocrvl.errors import OptionError
-from ppocrvl.options import RequestOptions, Retry
+from ppocrvl.requests.options import RequestOptions, Retry
 
 
 def parsed(*arguments: str) -> RequestOptions:

@@ -22,7 +22,7 @@ from ppocrvl.cli.main import run_command
 from ppocrvl.client import connection, request
 from ppocrvl.errors import ExitCode
 from ppocrvl.images import source
-from ppocrvl.images.limits import MAX_REQUEST_PIXELS
+from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -71,7 +71,7 @@ def test_packaged_files_are_the_committed_checkpoint_exported(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     made = ppocrvl.export(tiny_checkpoint, tmp_path)
-    packaged = Path(ppocrvl.__file__).parent / "models"
+    packaged = Path(ppocrvl.__file__).parent / "models" / "builtin"
     assert {made.llm.name, made.mmproj.name} == set(PACKAGED)
     for path in (made.llm, made.mmproj):
         assert path.read_bytes() == (packaged / path.name).read_bytes()

@@ -19,11 +19,11 @@ import pytest
 
 import ppocrvl
 from ppocrvl.cli.main import run_command
+from ppocrvl.engine.stages import ARRAYS
 from ppocrvl.errors import EngineError, ExitCode
 from ppocrvl.parity import stock
 from ppocrvl.parity.pictures import made_picture
 from ppocrvl.parity.run import Case, stock_stages
-from ppocrvl.stages import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.timeout(3600)
 def test_llama_mtmd_cli_reads_the_sample(stock_tools: Path, samples: Path) -> None:
-    models = Path(ppocrvl.__file__).parent / "models"
+    models = Path(ppocrvl.__file__).parent / "models" / "builtin"
     command = [str(stock_tools / "llama-mtmd-cli"), "-m", str(models / "tiny-en-BF16.gguf")]
     command += ["--mmproj", str(models / "mmproj-tiny-en-BF16.gguf")]
     command += ["--image", str(samples / "hello.png"), "-p", "OCR:", "--jinja"]
@@ -92,7 +92,7 @@ def server(stock_tools: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    models = Path(ppocrvl.__file__).parent / "models"
+    models = Path(ppocrvl.__file__).parent / "models" / "builtin"
     command = [str(stock_tools / "llama-server"), "-m", str(models / "tiny-en-BF16.gguf")]
     command += ["--mmproj", str(models / "mmproj-tiny-en-BF16.gguf"), "--jinja", "-c", "2048"]
     command += ["--port", str(port), "--threads", "1"]

@@ -18,8 +18,8 @@ from PIL import Image
 
 import ppocrvl
 from ppocrvl.errors import ContextError, EngineError, ImageError, ModelMismatchError, OptionError
-from ppocrvl.options import ReadOptions, RequestOptions
-from ppocrvl.tasks import TASKS
+from ppocrvl.requests.options import ReadOptions, RequestOptions
+from ppocrvl.requests.tasks import TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path

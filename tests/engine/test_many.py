@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 import ppocrvl
-from ppocrvl.answers import AsyncStream
+from ppocrvl.engine.answers import AsyncStream
+from ppocrvl.engine.retries import Attempts
 from ppocrvl.errors import EngineError, ImageNotFoundError, OptionError, QueueFullError
-from ppocrvl.native import _native
-from ppocrvl.retries import Attempts
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ppocrvl.results import FinishReason
+    from ppocrvl.requests.results import FinishReason
 
     Picture = npt.NDArray[np.uint8]
 

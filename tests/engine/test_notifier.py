@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ppocrvl
-from ppocrvl import answers
-from ppocrvl.answers import Notifier
+from ppocrvl.engine import answers
+from ppocrvl.engine.answers import Notifier
 from ppocrvl.errors import EngineError
 from ppocrvl.images.resize import resize_to_pixels
-from ppocrvl.native import _native
-from ppocrvl.results import mean_probability
+from ppocrvl.requests.results import mean_probability
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ class Fails:
 
 def fail_in_result(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Making the next result out of the native one fails."""
-    monkeypatch.setattr("ppocrvl.answers.mean_probability", Fails(mean_probability, error))
+    monkeypatch.setattr("ppocrvl.engine.answers.mean_probability", Fails(mean_probability, error))
 
 
 def test_want_of_memory_for_a_result_is_the_error_of_that_request_alone(
@@ -100,7 +100,7 @@ def test_want_of_memory_for_a_picture_is_an_engine_error(
 ) -> None:
     """Not the end of all others."""
     fails = Fails(resize_to_pixels, MemoryError())
-    monkeypatch.setattr("ppocrvl.engine.resize_to_pixels", fails)
+    monkeypatch.setattr("ppocrvl.engine.engine.resize_to_pixels", fails)
     with pytest.raises(EngineError, match="out of memory for the picture"):
         read_by(two, way, picture)
     assert two.ocr(picture, max_tokens=1).finish_reason == "length"

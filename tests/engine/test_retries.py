@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ppocrvl
-from ppocrvl import engine as engine_module
-from ppocrvl import retries
+from ppocrvl.engine import engine as engine_module
+from ppocrvl.engine import retries
+from ppocrvl.engine.retries import Attempts
 from ppocrvl.errors import CancelledError, ContextError, EngineError
 from ppocrvl.images.load import load_image
-from ppocrvl.native import _native
-from ppocrvl.retries import Attempts
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ppocrvl.results import FinishReason
+    from ppocrvl.requests.results import FinishReason
 
     Picture = npt.NDArray[np.uint8]
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 import ppocrvl
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
 
-    from ppocrvl.options import ReadOptions
+    from ppocrvl.requests.options import ReadOptions
 
 pytestmark = [pytest.mark.stress, pytest.mark.slow, pytest.mark.timeout(600)]
 

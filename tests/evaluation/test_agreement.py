@@ -20,10 +20,10 @@ from ppocrvl.errors import (
     ModelMismatchError,
     OutputError,
 )
-from ppocrvl.evaluate import agreement, read_dataset
-from ppocrvl.evaluate.agreement import compare_distributions
-from ppocrvl.evaluate.comparison import plot, read_rows, render
-from ppocrvl.export.synthetic import TINY, write_synthetic_checkpoint
+from ppocrvl.evaluation import agreement, read_dataset
+from ppocrvl.evaluation.agreement import compare_distributions
+from ppocrvl.evaluation.comparison import plot, read_rows, render
+from ppocrvl.exporter.synthetic import TINY, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ppocrvl.errors import DatasetError
-from ppocrvl.evaluate import Item, read_dataset
+from ppocrvl.evaluation import Item, read_dataset
 
 
 def test_a_folder(tmp_path: Path) -> None:

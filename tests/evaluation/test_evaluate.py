@@ -15,12 +15,12 @@ import pytest
 import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
-from ppocrvl.evaluate import Item, evaluate
+from ppocrvl.evaluation import Item, evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ppocrvl.evaluate import Reading
+    from ppocrvl.evaluation import Reading
 
 
 @pytest.fixture(scope="module")

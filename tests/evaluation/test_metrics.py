@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocrvl.evaluate.metrics import (
+from ppocrvl.evaluation.metrics import (
     MOST_CELLS,
     cell_hits,
     character_errors,

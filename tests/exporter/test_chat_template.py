@@ -8,8 +8,8 @@ from typing import Any
 import jinja2
 import pytest
 
-from ppocrvl.export.chat_template import chat_template
-from ppocrvl.export.version import ModelVersion
+from ppocrvl.exporter.chat_template import chat_template
+from ppocrvl.exporter.version import ModelVersion
 
 IMAGE = {"type": "image"}
 MESSAGES: list[list[dict[str, Any]]] = [

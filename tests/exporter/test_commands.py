@@ -12,13 +12,13 @@ import pytest
 from ppocrvl.cli.main import run_command
 from ppocrvl.cli.writing import ProgressLine
 from ppocrvl.errors import ExitCode
-from ppocrvl.export import export
+from ppocrvl.exporter import export
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.export.conftest import Reader
+    from tests.exporter.conftest import Reader
 
 
 def test_command_writes_both_files_and_prints_their_paths(

@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppocrvl.errors import CheckpointError, OptionError
-from ppocrvl.export import export
-from ppocrvl.export.config import parse_config
-from ppocrvl.export.json_file import read_json_object
-from ppocrvl.export.preprocessor import parse_preprocessor, stored_pixels
-from ppocrvl.export.synthetic import TINY, _config_json
-from ppocrvl.export.version import ModelVersion, detect_version
+from ppocrvl.exporter import export
+from ppocrvl.exporter.config import parse_config
+from ppocrvl.exporter.json_file import read_json_object
+from ppocrvl.exporter.preprocessor import parse_preprocessor, stored_pixels
+from ppocrvl.exporter.synthetic import TINY, _config_json
+from ppocrvl.exporter.version import ModelVersion, detect_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.export.conftest import Reader
+    from tests.exporter.conftest import Reader
 
 FLAT = _config_json(TINY, "original", "bf16")
 NESTED = _config_json(TINY, "transformers5", "bf16")

@@ -13,8 +13,8 @@ import pytest
 from gguf import GGMLQuantizationType as Kind
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.encode import FileType, encode_chunk, encoded_bytes, tensor_type
-from ppocrvl.export.tensor_spec import TypeRule
+from ppocrvl.exporter.encode import FileType, encode_chunk, encoded_bytes, tensor_type
+from ppocrvl.exporter.tensor_spec import TypeRule
 
 
 def awkward_values() -> npt.NDArray[np.float32]:

@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 
 import ppocrvl
-import ppocrvl.export as export_package
+import ppocrvl.exporter as export_package
 from ppocrvl.errors import CheckpointError, OptionError
-from ppocrvl.export import export, export_llm, export_mmproj
-from ppocrvl.export.chat_template import chat_template
-from ppocrvl.export.checkpoint import open_checkpoint
-from ppocrvl.export.version import ModelVersion
+from ppocrvl.exporter import export, export_llm, export_mmproj
+from ppocrvl.exporter.chat_template import chat_template
+from ppocrvl.exporter.checkpoint import open_checkpoint
+from ppocrvl.exporter.version import ModelVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.export.conftest import Reader, Safetensors
+    from tests.exporter.conftest import Reader, Safetensors
 
 # Changing what a release writes means changing FORMAT_VERSION in ppocrvl/export/metadata.py.
 GOLDEN = {
@@ -561,8 +561,8 @@ def test_package_and_function_share_a_name(synthetic: Callable[..., Path], tmp_p
     """`import ppocrvl.export` must not take `ppocrvl.export()` away, whichever comes first."""
     assert callable(export_package)
     code = (
-        "import ppocrvl.export, sys; ppocrvl.export(sys.argv[1], sys.argv[2]);"
-        "from ppocrvl.export import export, ExportResult; import ppocrvl.export.encode;"
+        "import ppocrvl.exporter, sys; ppocrvl.export(sys.argv[1], sys.argv[2]);"
+        "from ppocrvl.exporter import export, ExportResult; import ppocrvl.exporter.encode;"
         "assert ppocrvl.ExportResult is ExportResult; ppocrvl.export(*sys.argv[1:3])"
     )
     command = [sys.executable, "-W", "error", "-c", code, str(synthetic()), str(tmp_path)]

@@ -11,10 +11,10 @@ import jinja2
 import pytest
 
 from ppocrvl.cli.main import run_command
-from ppocrvl.export import export
-from ppocrvl.export.chat_template import chat_template
-from ppocrvl.export.modelfile import ollama_modelfile
-from ppocrvl.export.version import ModelVersion
+from ppocrvl.exporter import export
+from ppocrvl.exporter.chat_template import chat_template
+from ppocrvl.exporter.modelfile import ollama_modelfile
+from ppocrvl.exporter.version import ModelVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ppocrvl import _native
-from ppocrvl.export import export
-from ppocrvl.export.tokenizer import read_vocabulary
+from ppocrvl.exporter import export
+from ppocrvl.exporter.tokenizer import read_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ppocrvl.errors import CheckpointError, ExitCode, OutputError
-from ppocrvl.export import export, export_llm
-from ppocrvl.export.synthetic import write_synthetic_checkpoint
+from ppocrvl.exporter import export, export_llm
+from ppocrvl.exporter.synthetic import write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

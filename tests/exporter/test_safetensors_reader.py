@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.checkpoint import open_checkpoint
-from ppocrvl.export.safetensors_reader import MAX_HEADER_BYTES, SafetensorsFile
+from ppocrvl.exporter.checkpoint import open_checkpoint
+from ppocrvl.exporter.safetensors_reader import MAX_HEADER_BYTES, SafetensorsFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

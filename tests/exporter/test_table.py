@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl.export.config import parse_config
-from ppocrvl.export.synthetic import FULL, TINY
-from ppocrvl.export.tensor_spec import (
+from ppocrvl.exporter.config import parse_config
+from ppocrvl.exporter.synthetic import FULL, TINY
+from ppocrvl.exporter.tensor_spec import (
     fused_name,
     is_dead,
     llm_tensors,
@@ -103,7 +103,7 @@ def test_names_and_shapes_are_those_of_transformers() -> None:
     import torch
     from transformers import PaddleOCRVLConfig, PaddleOCRVLForConditionalGeneration
 
-    from ppocrvl.export.synthetic import _config_json
+    from ppocrvl.exporter.synthetic import _config_json
 
     config = PaddleOCRVLConfig(**_config_json(TINY, "transformers5", "bf16"))
     with torch.device("meta"):

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.sentencepiece_model import (
+from ppocrvl.exporter.sentencepiece_model import (
     Piece,
     PieceType,
     parse_model,
     serialize_model,
 )
-from ppocrvl.export.tokenizer import Vocabulary, read_vocabulary
+from ppocrvl.exporter.tokenizer import Vocabulary, read_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

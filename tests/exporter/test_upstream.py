@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ppocrvl.export import export
-from ppocrvl.export.version import ModelVersion
+from ppocrvl.exporter import export
+from ppocrvl.exporter.version import ModelVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.export.conftest import Reader
+    from tests.exporter.conftest import Reader
 
 pytestmark = [pytest.mark.reference, pytest.mark.timeout(300)]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl.export import export
-from ppocrvl.export.synthetic import write_synthetic_checkpoint
-from ppocrvl.model_folder import ModelPaths
+from ppocrvl.exporter import export
+from ppocrvl.exporter.synthetic import write_synthetic_checkpoint
+from ppocrvl.models.folder import ModelPaths
 
 if TYPE_CHECKING:
     from pathlib import Path

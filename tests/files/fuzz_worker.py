@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ppocrvl.engine import Engine
+from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import ContextError, EngineError, ModelError, OptionError
 
 SECONDS_PER_CASE = 60

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ppocrvl.engine import Engine
+from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import PpocrvlError
 
 END_OF_ANSWER = 2

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import gguf
 
-from ppocrvl.export.tensor_spec import TypeRule, llm_tensors, mmproj_tensors
-from ppocrvl.model_folder import ModelPaths
-from ppocrvl.native import _native
+from ppocrvl.exporter.tensor_spec import TypeRule, llm_tensors, mmproj_tensors
+from ppocrvl.models.folder import ModelPaths
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ppocrvl.export.config import ModelConfig
-    from ppocrvl.export.tensor_spec import TensorSpec
+    from ppocrvl.exporter.config import ModelConfig
+    from ppocrvl.exporter.tensor_spec import TensorSpec
 
 _U32, _I32, _F32, _STRING, _ARRAY = 4, 5, 6, 8, 9
 _ALIGNMENT = 32

@@ -21,15 +21,15 @@ from ppocrvl.errors import (
     ModelNotFoundError,
     OptionError,
 )
-from ppocrvl.export import export
-from ppocrvl.export.synthetic import TINY, write_synthetic_checkpoint
-from ppocrvl.native import _native
+from ppocrvl.exporter import export
+from ppocrvl.exporter.synthetic import TINY, write_synthetic_checkpoint
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ppocrvl.model_folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths
 
 _HUGE = struct.pack("<Q", 1 << 60)
 

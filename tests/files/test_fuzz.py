@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ppocrvl.model_folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths
 
 WORKER = Path(__file__).with_name("fuzz_worker.py")
 

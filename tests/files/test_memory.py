@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.files.sized_pair import SizedPair, keys_of, with_numbers, write_pair
 
-from ppocrvl.export.synthetic import FULL
-from ppocrvl.model_folder import ModelPaths
-from ppocrvl.native import _native
+from ppocrvl.exporter.synthetic import FULL
+from ppocrvl.models.folder import ModelPaths
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from _pytest.mark import ParameterSet
 
-    from ppocrvl.export.config import ModelConfig
+    from ppocrvl.exporter.config import ModelConfig
 
 WORKER = Path(__file__).with_name("memory_worker.py")
 GIB = 1 << 30

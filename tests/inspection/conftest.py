@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl.export import export, synthetic
+from ppocrvl.exporter import export, synthetic
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,9 +19,9 @@ from ppocrvl.errors import (
     ModelNotFoundError,
     OptionError,
 )
-from ppocrvl.export import export
+from ppocrvl.exporter import export
 from ppocrvl.inspection import Component, Inspection, inspect_model
-from ppocrvl.quantize import quantize
+from ppocrvl.quantizer import quantize
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocrvl.document.formula import MAX_CHARACTERS, bare, to_mathml
-from ppocrvl.document.html import result_html
-from ppocrvl.results import Result, Timings
+from ppocrvl.markup.formula import MAX_CHARACTERS, bare, to_mathml
+from ppocrvl.markup.html import result_html
+from ppocrvl.requests.results import Result, Timings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocrvl.document.otsl import Cell, read_otsl
+from ppocrvl.markup.otsl import Cell, read_otsl
 
 
 def texts(otsl: str) -> list[str]:

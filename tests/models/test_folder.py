@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from gguf import GGUFWriter
 
-from ppocrvl import model_folder
 from ppocrvl.errors import (
     ModelAmbiguousError,
     ModelFormatError,
     ModelNotFoundError,
     OptionError,
 )
-from ppocrvl.model_folder import ModelPaths, find_model
+from ppocrvl.models import folder as model_folder
+from ppocrvl.models.folder import ModelPaths, find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import ppocrvl
-from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
+from ppocrvl.exporter.synthetic import SIZES, write_synthetic_checkpoint
+from ppocrvl.models.folder import find_model
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ppocrvl.model_folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from ppocrvl.errors import EngineError, OptionError
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 RULES = ("root", "a", "b-1", "c")
 LITERALS = ('"x"', '"ab"', '"\\n"', '"\\x41"', '"é"', "[a-z]", "[^ab]", "[0-9]", ".", "<[300]>")

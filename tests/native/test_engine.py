@@ -12,8 +12,8 @@ import pytest
 
 import ppocrvl
 from ppocrvl import errors
-from ppocrvl.export.synthetic import SIZES, resized, write_synthetic_checkpoint
-from ppocrvl.native import _native
+from ppocrvl.exporter.synthetic import SIZES, resized, write_synthetic_checkpoint
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ppocrvl import errors
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 KINDS = {
     "option": errors.OptionError,

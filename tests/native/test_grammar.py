@@ -13,7 +13,7 @@ import pytest
 
 import ppocrvl
 from ppocrvl.errors import OptionError
-from ppocrvl.model_folder import find_model
+from ppocrvl.models.folder import find_model
 
 WORKER = Path(__file__).with_name("grammar_worker.py")
 

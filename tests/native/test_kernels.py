@@ -14,9 +14,9 @@ from tests.native.conftest import RandomModel
 
 import ppocrvl
 from ppocrvl.errors import OptionError
-from ppocrvl.export.synthetic import SIZES as CONFIGURATIONS
-from ppocrvl.export.synthetic import StoredType, resized, write_synthetic_checkpoint
-from ppocrvl.native import _native
+from ppocrvl.exporter.synthetic import SIZES as CONFIGURATIONS
+from ppocrvl.exporter.synthetic import StoredType, resized, write_synthetic_checkpoint
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,7 +151,7 @@ MEASURE = """
 import re, sys
 import numpy as np
 from pathlib import Path
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 def kilobytes(name):
     return int(re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

@@ -13,12 +13,12 @@ import pytest
 if TYPE_CHECKING:
     from tests.native.conftest import RandomModel
 
-    from ppocrvl.model_folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths
 
 PREAMBLE = """
 import gc, logging, os, signal, sys, threading, time
 import numpy as np
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 options = _native.EngineOptions(llm=sys.argv[1], mmproj=sys.argv[2])
 picture = np.random.default_rng(1).integers(0, 256, (56, 84, 3), dtype=np.uint8)
 def request(max_tokens, image=picture):

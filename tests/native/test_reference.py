@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import ppocrvl
-from ppocrvl.export.synthetic import write_synthetic_checkpoint
-from ppocrvl.native import _native
+from ppocrvl.exporter.synthetic import write_synthetic_checkpoint
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import ppocrvl
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 STUB = Path(ppocrvl.__file__).with_name("_native.pyi")
 

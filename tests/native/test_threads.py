@@ -21,7 +21,7 @@ SCRIPT = """
 import ctypes, sys
 import numpy as np
 from ppocrvl.errors import EngineError
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 refuse = ctypes.CDLL(None).refuse_threads
 picture = np.random.default_rng(1).integers(0, 256, (56, 84, 3), dtype=np.uint8)
 options = _native.EngineOptions(llm=sys.argv[1], mmproj=sys.argv[2], n_threads=2, cache_bytes=0)

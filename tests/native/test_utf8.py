@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 # Valid text, raw bytes, and the bytes at the edges of what may begin or continue a character.
 EDGE_BYTES = bytes.fromhex("41 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ed ef f0 f4 f5 ff")

@@ -52,7 +52,7 @@ def test_unknown_name_is_an_attribute_error() -> None:
 def test_export_stays_a_function_after_its_package_is_imported() -> None:
     """The import system sets `ppocrvl.export` to the package of that name."""
     code = (
-        "import ppocrvl.export, ppocrvl.export.config; import ppocrvl;"
+        "import ppocrvl.exporter, ppocrvl.export.config; import ppocrvl;"
         "print(callable(ppocrvl.export))"
     )
     assert python(code) == "True"

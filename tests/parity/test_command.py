@@ -14,9 +14,9 @@ import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
 from ppocrvl.images import resize
-from ppocrvl.native import _native
 from ppocrvl.parity.pictures import SHAPES, made_picture
 from ppocrvl.parity.run import REFERENCE_BF16
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

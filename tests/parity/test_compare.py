@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ppocrvl.engine.stages import ARRAYS, Stages
 from ppocrvl.errors import CheckpointError, OptionError, OutputError
 from ppocrvl.parity import report, store
 from ppocrvl.parity.compare import BOUNDS, compare, first_failure, same_order
 from ppocrvl.parity.pictures import SHAPES, made_picture
 from ppocrvl.parity.run import Case, CaseReport, picture_hash, stored_case
-from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
-from ppocrvl.export.synthetic import SIZES, write_synthetic_checkpoint
+from ppocrvl.exporter.synthetic import SIZES, write_synthetic_checkpoint
 from ppocrvl.parity.pictures import made_picture
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 import ppocrvl
-from ppocrvl.export.synthetic import SIZES, resized, write_synthetic_checkpoint
-from ppocrvl.native import _native
-from ppocrvl.tasks import TASKS
+from ppocrvl.exporter.synthetic import SIZES, resized, write_synthetic_checkpoint
+from ppocrvl.requests.tasks import TASKS
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,15 +21,15 @@ from ppocrvl.errors import (
     PpocrvlError,
 )
 from ppocrvl.images.pixels import pixels_for
-from ppocrvl.native import _native
-from ppocrvl.quantize.importance import (
+from ppocrvl.quantizer.importance import (
     ImportanceFile,
     ImportanceMatrix,
     check_importance,
     read_importance,
 )
-from ppocrvl.quantize.source import GgufSource
-from ppocrvl.tasks import TASKS
+from ppocrvl.quantizer.source import GgufSource
+from ppocrvl.requests.tasks import TASKS
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable

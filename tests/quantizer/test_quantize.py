@@ -17,8 +17,8 @@ from PIL import Image
 import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode, ModelFormatError, ModelNotFoundError, OptionError
-from ppocrvl.native import _native
-from ppocrvl.quantize.presets import PRESETS
+from ppocrvl.quantizer.presets import PRESETS
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from pathlib import Path

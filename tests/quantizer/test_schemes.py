@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from ppocrvl.errors import OptionError
-from ppocrvl.quantize.plan import PlannedTensor, plan_tensors, substitutes
-from ppocrvl.quantize.schemes import (
+from ppocrvl.quantizer.plan import PlannedTensor, plan_tensors, substitutes
+from ppocrvl.quantizer.schemes import (
     LLM_SCHEMES,
     MMPROJ_SCHEMES,
     ModelShape,

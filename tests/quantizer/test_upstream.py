@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import ppocrvl
-from ppocrvl.native import _native
-from ppocrvl.quantize.presets import PRESETS
-from ppocrvl.quantize.schemes import LLM_SCHEMES
+from ppocrvl.quantizer.presets import PRESETS
+from ppocrvl.quantizer.schemes import LLM_SCHEMES
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import math
 
 import pytest
 
-from ppocrvl.results import Result, Timings, mean_probability
+from ppocrvl.requests.results import Result, Timings, mean_probability
 
 RESULT = Result(
     text="Grüße\n1.50",

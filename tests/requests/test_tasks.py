@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ppocrvl.errors import OptionError
-from ppocrvl.tasks import TASKS, find_task
+from ppocrvl.requests.tasks import TASKS, find_task
 
 
 def test_prompts_are_those_of_the_model() -> None:

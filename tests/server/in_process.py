@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import httpx2
 from tests.server.running import SECONDS
 
-from ppocrvl.results import Result, Timings
+from ppocrvl.requests.results import Result, Timings
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import Keys
@@ -23,7 +23,7 @@ from ppocrvl.server.state import State
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ppocrvl.engine import Engine
+    from ppocrvl.engine.engine import Engine
     from ppocrvl.server.fetch import Fetcher
 
     Read = Callable[[object], Awaitable[Result]]

@@ -17,7 +17,7 @@ from ppocrvl.server.health import Health
 if TYPE_CHECKING:
     import httpx2
 
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
 
 ERRORS = [EngineError("no memory"), MemoryError(), RuntimeError("can't start new thread")]
 GOOD, BAD = b"good", b"bad"

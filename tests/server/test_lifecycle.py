@@ -93,7 +93,7 @@ def before_loading(tmp_path: Path, code: str) -> dict[str, str]:
     """
     (tmp_path / "sitecustomize.py").write_text(
         "import os, time\n"
-        "import ppocrvl.engine as engine\n"
+        "import ppocrvl.engine.engine as engine\n"
         "loaded = engine.Engine.__init__\n"
         "def __init__(self, *a, **k):\n"
         f"    {code}\n"

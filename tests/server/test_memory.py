@@ -16,7 +16,7 @@ import pytest
 from tests.server.in_process import PromptEngine, make_state, result, run
 from tests.server.running import SECONDS, data_uri, error_of, question
 
-import ppocrvl.engine
+import ppocrvl.engine.engine
 import ppocrvl.server.lifecycle
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import EngineError
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
     from ppocrvl.server.admission import Share
 
 PICTURE = b"p" * (6 << 20)

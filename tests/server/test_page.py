@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tests.server.running import SECONDS, wait_for
 
 import ppocrvl
-from ppocrvl.document.html import result_html
+from ppocrvl.markup.html import result_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "engine_cases.h"
+#include "tests/check.h"
+#include "tests/engine_cases.h"
 
 #include <chrono>
 #include <memory>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "failing_memory.h"
+#include "tests/faults/failing_memory.h"
 
-#include "core/spare_memory.h"
+#include "support/spare_memory.h"
 
 #include <pthread.h>
 

@@ -4,8 +4,8 @@
 // Whatever was refused, the caller must get an answer or an Error, and the engine must read on.
 //   ppocrvl_fault_tests [faults [first]]
 // PPOCRVL_TEST_MODEL names the folder with the model's two files.
-#include "../engine_cases.h"
-#include "failing_memory.h"
+#include "tests/engine_cases.h"
+#include "tests/faults/failing_memory.h"
 
 #include <cstdio>
 #include <cstdlib>

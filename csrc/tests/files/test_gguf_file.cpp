@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/error.h"
-#include "core/gguf_file.h"
-#include "gguf_builder.h"
+#include "files/gguf_file.h"
+#include "support/error.h"
+#include "tests/check.h"
+#include "tests/gguf_builder.h"
 
 namespace ppocrvl::tests {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/error.h"
-#include "core/model_check.h"
-#include "gguf_builder.h"
+#include "files/model_check.h"
+#include "support/error.h"
+#include "tests/check.h"
+#include "tests/gguf_builder.h"
 
 #include <functional>
 #include <limits>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/gguf_file.h"
-#include "core/row_format.h"
+#include "files/gguf_file.h"
+#include "files/row_format.h"
+#include "tests/check.h"
 
 #include <cmath>
 #include <cstdint>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // ggml's graphs with our kernels inside them.
-#include "check.h"
 #include "ggml-alloc.h"
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
 #include "ggml/decoder_threads.h"
 #include "kernels/kernels.h"
-#include "repacking.h"
-#include "tested_kernels.h"
+#include "tests/check.h"
+#include "tests/kernels/tested_kernels.h"
+#include "tests/repacking.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "ggml/weight_matrix.h"
-#include "repacking.h"
-#include "tested_kernels.h"
+#include "tests/check.h"
+#include "tests/kernels/tested_kernels.h"
+#include "tests/repacking.h"
 
 using ppocrvl::has_8_rows_as_one;
 using ppocrvl::kernels::Format;

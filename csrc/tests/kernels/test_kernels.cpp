@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Every kernel that this CPU can run, against sums in double precision.
-#include "check.h"
 #include "ggml.h"
 #include "ggml/weight_matrix.h"
 #include "kernels/kernels.h"
-#include "tested_kernels.h"
+#include "tests/check.h"
+#include "tests/kernels/tested_kernels.h"
 
 #include <algorithm>
 #include <cmath>

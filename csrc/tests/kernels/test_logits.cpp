@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
 #include "kernels/kernels.h"
 #include "kernels/logits.h"
+#include "tests/check.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tested_kernels.h"
+#include "tests/kernels/tested_kernels.h"
 
 #include <string_view>
 

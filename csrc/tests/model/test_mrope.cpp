@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/mrope.h"
+#include "model/mrope.h"
+#include "tests/check.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/gguf_file.h"
-#include "core/token_embeddings.h"
-#include "engine_cases.h"
+#include "files/gguf_file.h"
 #include "ggml.h"
 #include "gguf.h"
+#include "model/token_embeddings.h"
+#include "tests/check.h"
+#include "tests/engine_cases.h"
 
 #include <cstddef>
 #include <cstdint>

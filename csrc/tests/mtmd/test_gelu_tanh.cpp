@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
 #include "mtmd/gelu_tanh.h"
+#include "tests/check.h"
 
 #include <cmath>
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
 #include "ggml-internal/ggml-impl.h"
 #include "mtmd/panel_graph.h"
-#include "tested_kernels.h"
+#include "tests/check.h"
+#include "tests/kernels/tested_kernels.h"
 
 #include <cstdint>
 #include <cstring>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/board.h"
+#include "schedule/board.h"
+#include "tests/check.h"
 
 #include <cstdint>
 #include <limits>

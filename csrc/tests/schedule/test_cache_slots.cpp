@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/cache_slots.h"
+#include "schedule/cache_slots.h"
+#include "tests/check.h"
 
 #include <cstddef>
 #include <numeric>

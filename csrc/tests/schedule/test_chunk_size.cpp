@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/chunk_size.h"
+#include "schedule/chunk_size.h"
+#include "tests/check.h"
 
 using ppocrvl::ChunkSize;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/core_turns.h"
+#include "schedule/core_turns.h"
+#include "tests/check.h"
 
 #include <atomic>
 #include <chrono>

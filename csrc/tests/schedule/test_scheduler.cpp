@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/board.h"
-#include "core/faults.h"
-#include "core/scheduler.h"
-#include "core/sequence.h"
-#include "engine_cases.h"
 #include "kernels/kernels.h"
+#include "schedule/board.h"
+#include "schedule/scheduler.h"
+#include "schedule/sequence.h"
+#include "support/faults.h"
+#include "tests/check.h"
+#include "tests/engine_cases.h"
 
 #include <algorithm>
 #include <atomic>

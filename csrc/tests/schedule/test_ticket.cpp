@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/ticket.h"
+#include "schedule/ticket.h"
+#include "tests/check.h"
 
 #include <chrono>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/cpu_count.h"
+#include "support/cpu_count.h"
+#include "tests/check.h"
 
 #include <thread>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/logging.h"
 #include "ggml.h"
 #include "llama.h"
+#include "support/logging.h"
+#include "tests/check.h"
 
 #include <string>
 #include <utility>

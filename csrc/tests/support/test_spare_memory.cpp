@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/spare_memory.h"
+#include "support/spare_memory.h"
+#include "tests/check.h"
 
 #include <cstdint>
 #include <cstdlib>

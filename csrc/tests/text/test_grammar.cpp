@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/grammar_check.h"
-#include "core/grammar_filter.h"
-#include "core/language_model.h"
-#include "core/utf8_assembler.h"
-#include "engine_cases.h"
 #include "llama.h"
+#include "model/language_model.h"
+#include "tests/check.h"
+#include "tests/engine_cases.h"
+#include "text/grammar_check.h"
+#include "text/grammar_filter.h"
+#include "text/utf8_assembler.h"
 
 #include <cmath>
 #include <cstddef>

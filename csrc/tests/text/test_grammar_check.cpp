@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/grammar_check.h"
-#include "core/grammar_parser.h"
+#include "tests/check.h"
+#include "text/grammar_check.h"
+#include "text/grammar_parser.h"
 
 #include <algorithm>
 #include <optional>

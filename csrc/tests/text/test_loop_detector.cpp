@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/loop_detector.h"
+#include "tests/check.h"
+#include "text/loop_detector.h"
 
 #include <cstdint>
 #include <iostream>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/prompt.h"
+#include "tests/check.h"
+#include "text/prompt.h"
 
 #include <string>
 #include <vector>

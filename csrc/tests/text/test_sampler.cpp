@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/sampler.h"
+#include "tests/check.h"
+#include "text/sampler.h"
 
 #include <cmath>
 #include <limits>

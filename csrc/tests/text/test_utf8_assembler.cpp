@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/utf8_assembler.h"
+#include "tests/check.h"
+#include "text/utf8_assembler.h"
 
 #include <random>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/embedding_cache.h"
+#include "tests/check.h"
+#include "vision/embedding_cache.h"
 
 #include <cstddef>
 #include <memory>

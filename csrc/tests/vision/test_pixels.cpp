@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/pixels.h"
+#include "tests/check.h"
+#include "vision/pixels.h"
 
 using ppocrvl::ErrorKind;
 using ppocrvl::image_grid;

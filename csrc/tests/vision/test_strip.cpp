@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-#include "core/encoder.h"
-#include "core/error.h"
-#include "core/gguf_file.h"
-#include "core/model_info.h"
-#include "core/strip.h"
-#include "engine_cases.h"
+#include "files/gguf_file.h"
+#include "files/model_info.h"
 #include "kernels/kernels.h"
-#include "tested_kernels.h"
+#include "support/error.h"
+#include "tests/check.h"
+#include "tests/engine_cases.h"
+#include "tests/kernels/tested_kernels.h"
+#include "vision/encoder.h"
+#include "vision/strip.h"
 
 #include <algorithm>
 #include <cmath>

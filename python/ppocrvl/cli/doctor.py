@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; exit code 1 if the self-test fails."""
-    from ppocrvl.doctor import examine
+    from ppocrvl.inspection.doctor import examine
 
     report = examine()
     text = (

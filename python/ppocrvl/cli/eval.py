@@ -14,8 +14,8 @@ from ppocrvl.errors import DatasetError, ExitCode
 if TYPE_CHECKING:
     import argparse
 
-    from ppocrvl.evaluate import Item, Reading
-    from ppocrvl.evaluate.partial import PartialReport
+    from ppocrvl.evaluation import Item, Reading
+    from ppocrvl.evaluation.partial import PartialReport
 
 NAME = "eval"
 HELP = "measure how well a model reads a set of pictures with known texts"
@@ -78,8 +78,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     from ppocrvl.errors import OptionError
-    from ppocrvl.evaluate.comparison import plot, read_rows, render
-    from ppocrvl.output import make_folder
+    from ppocrvl.evaluation.comparison import plot, read_rows, render
+    from ppocrvl.support.output import make_folder
 
     if args.model is not None:
         raise OptionError("--compare takes reports, and neither a model nor a dataset")
@@ -93,8 +93,8 @@ def _compare(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from ppocrvl.errors import OptionError
-    from ppocrvl.evaluate import read_dataset
-    from ppocrvl.evaluate.partial import PartialReport
+    from ppocrvl.evaluation import read_dataset
+    from ppocrvl.evaluation.partial import PartialReport
 
     if args.limit is not None and args.limit < 1:
         raise OptionError(f"--limit {args.limit} leaves nothing to read")
@@ -112,9 +112,9 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | None) -> int:
     import dataclasses
 
-    from ppocrvl.engine import Engine
-    from ppocrvl.evaluate import agreement, evaluate
-    from ppocrvl.evaluate.report import render
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.evaluation import agreement, evaluate
+    from ppocrvl.evaluation.report import render
 
     line = ProgressLine("pictures", 1)
 

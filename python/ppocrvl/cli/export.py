@@ -89,7 +89,7 @@ def shared_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and print the paths."""
-    from ppocrvl.export import export
+    from ppocrvl.exporter import export
 
     with cleanup_on_termination():
         result = export(

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the pictures, and write the file."""
-    from ppocrvl.quantize.collect import imatrix
+    from ppocrvl.quantizer.collect import imatrix
 
     with cleanup_on_termination():
         matrix = imatrix(

@@ -16,7 +16,7 @@ from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 if TYPE_CHECKING:
     import argparse
 
-    from ppocrvl.backend import Backend
+    from ppocrvl.engine.backend import Backend
 
 NAME = "ocr"
 HELP = "read pictures: text, tables, formulas"
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _engine(args: argparse.Namespace) -> Backend:
-    from ppocrvl.engine import Engine
+    from ppocrvl.engine.engine import Engine
 
     engine = Engine(
         args.model,

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from ppocrvl.cli.messages import note
 from ppocrvl.errors import ExitCode, OptionError, OutputError
-from ppocrvl.output import write_text
-from ppocrvl.tasks import TASKS
+from ppocrvl.requests.tasks import TASKS
+from ppocrvl.support.output import write_text
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from ppocrvl.engine import Engine
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.engine.stages import Stages
     from ppocrvl.parity import store
     from ppocrvl.parity.run import Case, Expected
-    from ppocrvl.stages import Stages
 
 NAME = "parity"
 HELP = "compare with the model's own implementation (torch), stage by stage"
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, until_done: contextlib.ExitStack) -> int:
-    from ppocrvl.engine import Engine
+    from ppocrvl.engine.engine import Engine
     from ppocrvl.parity import report, store
     from ppocrvl.parity.run import REFERENCE_BF16, check_case, entry_of, file_types
 

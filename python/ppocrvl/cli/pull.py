@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fetch, check, and print what --model takes."""
-    from ppocrvl.hub import pull
+    from ppocrvl.models.hub import pull
 
     path = pull(
         args.repo,

@@ -15,7 +15,7 @@ from ppocrvl.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ppocrvl.quantize import QuantizedFile
+    from ppocrvl.quantizer import QuantizedFile
 
 NAME = "quantize"
 HELP = "write a model's two GGUF files with fewer bits"
@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantize, and print what became of each tensor."""
-    from ppocrvl.output import require_folder, write_text
-    from ppocrvl.quantize import quantize
+    from ppocrvl.quantizer import quantize
+    from ppocrvl.support.output import require_folder, write_text
 
     if args.report is not None:
         require_folder(args.report)

@@ -14,9 +14,9 @@ from ppocrvl.errors import ExitCode, OptionError, PpocrvlError, ServerAccessErro
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ppocrvl.backend import Backend
+    from ppocrvl.engine.backend import Backend
     from ppocrvl.images.load import ImageSource
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
 
 
 def read_one(backend: Backend, name: str, options: dict[str, Any]) -> int:

@@ -7,8 +7,8 @@ import argparse
 import dataclasses
 from typing import Any
 
-from ppocrvl.options import RequestOptions, Retry
-from ppocrvl.tasks import TASKS
+from ppocrvl.requests.options import RequestOptions, Retry
+from ppocrvl.requests.tasks import TASKS
 
 FLAGS: dict[str, dict[str, Any]] = {
     "task": {"choices": sorted(TASKS), "help": "what to read (default: ocr)"},

@@ -18,7 +18,7 @@ from ppocrvl.server.limits import Limits
 if TYPE_CHECKING:
     import argparse
 
-    from ppocrvl.engine import Engine
+    from ppocrvl.engine.engine import Engine
 
 NAME = "serve"
 HELP = "serve pictures to text over HTTP, OpenAI-compatible"
@@ -99,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
         raise MissingExtraError(
             f"the server needs {', '.join(missing)}; install them with: pip install '.[server]'"
         )
-    from ppocrvl.engine import Engine
-    from ppocrvl.model_folder import find_model
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.models.folder import find_model
     from ppocrvl.server.auth import LOOPBACK_NAMES, read_keys
     from ppocrvl.server.lifecycle import ServerOptions, serve
 

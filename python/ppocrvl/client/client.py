@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from ppocrvl.client.connection import Connection, LateError
 from ppocrvl.client.loop_thread import outcome
 from ppocrvl.client.request import Question, ServerModel, server_model
-from ppocrvl.closing import Closing
+from ppocrvl.engine.retries import Attempts
 from ppocrvl.errors import PpocrvlError, ServerError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
-from ppocrvl.options import RequestOptions, check_int, check_number
-from ppocrvl.retries import Attempts
-from ppocrvl.tasks import find_task
+from ppocrvl.requests.options import RequestOptions, check_int, check_number
+from ppocrvl.requests.tasks import find_task
+from ppocrvl.support.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from concurrent.futures import Future
 
     from ppocrvl.client.connection import Events
-    from ppocrvl.engine import Outcome
-    from ppocrvl.options import ReadOptions
-    from ppocrvl.results import Result
+    from ppocrvl.engine.engine import Outcome
+    from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.requests.results import Result
 
 _PATH = "/v1/chat/completions"
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ppocrvl import errors
 from ppocrvl.client.loop_thread import LoopThread, outcome
-from ppocrvl.closing import Closing
+from ppocrvl.support.closing import Closing
 
 try:
     import httpx2

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ppocrvl.errors import OptionError, ServerError
-from ppocrvl.images.limits import MAX_FILE_BYTES, MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
+from ppocrvl.images.limits import MAX_FILE_BYTES, MAX_IMAGE_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
-from ppocrvl.results import Result, Timings, mean_probability
-from ppocrvl.tasks import Task, find_task
+from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
+from ppocrvl.requests.results import Result, Timings, mean_probability
+from ppocrvl.requests.tasks import Task, find_task
 
 if TYPE_CHECKING:
-    from ppocrvl.options import RequestOptions
+    from ppocrvl.requests.options import RequestOptions
 
 OFFICIAL_PIXELS = (112_896, 1_003_520)
 """Pixel limits of versions 1.5 and 1.6 (preprocessor_config.json)."""

@@ -16,12 +16,12 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from ppocrvl.closing import Closing
+from ppocrvl.engine.forks import Home
 from ppocrvl.errors import EngineError
-from ppocrvl.forks import Home
-from ppocrvl.native import _native
-from ppocrvl.resources import memory_for, thread_for
-from ppocrvl.results import Result, Timings, mean_probability
+from ppocrvl.requests.results import Result, Timings, mean_probability
+from ppocrvl.support.closing import Closing
+from ppocrvl.support.native import _native
+from ppocrvl.support.resources import memory_for, thread_for
 
 if TYPE_CHECKING:
     from types import TracebackType

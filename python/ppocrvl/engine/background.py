@@ -7,16 +7,16 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-from ppocrvl.answers import Answer
-from ppocrvl.results import Result
-from ppocrvl.retries import Attempts
+from ppocrvl.engine.answers import Answer
+from ppocrvl.engine.retries import Attempts
+from ppocrvl.requests.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ppocrvl.answers import Notifier, Reading
+    from ppocrvl.engine.answers import Notifier, Reading
     from ppocrvl.images.load import ImageSource
-    from ppocrvl.options import RequestOptions
+    from ppocrvl.requests.options import RequestOptions
 
 
 class Start(Protocol):

@@ -13,17 +13,17 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
 
-from ppocrvl.answers import Answer, AsyncStream, Notifier, Reading, Stream
-from ppocrvl.background import BackgroundReading
-from ppocrvl.closing import Closing
+from ppocrvl.engine.answers import Answer, AsyncStream, Notifier, Reading, Stream
+from ppocrvl.engine.background import BackgroundReading
+from ppocrvl.engine.forks import Home
+from ppocrvl.engine.retries import Attempts
+from ppocrvl.engine.stages import Stages
 from ppocrvl.errors import EngineError, OptionError, PpocrvlError
-from ppocrvl.forks import Home
-from ppocrvl.images.limits import MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
+from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
-from ppocrvl.model_folder import ModelPaths, PathLike, find_model
-from ppocrvl.native import _native
-from ppocrvl.options import (
+from ppocrvl.models.folder import ModelPaths, PathLike, find_model
+from ppocrvl.requests.options import (
     DEFAULT_MAX_TOKENS,
     MOST,
     Message,
@@ -33,11 +33,12 @@ from ppocrvl.options import (
     check_messages,
     check_text,
 )
-from ppocrvl.resources import memory_for, thread_for
-from ppocrvl.results import Result
-from ppocrvl.retries import Attempts
-from ppocrvl.stages import Stages
-from ppocrvl.tasks import Task, find_task
+from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
+from ppocrvl.requests.results import Result
+from ppocrvl.requests.tasks import Task, find_task
+from ppocrvl.support.closing import Closing
+from ppocrvl.support.native import _native
+from ppocrvl.support.resources import memory_for, thread_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence

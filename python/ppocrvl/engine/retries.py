@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.errors import CancelledError, PpocrvlError
-from ppocrvl.images.limits import MAX_REQUEST_PIXELS
-from ppocrvl.results import Attempt, Result
+from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
+from ppocrvl.requests.results import Attempt, Result
 
 if TYPE_CHECKING:
-    from ppocrvl.options import RequestOptions
+    from ppocrvl.requests.options import RequestOptions
 
 Change: TypeAlias = Callable[["RequestOptions", Result], "RequestOptions"]
 

@@ -6,9 +6,9 @@
 several reports side by side.
 """
 
-from ppocrvl.evaluate.agreement import Agreement, agreement
-from ppocrvl.evaluate.dataset import Item, read_dataset
-from ppocrvl.evaluate.evaluate import Evaluation, Reading, Summary, evaluate
+from ppocrvl.evaluation.agreement import Agreement, agreement
+from ppocrvl.evaluation.dataset import Item, read_dataset
+from ppocrvl.evaluation.run import Evaluation, Reading, Summary, evaluate
 
 __all__ = [
     "Agreement",

@@ -14,17 +14,17 @@ import numpy as np
 
 from ppocrvl.errors import ContextError, ImageError, ModelMismatchError
 from ppocrvl.images.pixels import pixels_for
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
-from ppocrvl.tasks import find_task
+from ppocrvl.models.folder import find_model
+from ppocrvl.requests.tasks import find_task
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
-    from ppocrvl.evaluate.dataset import Item
-    from ppocrvl.model_folder import PathLike
+    from ppocrvl.evaluation.dataset import Item
+    from ppocrvl.models.folder import PathLike
 
 MOST_TOKENS = 512
 """Of a text; a row of logits takes 414 kB with the official vocabulary."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import DatasetError, MissingExtraError
-from ppocrvl.output import TextFile, write_files
+from ppocrvl.support.output import TextFile, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

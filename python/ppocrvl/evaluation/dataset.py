@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocrvl.errors import DatasetError
-from ppocrvl.tasks import TASKS
+from ppocrvl.requests.tasks import TASKS
 
 if TYPE_CHECKING:
     import os

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from apted import APTED, Config
 from rapidfuzz.distance import Levenshtein
 
-from ppocrvl.document.otsl import Cell, read_otsl
+from ppocrvl.markup.otsl import Cell, read_otsl
 
 MOST_CELLS = 400
 """TEDS takes time with the square of the cells: larger tables are left out of it."""

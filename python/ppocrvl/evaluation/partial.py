@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ppocrvl.closing import Closing
 from ppocrvl.errors import OutputError
-from ppocrvl.output import require_folder, write_text
+from ppocrvl.support.closing import Closing
+from ppocrvl.support.output import require_folder, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path

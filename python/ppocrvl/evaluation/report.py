@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ppocrvl.evaluate.evaluate import Evaluation, Summary
+    from ppocrvl.evaluation.run import Evaluation, Summary
 
 _COLUMNS = ("pictures", "failed", "unended", "CER", "WER", "exact", "cells", "TEDS", "s each")
 

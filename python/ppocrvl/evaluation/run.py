@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import ContextError, ImageError, MissingExtraError
-from ppocrvl.tasks import find_task
+from ppocrvl.requests.tasks import find_task
 
 try:
-    from ppocrvl.evaluate import metrics
+    from ppocrvl.evaluation import metrics
 except ModuleNotFoundError as error:
     raise MissingExtraError(
         f'evaluation needs the package {error.name}; install it with pip install "ppocrvl[eval]"'
@@ -20,9 +20,9 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ppocrvl.engine import Engine
-    from ppocrvl.evaluate.agreement import Agreement
-    from ppocrvl.evaluate.dataset import Item
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.evaluation.agreement import Agreement
+    from ppocrvl.evaluation.dataset import Item
 
 DEFAULT_MAX_TOKENS = 2048
 

@@ -9,19 +9,7 @@ puts all of it together.
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
-from ppocrvl.export.exporter import ExportResult, export, export_llm, export_mmproj
-from ppocrvl.output import Progress
+from ppocrvl.exporter.exporter import ExportResult, export, export_llm, export_mmproj
+from ppocrvl.support.output import Progress
 
 __all__ = ["ExportResult", "Progress", "export", "export_llm", "export_mmproj"]
-
-
-class _CallableModule(ModuleType):
-    """Importing this package binds it to the name that the function `ppocrvl.export` also has."""
-
-    __call__ = staticmethod(export)
-
-
-sys.modules[__name__].__class__ = _CallableModule

@@ -11,13 +11,13 @@ pictures before texts.
 
 from __future__ import annotations
 
-from ppocrvl.export.tokenizer import (
+from ppocrvl.exporter.tokenizer import (
     BEGIN_OF_SENTENCE,
     IMAGE_END,
     IMAGE_PLACEHOLDER,
     IMAGE_START,
 )
-from ppocrvl.export.version import ModelVersion
+from ppocrvl.exporter.version import ModelVersion
 
 _TEMPLATE = """\
 {{- '%(begin)s' -}}

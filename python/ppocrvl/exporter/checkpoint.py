@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.config import ModelConfig, parse_config
-from ppocrvl.export.json_file import MAX_TOKENIZER_BYTES, read_bytes, read_json_object
-from ppocrvl.export.preprocessor import read_preprocessor_data, stored_pixels
-from ppocrvl.export.safetensors_reader import SafetensorsFile
-from ppocrvl.export.tensor_source import TensorSource, match_tensors
-from ppocrvl.export.tensor_spec import llm_tensors, mmproj_tensors
+from ppocrvl.exporter.config import ModelConfig, parse_config
+from ppocrvl.exporter.json_file import MAX_TOKENIZER_BYTES, read_bytes, read_json_object
+from ppocrvl.exporter.preprocessor import read_preprocessor_data, stored_pixels
+from ppocrvl.exporter.safetensors_reader import SafetensorsFile
+from ppocrvl.exporter.tensor_source import TensorSource, match_tensors
+from ppocrvl.exporter.tensor_spec import llm_tensors, mmproj_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -88,7 +88,7 @@ def parse_config(data: Mapping[str, Any], path: str) -> ModelConfig:
     )
 
 
-# The ranges are those of csrc/core/model_check.cpp, which says why: what is exported can be loaded.
+# The ranges are those of csrc/files/model_check.cpp, which says why: what is exported loads.
 
 
 def _text_config(section: _Section) -> TextConfig:

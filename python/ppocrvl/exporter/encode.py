@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, quants
 
 from ppocrvl.errors import CheckpointError, OptionError
-from ppocrvl.export.tensor_spec import TypeRule
+from ppocrvl.exporter.tensor_spec import TypeRule
 
 # Below this magnitude the reciprocal of a Q8_0 scale (largest value / 127) overflows float32; the
 # scale itself is stored as 0 in float16, so such values are lost in any case.

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ppocrvl.errors import OptionError
-from ppocrvl.export.checkpoint import Checkpoint, open_checkpoint
-from ppocrvl.export.encode import FileType
-from ppocrvl.export.gguf_output import PendingGguf
-from ppocrvl.export.llm import llm_metadata
-from ppocrvl.export.metadata import Provenance
-from ppocrvl.export.mmproj import mmproj_metadata
-from ppocrvl.export.modelfile import ollama_modelfile
-from ppocrvl.export.preprocessor import Preprocessor, parse_preprocessor
-from ppocrvl.export.version import ModelVersion, detect_version
-from ppocrvl.output import PendingFile, Progress, TextFile, make_folder, write_files
+from ppocrvl.exporter.checkpoint import Checkpoint, open_checkpoint
+from ppocrvl.exporter.encode import FileType
+from ppocrvl.exporter.gguf_output import PendingGguf
+from ppocrvl.exporter.llm import llm_metadata
+from ppocrvl.exporter.metadata import Provenance
+from ppocrvl.exporter.mmproj import mmproj_metadata
+from ppocrvl.exporter.modelfile import ollama_modelfile
+from ppocrvl.exporter.preprocessor import Preprocessor, parse_preprocessor
+from ppocrvl.exporter.version import ModelVersion, detect_version
+from ppocrvl.support.output import PendingFile, Progress, TextFile, make_folder, write_files
 
 # A space and what follows it are for people who name a model "PaddleOCR-VL 1.6 (ours)".
 _NAME = re.compile(r"[^\W_][\w .()+-]{0,127}")

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ppocrvl.export.encode import FileType, encode_chunk, encoded_bytes, tensor_type
+from ppocrvl.exporter.encode import FileType, encode_chunk, encoded_bytes, tensor_type
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gguf import GGUFWriter
 
-    from ppocrvl.export.tensor_source import TensorSource
-    from ppocrvl.output import Progress
+    from ppocrvl.exporter.tensor_source import TensorSource
+    from ppocrvl.support.output import Progress
 
 
 @dataclass(frozen=True, slots=True)

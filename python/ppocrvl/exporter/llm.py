@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import gguf
 
-from ppocrvl.export.chat_template import chat_template
-from ppocrvl.export.metadata import Provenance, add_file_type, finish_metadata, start_metadata
-from ppocrvl.export.tokenizer import Vocabulary, read_vocabulary
+from ppocrvl.exporter.chat_template import chat_template
+from ppocrvl.exporter.metadata import Provenance, add_file_type, finish_metadata, start_metadata
+from ppocrvl.exporter.tokenizer import Vocabulary, read_vocabulary
 
 if TYPE_CHECKING:
-    from ppocrvl.export.checkpoint import Checkpoint
-    from ppocrvl.export.encode import FileType
+    from ppocrvl.exporter.checkpoint import Checkpoint
+    from ppocrvl.exporter.encode import FileType
 
 
 def llm_metadata(

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import gguf
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.json_file import is_unicode
+from ppocrvl.exporter.json_file import is_unicode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from ppocrvl.export.encode import FileType
-    from ppocrvl.export.tensor_source import TensorSource
-    from ppocrvl.export.version import ModelVersion
+    from ppocrvl.exporter.encode import FileType
+    from ppocrvl.exporter.tensor_source import TensorSource
+    from ppocrvl.exporter.version import ModelVersion
 
 # Changes only when the bytes that the exporter writes change.
 FORMAT_VERSION = 1

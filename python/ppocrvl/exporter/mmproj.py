@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import gguf
 
-from ppocrvl.export.metadata import Provenance, add_file_type, finish_metadata, start_metadata
+from ppocrvl.exporter.metadata import Provenance, add_file_type, finish_metadata, start_metadata
 
 if TYPE_CHECKING:
-    from ppocrvl.export.checkpoint import Checkpoint
-    from ppocrvl.export.encode import FileType
-    from ppocrvl.export.preprocessor import Preprocessor
+    from ppocrvl.exporter.checkpoint import Checkpoint
+    from ppocrvl.exporter.encode import FileType
+    from ppocrvl.exporter.preprocessor import Preprocessor
 
 
 def mmproj_metadata(

@@ -7,9 +7,9 @@ so itself.
 
 from __future__ import annotations
 
-from ppocrvl.export.tokenizer import BEGIN_OF_SENTENCE
-from ppocrvl.export.version import ModelVersion
-from ppocrvl.options import DEFAULT_MAX_TOKENS
+from ppocrvl.exporter.tokenizer import BEGIN_OF_SENTENCE
+from ppocrvl.exporter.version import ModelVersion
+from ppocrvl.requests.options import DEFAULT_MAX_TOKENS
 
 _CONTEXT = 8192
 """Tokens: a picture of at most 2,059, its prompt, and an answer of `DEFAULT_MAX_TOKENS`."""

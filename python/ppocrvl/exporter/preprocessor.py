@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.json_file import read_json_object
+from ppocrvl.exporter.json_file import read_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ _SPOTTING_FACTOR = (8, 5)
 
 # (min_pixels, max_pixels) in the official files of 1.5/1.6 and 1.0.
 _OFFICIAL_PIXELS = ((112_896, 1_003_520), (147_384, 2_822_400))
-# csrc/core/model_check.cpp refuses files that bring every picture to more than 1,024 image tokens,
+# csrc/files/model_check.cpp refuses files that bring every picture to more than 1,024 image tokens,
 # or let any have more than 16,384: with patches of 14 pixels, and spotting at 8/5 of the others.
 _LARGEST_MIN_PIXELS = 1_024 * 28 * 28
 _LARGEST_PIXELS = 10_240 * 28 * 28

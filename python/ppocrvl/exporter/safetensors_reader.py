@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
-from ppocrvl.closing import Closing
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.json_file import parse_json_object
+from ppocrvl.exporter.json_file import parse_json_object
+from ppocrvl.support.closing import Closing
 
 if TYPE_CHECKING:
     import hashlib

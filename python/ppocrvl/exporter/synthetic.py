@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ppocrvl.errors import CheckpointError, OptionError
-from ppocrvl.export.chat_template import chat_template
-from ppocrvl.export.config import ModelConfig, TextConfig, VisionConfig, parse_config
-from ppocrvl.export.sentencepiece_model import Piece, PieceType, serialize_model
-from ppocrvl.export.tensor_spec import TypeRule, llm_tensors, mmproj_tensors
-from ppocrvl.export.version import ModelVersion
+from ppocrvl.exporter.chat_template import chat_template
+from ppocrvl.exporter.config import ModelConfig, TextConfig, VisionConfig, parse_config
+from ppocrvl.exporter.sentencepiece_model import Piece, PieceType, serialize_model
+from ppocrvl.exporter.tensor_spec import TypeRule, llm_tensors, mmproj_tensors
+from ppocrvl.exporter.version import ModelVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.tensor_spec import (
+from ppocrvl.exporter.tensor_spec import (
     OUTPUT_HEAD,
     PATCH_EMBEDDING,
     TensorSpec,
@@ -23,7 +23,7 @@ from ppocrvl.export.tensor_spec import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ppocrvl.export.safetensors_reader import SafetensorsFile, StoredTensor
+    from ppocrvl.exporter.safetensors_reader import SafetensorsFile, StoredTensor
 
 # 2^20 elements keep the temporaries of the conversions below 40 MiB.
 CHUNK_ELEMENTS = 1 << 20

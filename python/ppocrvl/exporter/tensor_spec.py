@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from ppocrvl.export.config import NUM_CHANNELS, SPATIAL_MERGE_SIZE, ModelConfig
+from ppocrvl.exporter.config import NUM_CHANNELS, SPATIAL_MERGE_SIZE, ModelConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import CheckpointError
-from ppocrvl.export.json_file import (
+from ppocrvl.exporter.json_file import (
     MAX_TOKENIZER_BYTES,
     is_unicode,
     read_bytes,
     read_json_object,
 )
-from ppocrvl.export.sentencepiece_model import ModelType, PieceType, parse_model
+from ppocrvl.exporter.sentencepiece_model import ModelType, PieceType, parse_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

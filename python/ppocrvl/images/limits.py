@@ -18,10 +18,6 @@ MAX_FILE_BYTES = 6 * MAX_IMAGE_PIXELS
 MAX_ASPECT_RATIO = 200
 """Longer side over shorter side, as in the reference preprocessor (smart_resize)."""
 
-MAX_REQUEST_PIXELS = 4_096 * 28 * 28
-"""Upper bound of the pixel limits: 4,096 image tokens, above every limit of the model family (3,600
-in version 1.0, 2,048 for spotting). Attention scores grow with the square: 0.8 GB here."""
-
 
 def check_image_size(width: int, height: int, max_image_pixels: int, where: str) -> None:
     """Refuse a picture over the limit, by the size in its header, before any pixel is decoded.

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ppocrvl.images.limits import MAX_IMAGE_PIXELS, MAX_REQUEST_PIXELS
+from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.load import ImageSource, load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
+from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from ppocrvl._native import ModelInfo
-    from ppocrvl.tasks import Task
+    from ppocrvl.requests.tasks import Task
 
 
 def pixels_for(image: ImageSource, task: Task, info: ModelInfo) -> npt.NDArray[np.uint8]:

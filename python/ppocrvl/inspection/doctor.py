@@ -11,23 +11,23 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ppocrvl.cache import pulled_models
-from ppocrvl.engine import Engine
+from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import PpocrvlError
-from ppocrvl.hashing import sha256_of_file
-from ppocrvl.model_folder import (
+from ppocrvl.models.cache import pulled_models
+from ppocrvl.models.folder import (
     BUILT_IN_FOLDER,
     MODEL_VARIABLE,
     built_in_model,
     find_model,
 )
-from ppocrvl.native import _native
-from ppocrvl.quantize.presets import advice
+from ppocrvl.quantizer.presets import advice
+from ppocrvl.support.hashing import sha256_of_file
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ppocrvl.model_folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths
 
 PACKAGES = ("numpy", "pillow", "gguf", "huggingface_hub")
 

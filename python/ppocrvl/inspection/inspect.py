@@ -13,7 +13,7 @@ from ppocrvl.inspection.components import Component, component_tree
 from ppocrvl.inspection.model_files import ModelPart, read_model
 from ppocrvl.inspection.quantizations import Quantization, quantizations
 from ppocrvl.inspection.run_memory import RunMemory, check_request, run_memory
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     import os

@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ppocrvl.errors import ModelNotFoundError
-from ppocrvl.export.checkpoint import tensor_files
-from ppocrvl.export.config import ModelConfig, parse_config
-from ppocrvl.export.json_file import read_json_object
-from ppocrvl.export.preprocessor import (
+from ppocrvl.exporter.checkpoint import tensor_files
+from ppocrvl.exporter.config import ModelConfig, parse_config
+from ppocrvl.exporter.json_file import read_json_object
+from ppocrvl.exporter.preprocessor import (
     parse_preprocessor,
     read_preprocessor_data,
     stored_pixels,
 )
-from ppocrvl.export.safetensors_reader import SafetensorsFile, StoredTensor
-from ppocrvl.export.tensor_spec import (
+from ppocrvl.exporter.safetensors_reader import SafetensorsFile, StoredTensor
+from ppocrvl.exporter.tensor_spec import (
     fused_name,
     llm_tensors,
     mmproj_tensors,
     original_name,
 )
-from ppocrvl.export.version import ModelVersion
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
-from ppocrvl.quantize.rewrite import ERRORS_KEY, TENSORS_KEY, tensors_hash
+from ppocrvl.exporter.version import ModelVersion
+from ppocrvl.models.folder import find_model
+from ppocrvl.quantizer.rewrite import ERRORS_KEY, TENSORS_KEY, tensors_hash
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ppocrvl.inspection.model_files import LlmSizes
-from ppocrvl.quantize.plan import plan_tensors, substitutes
-from ppocrvl.quantize.presets import PRESETS
-from ppocrvl.quantize.schemes import (
+from ppocrvl.quantizer.plan import plan_tensors, substitutes
+from ppocrvl.quantizer.presets import PRESETS
+from ppocrvl.quantizer.schemes import (
     LLM_SCHEMES,
     MMPROJ_SCHEMES,
     ModelShape,

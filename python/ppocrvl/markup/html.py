@@ -10,13 +10,13 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from ppocrvl.document.formula import bare, to_mathml
-from ppocrvl.document.otsl import read_otsl
+from ppocrvl.markup.formula import bare, to_mathml
+from ppocrvl.markup.otsl import read_otsl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ppocrvl.results import Line, Result
+    from ppocrvl.requests.results import Line, Result
 
 # A formula within a line. So long at most, so that a line of opening brackets takes no time.
 _INLINE = re.compile(r"\\\((.{1,1000}?)\\\)|\\\[(.{1,1000}?)\\\]")

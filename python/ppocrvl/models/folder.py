@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.errors import ModelAmbiguousError, ModelFormatError, ModelNotFoundError, OptionError
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 FileKey: TypeAlias = tuple[Path, int, int]
 
 MODEL_VARIABLE = "PPOCRVL_MODEL"
-BUILT_IN_FOLDER = Path(__file__).parent / "models"
+BUILT_IN_FOLDER = Path(__file__).parent / "builtin"
 
 _ROLE_NAMES = {"llm": "language model (LLM)", "mmproj": "vision encoder (mmproj)"}
 

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from time import sleep
 from typing import IO, TYPE_CHECKING, Any
 
-from ppocrvl.cache import models_folder
 from ppocrvl.errors import (
     HubError,
     MissingExtraError,
@@ -22,11 +21,12 @@ from ppocrvl.errors import (
     OutputError,
     PpocrvlError,
 )
-from ppocrvl.hashing import sha256_of_file
-from ppocrvl.hub_pins import PINS, PinnedFile
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
-from ppocrvl.part_file import part_file, size_of
+from ppocrvl.models.cache import models_folder
+from ppocrvl.models.folder import find_model
+from ppocrvl.models.part_file import part_file, size_of
+from ppocrvl.models.pins import PINS, PinnedFile
+from ppocrvl.support.hashing import sha256_of_file
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

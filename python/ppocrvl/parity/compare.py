@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ppocrvl.stages import ARRAYS
+from ppocrvl.engine.stages import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
-    from ppocrvl.stages import Stages
+    from ppocrvl.engine.stages import Stages
 
 TOP = 10
 """So many of the likeliest first tokens must come in the reference's order."""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ppocrvl.engine.stages import Stages
 from ppocrvl.errors import CheckpointError, EngineError, MissingExtraError
-from ppocrvl.export.preprocessor import (
+from ppocrvl.exporter.preprocessor import (
     parse_preprocessor,
     read_preprocessor_data,
     stored_pixels,
 )
-from ppocrvl.export.version import ModelVersion
+from ppocrvl.exporter.version import ModelVersion
 from ppocrvl.images.resize import enlarge_for_spotting
-from ppocrvl.stages import Stages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-    from ppocrvl.tasks import Task
+    from ppocrvl.requests.tasks import Task
 
 Module: TypeAlias = Any  # torch and transformers have no types that hold without them
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from ppocrvl.engine.stages import Stages
     from ppocrvl.parity.compare import Difference
     from ppocrvl.parity.run import CaseReport
-    from ppocrvl.stages import Stages
 
 COLUMNS = ("largest", "mean", "relative", "cosine", "bound")
 PICTURE_WIDTH = 360

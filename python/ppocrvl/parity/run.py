@@ -8,15 +8,15 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ppocrvl.engine.stages import ARRAYS
 from ppocrvl.errors import EngineError, OptionError
-from ppocrvl.export.encode import FileType
+from ppocrvl.exporter.encode import FileType
 from ppocrvl.images.load import load_image
-from ppocrvl.native import _native
 from ppocrvl.parity import stock, store
 from ppocrvl.parity.compare import BOUNDS, EXACT_TYPES, Difference, compare, relative_error
 from ppocrvl.parity.pictures import SHAPES, made_picture
-from ppocrvl.stages import ARRAYS
-from ppocrvl.tasks import find_task
+from ppocrvl.requests.tasks import find_task
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from ppocrvl.engine import Engine
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.engine.stages import Stages
     from ppocrvl.parity.reference import Reference
-    from ppocrvl.stages import Stages
 
 ENCODER_STAGES = ("patches", "encoded", "image_tokens")
 HALF_TYPES = ("F16", "BF16")

@@ -13,17 +13,17 @@ from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
-from ppocrvl.cache import cache_folder
-from ppocrvl.closing import Closing
+from ppocrvl.engine.stages import ARRAYS, Stages
 from ppocrvl.errors import EngineError, OptionError
-from ppocrvl.native import _native
-from ppocrvl.stages import ARRAYS, Stages
+from ppocrvl.models.cache import cache_folder
+from ppocrvl.support.closing import Closing
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-    from ppocrvl.model_folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths
 
 PROGRAM = "ppocrvl-stock-stages"
 MARKER = "<__media__>"

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ppocrvl.engine.stages import ARRAYS, Stages
 from ppocrvl.errors import CheckpointError, OptionError, OutputError
-from ppocrvl.stages import ARRAYS, Stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,18 +8,6 @@ tensors, `source` reads them, `rewrite` writes the new file, `quantizer` is the 
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
-from ppocrvl.quantize.quantizer import QuantizedFile, QuantizedTensor, QuantizeResult, quantize
+from ppocrvl.quantizer.quantizer import QuantizedFile, QuantizedTensor, QuantizeResult, quantize
 
 __all__ = ["QuantizeResult", "QuantizedFile", "QuantizedTensor", "quantize"]
-
-
-class _CallableModule(ModuleType):
-    """Importing this package binds it to the name that the function `ppocrvl.quantize` also has."""
-
-    __call__ = staticmethod(quantize)
-
-
-sys.modules[__name__].__class__ = _CallableModule

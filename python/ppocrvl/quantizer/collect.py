@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ppocrvl.engine import Engine
+from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import EngineError, OptionError
 from ppocrvl.images.pixels import pixels_for
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
-from ppocrvl.output import require_folder, write_files
-from ppocrvl.quantize.importance import ImportanceFile, ImportanceMatrix, fingerprint
-from ppocrvl.quantize.source import GgufSource
-from ppocrvl.tasks import find_task
+from ppocrvl.models.folder import find_model
+from ppocrvl.quantizer.importance import ImportanceFile, ImportanceMatrix, fingerprint
+from ppocrvl.quantizer.source import GgufSource
+from ppocrvl.requests.tasks import find_task
+from ppocrvl.support.native import _native
+from ppocrvl.support.output import require_folder, write_files
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
     from ppocrvl.images.load import ImageSource
-    from ppocrvl.model_folder import PathLike
+    from ppocrvl.models.folder import PathLike
 
 MAX_TOKENS = 1024
 

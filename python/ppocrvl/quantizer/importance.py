@@ -19,7 +19,7 @@ import numpy as np
 from gguf import GGUFWriter
 
 from ppocrvl.errors import ModelFormatError, ModelMismatchError
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     import os
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ppocrvl.output import Progress
-    from ppocrvl.quantize.source import GgufSource
+    from ppocrvl.quantizer.source import GgufSource
+    from ppocrvl.support.output import Progress
 
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 _DATASETS, _CHUNKS = "imatrix.datasets", "imatrix.chunk_count"

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ppocrvl.errors import OptionError
-from ppocrvl.native import _native
-from ppocrvl.quantize.schemes import (
+from ppocrvl.quantizer.schemes import (
     LLM_SCHEMES,
     MMPROJ_SCHEMES,
     ModelShape,
@@ -21,6 +20,7 @@ from ppocrvl.quantize.schemes import (
     padded_width,
     wanted_type,
 )
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

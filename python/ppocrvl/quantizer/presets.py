@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gguf import LlamaFileType
 
 from ppocrvl.errors import OptionError
-from ppocrvl.quantize.schemes import Rule, Scheme
+from ppocrvl.quantizer.schemes import Rule, Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import OptionError
-from ppocrvl.model_folder import find_model
-from ppocrvl.native import _native
-from ppocrvl.output import Progress, make_folder, write_files
-from ppocrvl.quantize.importance import check_importance, read_importance
-from ppocrvl.quantize.plan import can_be_kept, plan_tensors
-from ppocrvl.quantize.presets import DEFAULT_PRESET, PRESETS, find_preset
-from ppocrvl.quantize.rewrite import Rewrite
-from ppocrvl.quantize.schemes import (
+from ppocrvl.models.folder import find_model
+from ppocrvl.quantizer.importance import check_importance, read_importance
+from ppocrvl.quantizer.plan import can_be_kept, plan_tensors
+from ppocrvl.quantizer.presets import DEFAULT_PRESET, PRESETS, find_preset
+from ppocrvl.quantizer.rewrite import Rewrite
+from ppocrvl.quantizer.schemes import (
     FLOATS,
     LLM_SCHEMES,
     MMPROJ_SCHEMES,
@@ -26,13 +24,15 @@ from ppocrvl.quantize.schemes import (
     Scheme,
     find_scheme,
 )
-from ppocrvl.quantize.source import GgufSource
+from ppocrvl.quantizer.source import GgufSource
+from ppocrvl.support.native import _native
+from ppocrvl.support.output import Progress, make_folder, write_files
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from ppocrvl.model_folder import PathLike
+    from ppocrvl.models.folder import PathLike
 
 MOST_THREADS = 1024
 _PREFIX = {"llm": "", "mmproj": "mmproj-"}

@@ -14,7 +14,7 @@ import numpy as np
 from gguf import GGML_QUANT_VERSION, GGUF_MAGIC, GGUF_VERSION, GGMLQuantizationType, GGUFValueType
 
 from ppocrvl.errors import ModelFormatError
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ppocrvl._native import RowLoss, TensorInfo
-    from ppocrvl.output import Progress
-    from ppocrvl.quantize.importance import ImportanceMatrix
-    from ppocrvl.quantize.plan import PlannedTensor
-    from ppocrvl.quantize.schemes import Scheme
-    from ppocrvl.quantize.source import GgufSource
+    from ppocrvl.quantizer.importance import ImportanceMatrix
+    from ppocrvl.quantizer.plan import PlannedTensor
+    from ppocrvl.quantizer.schemes import Scheme
+    from ppocrvl.quantizer.source import GgufSource
+    from ppocrvl.support.output import Progress
 
 SCHEME_KEY = "ppocrvl.quantize.scheme"
 ERRORS_KEY = "ppocrvl.quantize.relative_errors"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gguf import LlamaFileType
 
 from ppocrvl.errors import OptionError
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

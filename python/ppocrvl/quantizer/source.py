@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppocrvl.errors import ModelFormatError
-from ppocrvl.native import _native
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

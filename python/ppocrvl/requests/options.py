@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, TypedDict, get_args
 
 from ppocrvl.errors import OptionError
-from ppocrvl.images.limits import MAX_REQUEST_PIXELS
+from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

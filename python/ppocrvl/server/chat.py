@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
     from ppocrvl.server.conversation import Conversation
     from ppocrvl.server.reader import Job, PieceStream, Reader
     from ppocrvl.server.record import Record

@@ -6,14 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ppocrvl.requests.tasks import TASKS, Task
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.schemas import ImagePart, Message
-from ppocrvl.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ppocrvl.options import ReadOptions
+    from ppocrvl.requests.options import ReadOptions
 
 Role: TypeAlias = Literal["user", "assistant"]
 

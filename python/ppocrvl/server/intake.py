@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from ppocrvl.options import ReadOptions
+    from ppocrvl.requests.options import ReadOptions
     from ppocrvl.server.admission import Share
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from ppocrvl.errors import EngineError, OptionError, PpocrvlError
-from ppocrvl.options import check_int
+from ppocrvl.requests.options import check_int
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import LOOPBACK_NAMES, Keys
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from ppocrvl.engine import Engine
+    from ppocrvl.engine.engine import Engine
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ppocrvl.options import DEFAULT_MAX_TOKENS, MOST, check_int, check_number
+from ppocrvl.requests.options import DEFAULT_MAX_TOKENS, MOST, check_int, check_number
 
 MIB = 1 << 20
 

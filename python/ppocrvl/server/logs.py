@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
     from ppocrvl.server.record import Record
 
 LOGGER = logging.getLogger("ppocrvl.server")

@@ -17,7 +17,7 @@ from prometheus_client import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
     from ppocrvl.server.record import Record
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)

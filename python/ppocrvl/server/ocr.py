@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
-from ppocrvl.document.html import result_html
 from ppocrvl.errors import PpocrvlError
+from ppocrvl.markup.html import result_html
 from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
 from ppocrvl.server.intake import take_body, take_pictures
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
     from ppocrvl.server.reader import Job, PieceStream, Reader
     from ppocrvl.server.record import Record
     from ppocrvl.server.state import State

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from ppocrvl.options import Retry
+from ppocrvl.requests.options import Retry
 from ppocrvl.server.conversation import as_options
 
 if TYPE_CHECKING:
     from ppocrvl._native import ModelInfo
-    from ppocrvl.options import ReadOptions
+    from ppocrvl.requests.options import ReadOptions
     from ppocrvl.server.conversation import Conversation
     from ppocrvl.server.limits import Limits
     from ppocrvl.server.schemas import ChatRequest, OcrRequest

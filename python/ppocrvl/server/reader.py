@@ -25,9 +25,9 @@ from ppocrvl.server.logs import LOGGER
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from ppocrvl.engine import Engine
-    from ppocrvl.options import ReadOptions
-    from ppocrvl.results import Result
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.requests.results import Result
     from ppocrvl.server.admission import Slot
     from ppocrvl.server.record import Record
 

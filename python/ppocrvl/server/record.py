@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from ppocrvl.results import Result
+    from ppocrvl.requests.results import Result
 
 
 @dataclass(slots=True)

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ppocrvl.images.limits import MAX_REQUEST_PIXELS
-from ppocrvl.options import MAX_STOPS, Utf8Policy
-from ppocrvl.tasks import TASKS
+from ppocrvl.requests.options import MAX_STOPS, Utf8Policy
+from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
+from ppocrvl.requests.tasks import TASKS
 
 MAX_PROMPT_CHARACTERS = 32_768
 MAX_MESSAGES = 128

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from ppocrvl.requests.tasks import TASKS
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.openapi import docs_page, document
 from ppocrvl.server.page import HEADERS
 from ppocrvl.server.state import State, state_of
-from ppocrvl.tasks import TASKS
 
 if TYPE_CHECKING:
     from starlette.requests import Request

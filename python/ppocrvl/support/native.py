@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one way to the compiled module: `from ppocrvl.native import _native`.
+"""The one way to the compiled module: `from ppocrvl.support.native import _native`.
 
 Importing this raises EngineError, with what to do, when the module is missing or cannot be loaded.
 """
@@ -16,7 +16,7 @@ __all__ = ["_native"]
 
 
 def _diagnosis(error: ImportError) -> str:
-    built = sorted(path.name for path in Path(__file__).parent.glob("_native*"))
+    built = sorted(path.name for path in Path(__file__).parent.parent.glob("_native*"))
     libraries = [name for name in built if not name.endswith(".pyi")]
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if libraries:
