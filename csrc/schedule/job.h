@@ -6,6 +6,7 @@
 #include "support/stopwatch.h"
 #include "text/grammar.h"
 #include "text/vocabulary.h"
+#include "vision/embeddings.h"
 
 #include <cstddef>
 #include <cstdint>
