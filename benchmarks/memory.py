@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for the files, 4 GB")
     parser.add_argument("--peer", type=Path, help="llama-mtmd-cli built from the pinned source")
     args = parser.parse_args()
-    program = [sys.executable, "-m", "ppocrvl.cli"]
+    program = [sys.executable, "-m", "ppocrvl"]
     checkpoint, model, image = (args.work / name for name in ("checkpoint", "model", "line.png"))
     args.work.mkdir(parents=True, exist_ok=True)
     if not (checkpoint / "config.json").exists():

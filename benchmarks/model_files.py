@@ -32,8 +32,8 @@ class Options(TypedDict, total=False):
     """Of `ppocrvl.quantize`."""
 
     preset: str
-    llm: str
-    mmproj: str
+    llm_type: str
+    mmproj_type: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Variant:
 def types(llm: str, mmproj: str, *, has_importance: bool = False, is_timed: bool = True) -> Variant:
     """A variant without a preset."""
     name = f"{llm}, {mmproj}" + (", imatrix" if has_importance else "")
-    return Variant(name, {"llm": llm, "mmproj": mmproj}, has_importance, is_timed)
+    return Variant(name, {"llm_type": llm, "mmproj_type": mmproj}, has_importance, is_timed)
 
 
 def run(command: Sequence[str | Path]) -> str:

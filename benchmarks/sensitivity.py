@@ -66,7 +66,7 @@ def main() -> None:
         keep = {"*": "BF16", pattern: TYPE}
         if pattern.startswith("blk."):
             keep["v.*"] = "BF16"
-        files = ppocrvl.quantize(source, out, llm="Q8_0", mmproj="Q8_0", keep=keep)
+        files = ppocrvl.quantize(source, out, llm_type="Q8_0", mmproj_type="Q8_0", keep=keep)
         file = files.mmproj if pattern.startswith(("v.", "mm.")) else files.llm
         elements = {True: 0, False: 0}
         for tensor in file.tensors:

@@ -188,7 +188,7 @@ def command_of(name: str, plan: Plan, program: Path | None, port: int) -> list[s
     """How a server is started."""
     paths = find_model(plan.model)
     if name == OURS:
-        command = [sys.executable, "-m", "ppocrvl.cli", "serve", "--model", str(plan.model)]
+        command = [sys.executable, "-m", "ppocrvl", "serve", "--model", str(plan.model)]
         command += ["--parallel", str(plan.parallel), "--cache-bytes", "0"]
     else:
         command = [str(program), "-m", str(paths.llm), "--mmproj", str(paths.mmproj), "--jinja"]

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Unpack
 
 from ppocrvl.engine.engine import Engine
-from ppocrvl.models.folder import FileKey, PathLike, file_key, find_model
+from ppocrvl.models.folder import BUILT_IN_NOTE, FileKey, PathLike, file_key, find_model
 
 if TYPE_CHECKING:
     from ppocrvl.engine.answers import Stream
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     from ppocrvl.requests.options import ReadOptions
     from ppocrvl.requests.results import Result
 
+_logger = logging.getLogger("ppocrvl")
+
 
 class _LastEngine:
     """The engine of the last call."""
 
     def __init__(self) -> None:
+        self._has_told = False
         self.forget()
 
     def forget(self) -> None:
@@ -40,6 +44,9 @@ class _LastEngine:
                 self._engine = None
                 self._engine = Engine(paths.llm, mmproj=paths.mmproj)
                 self._key = key
+                if paths.built_in and not self._has_told:
+                    self._has_told = True
+                    _logger.warning("%s", BUILT_IN_NOTE)
             return self._engine
 
 

@@ -84,7 +84,7 @@ def ppocrvl_process(environment: dict[str, str]) -> Program:
 
     def run(*arguments: object, stdin: bytes = b"", **more: str) -> Done:
         done = subprocess.run(
-            [sys.executable, "-m", "ppocrvl.cli", *map(str, arguments)],
+            [sys.executable, "-m", "ppocrvl", *map(str, arguments)],
             input=stdin,
             capture_output=True,
             env={**environment, **more},

@@ -78,7 +78,7 @@ def endless_as_built_in(
     """A package whose built-in model reads nonsense, without a test picture."""
     folder = tmp_path / "models"
     shutil.copytree(endless_model, folder)
-    monkeypatch.setattr("ppocrvl.model_folder.BUILT_IN_FOLDER", folder)
+    monkeypatch.setattr("ppocrvl.models.folder.BUILT_IN_FOLDER", folder)
     monkeypatch.setattr(doctor, "BUILT_IN_FOLDER", folder)
     monkeypatch.setattr(doctor, "SELF_TEST_PICTURE", folder / "selftest.png")
     monkeypatch.setattr(doctor, "SELF_TEST_TEXT", folder / "selftest.txt")

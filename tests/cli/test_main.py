@@ -171,7 +171,7 @@ def test_what_native_code_prints_does_not_reach_stdout(environment: dict[str, st
 def test_full_disk_behind_stdout(environment: dict[str, str], picture: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "ppocrvl.cli", "ocr", picture, "--max-tokens", "3"],
+            [sys.executable, "-m", "ppocrvl", "ocr", picture, "--max-tokens", "3"],
             stdout=full,
             stderr=subprocess.PIPE,
             env=environment,
@@ -184,7 +184,7 @@ def test_full_disk_behind_stdout(environment: dict[str, str], picture: Path) -> 
 
 def start(environment: dict[str, str], *arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "ppocrvl.cli", *map(str, arguments)],
+        [sys.executable, "-m", "ppocrvl", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,

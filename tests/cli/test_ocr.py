@@ -182,7 +182,7 @@ def test_blocks_of_a_page_are_read_with_a_progress_bar(
         Image.fromarray(noise).save(path)
     blocks[7].write_bytes(b"no image")
     mine, theirs = os.openpty()
-    command = [sys.executable, "-m", "ppocrvl.cli", "ocr", "--json", *SHORT, *map(str, blocks)]
+    command = [sys.executable, "-m", "ppocrvl", "ocr", "--json", *SHORT, *map(str, blocks)]
     with (tmp_path / "answers.jsonl").open("wb") as out:
         program = subprocess.Popen(command, stdout=out, stderr=theirs, env=environment)
     os.close(theirs)

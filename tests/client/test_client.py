@@ -290,7 +290,7 @@ def test_key_from_the_environment(tmp_path: Path, samples: Path) -> None:
     keys.write_text("secret-key\n", encoding="utf-8")
     running = Server("--api-key-file", keys).wait_ready()
     try:
-        command = [sys.executable, "-m", "ppocrvl.cli", "client", str(samples / "hello.png")]
+        command = [sys.executable, "-m", "ppocrvl", "client", str(samples / "hello.png")]
         for key, code in (("secret-key", 0), ("wrong-key", ExitCode.SERVER)):
             done = subprocess.run(
                 [*command, "--url", running.url],

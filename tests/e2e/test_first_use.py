@@ -16,7 +16,7 @@ PACKAGED = ("tiny-en-BF16.gguf", "mmproj-tiny-en-BF16.gguf")
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ppocrvl.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "ppocrvl", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -60,8 +60,8 @@ def test_a_model_agrees_with_itself_and_less_with_fewer_bits(
     same = agreement(model, model, items)["ocr"]
     assert (same.n_texts, same.n_equal, same.kl) == (1, same.n_tokens, 0.0)
     assert same.n_tokens == pytest.approx(len(items[0].text), abs=2)  # letters, and the end
-    ppocrvl.quantize(model, tmp_path / "8", llm="Q8_0", mmproj="Q8_0")
-    ppocrvl.quantize(model, tmp_path / "4", llm="Q4_0", mmproj="Q4_0")
+    ppocrvl.quantize(model, tmp_path / "8", llm_type="Q8_0", mmproj_type="Q8_0")
+    ppocrvl.quantize(model, tmp_path / "4", llm_type="Q4_0", mmproj_type="Q4_0")
     eight, four = (agreement(tmp_path / name, model, items)["ocr"] for name in "84")
     assert 0 < eight.kl < four.kl
     assert four.top1 <= eight.top1 == 1.0

@@ -95,7 +95,7 @@ def test_quantized_sizes_are_those_of_quantize(checkpoint: Path, tmp_path: Path)
     export(checkpoint, tmp_path / "bf16")
     predicted = [inspect_model(checkpoint), inspect_model(tmp_path / "bf16")]
     for name in ("Q8_0", "Q4_0", "Q6_K"):
-        files = quantize(tmp_path / "bf16", tmp_path / name, llm=name, mmproj=name)
+        files = quantize(tmp_path / "bf16", tmp_path / name, llm_type=name, mmproj_type=name)
         for inspection in predicted:
             for part, file in enumerate((files.llm, files.mmproj)):
                 written = sum(tensor.n_bytes for tensor in file.tensors)

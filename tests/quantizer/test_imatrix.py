@@ -151,9 +151,9 @@ def weighted_error(
 def test_it_helps_at_four_bits(built_in: Path, importance: Path, tmp_path: Path) -> None:
     """Of each half: the weighted error of every matrix, and the error of what comes out."""
     llm, mmproj = "Q4_K_M", "Q4_0"
-    without = ppocrvl.quantize(built_in, tmp_path / "without", llm=llm, mmproj=mmproj)
+    without = ppocrvl.quantize(built_in, tmp_path / "without", llm_type=llm, mmproj_type=mmproj)
     with_it = ppocrvl.quantize(
-        built_in, tmp_path / "with", llm=llm, mmproj=mmproj, imatrix=importance
+        built_in, tmp_path / "with", llm_type=llm, mmproj_type=mmproj, imatrix=importance
     )
     matrix = read_importance(importance)
     for role, source in (("llm", "tiny-BF16.gguf"), ("mmproj", "mmproj-tiny-BF16.gguf")):
@@ -184,8 +184,8 @@ def test_outputs_are_nearer_with_it(
         return float(sum(np.sum(gap.astype(np.float64) ** 2) for gap in gaps))
 
     without, with_it = tmp_path / "without", tmp_path / "with"
-    ppocrvl.quantize(built_in, without, llm="Q4_0", mmproj="Q4_0")
-    ppocrvl.quantize(built_in, with_it, llm="Q4_0", mmproj="Q4_0", imatrix=importance)
+    ppocrvl.quantize(built_in, without, llm_type="Q4_0", mmproj_type="Q4_0")
+    ppocrvl.quantize(built_in, with_it, llm_type="Q4_0", mmproj_type="Q4_0", imatrix=importance)
     assert embedding_error(with_it) < 0.97 * embedding_error(without)
     inputs = first_inputs(built_in, samples / "hello.png", [2])
     for kind in ("q", "k", "v"):
@@ -203,9 +203,9 @@ def test_the_lowest_types_need_it(
     built_in: Path, importance: Path, samples: Path, tmp_path: Path, llm: str
 ) -> None:
     with pytest.raises(OptionError, match=f"llm {llm} needs an importance matrix: make one with"):
-        ppocrvl.quantize(built_in, tmp_path / "out", llm=llm)
+        ppocrvl.quantize(built_in, tmp_path / "out", llm_type=llm)
     assert not (tmp_path / "out").exists()
-    ppocrvl.quantize(built_in, tmp_path / "out", llm=llm, imatrix=importance)
+    ppocrvl.quantize(built_in, tmp_path / "out", llm_type=llm, imatrix=importance)
     with ppocrvl.Engine(tmp_path / "out") as engine:
         engine.ocr(samples / "hello.png", max_tokens=8)
 
@@ -213,11 +213,11 @@ def test_the_lowest_types_need_it(
 def test_one_collected_on_padded_files_serves(
     built_in: Path, samples: Path, tmp_path: Path
 ) -> None:
-    ppocrvl.quantize(built_in, tmp_path / "q8", llm="Q8_0", mmproj="Q8_0")
+    ppocrvl.quantize(built_in, tmp_path / "q8", llm_type="Q8_0", mmproj_type="Q8_0")
     path = tmp_path / "imatrix.gguf"
     matrix = ppocrvl.imatrix(tmp_path / "q8", [samples / "hello.png"], path)
     assert len(matrix.squares["v.blk.0.ffn_down.weight"]) == 1024
-    result = ppocrvl.quantize(built_in, tmp_path / "out", mmproj="Q4_0", imatrix=path)
+    result = ppocrvl.quantize(built_in, tmp_path / "out", mmproj_type="Q4_0", imatrix=path)
     down = next(t for t in result.mmproj.tensors if t.name == "v.blk.0.ffn_down.weight")
     assert down.weighted_error is not None
 
@@ -243,8 +243,10 @@ def test_one_without_our_keys_or_the_vision_side_serves(
     some = edited(matrix, **{name.replace(".", "_dot_"): None for name in vision})
     ImportanceFile(tmp_path / "llm.gguf", some).write(tmp_path / "llm.gguf", None)
     path = tmp_path / "llm.gguf"
-    ours = ppocrvl.quantize(built_in, tmp_path / "a", llm="Q4_K_M", imatrix=path).llm.path
-    full = ppocrvl.quantize(built_in, tmp_path / "b", llm="Q4_K_M", imatrix=importance).llm.path
+    ours = ppocrvl.quantize(built_in, tmp_path / "a", llm_type="Q4_K_M", imatrix=path).llm.path
+    full = ppocrvl.quantize(
+        built_in, tmp_path / "b", llm_type="Q4_K_M", imatrix=importance
+    ).llm.path
     assert ours.read_bytes()[-1_000_000:] == full.read_bytes()[-1_000_000:]
 
 
@@ -253,7 +255,7 @@ def test_that_of_another_model_is_refused(
 ) -> None:
     def refusal(model: Path, path: Path) -> str:
         with pytest.raises(ModelMismatchError, match="the importance matrix of another model") as e:
-            ppocrvl.quantize(model, tmp_path / "out", llm="Q4_0", imatrix=path)
+            ppocrvl.quantize(model, tmp_path / "out", llm_type="Q4_0", imatrix=path)
         assert not (tmp_path / "out").exists()
         return str(e.value)
 
@@ -348,7 +350,7 @@ def test_impossible_sums(
     path = tmp_path / "bad.gguf"
     ImportanceFile(path, damaged).write(path, None)
     with pytest.raises(ModelFormatError, match=r"no sums of squares|damaged"):
-        ppocrvl.quantize(built_in, tmp_path / "out", llm=llm, imatrix=path)
+        ppocrvl.quantize(built_in, tmp_path / "out", llm_type=llm, imatrix=path)
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 
@@ -361,7 +363,9 @@ def test_zero_sums_do_no_harm(built_in: Path, importance: Path, tmp_path: Path) 
     }
     path = tmp_path / "zero.gguf"
     ImportanceFile(path, edited(matrix, **zeros)).write(path, None)
-    ppocrvl.quantize(built_in, tmp_path / "out", llm="Q4_K_M", mmproj="IQ4_NL", imatrix=path)
+    ppocrvl.quantize(
+        built_in, tmp_path / "out", llm_type="Q4_K_M", mmproj_type="IQ4_NL", imatrix=path
+    )
     rows = np.random.default_rng(0).normal(size=(8, 256)).astype(np.float32)
     weights = np.zeros(256, np.float32)
     for kind in ("Q2_K", "IQ4_XS", "IQ3_XXS", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ1_S", "IQ1_M"):

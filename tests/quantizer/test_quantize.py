@@ -44,7 +44,7 @@ def values(path: Path) -> dict[str, npt.NDArray[np.float32]]:
 def test_a_quantized_pair_reads(
     built_in: Path, samples: Path, tmp_path: Path, llm: str, mmproj: str
 ) -> None:
-    result = ppocrvl.quantize(built_in, tmp_path, llm=llm, mmproj=mmproj)
+    result = ppocrvl.quantize(built_in, tmp_path, llm_type=llm, mmproj_type=mmproj)
     assert result.llm.path == tmp_path / f"tiny-{llm.upper()}.gguf"
     assert result.mmproj.path == tmp_path / f"mmproj-tiny-{mmproj.upper()}.gguf"
     truth = (samples / "hello.txt").read_text(encoding="utf-8").strip()
@@ -53,7 +53,7 @@ def test_a_quantized_pair_reads(
 
 
 def test_the_report_is_what_the_file_holds(built_in: Path, tmp_path: Path) -> None:
-    result = ppocrvl.quantize(built_in, tmp_path, llm="Q4_K_M", mmproj="Q8_0")
+    result = ppocrvl.quantize(built_in, tmp_path, llm_type="Q4_K_M", mmproj_type="Q8_0")
     for file, source in zip(
         (result.llm, result.mmproj), ("tiny-BF16.gguf", "mmproj-tiny-BF16.gguf"), strict=True
     ):
@@ -97,7 +97,7 @@ def test_presets(built_in: Path, samples: Path, tmp_path: Path, preset: str) -> 
 def test_padding_alone_changes_nothing(built_in: Path, tmp_path: Path) -> None:
     """FFN rows as long as Q8_0 needs them, but nothing quantized."""
     floats = {"mm.*.weight": "F32", "v.blk.*.weight": "F32"}
-    ppocrvl.quantize(built_in, tmp_path, llm="BF16", mmproj="Q8_0", keep=floats)
+    ppocrvl.quantize(built_in, tmp_path, llm_type="BF16", mmproj_type="Q8_0", keep=floats)
     mmproj = next(tmp_path.glob("mmproj-*"))
     up = next(
         t for t in _native.read_gguf(str(mmproj)).tensors if t.name.endswith("0.ffn_up.weight")
@@ -140,7 +140,7 @@ def test_twice_gives_the_same_bytes(built_in: Path, tmp_path: Path) -> None:
 
 
 def test_a_quantized_source_is_refused_unless_allowed(built_in: Path, tmp_path: Path) -> None:
-    ppocrvl.quantize(built_in, tmp_path / "a", llm="Q8_0", mmproj="Q8_0")
+    ppocrvl.quantize(built_in, tmp_path / "a", llm_type="Q8_0", mmproj_type="Q8_0")
     with pytest.raises(OptionError, match=r"holds Q8_0 already.*--allow-requantize"):
         ppocrvl.quantize(tmp_path / "a", tmp_path / "b")
     assert not (tmp_path / "b").exists()
@@ -157,7 +157,7 @@ def test_a_file_never_replaces_its_source(built_in: Path, tmp_path: Path) -> Non
     folder = shutil.copytree(built_in, tmp_path / "model")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(OptionError, match="would replace its own source"):
-        ppocrvl.quantize(folder, folder, llm="BF16", mmproj="Q8_0")
+        ppocrvl.quantize(folder, folder, llm_type="BF16", mmproj_type="Q8_0")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -167,21 +167,21 @@ def test_names_come_from_what_the_files_are(built_in: Path, tmp_path: Path) -> N
     folder.mkdir()
     shutil.copy(built_in / "tiny-BF16.gguf", folder / "m-F32.gguf")
     shutil.copy(built_in / "mmproj-tiny-BF16.gguf", folder / "m-BF16.gguf")
-    files = ppocrvl.quantize(folder, tmp_path / "out", llm="F16", mmproj="F16")
+    files = ppocrvl.quantize(folder, tmp_path / "out", llm_type="F16", mmproj_type="F16")
     assert (files.llm.path.name, files.mmproj.path.name) == ("m-F16.gguf", "mmproj-m-F16.gguf")
     with pytest.raises(OptionError, match="would replace its own source"):
-        ppocrvl.quantize(folder, folder, llm="BF16", mmproj="F16")
+        ppocrvl.quantize(folder, folder, llm_type="BF16", mmproj_type="F16")
 
 
 def test_kept_tensors_still_run(built_in: Path, samples: Path, tmp_path: Path) -> None:
     keep = {"v.blk.0.*": "BF16", "*attn_v*": "Q8_0"}  # norms, biases and all
-    ppocrvl.quantize(built_in, tmp_path, llm="Q5_0", mmproj="Q8_0", keep=keep)
+    ppocrvl.quantize(built_in, tmp_path, llm_type="Q5_0", mmproj_type="Q8_0", keep=keep)
     with ppocrvl.Engine(tmp_path) as engine:
         assert engine.ocr(samples / "hello.png").text.startswith("Hello")
 
 
 def test_inspect_believes_errors_only_of_these_tensors(built_in: Path, tmp_path: Path) -> None:
-    path = ppocrvl.quantize(built_in, tmp_path, llm="Q4_0").llm.path
+    path = ppocrvl.quantize(built_in, tmp_path, llm_type="Q4_0").llm.path
     tree = ppocrvl.inspect_model(path).parts[0].tree
     assert tree.largest_error is not None
     assert 0.05 < tree.largest_error < 0.2
@@ -243,8 +243,8 @@ def test_an_interrupt_leaves_nothing_behind(built_in: Path, tmp_path: Path, file
 
 def test_command(built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.json"
-    arguments = ["quantize", str(built_in), "-o", str(tmp_path / "out"), "--llm", "q6_k"]
-    arguments += ["--mmproj", "Q4_K", "--keep", "mm.2.weight=Q8_0", "--report", str(report)]
+    arguments = ["quantize", str(built_in), "-o", str(tmp_path / "out"), "--llm-type", "q6_k"]
+    arguments += ["--mmproj-type", "Q4_K", "--keep", "mm.2.weight=Q8_0", "--report", str(report)]
     assert run_command(arguments) == ExitCode.OK
     printed = capsys.readouterr().out
     assert "tiny-Q6_K.gguf: " in printed
@@ -260,15 +260,18 @@ def test_command(built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--llm", "Q4"], "'Q4' is no quantization"),
-        (["--mmproj", "Q4_K_M"], "'Q4_K_M' is no quantization"),
+        (["--llm-type", "Q4"], "'Q4' is no quantization"),
+        (["--mmproj-type", "Q4_K_M"], "'Q4_K_M' is no quantization"),
         (["--keep", "nothing*=Q8_0"], "'nothing*' matches no tensor that is ever quantized"),
         (["--keep", "v.patch_embd.weight=BF16"], "matches no tensor that is ever quantized"),
         (["--keep", "mm.1.weight=Q2_0"], "'Q2_0' is no type to keep"),
         (["--keep", "nothing"], "is not PATTERN=TYPE"),
         (["--preset", "tiny"], "'tiny' is no preset; choose from small, balanced, quality"),
-        (["--preset", "small", "--llm", "Q8_0"], "give either preset, or llm and mmproj"),
-        (["--llm", "IQ2_XS"], "llm IQ2_XS needs an importance matrix"),
+        (
+            ["--preset", "small", "--llm-type", "Q8_0"],
+            "give either preset, or llm_type and",
+        ),
+        (["--llm-type", "IQ2_XS"], "llm IQ2_XS needs an importance matrix"),
         (["--threads", "-1"], "n_threads -1 is not from 0 to 1024"),
         (["--threads", "99999999999"], "n_threads 99999999999 is not from 0 to 1024"),
     ],

@@ -46,7 +46,9 @@ def test_the_language_model_is_llama_quantize_s(
     if LLM_SCHEMES[scheme].needs_importance and not has_importance:
         pytest.skip("refused by both")
     imatrix = importance if has_importance else None
-    ours = ppocrvl.quantize(deep, tmp_path, llm=scheme, mmproj="Q8_0", imatrix=imatrix).llm.path
+    ours = ppocrvl.quantize(
+        deep, tmp_path, llm_type=scheme, mmproj_type="Q8_0", imatrix=imatrix
+    ).llm.path
     theirs = tmp_path / "theirs.gguf"
     source = next(path for path in deep.iterdir() if not path.name.startswith("mmproj"))
     command = [stock_tools / "llama-quantize", *(["--imatrix", imatrix] if imatrix else [])]
@@ -83,7 +85,7 @@ def test_stock_programs_read_a_quantized_pair(
     types: tuple[str | None, str | None, str | None],
 ) -> None:
     preset, llm, mmproj = types
-    files = ppocrvl.quantize(built_in, tmp_path, preset=preset, llm=llm, mmproj=mmproj)
+    files = ppocrvl.quantize(built_in, tmp_path, preset=preset, llm_type=llm, mmproj_type=mmproj)
     command = [stock_tools / "llama-mtmd-cli", "-m", files.llm.path, "--mmproj", files.mmproj.path]
     command += ["--image", samples / "hello.png", "-p", "OCR:", "--jinja", "--temp", "0"]
     done = subprocess.run(

@@ -36,7 +36,7 @@ class Server:
 
     def __init__(self, *arguments: object, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ppocrvl.cli", "serve", "--port", "0", *map(str, arguments)],
+            [sys.executable, "-m", "ppocrvl", "serve", "--port", "0", *map(str, arguments)],
             stderr=subprocess.PIPE,
             text=True,
             env={**_environment(), **environment},

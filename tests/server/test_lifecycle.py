@@ -136,7 +136,7 @@ def test_loading_that_fails_ends_the_server(
 def serve(*arguments: object) -> subprocess.CompletedProcess[str]:
     """A server that ends by itself."""
     return subprocess.run(
-        [sys.executable, "-m", "ppocrvl.cli", "serve", *map(str, arguments)],
+        [sys.executable, "-m", "ppocrvl", "serve", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=20,

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ppocrvl.cli.reading import read_all, read_one
+from ppocrvl.cli.output_flags import add_output_flags, is_plain, output_sink
+from ppocrvl.cli.read_pictures import read_all, read_one
 from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
+from ppocrvl.errors import OptionError
 
 if TYPE_CHECKING:
     from ppocrvl.client import Client
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
     add_server_flags(parser)
     parser.add_argument(
+        "--n-parallel",
         "--parallel",
         type=int,
         default=USUAL_PARALLEL,
@@ -40,48 +43,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="print the text of one picture as it comes (default: on a terminal)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
+    add_output_flags(parser)
+
+
+_SERVER_FLAGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "model": (
+        "--server-model",
+        {"metavar": "NAME", "help": "model on the server (default: the first it lists)"},
+    ),
+    "timeout": (
+        "--timeout",
+        {
+            "type": float,
+            "metavar": "SECONDS",
+            "help": "that the server may be silent (default: 600)",
+        },
+    ),
+    "retries": (
+        "--retries",
+        {
+            "type": int,
+            "metavar": "N",
+            "help": "tries again after 429, 503, or without a connection (default: 5)",
+        },
+    ),
+}
+"""The flag and its arguments, by the keyword of `Client`. None is what was not given."""
 
 
 def add_server_flags(parser: argparse.ArgumentParser) -> None:
     """What a server is asked with, beside its address. The key comes from the environment."""
-    parser.add_argument(
-        "--server-model", metavar="NAME", help="model on the server (default: the first it lists)"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=600.0,
-        metavar="SECONDS",
-        help="that the server may be silent (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--retries",
-        type=int,
-        default=5,
-        metavar="N",
-        help="tries again after 429, 503, or without a connection (default: %(default)s)",
-    )
+    for name, (flag, arguments) in _SERVER_FLAGS.items():
+        parser.add_argument(flag, dest=f"server_{name}", default=None, **arguments)
 
 
-def make_client(args: argparse.Namespace, url: str, parallel: int) -> Client:
+def given_server_flags(args: argparse.Namespace) -> list[str]:
+    """The flags that were given."""
+    return [_SERVER_FLAGS[name][0] for name in _server_options(args)]
+
+
+def make_client(args: argparse.Namespace, url: str, n_parallel: int) -> Client:
     """The client of the flags."""
     from ppocrvl.client import Client
 
-    return Client(
-        url,
-        model=args.server_model,
-        parallel=parallel,
-        timeout=args.timeout,
-        retries=args.retries,
-    )
+    return Client(url, parallel=n_parallel, **_server_options(args))
+
+
+def _server_options(args: argparse.Namespace) -> dict[str, Any]:
+    values = {name: getattr(args, f"server_{name}") for name in _SERVER_FLAGS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the pictures in order."""
     options = as_keywords(request_options(args))
-    with make_client(args, args.url, args.parallel) as client:
-        stream = sys.stdout.isatty() if args.stream is None else args.stream
-        if stream and len(args.images) == 1 and not args.json and not args.retry:
+    can_stream = is_plain(args) and not args.retry
+    if args.stream and not can_stream:
+        raise OptionError("--stream is for the text of one picture, without -o and --retry")
+    streams = can_stream and (sys.stdout.isatty() if args.stream is None else args.stream)
+    sink = None if streams else output_sink(args)
+    with make_client(args, args.url, args.n_parallel) as client:
+        if sink is None:
             return read_one(client, args.images[0], options)
-        return read_all(client, args.images, options, as_json=args.json)
+        return read_all(client, args.images, options, sink)

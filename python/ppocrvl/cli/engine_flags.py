@@ -8,56 +8,75 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import argparse
 
+FLAGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "mmproj": ("--mmproj", {"help": "the mmproj file, if it is not beside the LLM file"}),
+    "n_threads": (
+        "--threads",
+        {
+            "type": int,
+            "metavar": "N",
+            "help": "CPU threads (default: one per core, fewer for a small model)",
+        },
+    ),
+    "encode_threads": (
+        "--encode-threads",
+        {"type": int, "metavar": "N", "help": "of the vision encoder (default: as --threads)"},
+    ),
+    "gpu_layers": (
+        "--gpu-layers",
+        {"type": int, "metavar": "N", "help": "layers on the GPU; 0 for none (default: all)"},
+    ),
+    "precision": (
+        "--precision",
+        {
+            "choices": ("auto", "exact", "fast"),
+            "help": "number formats of the vision encoder (default: auto)",
+        },
+    ),
+    "kernels": (
+        "--kernels",
+        {
+            "metavar": "NAME",
+            "help": "CPU kernels: auto, ggml, or one that ppocrvl doctor lists (default: auto)",
+        },
+    ),
+    "kv_tokens": (
+        "--kv-tokens",
+        {
+            "type": int,
+            "metavar": "N",
+            "help": "limit the KV cache to N tokens (default: enough for --n-parallel pictures of "
+            "the usual size)",
+        },
+    ),
+    "deterministic": (
+        "--deterministic",
+        {
+            "action": "store_true",
+            "help": "the same answer whatever is read beside it; slower",
+        },
+    ),
+}
+"""The flag and its arguments, by the keyword of `Engine`. None is what was not given."""
+
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare them."""
+    """Declare them, and `--model`."""
     parser.add_argument(
         "--model",
         help="folder with both GGUF files, or the LLM file "
         "(default: $PPOCRVL_MODEL, else the built-in model)",
     )
-    parser.add_argument("--mmproj", help="the mmproj file, if it is not beside the LLM file")
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="CPU threads (default: one per core, fewer for a small model)",
-    )
-    parser.add_argument(
-        "--gpu-layers",
-        type=int,
-        default=-1,
-        metavar="N",
-        help="layers on the GPU; 0 for none (default: all)",
-    )
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        choices=("auto", "exact", "fast"),
-        help="number formats of the vision encoder (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--kv-tokens",
-        type=int,
-        default=0,
-        metavar="N",
-        help="limit the cache to N tokens (default: room for N pictures of the usual size)",
-    )
-    parser.add_argument(
-        "--deterministic",
-        action="store_true",
-        help="the same answer whatever is read beside it; slower",
-    )
+    for name, (flag, arguments) in FLAGS.items():
+        parser.add_argument(flag, dest=name, default=None, **arguments)
 
 
 def engine_options(args: argparse.Namespace) -> dict[str, Any]:
     """What was given, as keywords of `Engine` beside `model`."""
-    return {
-        "mmproj": args.mmproj,
-        "n_threads": args.threads,
-        "gpu_layers": args.gpu_layers,
-        "precision": args.precision,
-        "kv_tokens": args.kv_tokens,
-        "deterministic": args.deterministic,
-    }
+    return {name: value for name in FLAGS if (value := getattr(args, name)) is not None}
+
+
+def given_engine_flags(args: argparse.Namespace) -> list[str]:
+    """The flags that were given, `--model` among them."""
+    model = [] if args.model is None else ["--model"]
+    return model + [FLAGS[name][0] for name in engine_options(args)]

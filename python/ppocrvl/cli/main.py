@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("ocr", "serve", "client", "export", "imatrix", "quantize", "inspect"),
-    *("parity", "eval", "pull", "doctor"),
+    *("parity", "eval", "pull", "doctor", "completion"),
 )
 """Modules of `ppocrvl.cli`, in the order of the help."""
 

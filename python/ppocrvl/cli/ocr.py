@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ppocrvl.cli.client import USUAL_PARALLEL, add_server_flags, make_client
-from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
+from ppocrvl.cli.client import USUAL_PARALLEL, add_server_flags, given_server_flags, make_client
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
 from ppocrvl.cli.messages import note
-from ppocrvl.cli.reading import read_all, read_one
+from ppocrvl.cli.output_flags import add_output_flags, is_plain, output_sink
+from ppocrvl.cli.read_pictures import read_all, read_one
 from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
 from ppocrvl.errors import OptionError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
 NAME = "ocr"
 HELP = "read pictures: text, tables, formulas"
-
-BUILT_IN_NOTE = (
-    "using the small built-in model, which reads printed English (lines, blocks, small tables); "
-    "for the real one: ppocrvl pull PaddlePaddle/PaddleOCR-VL-1.6-GGUF, then --model FOLDER "
-    "or PPOCRVL_MODEL"
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,51 +36,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-image-pixels",
         type=int,
-        default=MAX_IMAGE_PIXELS,
         metavar="N",
-        help="refuse pictures of more pixels (default: %(default)s)",
+        help=f"refuse pictures of more pixels (default: {MAX_IMAGE_PIXELS})",
     )
     parser.add_argument(
+        "--n-parallel",
         "--parallel",
         type=int,
         metavar="N",
-        help="read N pictures at once (default: as many as there are, at most 4)",
+        help=f"read N pictures at once (default: as many as there are, at most {USUAL_PARALLEL})",
     )
     add_request_flags(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
+    add_output_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the pictures in order. One that fails is reported, and the others are still read."""
     options = as_keywords(request_options(args))
+    _refuse_what_cannot_apply(args)
+    streams = is_plain(args) and not args.retry
+    sink = None if streams else output_sink(args)
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
     backend = _engine(args) if args.server is None else _client(args)
-    if len(args.images) == 1 and not args.json and not args.retry:
+    if sink is None:
         return read_one(backend, args.images[0], options)
-    return read_all(backend, args.images, options, as_json=args.json)
+    return read_all(backend, args.images, options, sink)
+
+
+def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
+    if args.server is None:
+        wrong, why = given_server_flags(args), "only with --server"
+    else:
+        wrong, why = given_engine_flags(args), "not with --server, which has an engine of its own"
+        if args.max_image_pixels is not None:
+            wrong.append("--max-image-pixels")
+    if wrong:
+        raise OptionError(f"{wrong[0]} is {why}")
 
 
 def _engine(args: argparse.Namespace) -> Backend:
     from ppocrvl.engine.engine import Engine
+    from ppocrvl.models.folder import BUILT_IN_NOTE
 
-    engine = Engine(
-        args.model,
-        max_image_pixels=args.max_image_pixels,
-        n_parallel=_parallel(args),
-        **engine_options(args),
-    )
+    limit = {} if args.max_image_pixels is None else {"max_image_pixels": args.max_image_pixels}
+    engine = Engine(args.model, n_parallel=_parallel(args), **limit, **engine_options(args))
     if engine.paths.built_in:
         note(BUILT_IN_NOTE)
     return engine
 
 
 def _client(args: argparse.Namespace) -> Backend:
-    if args.model is not None or args.mmproj is not None:
-        raise OptionError("--server has a model of its own; leave --model and --mmproj out")
     return make_client(args, args.server, _parallel(args))
 
 
 def _parallel(args: argparse.Namespace) -> int:
-    if args.parallel is not None:
-        return int(args.parallel)
+    if args.n_parallel is not None:
+        return int(args.n_parallel)
     return min(USUAL_PARALLEL, len(args.images))

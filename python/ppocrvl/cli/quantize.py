@@ -41,14 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="small, balanced or quality: a mixture for both files; default: balanced",
     )
     parser.add_argument(
-        "--llm",
+        "--llm-type",
         metavar="TYPE",
-        help="instead of a preset: Q8_0, Q6_K, Q4_K_M, ...; Q4_K_M where only --mmproj is given",
+        help="instead of a preset: Q8_0, Q6_K, Q4_K_M, ...; Q4_K_M where only "
+        "--mmproj-type is given",
     )
     parser.add_argument(
-        "--mmproj",
+        "--mmproj-type",
         metavar="TYPE",
-        help="instead of a preset: Q8_0, Q6_K, Q4_0, ...; Q8_0 where only --llm is given",
+        help="instead of a preset: Q8_0, Q6_K, Q4_0, ...; Q8_0 where only --llm-type is given",
     )
     parser.add_argument(
         "--imatrix",
@@ -85,8 +86,8 @@ def run(args: argparse.Namespace) -> int:
             args.model,
             args.output,
             preset=args.preset,
-            llm=args.llm,
-            mmproj=args.mmproj,
+            llm_type=args.llm_type,
+            mmproj_type=args.mmproj_type,
             imatrix=args.imatrix,
             keep=_in_order(args.keep),
             allow_requantize=args.allow_requantize,

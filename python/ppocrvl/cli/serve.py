@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_engine_flags(parser)
     parser.add_argument(
+        "--n-parallel",
         "--parallel",
         type=int,
         default=DEFAULT_PARALLEL,
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             f"the server needs {', '.join(missing)}; install them with: pip install '.[server]'"
         )
     from ppocrvl.engine.engine import Engine
-    from ppocrvl.models.folder import find_model
+    from ppocrvl.models.folder import BUILT_IN_NOTE, find_model
     from ppocrvl.server.auth import LOOPBACK_NAMES, read_keys
     from ppocrvl.server.lifecycle import ServerOptions, serve
 
@@ -111,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--tls-cert and --tls-key go together")
     options = ServerOptions(
         name=args.name or paths.llm.stem,
-        parallel=args.parallel,
+        parallel=args.n_parallel,
         host=args.host,
         port=args.port,
         keys=tuple(keys),
@@ -124,17 +125,19 @@ def run(args: argparse.Namespace) -> int:
         log_texts=args.log_text,
         limits=limits,
     )
+    if paths.built_in:
+        note(BUILT_IN_NOTE)
     if not keys and args.host not in LOOPBACK_NAMES:
         note("warning: without --api-key-file everybody who reaches this address may use it")
 
     def load() -> Engine:
         return Engine(
             args.model,
-            n_parallel=args.parallel,
+            n_parallel=args.n_parallel,
             max_image_pixels=limits.max_image_pixels,
             # The server counts who is inside. Beyond those and its own probe nobody waits outside
             # the engine, which would take a thread.
-            max_waiting=args.parallel + limits.max_waiting + 1,
+            max_waiting=args.n_parallel + limits.max_waiting + 1,
             cache_bytes=args.cache_bytes,
             **engine_options(args),
         )

@@ -3,7 +3,7 @@ r"""Formulas, which the model writes in LaTeX, as MathML, which browsers show by
 
 latex2mathml does the work, but escapes nothing: `\text{<script>}` comes out as an element. What it
 builds is therefore written again here, with the elements and attributes of MathML that are known
-to do nothing but look right. Needs the `[server]` extra.
+to do nothing but look right.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from html import escape, unescape
 from typing import TYPE_CHECKING
-
-from latex2mathml.converter import convert_to_element
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -54,6 +52,8 @@ def to_mathml(latex: str, *, block: bool) -> str | None:
     """
     if not latex or len(latex) > MAX_CHARACTERS:
         return None
+    from latex2mathml.converter import convert_to_element  # here: few answers hold a formula
+
     for name, known in _ENVIRONMENTS:
         latex = re.sub(rf"\\(begin|end)\{{{name}\}}", rf"\\\1{{{known}}}", latex)
     try:

@@ -34,7 +34,7 @@ def result_html(result: Result) -> str:
     what the task asked for is shown as lines. A text with its place (task "spotting") has the
     corners as `data-place`, as SVG's polygons have them: thousandths of the picture.
     """
-    make = {"table": _table, "chart": _chart, "formula": _formula}.get(result.task)
+    make = {"table": table_html, "chart": chart_html, "formula": _formula}.get(result.task)
     whole = make(result.text) if make is not None else None
     if whole is not None:
         return _block(whole, result.confidence)
@@ -75,7 +75,8 @@ def _formula(text: str) -> str:
     return to_mathml(latex, block=True) or f"<pre><code>{escape(latex)}</code></pre>"
 
 
-def _table(text: str) -> str | None:
+def table_html(text: str) -> str | None:
+    """A table in OTSL as `<table>`; None where the text holds none."""
     cells = read_otsl(text)
     if not cells:
         return None
@@ -90,8 +91,11 @@ def _span(name: str, number: int) -> str:
     return f' {name}="{number}"' if number > 1 else ""
 
 
-def _chart(text: str) -> str | None:
-    """A chart, which the model writes as lines of cells with `|` between them, the first a head."""
+def chart_html(text: str) -> str | None:
+    """A chart, which the model writes as lines of cells with `|` between them, the first a head.
+
+    None where the text holds none.
+    """
     lines = [line.split("|") for line in text.strip().split("\n")]
     if len(lines[0]) < 2:
         return None

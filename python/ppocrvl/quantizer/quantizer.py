@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,29 +106,31 @@ def quantize(
     out_dir: str | os.PathLike[str],
     *,
     preset: str | None = None,
-    llm: str | None = None,
-    mmproj: str | None = None,
+    llm_type: str | None = None,
+    mmproj_type: str | None = None,
     imatrix: str | os.PathLike[str] | None = None,
     keep: Mapping[str, str] | None = None,
     allow_requantize: bool = False,
     n_threads: int = 0,
     progress: Progress | None = None,
+    llm: str | None = None,
+    mmproj: str | None = None,
 ) -> QuantizeResult:
     """Writes `<name>-<LLM>.gguf` and `mmproj-<name>-<MMPROJ>.gguf`.
 
     Both take their names once both are complete; files of these names are replaced. The bytes of
-    the language model's tensors are those of llama-quantize. Without `preset`, `llm` and `mmproj`,
-    the preset is "balanced".
+    the language model's tensors are those of llama-quantize. Without `preset`, `llm_type` and
+    `mmproj_type`, the preset is "balanced".
 
     Args:
         model: folder with both files, or the LLM file beside the mmproj file.
         out_dir: folder for the result; made if it is not there.
         preset: "small", "balanced" or "quality": a mixture for both files, which the file names
-            then carry; not together with `llm` or `mmproj`.
-        llm: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type; "Q4_K_M" where only `mmproj`
-            is given.
-        mmproj: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type; "Q8_0" where only
-            `llm` is given.
+            then carry; not together with the next two.
+        llm_type: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type; "Q4_K_M" where only
+            `mmproj_type` is given.
+        mmproj_type: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type; "Q8_0" where only
+            `llm_type` is given.
         imatrix: file that `imatrix` or llama-imatrix wrote for this model. Types of less than
             three bits need it, and those of four gain by it.
         keep: types for single tensors by pattern, such as {"v.blk.0.*": "BF16"}, as in `fnmatch`; a
@@ -136,6 +139,8 @@ def quantize(
         allow_requantize: take files that are quantized already; their error adds to the new one.
         n_threads: rows are shared among so many; 0: as many as there are cores.
         progress: called with (file name, bytes written, bytes in all).
+        llm: deprecated, the old name of `llm_type`.
+        mmproj: deprecated, the old name of `mmproj_type`.
 
     Raises:
         OptionError: an argument has an impossible value, or the files are quantized already.
@@ -144,12 +149,18 @@ def quantize(
         ModelMismatchError: the files are not of one model, or the importance matrix is of another.
         OutputError: the files cannot be written; nothing is left behind.
     """
-    schemes = _schemes(preset, llm, mmproj)
+    if llm is not None or mmproj is not None:
+        warnings.warn(
+            "quantize() takes llm_type and mmproj_type, as export() does; llm and mmproj will go",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+    schemes = _schemes(preset, llm_type or llm, mmproj_type or mmproj)
     for role, scheme in schemes.items():
         if scheme.needs_importance and imatrix is None:
             raise OptionError(
                 f"{role} {scheme.name} needs an importance matrix: make one with ppocrvl imatrix, "
-                "and give it with --imatrix"
+                "and give it as imatrix"
             )
     if not 0 <= n_threads <= MOST_THREADS:
         raise OptionError(f"n_threads {n_threads} is not from 0 to {MOST_THREADS}")
@@ -196,7 +207,7 @@ def quantize(
 def _schemes(preset: str | None, llm: str | None, mmproj: str | None) -> dict[str, Scheme]:
     if preset is not None and (llm is not None or mmproj is not None):
         raise OptionError(
-            "a preset says what both files get; give either preset, or llm and mmproj"
+            "a preset says what both files get; give either preset, or llm_type and mmproj_type"
         )
     if llm is None and mmproj is None:
         found = find_preset(preset or DEFAULT_PRESET)
@@ -212,7 +223,7 @@ def _refuse_quantized(source: GgufSource) -> None:
     if found:
         raise OptionError(
             f"{source.path} holds {found[0]} already; start from a BF16 or F32 file, or allow it "
-            "with --allow-requantize"
+            "with allow_requantize"
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m ppocrvl.cli`, the same as the program `ppocrvl`."""
+"""`python -m ppocrvl`, the same as the program `ppocrvl`."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from ppocrvl.errors import ExitCode, OptionError, PpocrvlError, ServerAccessErro
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ppocrvl.cli.sinks import Sink
     from ppocrvl.engine.backend import Backend
     from ppocrvl.images.load import ImageSource
     from ppocrvl.requests.results import Result
@@ -31,10 +31,8 @@ def read_one(backend: Backend, name: str, options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def read_all(
-    backend: Backend, names: Sequence[str], options: dict[str, Any], *, as_json: bool
-) -> int:
-    """Print each picture's answer in its turn. One that fails is reported, the others are read."""
+def read_all(backend: Backend, names: Sequence[str], options: dict[str, Any], sink: Sink) -> int:
+    """Hand each answer to the sink in its turn. One that fails is reported, the others are read."""
     first_failure: int = ExitCode.OK
     show = ProgressLine(unit="pictures", divisor=1)
     shows = len(names) > 1 and not sys.stdout.isatty()
@@ -49,17 +47,13 @@ def read_all(
         if isinstance(outcome, PpocrvlError):
             code = report(_naming(name, outcome))
             first_failure = first_failure or code
-            if as_json:
-                message = {"error": type(outcome).__name__, "message": str(outcome)}
-                _print_json({"image": name, **message})
-        elif as_json:
-            _print_json({"image": name, **outcome.to_dict()})
+            sink.fail(name, outcome)
         else:
-            sys.stdout.write(outcome.text + "\n")
-            sys.stdout.flush()
+            sink.put(name, outcome)
             _warn_of_the_end(name, outcome)
         if shows:
             show("read", number, len(names))
+    sink.close()
     return first_failure
 
 
@@ -81,8 +75,3 @@ def _warn_of_the_end(name: str, result: Result) -> None:
         note(
             f"{name}: went round in a circle; {result.repeated_tokens} repeated tokens are left out"
         )
-
-
-def _print_json(values: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
