@@ -43,8 +43,8 @@ def python_uses() -> Iterator[tuple[str, str, str]]:
     package = ROOT / "python" / "ppocrvl"
     for path in sorted(package.rglob("*.py")):
         inside = path.relative_to(package)
-        if inside.name == "__init__.py" and len(inside.parts) == 1:
-            continue  # the public names, each imported when it is first used
+        if inside.name in {"__init__.py", "__main__.py"} and len(inside.parts) == 1:
+            continue  # the public names, each imported when it is first used, and the program
         for used in sorted(set(imports(path)) - {"_native"}):
             yield str(inside), inside.parts[0].removesuffix(".py"), used
 

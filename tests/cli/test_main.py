@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def test_help_names_every_command(ppocrvl_program: Program) -> None:
     done = ppocrvl_program("--help")
     assert done.returncode == 0
     for name in main.COMMANDS:
-        assert f"  {name} " in done.stdout
+        assert re.search(rf"^    {name}\s", done.stdout, re.MULTILINE)
         assert ppocrvl_program(name, "--help").returncode == 0
 
 
@@ -46,7 +47,7 @@ def test_version(ppocrvl_program: Program) -> None:
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_stdout_and_stderr(environment: dict[str, str], closed: str) -> None:
-    command = ["sh", "-c", f'"{sys.executable}" -m ppocrvl.cli --version {closed}']
+    command = ["sh", "-c", f'"{sys.executable}" -m ppocrvl --version {closed}']
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == errors.ExitCode.OK
     assert b"Traceback" not in done.stderr

@@ -3,36 +3,15 @@
 
 from __future__ import annotations
 
-import math
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.markup.answers import result
 
 from ppocrvl.markup.formula import MAX_CHARACTERS, bare, to_mathml
 from ppocrvl.markup.html import result_html
-from ppocrvl.requests.results import Result, Timings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-def result(text: str, task: str = "ocr", chances: Sequence[tuple[int, float]] = ()) -> Result:
-    """An answer; `chances` are the ends of tokens and their probabilities."""
-    return Result(
-        text=text,
-        finish_reason="stop",
-        confidence=0.9,
-        task=task,
-        image_size=(1, 1),
-        resized=(28, 28),
-        timings=Timings(0, 0, 0, 0, 0, 0, 0, 0, 0),
-        token_ids=(),
-        logprobs=tuple(math.log(chance) for _, chance in chances),
-        token_ends=tuple(end for end, _ in chances),
-    )
 
 
 def test_lines_have_their_confidence() -> None:

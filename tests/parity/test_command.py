@@ -200,7 +200,7 @@ def test_options_that_cannot_work(
         (kept, (*images, "--against", "stock", "--stock-program", "/bin/false"), 9, "exit code 1"),
         (kept, (*images, "--against", "stock", "--stock-program", "/bin/true"), 9, "work as"),
         (kept, ("--task", "table"), ExitCode.USAGE, "is a stored reference; --task"),
-        (kept, (), ExitCode.USAGE, "name it with --image"),
+        (kept, (), ExitCode.USAGE, "which is not among the images"),
     ):
         assert run_command(["parity", str(reference), str(f32), *arguments]) == code
         captured = capsys.readouterr()

@@ -141,7 +141,7 @@ def test_twice_gives_the_same_bytes(built_in: Path, tmp_path: Path) -> None:
 
 def test_a_quantized_source_is_refused_unless_allowed(built_in: Path, tmp_path: Path) -> None:
     ppocrvl.quantize(built_in, tmp_path / "a", llm_type="Q8_0", mmproj_type="Q8_0")
-    with pytest.raises(OptionError, match=r"holds Q8_0 already.*--allow-requantize"):
+    with pytest.raises(OptionError, match=r"holds Q8_0 already.*allow_requantize"):
         ppocrvl.quantize(tmp_path / "a", tmp_path / "b")
     assert not (tmp_path / "b").exists()
     again = ppocrvl.quantize(tmp_path / "a", tmp_path / "b", allow_requantize=True)
@@ -293,3 +293,11 @@ def test_bad_options(
 def test_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError):
         ppocrvl.quantize(tmp_path / "none", tmp_path / "out")
+
+
+def test_old_names_of_the_types_still_work(built_in: Path, tmp_path: Path) -> None:
+    with pytest.warns(DeprecationWarning, match="takes llm_type and mmproj_type"):
+        old = ppocrvl.quantize(built_in, tmp_path / "old", llm="Q8_0", mmproj="Q4_0")
+    new = ppocrvl.quantize(built_in, tmp_path / "new", llm_type="Q8_0", mmproj_type="Q4_0")
+    assert old.llm.path.read_bytes() == new.llm.path.read_bytes()
+    assert old.mmproj.path.read_bytes() == new.mmproj.path.read_bytes()

@@ -99,8 +99,8 @@ def parse_preprocessor(
     if not 1 <= low <= high <= _LARGEST_PIXELS or low > _LARGEST_MIN_PIXELS:
         raise CheckpointError(
             f"{path}: pixel limits {low} to {high} are not a range that begins within 1 to "
-            f"{_LARGEST_MIN_PIXELS} and ends by {_LARGEST_PIXELS}; give --min-pixels and "
-            "--max-pixels"
+            f"{_LARGEST_MIN_PIXELS} and ends by {_LARGEST_PIXELS}; give min_pixels and "
+            "max_pixels"
         )
     mean = _triple(data, "image_mean", path)
     std = _triple(data, "image_std", path)

@@ -34,7 +34,7 @@ def check_image_size(width: int, height: int, max_image_pixels: int, where: str)
     if width * height > max_image_pixels:
         raise ImageTooLargeError(
             f"{where} has {width} x {height} pixels, over the limit of {max_image_pixels:,}; "
-            "if you trust it, raise max_image_pixels (--max-image-pixels)"
+            "if you trust it, raise max_image_pixels"
         )
 
 

@@ -89,7 +89,7 @@ def built_in_model() -> ModelPaths:
     if not BUILT_IN_FOLDER.is_dir():
         raise ModelNotFoundError(
             f"the built-in model is missing from {BUILT_IN_FOLDER}; reinstall ppocrvl, or name "
-            f"a model with model= (--model) or {MODEL_VARIABLE}"
+            f"a model, or set {MODEL_VARIABLE}"
         )
     files = _gguf_files(BUILT_IN_FOLDER)
     return ModelPaths(

@@ -240,11 +240,11 @@ def stored_case(stored: store.Stored, images: Sequence[Path]) -> Case:
     elif entry.image in {f"{w}x{h}" for w, h in SHAPES}:
         picture = made_picture(*map(int, entry.image.split("x")))
     else:
-        raise OptionError(f"the stored reference has {entry.image}: name it with --image")
+        raise OptionError(f"the stored reference has {entry.image}, which is not among the images")
     if picture_hash(picture) != entry.image_hash:
         raise OptionError(
             f"{entry.image} is not the picture that the reference was stored for; name that one, "
-            "or make the reference again with --save-reference"
+            "or make the reference again"
         )
     return Case(entry.image, picture, entry.task, entry.max_tokens, entry.pixel_limits)
 

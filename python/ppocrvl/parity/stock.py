@@ -51,7 +51,7 @@ def find_program(named: Path | None) -> Path:
     if not built:
         raise OptionError(
             f"{PROGRAM} is not built; run `cmake -B build/tools -DPPOCRVL_BUILD_TOOLS=ON "
-            "-DPPOCRVL_BUILD_PYTHON=OFF`, or name it with --stock-program"
+            "-DPPOCRVL_BUILD_PYTHON=OFF`, or name another program"
         )
     return max(built, key=lambda path: path.stat().st_mtime)
 

@@ -176,6 +176,5 @@ def _damage_errors(folder: Path) -> Iterator[None]:
     except _DAMAGE as error:
         message = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(
-            f"{folder}: the stored reference is damaged ({message}); make it again with "
-            "--save-reference"
+            f"{folder}: the stored reference is damaged ({message}); make it again"
         ) from error
