@@ -34,7 +34,7 @@ LONG = 30_000
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not heard for want of memory is told again at once."""
+    """What was not heard because memory ran out is told again at once."""
     monkeypatch.setattr(answers, "_PAUSE_SECONDS", 0)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs of model files of any shape, whose weights are all zero and take no room on the disk."""
+"""Pairs of model files of any shape, whose weights are all zero and take no space on the disk."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Want of memory: a typed error at worst, and an engine that reads on when there is enough."""
+"""Out of memory: a typed error at worst, and an engine that reads on when there is enough."""
 
 from __future__ import annotations
 

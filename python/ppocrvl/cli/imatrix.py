@@ -53,9 +53,11 @@ def run(args: argparse.Namespace) -> int:
             n_threads=args.threads,
             progress=ProgressLine("pictures", 1),
         )
-    halves = {"language model": 0, "vision side": 0}
+    counts_by_model = {"language model": 0, "vision side": 0}
     for name in matrix.squares:
-        halves["vision side" if name.startswith(("v.", "mm.")) else "language model"] += 1
-    counts = ", ".join(f"{count} matrices of the {half}" for half, count in halves.items())
+        counts_by_model["vision side" if name.startswith(("v.", "mm.")) else "language model"] += 1
+    counts = ", ".join(
+        f"{count} matrices of the {model}" for model, count in counts_by_model.items()
+    )
     sys.stdout.write(f"{args.output}: {counts}, {matrix.n_chunks} pictures\n")
     return ExitCode.OK

@@ -197,10 +197,10 @@ def _reference_side(
         pixel_limits=None if args.min_pixels is None else (args.min_pixels, args.max_pixels),
     )
     reference = Reference(args.reference)
-    half = Reference(args.reference, "bfloat16") if args.reference_bf16 else None
+    bf16 = Reference(args.reference, "bfloat16") if args.reference_bf16 else None
 
     def run(case: Case) -> Expected:
-        return expected_of(reference, engine, case, half)
+        return expected_of(reference, engine, case, bf16)
 
     return reference.version, [(case, run) for case in chosen]
 

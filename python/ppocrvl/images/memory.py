@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Want of memory, told from damage."""
+"""Out of memory, told from damage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def memory_wanted(what_for: str) -> Iterator[None]:
 
 @contextmanager
 def decoding(width: int, height: int) -> Iterator[None]:
-    """Within it, a decoder's failure for want of memory comes out as a MemoryError.
+    """Within it, a decoder that runs out of memory comes out as a MemoryError.
 
     Most decoders call that a broken file. So after each failure this asks whether as much memory
     as a picture of this size may take could be had: if not, nothing is known against the file.

@@ -48,7 +48,7 @@ _BATCH_TOKENS = 256
 _PROMPT_TOKENS = 16
 _VOCABULARY_BYTES = 165
 _PROCESS_BYTES = 45_000_000
-# As in csrc/mtmd/paddleocr.cpp: attention in slices, as many as the graph has room for.
+# As in csrc/mtmd/paddleocr.cpp: attention in slices, as many as the graph has nodes for.
 _SLICE_BYTES = 32 << 20
 _GRAPH_ROOM, _LAYER_NODES, _SLICE_NODES = 7500, 56, 10
 
@@ -62,7 +62,7 @@ class RunMemory:
         resized: (width, height) at which the encoder sees it.
         image_tokens: merged patches.
         max_tokens: limit of the answer.
-        context_tokens: tokens that the key/value cache has room for.
+        context_tokens: tokens that the KV cache has cells for.
         llm_weights: tensor data of the LLM file.
         mmproj_weights: tensor data of the mmproj file.
         kv_cache: keys and values.

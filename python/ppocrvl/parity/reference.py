@@ -91,7 +91,7 @@ class Reference:
                 the task, or the checkpoint's own where those are not the official ones.
 
         Raises:
-            EngineError: torch failed, for want of memory for instance.
+            EngineError: torch failed, because memory ran out for instance.
         """
         if task.enlarges_small_pictures:
             picture = enlarge_for_spotting(picture)

@@ -32,7 +32,7 @@ ENCODER_STAGES = ("patches", "encoded", "image_tokens")
 HALF_TYPES = ("F16", "BF16")
 REFERENCE_BF16 = "the reference in bf16"
 OWN_ERROR_FACTOR = 1.5
-"""What our error with half-precision files may be, in parts of the reference's own bf16 error."""
+"""What our error with bfloat16 files may be, in parts of the reference's own bf16 error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +136,13 @@ def reference_stages(reference: Reference, engine: Engine, case: Case) -> Stages
 
 
 def expected_of(
-    reference: Reference, engine: Engine, case: Case, half: Reference | None = None
+    reference: Reference, engine: Engine, case: Case, bf16: Reference | None = None
 ) -> Expected:
-    """The reference's run of a case in f32, and in bf16 if `half` is the reference in that."""
+    """The reference's run of a case in f32, and in bf16 if `bf16` is the reference in that."""
     stages = reference_stages(reference, engine, case)
-    if half is None:
+    if bf16 is None:
         return Expected(stages)
-    return Expected(stages, errors_of(reference_stages(half, engine, case), stages))
+    return Expected(stages, errors_of(reference_stages(bf16, engine, case), stages))
 
 
 def errors_of(stages: Stages, expected: Stages) -> dict[str, float]:
@@ -188,7 +188,7 @@ def check_case(
         engine: ours, with f32 files for the strict bounds.
         case: picture and question.
         reference: gives what the reference computes. If it knows its own errors in bf16, the
-            encoder's bound for half-precision files is 1.5 times those.
+            encoder's bound for bfloat16 files is 1.5 times those.
         upstream: gives unmodified mtmd's stages, to be compared as well.
         others: our engine in other precisions, to be measured as well, by their names.
     """
