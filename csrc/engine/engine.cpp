@@ -2,8 +2,7 @@
 #include "engine/engine.h"
 
 #include "engine/kernel_choice.h"
-#include "files/gguf_file.h"
-#include "files/model_check.h"
+#include "files/model_files.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
 #include "support/stopwatch.h"
@@ -38,14 +37,12 @@ Engine::Engine(const EngineOptions &options)
   const kernels::Kernels *kernels = nullptr;
   const kernels::Kernels *decoder_kernels = nullptr;
   {
-    const GgufFile llm = read_gguf(options.llm);
-    const GgufFile mmproj = read_gguf(options.mmproj);
-    check_pair(llm, mmproj);
-    info_ = describe_model(llm, mmproj);
-    kernels = choose_kernels(options.kernels, options.precision, mmproj);
+    const ModelFiles files = read_model_files(options.llm, options.mmproj);
+    info_ = files.info;
+    kernels = choose_kernels(options.kernels, options.precision, files.mmproj);
     decoder_kernels =
         kernels != nullptr && kernels->inner_linear.numbers == kernels::LinearNumbers::int8
-            ? choose_kernels("auto", VisionPrecision::automatic, mmproj)
+            ? choose_kernels("auto", VisionPrecision::automatic, files.mmproj)
             : kernels;
   }
   const int cores = usable_physical_cores();
