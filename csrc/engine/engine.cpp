@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
-#include "engine/kernel_choice.h"
 #include "files/model_files.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
@@ -34,16 +33,10 @@ Engine::Engine(const EngineOptions &options)
     throw Error(ErrorKind::option, "n_parallel must be from 1 to " + std::to_string(most_parallel) +
                                        ", not " + std::to_string(options.n_parallel));
   }
-  const kernels::Kernels *kernels = nullptr;
-  const kernels::Kernels *decoder_kernels = nullptr;
   {
     const ModelFiles files = read_model_files(options.llm, options.mmproj);
     info_ = files.info;
-    kernels = choose_kernels(options.kernels, options.precision, files.mmproj);
-    decoder_kernels =
-        kernels != nullptr && kernels->inner_linear.numbers == kernels::LinearNumbers::int8
-            ? choose_kernels("auto", VisionPrecision::automatic, files.mmproj)
-            : kernels;
+    kernels_ = choose_kernels(options.kernels, options.precision, files.llm, files.mmproj);
   }
   const int cores = usable_physical_cores();
   const auto n_threads = [&](std::uint64_t weight_bytes) {
@@ -56,7 +49,7 @@ Engine::Engine(const EngineOptions &options)
       options.gpu_layers,
       options.use_mmap,
       options.n_parallel,
-      decoder_kernels,
+      kernels_.decoder,
       options.deterministic,
   });
   encoder_.emplace(
@@ -65,7 +58,7 @@ Engine::Engine(const EngineOptions &options)
           options.encode_threads > 0 ? options.encode_threads : n_threads(info_.mmproj_bytes),
           options.gpu_layers != 0,
           options.precision,
-          kernels,
+          kernels_.vision,
       },
       NormalizationTable(info_.image_mean, info_.image_std));
   if (encoder_->n_embd() != language_model_->n_embd()) {

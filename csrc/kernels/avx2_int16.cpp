@@ -17,8 +17,8 @@ using Panels = PanelKernels<VectorProduct<Avx2<ThisFile>, 3>>;
 // Two rows of four registers, and one for each row, the panel and products before they are added.
 using Numbers = Shorts<Panels, VectorProduct<Avx2Shorts<ThisFile>, 2>>;
 
-constexpr Kernels table() {
-  Kernels kernels = Panels::table("avx2_int16");
+constexpr VisionKernels table() {
+  VisionKernels kernels = Panels::vision("avx2_int16");
   kernels.linear = IntegerLinear<Panels, Numbers>::kernel();
   kernels.inner_linear = kernels.linear;
   return kernels;
@@ -26,6 +26,6 @@ constexpr Kernels table() {
 
 } // namespace
 
-const Kernels avx2_int16 = table();
+const VisionKernels vision::avx2_int16 = table();
 
 } // namespace ppocrvl::kernels

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512-BF16 and AVX512-VNNI: inner linear layers in bytes, all else as
-// avx512_bf16, with scores that are rounded once, without what only a decoder needs.
+// avx512_bf16, with scores that are rounded once.
 #include "kernels/avx512_bf16.h"
 #include "kernels/bytes.h"
 #include "kernels/integer_linear.h"
@@ -16,14 +16,14 @@ struct ThisFile;
 
 using Panels = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>, /*rounds_scores=*/true>;
 
-constexpr Kernels table() {
-  Kernels kernels = Panels::table("avx512_bf16_int8");
+constexpr VisionKernels table() {
+  VisionKernels kernels = Panels::vision("avx512_bf16_int8");
   kernels.inner_linear = IntegerLinear<Panels, Bytes<Panels>>::kernel();
   return kernels;
 }
 
 } // namespace
 
-const Kernels avx512_bf16_int8 = table();
+const VisionKernels vision::avx512_bf16_int8 = table();
 
 } // namespace ppocrvl::kernels

@@ -20,8 +20,8 @@ using Panels = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
 
 using Numbers = Shorts<Panels, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
 
-constexpr Kernels table() {
-  Kernels kernels = Panels::table("avx512_int8");
+constexpr VisionKernels table() {
+  VisionKernels kernels = Panels::vision("avx512_int8");
   kernels.linear = IntegerLinear<Panels, Numbers>::kernel();
   kernels.inner_linear = IntegerLinear<Panels, Bytes<Panels>>::kernel();
   return kernels;
@@ -29,6 +29,6 @@ constexpr Kernels table() {
 
 } // namespace
 
-const Kernels avx512_int8 = table();
+const VisionKernels vision::avx512_int8 = table();
 
 } // namespace ppocrvl::kernels

@@ -7,7 +7,6 @@
 #pragma once
 
 #include "kernels/kernels.h"
-#include "kernels/logits.h"
 #include "kernels/scalar.h"
 
 namespace ppocrvl::kernels {
@@ -1077,29 +1076,28 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
     }
   }
 
+  static constexpr OperandLayout operands{is_half, score_terms, group};
+
   static constexpr LinearKernel linear_kernel() {
     return {is_half ? LinearNumbers::bfloat16 : LinearNumbers::float32, linear};
   }
 
-  static constexpr Kernels table(const char *name) {
+  static constexpr VisionKernels vision(const char *name) {
+    return {
+        name,   Product::has_tiles, operands,  linear_kernel(), linear_kernel(), norm,
+        rotate, attention,          to_panels, from_panels,     to_operand,
+    };
+  }
+
+  static constexpr DecoderKernels decoder(const char *name) {
     return {
         name,
         Product::has_tiles,
-        is_half,
-        score_terms,
-        group,
-        linear_kernel(),
-        linear_kernel(),
-        Logits<Product>::table(),
-        norm,
-        rotate,
-        attention,
+        operands,
+        linear,
+        rows_to_operand,
         pack_cache,
         attend_cache,
-        to_panels,
-        from_panels,
-        to_operand,
-        rows_to_operand,
         /*few_tokens=*/nullptr,
         /*few_queries=*/nullptr,
     };

@@ -113,7 +113,7 @@ public:
 
   /// All encoder blocks on [n_embd, n_patches].
   ggml_tensor *blocks(ggml_tensor *in) {
-    if (const kernels::Kernels *kernels = usable_kernels()) {
+    if (const kernels::VisionKernels *kernels = usable_kernels()) {
       return panel_blocks(*kernels, in);
     }
     for (const clip_layer &layer : graph_.model.layers) {
@@ -137,7 +137,7 @@ public:
     ggml_tensor *normed =
         norm(encoded, model.mm_input_norm_w, model.mm_input_norm_b, projector_norm_eps);
     ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
-    const kernels::Kernels *kernels = usable_kernels();
+    const kernels::VisionKernels *kernels = usable_kernels();
     if (kernels != nullptr && test_deviation != VisionDeviation::tanh_projector) {
       PanelGraph panels(ctx_, *kernels, thread_options.scratch, nullptr);
       const int64_t n = merged->ne[1];
@@ -167,7 +167,7 @@ public:
 
 private:
   /// The kernels that were asked for, if they can compute this graph.
-  [[nodiscard]] const kernels::Kernels *usable_kernels() const {
+  [[nodiscard]] const kernels::VisionKernels *usable_kernels() const {
     // A GELU follows one block of columns, and a thread's scratch has room for such heads.
     constexpr int64_t widest_head = 256;
     const bool fits = graph_.n_embd <= kernels::longest_row && graph_.d_head <= widest_head &&
@@ -176,7 +176,7 @@ private:
     return fits && ppocrvl::is_plain_host_tensor(layer.ff_up_w) ? thread_options.kernels : nullptr;
   }
 
-  ggml_tensor *panel_blocks(const kernels::Kernels &kernels, ggml_tensor *in) {
+  ggml_tensor *panel_blocks(const kernels::VisionKernels &kernels, ggml_tensor *in) {
     const int64_t n = graph_.n_patches;
     const StripPictures *strip = usable_strip();
     PanelGraph panels(ctx_, kernels, thread_options.scratch, strip);

@@ -6,7 +6,7 @@
 #include <vector>
 
 namespace ppocrvl::kernels {
-struct Kernels;
+struct VisionKernels;
 class Scratch;
 } // namespace ppocrvl::kernels
 
@@ -57,7 +57,7 @@ struct VisionGraphOptions {
   VisionPrecision precision = VisionPrecision::automatic;
   /// What computes the layers where the weights are in the process's memory; null for ggml's own
   /// operations.
-  const kernels::Kernels *kernels = nullptr;
+  const kernels::VisionKernels *kernels = nullptr;
   /// The pictures of a strip, until the graph is computed; null for one picture as it is. Only our
   /// kernels can compute a strip: see `knew_strip`.
   const std::vector<StripPicture> *strip = nullptr;

@@ -22,8 +22,8 @@ struct EncoderOptions {
   int n_threads = 1;
   bool use_gpu = true;
   VisionPrecision precision = VisionPrecision::automatic;
-  const kernels::Kernels *kernels = nullptr; // null for ggml's own operations
-  NodeObserver *observer = nullptr;          // borrowed
+  const kernels::VisionKernels *kernels = nullptr; // null for ggml's own operations
+  NodeObserver *observer = nullptr;                // borrowed
 };
 
 /// The vision encoder with its projector. One thread at a time.
