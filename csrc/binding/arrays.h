@@ -2,6 +2,7 @@
 #pragma once
 
 #include "schedule/request.h"
+#include "vision/embeddings.h"
 #include "vision/pixels.h"
 
 #include <pybind11/numpy.h>
