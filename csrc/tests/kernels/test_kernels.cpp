@@ -347,7 +347,7 @@ private:
 Bytes run_attention(const Kernels &kernels, const Heads &heads, Room<float> &qkv,
                     Room<float> &turns, int n_threads) {
   const std::int64_t n_elements =
-      heads_elements(kernels, heads.n_heads, heads.d_head, heads.n_panels);
+      heads_elements(kernels.vision->operands, heads.n_heads, heads.d_head, heads.n_panels);
   Bytes ordered(n_elements * (kernels.vision->operands.is_bf16 ? 2 : 4), std::byte{0xFF});
   Rotate rotate{};
   rotate.qkv = qkv.data();
@@ -435,7 +435,8 @@ public:
   }
 
   double worst_error(const Kernels &kernels) {
-    Bytes work(static_cast<std::int64_t>(cache_work_bytes(kernels, task_)), std::byte{0xFF});
+    Bytes work(static_cast<std::int64_t>(cache_work_bytes(kernels.decoder->operands, task_)),
+               std::byte{0xFF});
     Room<float> out(n_tokens_ * n_heads * d_head_, NAN);
     task_.work = work.data();
     task_.out = out.data();
