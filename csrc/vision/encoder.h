@@ -79,7 +79,8 @@ private:
   std::vector<std::vector<float>> encode_strip(const std::vector<GriddedImage> &images,
                                                const std::function<bool()> &goes_on, Trace *trace);
   std::vector<float> run(Input picture, const std::function<bool()> &goes_on, Trace *trace,
-                         const std::vector<StripPicture> *strip = nullptr);
+                         const std::vector<StripPicture> *strip = nullptr,
+                         bool *took_strip = nullptr);
 
   EncoderOptions options_;
   NormalizationTable normalization_;
