@@ -45,17 +45,17 @@ struct AmxUnit {
   }
 };
 
-using Panels = PanelKernels<TileProduct<AmxUnit>>;
+using Tables = PanelKernels<TileProduct<AmxUnit>>;
 
 constexpr DecoderKernels decoder_table() {
-  DecoderKernels kernels = Panels::decoder("amx");
+  DecoderKernels kernels = Tables::decoder("amx");
   kernels.few_queries = FewQueries<AmxUnit>::attend;
   return kernels;
 }
 
 } // namespace
 
-const VisionKernels vision::amx = Panels::vision("amx");
+const VisionKernels vision::amx = Tables::vision("amx");
 const DecoderKernels decoder::amx = decoder_table();
 
 } // namespace ppocrvl::kernels

@@ -14,12 +14,12 @@ namespace {
 struct ThisFile;
 
 // Three rows of four registers, and one for each row and for the panel: all 16 registers.
-using Panels = PanelKernels<VectorProduct<Avx2<ThisFile>, 3>>;
+using Tables = PanelKernels<VectorProduct<Avx2<ThisFile>, 3>>;
 
 } // namespace
 
-const VisionKernels vision::avx2 = Panels::vision("avx2");
-const DecoderKernels decoder::avx2 = Panels::decoder("avx2");
+const VisionKernels vision::avx2 = Tables::vision("avx2");
+const DecoderKernels decoder::avx2 = Tables::decoder("avx2");
 const LogitKernels logits::avx2 = Logits<ThisFile>::table();
 
 } // namespace ppocrvl::kernels

@@ -14,17 +14,17 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
+using Tables = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
 
 constexpr DecoderKernels decoder_table() {
-  DecoderKernels kernels = Panels::decoder("avx512");
+  DecoderKernels kernels = Tables::decoder("avx512");
   kernels.few_queries = FewQueries<ThisFile>::attend;
   return kernels;
 }
 
 } // namespace
 
-const VisionKernels vision::avx512 = Panels::vision("avx512");
+const VisionKernels vision::avx512 = Tables::vision("avx512");
 const DecoderKernels decoder::avx512 = decoder_table();
 const LogitKernels logits::avx512 = Logits<ThisFile>::table();
 

@@ -14,10 +14,10 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>>;
+using Tables = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>>;
 
 constexpr DecoderKernels decoder_table() {
-  DecoderKernels kernels = Panels::decoder("avx512_bf16");
+  DecoderKernels kernels = Tables::decoder("avx512_bf16");
   kernels.few_tokens = FewTokensProduct<ThisFile>::multiply;
   kernels.few_queries = FewQueries<ThisFile>::attend;
   return kernels;
@@ -25,7 +25,7 @@ constexpr DecoderKernels decoder_table() {
 
 } // namespace
 
-const VisionKernels vision::avx512_bf16 = Panels::vision("avx512_bf16");
+const VisionKernels vision::avx512_bf16 = Tables::vision("avx512_bf16");
 const DecoderKernels decoder::avx512_bf16 = decoder_table();
 
 } // namespace ppocrvl::kernels

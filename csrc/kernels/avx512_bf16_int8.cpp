@@ -5,6 +5,7 @@
 #include "kernels/avx512_bf16.h"
 #include "kernels/bytes.h"
 #include "kernels/integer_linear.h"
+#include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
@@ -14,11 +15,12 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>, /*rounds_scores=*/true>;
+using Product = VectorProduct<Avx512Bf16<ThisFile>, 8>;
+using Layer = LinearLayer<Product>;
 
 constexpr VisionKernels table() {
-  VisionKernels kernels = Panels::vision("avx512_bf16_int8");
-  kernels.inner_linear = IntegerLinear<Panels, Bytes<Panels>>::kernel();
+  VisionKernels kernels = PanelKernels<Product, /*rounds_scores=*/true>::vision("avx512_bf16_int8");
+  kernels.inner_linear = IntegerLinear<Layer, Bytes<Layer>>::kernel();
   return kernels;
 }
 

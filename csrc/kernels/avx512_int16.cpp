@@ -4,6 +4,7 @@
 #include "kernels/avx512.h"
 #include "kernels/avx512_shorts.h"
 #include "kernels/integer_linear.h"
+#include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/shorts.h"
 #include "kernels/tables.h"
@@ -14,12 +15,13 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
-using Numbers = Shorts<Panels, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
+using Product = VectorProduct<Avx512<ThisFile>, 8>;
+using Layer = LinearLayer<Product>;
+using Numbers = Shorts<Layer, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
 
 constexpr VisionKernels table() {
-  VisionKernels kernels = Panels::vision("avx512_int16");
-  kernels.linear = IntegerLinear<Panels, Numbers>::kernel();
+  VisionKernels kernels = PanelKernels<Product>::vision("avx512_int16");
+  kernels.linear = IntegerLinear<Layer, Numbers>::kernel();
   kernels.inner_linear = kernels.linear;
   return kernels;
 }

@@ -61,10 +61,10 @@ struct SoftwareUnit {
 
 thread_local SoftwareUnit::Tile SoftwareUnit::tiles[8];
 
-using Panels = PanelKernels<TileProduct<SoftwareUnit>>;
+using Tables = PanelKernels<TileProduct<SoftwareUnit>>;
 
-constexpr VisionKernels vision_table = Panels::vision("software tiles");
-constexpr DecoderKernels decoder_table = Panels::decoder("software tiles");
+constexpr VisionKernels vision_table = Tables::vision("software tiles");
+constexpr DecoderKernels decoder_table = Tables::decoder("software tiles");
 constexpr LogitKernels logit_table = Logits<SoftwareUnit>::table();
 
 } // namespace
