@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -120,8 +121,8 @@ void register_values(py::module_ &module) {
         layers as precise as their weights' type; "exact": float32 throughout; "fast": some of them
         in bytes, or keys, values and GELU in half precision.
     kernels: What computes the vision encoder on a CPU, and the language model where several tokens
-        meet: "ggml", or one of `vision_kernels()`; "auto" for the fastest, of those with float32
-        operands if the precision or the file of the encoder is.
+        meet: "ggml", or one of `vision_kernels()`; "auto" for the fastest for each of the
+        two, of those with float32 operands if the precision or the one's own file is.
     n_parallel: Requests that decode together.
     kv_tokens: Most tokens in the cache, of all requests together; 0 for n_parallel usual requests.
     encode_threads: Threads for encoding alone, the others decode meanwhile; 0 to take turns on all.
@@ -270,6 +271,15 @@ Raises:
       .def("tokenize", &Engine::tokenize, py::arg("text"), py::call_guard<py::gil_scoped_release>(),
            "Token ids of any text, special tokens in it included: as the reference's tokenizer.")
       .def_property_readonly("info", &Engine::info, py::return_value_policy::reference_internal)
+      .def_property_readonly(
+          "kernels",
+          [](const Engine &engine) {
+            return std::map<std::string, std::string>{
+                {"vision", engine.kernels().vision_name()},
+                {"decoder", engine.kernels().decoder_name()},
+            };
+          },
+          R"(The kernels of "vision" and of "decoder", where a CPU computes them.)")
       .def_property_readonly("load_seconds", &Engine::load_seconds)
       .def(
           "close", &Engine::close, py::call_guard<py::gil_scoped_release>(), // joins the threads

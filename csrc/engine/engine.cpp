@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
-#include "engine/kernel_choice.h"
-#include "files/gguf_file.h"
-#include "files/model_check.h"
+#include "files/model_files.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
 #include "support/stopwatch.h"
@@ -35,18 +33,10 @@ Engine::Engine(const EngineOptions &options)
     throw Error(ErrorKind::option, "n_parallel must be from 1 to " + std::to_string(most_parallel) +
                                        ", not " + std::to_string(options.n_parallel));
   }
-  const kernels::Kernels *kernels = nullptr;
-  const kernels::Kernels *decoder_kernels = nullptr;
   {
-    const GgufFile llm = read_gguf(options.llm);
-    const GgufFile mmproj = read_gguf(options.mmproj);
-    check_pair(llm, mmproj);
-    info_ = describe_model(llm, mmproj);
-    kernels = choose_kernels(options.kernels, options.precision, mmproj);
-    decoder_kernels =
-        kernels != nullptr && kernels->inner_linear.numbers == kernels::LinearNumbers::int8
-            ? choose_kernels("auto", VisionPrecision::automatic, mmproj)
-            : kernels;
+    const ModelFiles files = read_model_files(options.llm, options.mmproj);
+    info_ = files.info;
+    kernels_ = choose_kernels(options.kernels, options.precision, files.llm, files.mmproj);
   }
   const int cores = usable_physical_cores();
   const auto n_threads = [&](std::uint64_t weight_bytes) {
@@ -59,7 +49,7 @@ Engine::Engine(const EngineOptions &options)
       options.gpu_layers,
       options.use_mmap,
       options.n_parallel,
-      decoder_kernels,
+      kernels_.decoder,
       options.deterministic,
   });
   encoder_.emplace(
@@ -68,7 +58,7 @@ Engine::Engine(const EngineOptions &options)
           options.encode_threads > 0 ? options.encode_threads : n_threads(info_.mmproj_bytes),
           options.gpu_layers != 0,
           options.precision,
-          kernels,
+          kernels_.vision,
       },
       NormalizationTable(info_.image_mean, info_.image_std));
   if (encoder_->n_embd() != language_model_->n_embd()) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/kernel_choice.h"
 #include "files/model_info.h"
 #include "model/language_model.h"
 #include "schedule/board.h"
@@ -72,6 +73,7 @@ public:
   std::vector<std::int32_t> tokenize(const std::string &text) const;
 
   const ModelInfo &info() const { return info_; }
+  const KernelChoice &kernels() const { return kernels_; }
   double load_seconds() const { return load_seconds_; }
 
   /// Stops the threads and frees the model; unfinished requests fail with ErrorKind::cancelled.
@@ -97,6 +99,7 @@ private:
   EngineOptions options_;
   int process_ = current_process();
   ModelInfo info_;
+  KernelChoice kernels_;
   double load_seconds_ = 0.0;
   // Shared by callers that read the vocabulary, exclusive while `close` frees the model.
   mutable std::shared_mutex model_mutex_;

@@ -7,37 +7,77 @@
 #include <algorithm>
 
 namespace ppocrvl {
+namespace {
 
-const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision precision,
-                                       const GgufFile &mmproj) {
+using kernels::DecoderKernels;
+using kernels::Kernels;
+using kernels::LinearNumbers;
+using kernels::VisionKernels;
+
+/// One matrix stands for all of a file: where one is F32, all are.
+bool is_float32(const GgufFile &file, const std::string &weight) {
+  const GgufTensor *tensor = file.find_tensor(weight);
+  return tensor != nullptr && tensor->type == GGML_TYPE_F32;
+}
+
+template <typename Fits> const Kernels *first_available(Fits fits) {
   const auto &available = kernels::available();
+  const auto found = std::find_if(available.begin(), available.end(), fits);
+  return found == available.end() ? nullptr : &*found;
+}
+
+const VisionKernels *vision_kernels_for(VisionPrecision precision, bool needs_float32) {
+  if (needs_float32) {
+    const Kernels *exact = first_available(
+        [](const Kernels &one) { return one.vision->linear.numbers == LinearNumbers::float32; });
+    return exact == nullptr ? nullptr : exact->vision;
+  }
+  if (precision == VisionPrecision::fast) {
+    // Tiles of bfloat16 are as fast as vectors of bytes.
+    const Kernels *bytes = first_available([](const Kernels &one) {
+      return one.vision->inner_linear.numbers == LinearNumbers::int8 || one.vision->has_tiles;
+    });
+    if (bytes != nullptr) {
+      return bytes->vision;
+    }
+  }
+  const Kernels *fastest = first_available([](const Kernels &) { return true; });
+  return fastest == nullptr ? nullptr : fastest->vision;
+}
+
+const DecoderKernels *decoder_kernels_for(bool needs_float32) {
+  const Kernels *fastest = first_available([needs_float32](const Kernels &one) {
+    return !needs_float32 || !one.decoder->operands.is_bf16;
+  });
+  return fastest == nullptr ? nullptr : fastest->decoder;
+}
+
+} // namespace
+
+std::string KernelChoice::vision_name() const { return vision == nullptr ? "ggml" : vision->name; }
+
+std::string KernelChoice::decoder_name() const {
+  return decoder == nullptr ? "ggml" : decoder->name;
+}
+
+KernelChoice choose_kernels(const std::string &name, VisionPrecision precision, const GgufFile &llm,
+                            const GgufFile &mmproj) {
   if (name == "ggml") {
-    return nullptr;
+    return {};
   }
   if (name == "auto") {
-    const GgufTensor *weight = mmproj.find_tensor("v.blk.0.ffn_up.weight");
-    const bool is_full =
-        precision == VisionPrecision::exact || (weight != nullptr && weight->type == GGML_TYPE_F32);
-    const bool takes_bytes = precision == VisionPrecision::fast && !is_full;
-    const auto first = [&](auto &&fits) {
-      const auto found = std::find_if(available.begin(), available.end(), fits);
-      return found == available.end() ? nullptr : *found;
+    const bool exact = precision == VisionPrecision::exact;
+    return {
+        vision_kernels_for(precision, exact || is_float32(mmproj, "v.blk.0.ffn_up.weight")),
+        decoder_kernels_for(exact || is_float32(llm, "blk.0.ffn_up.weight")),
     };
-    // Tiles of bfloat16 are as fast as vectors of bytes.
-    using kernels::LinearNumbers;
-    const auto *bytes = first([](const auto *one) {
-      return one->inner_linear.numbers == LinearNumbers::int8 || one->has_tiles;
-    });
-    return takes_bytes && bytes != nullptr ? bytes : first([&](const auto *one) {
-      return !is_full || one->linear.numbers == LinearNumbers::float32;
-    });
   }
   std::string names = "auto, ggml";
-  for (const kernels::Kernels *one : available) {
-    if (name == one->name) {
-      return one;
+  for (const Kernels &one : kernels::available()) {
+    if (name == one.vision->name) {
+      return {one.vision, one.decoder};
     }
-    names += std::string(", ") + one->name;
+    names += std::string(", ") + one.vision->name;
   }
   throw Error(ErrorKind::option, "kernels must be one of " + names + ", not \"" + name +
                                      "\": this CPU or this build has no others");

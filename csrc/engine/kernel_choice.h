@@ -9,12 +9,21 @@
 
 namespace ppocrvl {
 
-/// What is to compute the vision encoder, and the language model where several tokens meet: `name`
-/// is "ggml" for ggml's own operations (null), one of `kernels::available()`, or "auto": the
-/// fastest, with float32 operands where the precision is exact or the file's own, and those that
-/// round to bytes only where it is fast. The language model never gets these. Throws
-/// ErrorKind::option.
-const kernels::Kernels *choose_kernels(const std::string &name, VisionPrecision precision,
-                                       const GgufFile &mmproj);
+/// What is to compute a model's two graphs where a CPU does; null for ggml's own operations.
+struct KernelChoice {
+  const kernels::VisionKernels *vision = nullptr;
+  const kernels::DecoderKernels *decoder = nullptr;
+
+  /// "ggml" where there are none.
+  [[nodiscard]] std::string vision_name() const;
+  [[nodiscard]] std::string decoder_name() const;
+};
+
+/// `name` is "ggml", or that of one of `kernels::available()` for both graphs, or "auto": for each
+/// graph the fastest, with float32 operands where the precision is exact or the graph's own file is
+/// in float32. The encoder's round to bytes only where the precision is fast, the decoder's never.
+/// Throws ErrorKind::option.
+KernelChoice choose_kernels(const std::string &name, VisionPrecision precision, const GgufFile &llm,
+                            const GgufFile &mmproj);
 
 } // namespace ppocrvl

@@ -79,8 +79,8 @@ std::vector<std::string> cpu_features() {
 
 std::vector<std::string> vision_kernels() {
   std::vector<std::string> names;
-  for (const kernels::Kernels *one : kernels::available()) {
-    names.emplace_back(one->name);
+  for (const kernels::Kernels &one : kernels::available()) {
+    names.emplace_back(one.vision->name);
   }
   return names;
 }

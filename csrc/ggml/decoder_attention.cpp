@@ -13,7 +13,7 @@ namespace {
 // Fewer leave most of a panel empty.
 constexpr std::int64_t least_tokens = 16;
 
-bool has_few_queries(const kernels::Kernels &kernels, const ggml_tensor &op) {
+bool has_few_queries(const kernels::DecoderKernels &kernels, const ggml_tensor &op) {
   const std::int64_t together = op.src[0]->ne[2] / op.src[1]->ne[2];
   return kernels.few_queries != nullptr && together <= kernels::most_shared_queries;
 }
@@ -88,7 +88,8 @@ kernels::CacheAttention task_of(const ggml_tensor &op, void *work) {
 
 class DecoderAttention : public DecoderOperation {
 public:
-  [[nodiscard]] bool takes(const kernels::Kernels &kernels, const ggml_tensor &op) const override {
+  [[nodiscard]] bool takes(const kernels::DecoderKernels &kernels,
+                           const ggml_tensor &op) const override {
     if (op.op != GGML_OP_FLASH_ATTN_EXT ||
         (op.src[0]->ne[1] < least_tokens && !has_few_queries(kernels, op))) {
       return false;
@@ -104,12 +105,12 @@ public:
            ggml_is_contiguous(&op) && has_no_bias_or_cap(op);
   }
 
-  [[nodiscard]] std::size_t work_bytes(const kernels::Kernels &kernels,
+  [[nodiscard]] std::size_t work_bytes(const kernels::DecoderKernels &kernels,
                                        const ggml_tensor &op) const override {
-    return kernels::cache_work_bytes(kernels, task_of(op, nullptr));
+    return kernels::cache_work_bytes(kernels.operands, task_of(op, nullptr));
   }
 
-  void compute(const kernels::Kernels &kernels, const ggml_compute_params &params,
+  void compute(const kernels::DecoderKernels &kernels, const ggml_compute_params &params,
                const ggml_tensor &op, void *work, void *scratch) const override {
     const kernels::CacheAttention task = task_of(op, work);
     const kernels::Share share{params.ith, params.nth};

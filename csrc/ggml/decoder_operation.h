@@ -18,16 +18,16 @@ public:
 
   /// Whether it is of this kind, and of a shape and a size for which the kernels are the faster
   /// way.
-  [[nodiscard]] virtual bool takes(const kernels::Kernels &kernels,
+  [[nodiscard]] virtual bool takes(const kernels::DecoderKernels &kernels,
                                    const ggml_tensor &op) const = 0;
 
   /// Of memory that all threads share.
-  [[nodiscard]] virtual std::size_t work_bytes(const kernels::Kernels &kernels,
+  [[nodiscard]] virtual std::size_t work_bytes(const kernels::DecoderKernels &kernels,
                                                const ggml_tensor &op) const = 0;
 
   /// One thread's part, called by all of them. `work` is aligned to a cache line, `scratch` is the
   /// thread's own.
-  virtual void compute(const kernels::Kernels &kernels, const ggml_compute_params &params,
+  virtual void compute(const kernels::DecoderKernels &kernels, const ggml_compute_params &params,
                        const ggml_tensor &op, void *work, void *scratch) const = 0;
 };
 

@@ -10,7 +10,7 @@ namespace {
 /// Tokens from which on our product is faster than ggml's, which multiplies quantized weights as
 /// integers where ours decodes them anew. Measured on two cores each of CPUs with AMX and with
 /// AVX512-BF16 (docs/decoder.md).
-std::int64_t least_tokens(const kernels::Kernels &kernels, const ggml_tensor &weight) {
+std::int64_t least_tokens(const kernels::DecoderKernels &kernels, const ggml_tensor &weight) {
   if (weight.type == GGML_TYPE_BF16) {
     return 1;
   }
@@ -22,7 +22,7 @@ std::int64_t least_tokens(const kernels::Kernels &kernels, const ggml_tensor &we
 
 /// Whether a CPU's kernels multiply such weights faster: bfloat16, or a format that is coarser than
 /// that anyway and that they read by themselves, or are so fast that it need not be.
-bool is_ours(const kernels::Kernels &kernels, const ggml_tensor &weight) {
+bool is_ours(const kernels::DecoderKernels &kernels, const ggml_tensor &weight) {
   if (weight.type == GGML_TYPE_BF16 || matrix_of(weight).format != kernels::Format::other) {
     return kernels.has_tiles || (kernels.few_tokens != nullptr && weight.ne[0] % 32 == 0);
   }
@@ -41,13 +41,14 @@ bool is_plain_float(const ggml_tensor &tensor) {
   return tensor.type == GGML_TYPE_F32 && ggml_is_contiguous(&tensor) && ggml_is_matrix(&tensor);
 }
 
-bool is_for_few(const kernels::Kernels &kernels, const ggml_tensor &op) {
+bool is_for_few(const kernels::DecoderKernels &kernels, const ggml_tensor &op) {
   return kernels.few_tokens != nullptr && op.ne[1] <= kernels::most_few_tokens;
 }
 
 class DecoderProduct : public DecoderOperation {
 public:
-  [[nodiscard]] bool takes(const kernels::Kernels &kernels, const ggml_tensor &op) const override {
+  [[nodiscard]] bool takes(const kernels::DecoderKernels &kernels,
+                           const ggml_tensor &op) const override {
     if (op.op != GGML_OP_MUL_MAT || !is_readable_weight(*op.src[0]) ||
         !is_plain_float(*op.src[1]) || !is_plain_float(op)) {
       return false;
@@ -57,19 +58,19 @@ public:
   }
 
   /// For the tokens as operands.
-  [[nodiscard]] std::size_t work_bytes(const kernels::Kernels &kernels,
+  [[nodiscard]] std::size_t work_bytes(const kernels::DecoderKernels &kernels,
                                        const ggml_tensor &op) const override {
     const ggml_tensor &in = *op.src[1];
     if (is_for_few(kernels, op)) {
       return static_cast<std::size_t>(ggml_nelements(&in)) * sizeof(std::uint16_t);
     }
     const std::int64_t count = kernels::panels_of(in.ne[1]) * kernels::lanes *
-                               kernels::operand_rows(kernels.is_half, in.ne[0]);
+                               kernels::operand_rows(kernels.operands.is_bf16, in.ne[0]);
     return static_cast<std::size_t>(count) *
-           (kernels.is_half ? sizeof(std::uint16_t) : sizeof(float));
+           (kernels.operands.is_bf16 ? sizeof(std::uint16_t) : sizeof(float));
   }
 
-  void compute(const kernels::Kernels &kernels, const ggml_compute_params &params,
+  void compute(const kernels::DecoderKernels &kernels, const ggml_compute_params &params,
                const ggml_tensor &op, void *work, void *scratch) const override {
     const ggml_tensor &in = *op.src[1];
     const kernels::Share share{params.ith, params.nth};
@@ -94,7 +95,7 @@ public:
     task.n_tokens = in.ne[1];
     task.in = work;
     task.out_rows = out;
-    kernels.linear.run(task, share, scratch);
+    kernels.linear(task, share, scratch);
   }
 };
 

@@ -13,12 +13,12 @@
 namespace ppocrvl {
 namespace {
 
-using kernels::Kernels;
+using kernels::DecoderKernels;
 
 constexpr std::size_t cache_line = 64;
 
 // Of the graph that the calling thread is about to compute.
-thread_local const Kernels *planned = nullptr;
+thread_local const DecoderKernels *planned = nullptr;
 
 std::shared_mutex pools_mutex;
 std::map<const ggml_threadpool *, const DecoderThreads *> pools;
@@ -47,7 +47,7 @@ public:
     if (threads == nullptr || !operation_.takes(threads->kernels(), *op)) {
       return false;
     }
-    const Kernels &kernels = threads->kernels();
+    const DecoderKernels &kernels = threads->kernels();
     void *work = params->wdata;
     std::size_t room = params->wsize;
     work = std::align(cache_line, operation_.work_bytes(kernels, *op), work, room);
@@ -105,7 +105,7 @@ void join_accelerators() {
   });
 }
 
-DecoderThreads::DecoderThreads(const Kernels &kernels, int n_threads)
+DecoderThreads::DecoderThreads(const DecoderKernels &kernels, int n_threads)
     : kernels_(kernels), scratch_(n_threads) {
   join_accelerators();
   ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);

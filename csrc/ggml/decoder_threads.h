@@ -20,7 +20,7 @@ void join_accelerators();
 /// and keeps to graphs that such threads compute.
 class DecoderThreads {
 public:
-  DecoderThreads(const kernels::Kernels &kernels, int n_threads);
+  DecoderThreads(const kernels::DecoderKernels &kernels, int n_threads);
   ~DecoderThreads();
   DecoderThreads(const DecoderThreads &) = delete;
   DecoderThreads &operator=(const DecoderThreads &) = delete;
@@ -28,7 +28,7 @@ public:
   /// For llama_attach_threadpool. Must outlive the context.
   [[nodiscard]] ggml_threadpool *pool() const { return pool_.get(); }
 
-  [[nodiscard]] const kernels::Kernels &kernels() const { return kernels_; }
+  [[nodiscard]] const kernels::DecoderKernels &kernels() const { return kernels_; }
   [[nodiscard]] void *scratch(int thread) const { return scratch_.of(thread); }
 
   /// While it lives, the calling thread computes graphs with `threads` and no others, if not null.
@@ -45,7 +45,7 @@ private:
     void operator()(ggml_threadpool *pool) const { ggml_threadpool_free(pool); }
   };
 
-  const kernels::Kernels &kernels_;
+  const kernels::DecoderKernels &kernels_;
   kernels::Scratch scratch_;
   std::unique_ptr<ggml_threadpool, Free> pool_;
 };

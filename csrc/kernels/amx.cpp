@@ -45,14 +45,17 @@ struct AmxUnit {
   }
 };
 
-constexpr Kernels table() {
-  Kernels kernels = PanelKernels<TileProduct<AmxUnit>>::table("amx");
+using Tables = PanelKernels<TileProduct<AmxUnit>>;
+
+constexpr DecoderKernels decoder_table() {
+  DecoderKernels kernels = Tables::decoder("amx");
   kernels.few_queries = FewQueries<AmxUnit>::attend;
   return kernels;
 }
 
 } // namespace
 
-const Kernels amx = table();
+const VisionKernels vision::amx = Tables::vision("amx");
+const DecoderKernels decoder::amx = decoder_table();
 
 } // namespace ppocrvl::kernels

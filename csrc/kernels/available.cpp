@@ -83,37 +83,35 @@ Cpu this_cpu() {
   return cpu;
 }
 
-std::vector<const Kernels *> found() {
+std::vector<Kernels> found() {
+  struct Row {
+    bool runs;
+    Kernels kernels;
+  };
   const Cpu cpu = this_cpu();
-  std::vector<const Kernels *> kernels;
-  if (cpu.amx) {
-    kernels.push_back(&amx);
-  }
-  if (cpu.avx512_bf16) {
-    kernels.push_back(&avx512_bf16);
-  }
-  if (cpu.avx512_vnni) {
-    kernels.push_back(&avx512_int16);
-  }
-  if (cpu.avx512) {
-    kernels.push_back(&avx512);
-  }
-  if (cpu.avx2) {
-    kernels.push_back(&avx2_int16);
-    kernels.push_back(&avx2);
-  }
-  if (cpu.avx512_vnni && cpu.avx512_bf16) {
-    kernels.push_back(&avx512_bf16_int8);
-  }
-  if (cpu.avx512_vnni) {
-    kernels.push_back(&avx512_int8);
+  const bool has_bf16_and_vnni = cpu.avx512_bf16 && cpu.avx512_vnni;
+  const Row rows[] = {
+      {cpu.amx, {&vision::amx, &decoder::amx, &logits::avx512}},
+      {cpu.avx512_bf16, {&vision::avx512_bf16, &decoder::avx512_bf16, &logits::avx512}},
+      {cpu.avx512_vnni, {&vision::avx512_int16, &decoder::avx512, &logits::avx512}},
+      {cpu.avx512, {&vision::avx512, &decoder::avx512, &logits::avx512}},
+      {cpu.avx2, {&vision::avx2_int16, &decoder::avx2, &logits::avx2}},
+      {cpu.avx2, {&vision::avx2, &decoder::avx2, &logits::avx2}},
+      {has_bf16_and_vnni, {&vision::avx512_bf16_int8, &decoder::avx512_bf16, &logits::avx512}},
+      {cpu.avx512_vnni, {&vision::avx512_int8, &decoder::avx512, &logits::avx512}},
+  };
+  std::vector<Kernels> kernels;
+  for (const Row &row : rows) {
+    if (row.runs) {
+      kernels.push_back(row.kernels);
+    }
   }
   return kernels;
 }
 
 #else
 
-std::vector<const Kernels *> found() { return {}; }
+std::vector<Kernels> found() { return {}; }
 
 #endif
 
@@ -121,33 +119,33 @@ constexpr std::align_val_t scratch_alignment{64};
 
 } // namespace
 
-std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
-                            std::int64_t n_panels) {
+std::int64_t heads_elements(const OperandLayout &operands, std::int64_t n_heads,
+                            std::int64_t d_head, std::int64_t n_panels) {
   return n_heads * n_panels * lanes *
-         (2 * score_rows(kernels.is_half, kernels.score_terms, d_head) +
-          padded(d_head, kernels.row_group));
+         (2 * score_rows(operands.is_bf16, operands.score_terms, d_head) +
+          padded(d_head, operands.row_group));
 }
 
-std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task) {
-  const std::int64_t rows = score_rows(kernels.is_half, kernels.score_terms, task.d_head);
+std::size_t cache_work_bytes(const OperandLayout &operands, const CacheAttention &task) {
+  const std::int64_t rows = score_rows(operands.is_bf16, operands.score_terms, task.d_head);
   const std::int64_t cells = padded(task.n_cells, lanes);
   const std::int64_t query_lanes = padded(task.n_tokens, lanes);
-  const std::int64_t operands =
+  const std::int64_t count =
       task.n_heads * query_lanes * rows +
-      task.n_cache_heads * cells * (rows + padded(task.d_head, kernels.row_group));
+      task.n_cache_heads * cells * (rows + padded(task.d_head, operands.row_group));
   const std::int64_t words = panels_of(task.n_tokens) * cells;
-  return static_cast<std::size_t>(operands) *
-             (kernels.is_half ? sizeof(std::uint16_t) : sizeof(float)) +
+  return static_cast<std::size_t>(count) *
+             (operands.is_bf16 ? sizeof(std::uint16_t) : sizeof(float)) +
          static_cast<std::size_t>(words) * sizeof(std::uint32_t);
 }
 
-const std::vector<const Kernels *> &available() {
-  static const std::vector<const Kernels *> kernels = found();
+const std::vector<Kernels> &available() {
+  static const std::vector<Kernels> kernels = found();
   return kernels;
 }
 
 LogitKernels logit_kernels() {
-  return available().empty() ? Logits<struct AnyCpu>::table() : available().front()->logits;
+  return available().empty() ? Logits<struct AnyCpu>::table() : *available().front().logits;
 }
 
 Scratch::Scratch(int n_threads)

@@ -3,6 +3,7 @@
 // Kernels for CPUs with AVX2 and FMA: float32.
 #include "kernels/avx2.h"
 
+#include "kernels/logits.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
@@ -12,9 +13,13 @@ namespace {
 
 struct ThisFile;
 
+// Three rows of four registers, and one for each row and for the panel: all 16 registers.
+using Tables = PanelKernels<VectorProduct<Avx2<ThisFile>, 3>>;
+
 } // namespace
 
-// Three rows of four registers, and one for each row and for the panel: all 16 registers.
-const Kernels avx2 = PanelKernels<VectorProduct<Avx2<ThisFile>, 3>>::table("avx2");
+const VisionKernels vision::avx2 = Tables::vision("avx2");
+const DecoderKernels decoder::avx2 = Tables::decoder("avx2");
+const LogitKernels logits::avx2 = Logits<ThisFile>::table();
 
 } // namespace ppocrvl::kernels

@@ -3,6 +3,7 @@
 // Kernels for CPUs with AVX2 and FMA: linear layers in 16 bits, all else as avx2.
 #include "kernels/avx2.h"
 #include "kernels/integer_linear.h"
+#include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/shorts.h"
 #include "kernels/tables.h"
@@ -13,19 +14,20 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx2<ThisFile>, 3>>;
+using Product = VectorProduct<Avx2<ThisFile>, 3>;
+using Layer = LinearLayer<Product>;
 // Two rows of four registers, and one for each row, the panel and products before they are added.
-using Numbers = Shorts<Panels, VectorProduct<Avx2Shorts<ThisFile>, 2>>;
+using Numbers = Shorts<Layer, VectorProduct<Avx2Shorts<ThisFile>, 2>>;
 
-constexpr Kernels table() {
-  Kernels kernels = Panels::table("avx2_int16");
-  kernels.linear = IntegerLinear<Panels, Numbers>::kernel();
+constexpr VisionKernels table() {
+  VisionKernels kernels = PanelKernels<Product>::vision("avx2_int16");
+  kernels.linear = IntegerLinear<Layer, Numbers>::kernel();
   kernels.inner_linear = kernels.linear;
   return kernels;
 }
 
 } // namespace
 
-const Kernels avx2_int16 = table();
+const VisionKernels vision::avx2_int16 = table();
 
 } // namespace ppocrvl::kernels

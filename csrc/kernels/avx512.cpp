@@ -4,6 +4,7 @@
 #include "kernels/avx512.h"
 
 #include "kernels/few_queries.h"
+#include "kernels/logits.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
@@ -13,14 +14,18 @@ namespace {
 
 struct ThisFile;
 
-constexpr Kernels table() {
-  Kernels kernels = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>::table("avx512");
+using Tables = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
+
+constexpr DecoderKernels decoder_table() {
+  DecoderKernels kernels = Tables::decoder("avx512");
   kernels.few_queries = FewQueries<ThisFile>::attend;
   return kernels;
 }
 
 } // namespace
 
-const Kernels avx512 = table();
+const VisionKernels vision::avx512 = Tables::vision("avx512");
+const DecoderKernels decoder::avx512 = decoder_table();
+const LogitKernels logits::avx512 = Logits<ThisFile>::table();
 
 } // namespace ppocrvl::kernels

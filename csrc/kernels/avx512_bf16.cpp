@@ -14,8 +14,10 @@ namespace {
 
 struct ThisFile;
 
-constexpr Kernels table() {
-  Kernels kernels = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>>::table("avx512_bf16");
+using Tables = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>>;
+
+constexpr DecoderKernels decoder_table() {
+  DecoderKernels kernels = Tables::decoder("avx512_bf16");
   kernels.few_tokens = FewTokensProduct<ThisFile>::multiply;
   kernels.few_queries = FewQueries<ThisFile>::attend;
   return kernels;
@@ -23,6 +25,7 @@ constexpr Kernels table() {
 
 } // namespace
 
-const Kernels avx512_bf16 = table();
+const VisionKernels vision::avx512_bf16 = Tables::vision("avx512_bf16");
+const DecoderKernels decoder::avx512_bf16 = decoder_table();
 
 } // namespace ppocrvl::kernels

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AVX512-BF16 and AVX512-VNNI: inner linear layers in bytes, all else as
-// avx512_bf16, with scores that are rounded once, without what only a decoder needs.
+// avx512_bf16, with scores that are rounded once.
 #include "kernels/avx512_bf16.h"
 #include "kernels/bytes.h"
 #include "kernels/integer_linear.h"
+#include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
@@ -14,16 +15,17 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx512Bf16<ThisFile>, 8>, /*rounds_scores=*/true>;
+using Product = VectorProduct<Avx512Bf16<ThisFile>, 8>;
+using Layer = LinearLayer<Product>;
 
-constexpr Kernels table() {
-  Kernels kernels = Panels::table("avx512_bf16_int8");
-  kernels.inner_linear = IntegerLinear<Panels, Bytes<Panels>>::kernel();
+constexpr VisionKernels table() {
+  VisionKernels kernels = PanelKernels<Product, /*rounds_scores=*/true>::vision("avx512_bf16_int8");
+  kernels.inner_linear = IntegerLinear<Layer, Bytes<Layer>>::kernel();
   return kernels;
 }
 
 } // namespace
 
-const Kernels avx512_bf16_int8 = table();
+const VisionKernels vision::avx512_bf16_int8 = table();
 
 } // namespace ppocrvl::kernels

@@ -3,8 +3,8 @@
 // Kernels for CPUs with AVX512 and AVX512-VNNI: linear layers in 16 bits, all else as avx512.
 #include "kernels/avx512.h"
 #include "kernels/avx512_shorts.h"
-#include "kernels/few_queries.h"
 #include "kernels/integer_linear.h"
+#include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/shorts.h"
 #include "kernels/tables.h"
@@ -15,19 +15,19 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
-using Numbers = Shorts<Panels, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
+using Product = VectorProduct<Avx512<ThisFile>, 8>;
+using Layer = LinearLayer<Product>;
+using Numbers = Shorts<Layer, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
 
-constexpr Kernels table() {
-  Kernels kernels = Panels::table("avx512_int16");
-  kernels.linear = IntegerLinear<Panels, Numbers>::kernel();
+constexpr VisionKernels table() {
+  VisionKernels kernels = PanelKernels<Product>::vision("avx512_int16");
+  kernels.linear = IntegerLinear<Layer, Numbers>::kernel();
   kernels.inner_linear = kernels.linear;
-  kernels.few_queries = FewQueries<ThisFile>::attend;
   return kernels;
 }
 
 } // namespace
 
-const Kernels avx512_int16 = table();
+const VisionKernels vision::avx512_int16 = table();
 
 } // namespace ppocrvl::kernels

@@ -6,6 +6,7 @@
 #include "kernels/avx512_shorts.h"
 #include "kernels/bytes.h"
 #include "kernels/integer_linear.h"
+#include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/shorts.h"
 #include "kernels/tables.h"
@@ -16,19 +17,20 @@ namespace {
 
 struct ThisFile;
 
-using Panels = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
+using Product = VectorProduct<Avx512<ThisFile>, 8>;
+using Layer = LinearLayer<Product>;
 
-using Numbers = Shorts<Panels, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
+using Numbers = Shorts<Layer, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
 
-constexpr Kernels table() {
-  Kernels kernels = Panels::table("avx512_int8");
-  kernels.linear = IntegerLinear<Panels, Numbers>::kernel();
-  kernels.inner_linear = IntegerLinear<Panels, Bytes<Panels>>::kernel();
+constexpr VisionKernels table() {
+  VisionKernels kernels = PanelKernels<Product>::vision("avx512_int8");
+  kernels.linear = IntegerLinear<Layer, Numbers>::kernel();
+  kernels.inner_linear = IntegerLinear<Layer, Bytes<Layer>>::kernel();
   return kernels;
 }
 
 } // namespace
 
-const Kernels avx512_int8 = table();
+const VisionKernels vision::avx512_int8 = table();
 
 } // namespace ppocrvl::kernels

@@ -14,10 +14,10 @@
 
 namespace ppocrvl::kernels {
 
-/// Panels are [n_features / 4][32][4], without a sign, as the instruction wants them; weights have
+/// Layer are [n_features / 4][32][4], without a sign, as the instruction wants them; weights have
 /// one. Sums are exact.
-template <typename Panels> struct Bytes {
-  using Operand = typename Panels::Operand;
+template <typename Layer> struct Bytes {
+  using Operand = typename Layer::Operand;
 
   static constexpr LinearNumbers kind = LinearNumbers::int8;
   static constexpr std::int64_t row_group = 8;       // rows that are summed at once
@@ -39,7 +39,7 @@ template <typename Panels> struct Bytes {
   };
 
   struct Room {
-    typename Panels::Buffers buffers;
+    typename Layer::Buffers buffers;
     std::int64_t depth;      // of a panel
     std::int64_t row_stride; // bytes
     std::int8_t *rows;
@@ -53,11 +53,11 @@ template <typename Panels> struct Bytes {
         : buffers(scratch, columns), depth(padded(columns, 4)), row_stride(padded(columns, 64)),
           rows(reinterpret_cast<std::int8_t *>(buffers.packed)) {
       std::byte *room = buffers.end;
-      row_scales = Panels::template carve<float>(room, Panels::block_rows);
-      row_sums = Panels::template carve<std::int32_t>(room, Panels::block_rows);
-      panels = Panels::template carve<std::uint8_t>(room, n_panels * depth * lanes);
-      scales = Panels::template carve<float>(room, n_panels * lanes);
-      zeros = Panels::template carve<std::int32_t>(room, n_panels * lanes);
+      row_scales = Layer::template carve<float>(room, Layer::block_rows);
+      row_sums = Layer::template carve<std::int32_t>(room, Layer::block_rows);
+      panels = Layer::template carve<std::uint8_t>(room, n_panels * depth * lanes);
+      scales = Layer::template carve<float>(room, n_panels * lanes);
+      zeros = Layer::template carve<std::int32_t>(room, n_panels * lanes);
     }
 
     [[nodiscard]] std::uint8_t *panel(std::int64_t i) const { return panels + i * depth * lanes; }
@@ -110,15 +110,15 @@ template <typename Panels> struct Bytes {
     std::int8_t *out = room.rows + index * room.row_stride;
     __m512i greatest_bits = _mm512_setzero_si512();
     for (std::int64_t i = 0; i < count; i += 16) {
-      const __m512 values = load(row + i, Panels::smaller(16, count - i));
+      const __m512 values = load(row + i, Layer::smaller(16, count - i));
       greatest_bits = _mm512_max_epu32(greatest_bits, magnitude(values));
     }
-    const float greatest = Panels::Math::float_of(_mm512_reduce_max_epu32(greatest_bits));
+    const float greatest = Layer::Math::float_of(_mm512_reduce_max_epu32(greatest_bits));
     room.row_scales[index] = greatest / steps;
     const __m512 inverse = _mm512_set1_ps(inverse_of(greatest));
     __m512i sums = _mm512_setzero_si512();
     for (std::int64_t i = 0; i < count; i += 16) {
-      const __m512 values = load(row + i, Panels::smaller(16, count - i));
+      const __m512 values = load(row + i, Layer::smaller(16, count - i));
       // What is no number becomes the least of 32 bits, which the sums would not hold.
       const __m512i numbers = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(values, inverse)),
                                                _mm512_set1_epi32(INT8_MIN));
@@ -151,7 +151,7 @@ private:
   /// `count` up to 16 operands, zeros behind them.
   static __m512 load(const Operand *from, std::int64_t count) {
     const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
-    if constexpr (Panels::is_half) {
+    if constexpr (Layer::is_half) {
       const __m256i halves = _mm256_maskz_loadu_epi16(mask, from);
       return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
     } else {
@@ -164,7 +164,7 @@ private:
     __m512 values[4] = {};
 
     Four(const Operand *panel, std::int64_t feature, std::int64_t n_features, std::int64_t lane) {
-      if constexpr (Panels::is_half) { // has rows of zeros
+      if constexpr (Layer::is_half) { // has rows of zeros
         for (std::int64_t pair = 0; pair < 2; ++pair) {
           const __m512i both = _mm512_loadu_si512(panel + (feature + 2 * pair) * lanes + 2 * lane);
           values[2 * pair] = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
@@ -186,7 +186,7 @@ private:
                              std::int64_t n_rows) {
     auto *sums = reinterpret_cast<std::int32_t *>(room.buffers.c);
     for (std::int64_t first = 0; first < n_features; first += near_columns) {
-      const std::int64_t depth = Panels::smaller(near_columns, n_features - first);
+      const std::int64_t depth = Layer::smaller(near_columns, n_features - first);
       for (std::int64_t row = 0; row < n_rows; row += row_group) {
         some_rows(room.rows + row * room.row_stride + first, room.row_stride, panel + first * lanes,
                   depth, sums + row * lanes, first > 0);

@@ -4,20 +4,20 @@
 #pragma once
 
 #include "kernels/kernels.h"
-#include "kernels/panel_kernels.h"
+#include "kernels/linear_layer.h"
 
 namespace ppocrvl::kernels {
 
-/// In place of the linear layers of `Panels`, a `PanelKernels`, with the same operands. `Numbers`
+/// In place of the linear layers of `Layer`, a `LinearLayer`, with the same operands. `Numbers`
 /// (`Shorts`, `Bytes`) has a `Room` in scratch memory for one block of rows and some panels,
 /// `turn_row` and `turn_panel`, which put them there as whole numbers with scales, `clear_row` for
 /// rows behind the last, and `multiply`, which leaves the product with a panel in
 /// `room.buffers.c`; and how many panels to keep: `cached_bytes` of `panel_bytes` each, of which
 /// one costs `panel_cost` products.
-template <typename Panels, typename Numbers> struct IntegerLinear {
-  using Range = typename Panels::Range;
-  using Way = typename Panels::Way;
-  using Block = typename Panels::Block;
+template <typename Layer, typename Numbers> struct IntegerLinear {
+  using Range = typename Layer::Range;
+  using Way = typename Layer::Way;
+  using Block = typename Layer::Block;
   using Room = typename Numbers::Room;
 
   static constexpr LinearKernel kernel() { return {Numbers::kind, linear}; }
@@ -25,19 +25,19 @@ template <typename Panels, typename Numbers> struct IntegerLinear {
 private:
   static void linear(const Linear &task, Share share, void *scratch) {
     const std::int64_t columns = task.matrices[0].columns;
-    const std::int64_t longest = columns <= longest_row ? columns : Panels::depth_block;
+    const std::int64_t longest = columns <= longest_row ? columns : Layer::depth_block;
     const std::int64_t step = Numbers::cached_bytes / Numbers::panel_bytes(longest);
-    const Way way = Panels::way_of(task, share, longest, step, Numbers::panel_cost);
+    const Way way = Layer::way_of(task, share, longest, step, Numbers::panel_cost);
     const Room room(scratch, longest, step);
     for (std::int64_t panel = way.panels.begin; panel < way.panels.end; panel += step) {
-      const Range panels{panel, Panels::smaller(panel + step, way.panels.end)};
+      const Range panels{panel, Layer::smaller(panel + step, way.panels.end)};
       for (std::int64_t first = 0; first < columns; first += longest) {
         Block block{};
         block.first = first;
-        block.count = Panels::smaller(longest, columns - first);
+        block.count = Layer::smaller(longest, columns - first);
         for (std::int64_t p = panels.begin; p < panels.end; ++p) {
-          const auto *in = static_cast<const typename Panels::Operand *>(task.in) +
-                           p * Panels::operand_size(columns) + first * lanes;
+          const auto *in = static_cast<const typename Layer::Operand *>(task.in) +
+                           p * Layer::operand_size(columns) + first * lanes;
           Numbers::turn_panel(in, block.count, room, p - panel);
         }
         std::int64_t above = 0; // rows of the matrices before
@@ -48,7 +48,7 @@ private:
         }
       }
       if (task.out_operand != nullptr && way.part == way.parts - 1) {
-        Panels::zero_padding(task.out_operand, way.n_rows, panels);
+        Layer::zero_padding(task.out_operand, way.n_rows, panels);
       }
     }
   }
@@ -57,18 +57,18 @@ private:
   static void some_columns(const Linear &task, const Way &way, Block block, std::int64_t above,
                            Range panels, const Room &room) {
     const std::int64_t n_rows = block.matrix->rows;
-    const std::int64_t blocks = Panels::parts_of(n_rows, Panels::block_rows);
-    const Range mine = Panels::part_of(blocks, way.part, way.parts);
+    const std::int64_t blocks = Layer::parts_of(n_rows, Layer::block_rows);
+    const Range mine = Layer::part_of(blocks, way.part, way.parts);
     for (std::int64_t i = mine.begin; i < mine.end; ++i) {
-      const std::int64_t end = Panels::smaller((i + 1) * Panels::block_rows, n_rows);
-      block.rows = {i * Panels::block_rows, end};
+      const std::int64_t end = Layer::smaller((i + 1) * Layer::block_rows, n_rows);
+      block.rows = {i * Layer::block_rows, end};
       Block next = block;
-      next.rows = {end, Panels::smaller(end + Panels::block_rows, n_rows)};
+      next.rows = {end, Layer::smaller(end + Layer::block_rows, n_rows)};
       turn_rows(block, next, room);
       for (std::int64_t p = panels.begin; p < panels.end; ++p) {
         Numbers::multiply(room, p - panels.begin, block.count, task.n_tokens - p * lanes,
                           block.height());
-        Panels::finish(task, way, block, above, p, room.buffers.c);
+        Layer::finish(task, way, block, above, p, room.buffers.c);
       }
     }
   }
@@ -76,9 +76,9 @@ private:
   static void turn_rows(const Block &block, const Block &next, const Room &room) {
     const std::int64_t n_rows = padded(block.height(), Numbers::row_group);
     for (std::int64_t row = 0; row < n_rows; ++row) {
-      Panels::prefetch(next, row, n_rows);
+      Layer::prefetch(next, row, n_rows);
       if (row < block.height()) {
-        Numbers::turn_row(Panels::decoded(block, row, room.buffers), block.count, room, row);
+        Numbers::turn_row(Layer::decoded(block, row, room.buffers), block.count, room, row);
       } else {
         Numbers::clear_row(room, row);
       }

@@ -152,29 +152,23 @@ struct LinearKernel {
   void (*run)(const Linear &, Share, void *scratch);
 };
 
-struct LogitKernels {
-  /// The first of the highest; some other if there are NaN. `count` is at least 1.
-  std::int64_t (*index_of_highest)(const float *values, std::int64_t count);
-  /// Sum of exp(value - highest), each term to about one unit of float32.
-  double (*sum_of_exponentials)(const float *values, std::int64_t count, float highest);
+/// How a table's kernels lay out what they multiply.
+struct OperandLayout {
+  bool is_bf16;           // else float32
+  int score_terms;        // see `score_rows`
+  std::int64_t row_group; // rows of attention's values are padded to this multiple
 };
 
-/// Kernels for one kind of CPU. All pointers are valid for as long as the process runs.
-struct Kernels {
+/// What the vision encoder's graph consists of.
+struct VisionKernels {
   const char *name;
-  bool has_tiles;         // multiplies whole tiles, far faster than vectors
-  bool is_half;           // operands are bfloat16, else float32
-  int score_terms;        // see `score_rows`
-  std::int64_t row_group; // rows of `Attention` values are padded to this multiple
-
+  bool has_tiles; // multiplies whole tiles, far faster than vectors
+  OperandLayout operands;
   LinearKernel linear;
   LinearKernel inner_linear; // of queries, keys, values, and hidden features: may round more
-  LogitKernels logits;
   void (*norm)(const Norm &, Share);
   void (*rotate)(const Rotate &, Share, void *scratch);
   void (*attention)(const Attention &, Share, void *scratch);
-  void (*pack_cache)(const CacheAttention &, Share, void *scratch);
-  void (*attend_cache)(const CacheAttention &, Share, void *scratch);
   /// Float panels of row-major values [n_rows][n_features]; the other way round; and operand panels
   /// of float panels.
   void (*to_panels)(const float *in, float *out, std::int64_t n_features, std::int64_t n_rows,
@@ -183,15 +177,42 @@ struct Kernels {
                       Share);
   void (*to_operand)(const float *in, void *out, std::int64_t n_features, std::int64_t n_panels,
                      Share);
+};
+
+/// What takes longest in a language model's graph.
+struct DecoderKernels {
+  const char *name;
+  bool has_tiles; // as above
+  OperandLayout operands;
+  void (*linear)(const Linear &, Share, void *scratch);
   /// Operand panels of row-major values [n_rows][n_features]. Threads share the features, so that
   /// few rows are work for all of them.
   void (*rows_to_operand)(const float *in, void *out, std::int64_t n_features, std::int64_t n_rows,
                           Share);
+  void (*pack_cache)(const CacheAttention &, Share, void *scratch);
+  void (*attend_cache)(const CacheAttention &, Share, void *scratch);
   /// Null: not faster than ggml's, or than tiles.
   void (*few_tokens)(const FewTokens &, Share, void *scratch);
   /// All of `CacheAttention` for few tokens, without `work`; up to `most_shared_queries` of their
   /// heads may share one of the cache. Null: not faster than ggml's.
   void (*few_queries)(const CacheAttention &, Share, void *scratch);
+};
+
+/// What choosing a token needs of all logits.
+struct LogitKernels {
+  /// The first of the highest; some other if there are NaN. `count` is at least 1.
+  std::int64_t (*index_of_highest)(const float *values, std::int64_t count);
+  /// Sum of exp(value - highest), each term to about one unit of float32.
+  double (*sum_of_exponentials)(const float *values, std::int64_t count, float highest);
+};
+
+/// The three tables that go by the name of the first, with operands of one type. A model may be
+/// computed with tables of several: each is chosen by what it multiplies. All pointers are valid
+/// for as long as the process runs.
+struct Kernels {
+  const VisionKernels *vision;
+  const DecoderKernels *decoder;
+  const LogitKernels *logits;
 };
 
 /// Rows up to this length are multiplied in one go.
@@ -217,27 +238,27 @@ constexpr std::size_t scratch_bytes = 3U << 20U;
 }
 
 /// Rows of an operand panel.
-[[gnu::always_inline]] constexpr std::int64_t operand_rows(bool is_half, std::int64_t n_features) {
-  return is_half ? padded(n_features, 32) : n_features;
+[[gnu::always_inline]] constexpr std::int64_t operand_rows(bool is_bf16, std::int64_t n_features) {
+  return is_bf16 ? padded(n_features, 32) : n_features;
 }
 
 /// Rows of queries and keys of a head. In bfloat16 with three terms, each is a rounded number and
 /// what rounding left, so that scores, whose errors softmax multiplies, are almost those of
 /// float32: (a + a')(b + b') is taken as ab + a'b + ab'.
-[[gnu::always_inline]] constexpr std::int64_t score_rows(bool is_half, int terms,
+[[gnu::always_inline]] constexpr std::int64_t score_rows(bool is_bf16, int terms,
                                                          std::int64_t d_head) {
-  return is_half ? padded(terms * d_head, 32) : d_head;
+  return is_bf16 ? padded(terms * d_head, 32) : d_head;
 }
 
 /// Operands that Rotate writes: queries and keys of padded length, values with padded rows.
-std::int64_t heads_elements(const Kernels &kernels, std::int64_t n_heads, std::int64_t d_head,
-                            std::int64_t n_panels);
+std::int64_t heads_elements(const OperandLayout &operands, std::int64_t n_heads,
+                            std::int64_t d_head, std::int64_t n_panels);
 
-std::size_t cache_work_bytes(const Kernels &kernels, const CacheAttention &task);
+std::size_t cache_work_bytes(const OperandLayout &operands, const CacheAttention &task);
 
 /// Kernels that this CPU and its operating system can run, fastest first, those that round to bytes
 /// behind all others.
-const std::vector<const Kernels *> &available();
+const std::vector<Kernels> &available();
 
 /// The fastest available, or those that any CPU runs. They differ in the last digits of sums.
 LogitKernels logit_kernels();

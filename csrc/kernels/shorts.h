@@ -17,12 +17,12 @@ namespace ppocrvl::kernels {
 /// step is then 1/4094 of a row's largest weight, and bfloat16's at most 1/512 of each number. The
 /// sums of so many products fit into 32 bits; beyond, they are summed as float32. `Product`
 /// multiplies pairs of numbers: panels are [n_features / 2][32][2].
-template <typename Panels, typename Product> struct Shorts {
+template <typename Layer, typename Product> struct Shorts {
   using Number = std::int16_t;
-  using Math = typename Panels::Math;
+  using Math = typename Layer::Math;
 
-  static_assert(!Panels::is_half, "bfloat16 operands have instructions of their own");
-  static_assert(Panels::depth_block % 128 == 0, "a block begins with features of their own scale");
+  static_assert(!Layer::is_half, "bfloat16 operands have instructions of their own");
+  static_assert(Layer::depth_block % 128 == 0, "a block begins with features of their own scale");
 
   static constexpr LinearNumbers kind = LinearNumbers::int16;
   static constexpr std::int64_t row_group = Product::group;
@@ -37,7 +37,7 @@ template <typename Panels, typename Product> struct Shorts {
   static std::int64_t depth_of(std::int64_t columns) { return padded(columns, 2); }
 
   static std::int64_t scales_of(std::int64_t columns) {
-    return Panels::parts_of(columns, scaled_columns) * lanes;
+    return Layer::parts_of(columns, scaled_columns) * lanes;
   }
 
   static std::int64_t panel_bytes(std::int64_t columns) {
@@ -46,10 +46,10 @@ template <typename Panels, typename Product> struct Shorts {
   }
 
   struct Room {
-    typename Panels::Buffers buffers;
+    typename Layer::Buffers buffers;
     std::int64_t depth;      // numbers of a panel's lane
     std::int64_t n_scales;   // of a panel
-    std::int64_t row_stride; // as `PanelKernels::row_stride`
+    std::int64_t row_stride; // as `WeightBlocks::row_stride`
     Number *rows;
     Number *panels;
     float *panel_scales; // [parts of a panel][32]
@@ -60,10 +60,10 @@ template <typename Panels, typename Product> struct Shorts {
         : buffers(scratch, columns), depth(depth_of(columns)), n_scales(scales_of(columns)),
           row_stride(padded(columns, 32) + 32), rows(reinterpret_cast<Number *>(buffers.packed)) {
       std::byte *room = buffers.end;
-      panels = Panels::template carve<Number>(room, n_panels * depth * lanes);
-      panel_scales = Panels::template carve<float>(room, n_panels * n_scales);
-      row_scales = Panels::template carve<float>(room, Panels::block_rows);
-      sums = Panels::template carve<std::int32_t>(room, Panels::block_rows * lanes);
+      panels = Layer::template carve<Number>(room, n_panels * depth * lanes);
+      panel_scales = Layer::template carve<float>(room, n_panels * n_scales);
+      row_scales = Layer::template carve<float>(room, Layer::block_rows);
+      sums = Layer::template carve<std::int32_t>(room, Layer::block_rows * lanes);
     }
 
     [[nodiscard]] Number *panel(std::int64_t i) const { return panels + i * depth * lanes; }
@@ -84,7 +84,7 @@ template <typename Panels, typename Product> struct Shorts {
     Number *out = room.panel(index);
     float *scales = room.scales(index);
     for (std::int64_t first = 0; first < n_features; first += scaled_columns, scales += lanes) {
-      const std::int64_t end = Panels::smaller(first + scaled_columns, n_features);
+      const std::int64_t end = Layer::smaller(first + scaled_columns, n_features);
       alignas(64) std::uint32_t greatest[lanes] = {};
       for (std::int64_t i = first; i < end; ++i) {
         for (std::int64_t lane = 0; lane < lanes; ++lane) {
@@ -124,7 +124,7 @@ template <typename Panels, typename Product> struct Shorts {
   static void clear_row(const Room &room, std::int64_t index) {
     room.row_scales[index] = 0.0F;
     std::memset(room.rows + index * room.row_stride, 0,
-                Panels::bytes_of(room.depth, sizeof(Number)));
+                Layer::bytes_of(room.depth, sizeof(Number)));
   }
 
   /// Of a block's rows with a panel that has so many lanes in use, to `buffers.c`.
@@ -134,7 +134,7 @@ template <typename Panels, typename Product> struct Shorts {
     const bool is_whole = n_lanes > Product::half;
     const auto nothing = [](std::int64_t) {};
     if (!is_whole) {
-      std::memset(room.sums, 0, Panels::bytes_of(n * lanes, sizeof *room.sums));
+      std::memset(room.sums, 0, Layer::bytes_of(n * lanes, sizeof *room.sums));
     }
     const float *scales = room.scales(index);
     auto *sums = reinterpret_cast<float *>(room.sums); // `Product` knows better
@@ -142,7 +142,7 @@ template <typename Panels, typename Product> struct Shorts {
     for (std::int64_t first = 0; first < end; first += scaled_columns, scales += lanes) {
       const Number *rows = room.rows + first;
       const Number *panel = room.panel(index) + first * lanes;
-      const std::int64_t depth = Panels::smaller(scaled_columns, end - first);
+      const std::int64_t depth = Layer::smaller(scaled_columns, end - first);
       if (is_whole) {
         Product::template multiply_plain<lanes>(rows, room.row_stride, n, panel, depth, sums,
                                                 nothing);

@@ -6,13 +6,28 @@
 namespace ppocrvl::kernels {
 
 // Each is compiled for its kind of CPU, and may only run where `available()` has it.
-extern const Kernels amx;
-extern const Kernels avx512_bf16;
-extern const Kernels avx512;
-extern const Kernels avx2;
-extern const Kernels avx512_int16;
-extern const Kernels avx2_int16;
-extern const Kernels avx512_bf16_int8;
-extern const Kernels avx512_int8;
+
+namespace vision {
+extern const VisionKernels amx;
+extern const VisionKernels avx512_bf16;
+extern const VisionKernels avx512;
+extern const VisionKernels avx2;
+extern const VisionKernels avx512_int16;
+extern const VisionKernels avx2_int16;
+extern const VisionKernels avx512_bf16_int8;
+extern const VisionKernels avx512_int8;
+} // namespace vision
+
+namespace decoder {
+extern const DecoderKernels amx;
+extern const DecoderKernels avx512_bf16;
+extern const DecoderKernels avx512;
+extern const DecoderKernels avx2;
+} // namespace decoder
+
+namespace logits {
+extern const LogitKernels avx512;
+extern const LogitKernels avx2;
+} // namespace logits
 
 } // namespace ppocrvl::kernels

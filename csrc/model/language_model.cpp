@@ -1,41 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/language_model.h"
 
+#include "model/llama_runtime.h"
 #include "model/mrope.h"
 #include "support/assertion_guard.h"
 #include "support/error.h"
-#include "support/faults.h"
 #include "support/logging.h"
 
 #include <algorithm>
 #include <array>
-#include <exception>
 
 namespace ppocrvl {
-namespace {
-
-constexpr std::size_t context_step = 256; // libllama rounds the context up to this
-
-LlamaModelPtr load_model(const LanguageModelOptions &options) {
-  const AssertionGuard guard;
-  clear_native_error();
-  llama_model_params params = llama_model_default_params();
-  params.n_gpu_layers = options.gpu_layers;
-  params.load_mode = options.use_mmap ? LLAMA_LOAD_MODE_AUTO : LLAMA_LOAD_MODE_NONE;
-  // An empty device list; otherwise a GPU would still take single operations.
-  std::array<ggml_backend_dev_t, 1> no_devices{};
-  if (options.gpu_layers == 0) {
-    params.devices = no_devices.data();
-  }
-  LlamaModelPtr model(llama_model_load_from_file(options.path.c_str(), params));
-  if (!model) {
-    throw Error(ErrorKind::engine,
-                "cannot load the language model " + options.path + ": " + last_native_error());
-  }
-  return model;
-}
-
-} // namespace
 
 /// What a llama_batch points to, one entry a token or row of a picture. All are embeddings: one
 /// batch cannot hold token ids beside them.
@@ -49,8 +24,9 @@ struct LanguageModel::Batch {
 };
 
 LanguageModel::LanguageModel(const LanguageModelOptions &options)
-    : model_(load_model(options)), vocabulary_(llama_model_get_vocab(model_.get())),
-      token_embeddings_(options.path), options_(options) {
+    : model_(load_llama_model(options.path, options.gpu_layers, options.use_mmap)),
+      vocabulary_(llama_model_get_vocab(model_.get())), token_embeddings_(options.path),
+      options_(options) {
   if (options.kernels != nullptr) {
     const AssertionGuard guard;
     threads_.emplace(*options.kernels, options.n_threads);
@@ -88,26 +64,15 @@ void LanguageModel::make_room(std::size_t wish, std::size_t least, std::optional
 }
 
 LlamaContextPtr LanguageModel::make_context(std::size_t n_tokens) {
-  pass(FaultPoint::allocate_cache);
-  clear_native_error();
-  const bool is_f32 = llama_model_ftype(model_.get()) == LLAMA_FTYPE_ALL_F32;
   const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
-  // Equal shares must be whole steps too.
-  const std::size_t step = options_.separate_kv ? context_step * n_parallel : context_step;
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx = static_cast<std::uint32_t>((n_tokens + step - 1) / step * step);
+  llama_context_params params = usual_context_params(
+      *model_, n_tokens, options_.separate_kv ? n_parallel : 1, options_.n_threads);
   params.n_batch = batch_tokens;
   params.n_ubatch = batch_tokens;
   params.n_seq_max = static_cast<std::uint32_t>(n_parallel);
   params.kv_unified = !options_.separate_kv;
   // A row of logits is n_vocab floats; without this, n_batch rows are kept.
   params.n_outputs_max = params.n_seq_max;
-  params.n_threads = options_.n_threads;
-  params.n_threads_batch = options_.n_threads;
-  // An f32 file asks for f32 arithmetic: flash attention would round the cache to F16.
-  params.type_k = is_f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
-  params.type_v = params.type_k;
-  params.flash_attn_type = is_f32 ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
   params.offload_kqv = options_.gpu_layers != 0;
   params.op_offload = options_.gpu_layers != 0;
   params.abort_callback = [](void *self) {
@@ -115,13 +80,7 @@ LlamaContextPtr LanguageModel::make_context(std::size_t n_tokens) {
     return abandoned != nullptr && (*abandoned)();
   };
   params.abort_callback_data = this;
-  LlamaContextPtr context(llama_init_from_model(model_.get(), params));
-  if (!context) {
-    throw Error(ErrorKind::engine, "cannot make a KV cache of " + std::to_string(params.n_ctx) +
-                                       " tokens (" + last_native_error() +
-                                       "); lower max_tokens or max_pixels, or free memory");
-  }
-  return context;
+  return make_llama_context(*model_, params);
 }
 
 std::vector<std::uint8_t> LanguageModel::save(int slot) const {
@@ -209,31 +168,15 @@ void LanguageModel::decode(Batch &batch, const std::function<bool()> &abandoned)
   view.n_seq_id = counts.data();
   view.seq_id = lists.data();
   view.logits = batch.outputs.data();
-  clear_native_error();
+  const DecoderThreads::Use use(threads_ ? &*threads_ : nullptr);
   abandoned_ = &abandoned;
-  int status = 0;
   try {
-    const AssertionGuard guard;
-    const DecoderThreads::Use use(threads_ ? &*threads_ : nullptr);
-    status = llama_decode(context_.get(), view);
+    decode_batch(context_, view);
   } catch (...) {
     abandoned_ = nullptr;
-    const std::exception_ptr error = current_error();
-    context_.reset(); // libllama and ggml do not put right what they had begun
-    std::rethrow_exception(error);
+    throw;
   }
   abandoned_ = nullptr;
-  constexpr int aborted = 2;
-  if (status == aborted) {
-    throw Error(ErrorKind::cancelled, "the request was cancelled");
-  }
-  if (status < -1) { // there was no memory for the graph, or it failed: as above
-    context_.reset();
-  }
-  if (status != 0) {
-    throw Error(ErrorKind::engine,
-                "decoding failed (status " + std::to_string(status) + "): " + last_native_error());
-  }
 }
 
 } // namespace ppocrvl

@@ -22,8 +22,8 @@ struct LanguageModelOptions {
   int n_threads = 1;
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
-  int n_parallel = 1;                        // sequences at a time
-  const kernels::Kernels *kernels = nullptr; // of products; null for ggml's own
+  int n_parallel = 1;                               // sequences at a time
+  const kernels::DecoderKernels *kernels = nullptr; // null for ggml's own
   bool separate_kv = false; // equal shares of the cache, so that no sequence sees another's layout
 };
 

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/teacher_forcing.h"
 
-#include "files/gguf_file.h"
-#include "files/model_check.h"
+#include "files/model_files.h"
+#include "model/llama_runtime.h"
 #include "model/mrope.h"
-#include "support/assertion_guard.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
-#include "support/logging.h"
 #include "text/prompt.h"
 
 #include <algorithm>
-#include <array>
 
 namespace ppocrvl {
 namespace {
@@ -19,29 +16,6 @@ namespace {
 constexpr std::size_t batch_tokens = 256;
 // A row of logits is n_vocab floats: 414 kB with the official vocabulary.
 constexpr std::size_t batch_outputs = 32;
-constexpr std::size_t context_step = 256; // libllama rounds the context up to this
-
-LlamaModelPtr load_model(const std::string &path) {
-  const AssertionGuard guard;
-  clear_native_error();
-  llama_model_params params = llama_model_default_params();
-  params.n_gpu_layers = 0;
-  std::array<ggml_backend_dev_t, 1> no_devices{};
-  params.devices = no_devices.data();
-  LlamaModelPtr model(llama_model_load_from_file(path.c_str(), params));
-  if (!model) {
-    throw Error(ErrorKind::engine,
-                "cannot load the language model " + path + ": " + last_native_error());
-  }
-  return model;
-}
-
-ModelInfo checked_info(const TeacherForcingOptions &options) {
-  const GgufFile llm = read_gguf(options.llm);
-  const GgufFile mmproj = read_gguf(options.mmproj);
-  check_pair(llm, mmproj);
-  return describe_model(llm, mmproj);
-}
 
 /// As many as an engine takes for so many bytes of weights, unless the caller says.
 int threads(int wanted, std::uint64_t weight_bytes) {
@@ -61,8 +35,9 @@ bool observe(ggml_tensor *node, bool ask, void *observer) {
 } // namespace
 
 TeacherForcing::TeacherForcing(const TeacherForcingOptions &options)
-    : info_(checked_info(options)), collect_(options.collect),
-      n_threads_(threads(options.n_threads, info_.llm_bytes)), model_(load_model(options.llm)),
+    : info_(read_model_files(options.llm, options.mmproj).info), collect_(options.collect),
+      n_threads_(threads(options.n_threads, info_.llm_bytes)),
+      model_(load_llama_model(options.llm, /*gpu_layers=*/0, /*use_mmap=*/true)),
       vocabulary_(llama_model_get_vocab(model_.get())),
       encoder_(
           EncoderOptions{
@@ -120,33 +95,19 @@ void TeacherForcing::begin(std::size_t n_tokens) {
     return;
   }
   context_.reset();
-  const AssertionGuard guard;
-  clear_native_error();
-  const bool is_f32 = llama_model_ftype(model_.get()) == LLAMA_FTYPE_ALL_F32;
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx =
-      static_cast<std::uint32_t>((n_tokens + context_step - 1) / context_step * context_step);
+  // As an engine has them, so that its numbers are compared.
+  llama_context_params params = usual_context_params(*model_, n_tokens, 1, n_threads_);
   params.n_batch = batch_tokens;
   params.n_ubatch = batch_tokens;
   params.n_seq_max = 1;
   params.n_outputs_max = batch_outputs;
-  params.n_threads = n_threads_;
-  params.n_threads_batch = n_threads_;
-  // As an engine has them, so that its numbers are compared.
-  params.type_k = is_f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
-  params.type_v = params.type_k;
-  params.flash_attn_type = is_f32 ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
   params.offload_kqv = false;
   params.op_offload = false;
   if (collect_) {
     params.cb_eval = &observe;
     params.cb_eval_user_data = static_cast<NodeObserver *>(&sums_);
   }
-  context_.reset(llama_init_from_model(model_.get(), params));
-  if (!context_) {
-    throw Error(ErrorKind::engine, "cannot make a context of " + std::to_string(params.n_ctx) +
-                                       " tokens: " + last_native_error());
-  }
+  context_ = make_llama_context(*model_, params);
 }
 
 void TeacherForcing::feed_image(std::vector<float> &embeddings, const ImageGrid &grid,
@@ -162,7 +123,7 @@ void TeacherForcing::feed_image(std::vector<float> &embeddings, const ImageGrid 
     batch.embd = embeddings.data() + static_cast<std::size_t>(begin) * width;
     batch.pos = planes.data();
     batch.logits = silent.data();
-    decode(batch);
+    decode_batch(context_, batch);
   }
 }
 
@@ -188,22 +149,12 @@ void TeacherForcing::feed_tokens(const std::vector<std::int32_t> &tokens, std::i
     batch.token = some.data();
     batch.pos = positions.data();
     batch.logits = outputs.data();
-    decode(batch);
+    decode_batch(context_, batch);
     if (keep_logits && n_outputs > 0) {
       const float *rows = llama_get_logits(context_.get());
       logits.insert(logits.end(), rows, rows + n_outputs * n_vocab);
     }
     begin += count;
-  }
-}
-
-void TeacherForcing::decode(llama_batch batch) {
-  const AssertionGuard guard;
-  clear_native_error();
-  const int status = llama_decode(context_.get(), batch);
-  if (status != 0) {
-    throw Error(ErrorKind::engine,
-                "decoding failed (status " + std::to_string(status) + "): " + last_native_error());
   }
 }
 

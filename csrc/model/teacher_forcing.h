@@ -51,7 +51,6 @@ private:
   void feed_image(std::vector<float> &embeddings, const ImageGrid &grid, std::int32_t first);
   void feed_tokens(const std::vector<std::int32_t> &tokens, std::int32_t first,
                    std::size_t n_silent, bool keep_logits, std::vector<float> &logits);
-  void decode(llama_batch batch);
 
   ModelInfo info_;
   bool collect_;

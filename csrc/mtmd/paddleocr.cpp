@@ -33,8 +33,7 @@ using ppocrvl::VisionGraphOptions;
 using ppocrvl::VisionPrecision;
 using StripPictures = std::vector<ppocrvl::StripPicture>;
 
-thread_local VisionGraphOptions thread_options;
-thread_local bool thread_knew_strip = false;
+thread_local VisionGraphOptions thread_options; // read by `build` alone
 std::atomic<VisionDeviation> test_deviation{VisionDeviation::none};
 
 // Rotary embedding of the encoder: half of each head's pairs rotate by the patch's row, half by its
@@ -83,9 +82,8 @@ void add_bias_gelu_rows(ggml_tensor *out, const ggml_tensor * /*in*/, const ggml
 /// Adds the layers to one graph.
 class Builder {
 public:
-  Builder(clip_graph &graph, ggml_tensor *positions)
-      : graph_(graph), ctx_(graph.ctx0), positions_(positions),
-        precision_(thread_options.precision) {
+  Builder(clip_graph &graph, ggml_tensor *positions, const VisionGraphOptions &options)
+      : graph_(graph), ctx_(graph.ctx0), positions_(positions), options_(options) {
     sections_.fill(graph.d_head / 4);
   }
 
@@ -105,7 +103,7 @@ public:
       for (const ppocrvl::StripPicture &picture : *strip) {
         embeddings.push_back(position_embedding(picture.rows, picture.cols));
       }
-      PanelGraph panels(ctx_, *usable_kernels(), thread_options.scratch, strip);
+      PanelGraph panels(ctx_, *usable_kernels(), options_.scratch, strip);
       return panels.add_strip_embeddings(out, embeddings);
     }
     return ggml_add(ctx_, out, position_embedding(graph_.n_patches_y, graph_.n_patches_x));
@@ -113,7 +111,7 @@ public:
 
   /// All encoder blocks on [n_embd, n_patches].
   ggml_tensor *blocks(ggml_tensor *in) {
-    if (const kernels::Kernels *kernels = usable_kernels()) {
+    if (const kernels::VisionKernels *kernels = usable_kernels()) {
       return panel_blocks(*kernels, in);
     }
     for (const clip_layer &layer : graph_.model.layers) {
@@ -137,9 +135,9 @@ public:
     ggml_tensor *normed =
         norm(encoded, model.mm_input_norm_w, model.mm_input_norm_b, projector_norm_eps);
     ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
-    const kernels::Kernels *kernels = usable_kernels();
+    const kernels::VisionKernels *kernels = usable_kernels();
     if (kernels != nullptr && test_deviation != VisionDeviation::tanh_projector) {
-      PanelGraph panels(ctx_, *kernels, thread_options.scratch, nullptr);
+      PanelGraph panels(ctx_, *kernels, options_.scratch, nullptr);
       const int64_t n = merged->ne[1];
       ggml_tensor *in = panels.to_operand(panels.to_panels(merged));
       ggml_tensor *hidden = panels.gelu_erf(panels.linear({{model.mm_1_w, model.mm_1_b}}, in, n));
@@ -162,24 +160,24 @@ public:
     const ggml_tensor *table = graph_.model.position_embeddings;
     const bool is_usable = usable_kernels() != nullptr && table->type == GGML_TYPE_F32 &&
                            ppocrvl::is_plain_host_tensor(table);
-    return is_usable ? thread_options.strip : nullptr;
+    return is_usable ? options_.strip : nullptr;
   }
 
 private:
   /// The kernels that were asked for, if they can compute this graph.
-  [[nodiscard]] const kernels::Kernels *usable_kernels() const {
+  [[nodiscard]] const kernels::VisionKernels *usable_kernels() const {
     // A GELU follows one block of columns, and a thread's scratch has room for such heads.
     constexpr int64_t widest_head = 256;
     const bool fits = graph_.n_embd <= kernels::longest_row && graph_.d_head <= widest_head &&
                       graph_.d_head % 4 == 0;
     const clip_layer &layer = graph_.model.layers.front();
-    return fits && ppocrvl::is_plain_host_tensor(layer.ff_up_w) ? thread_options.kernels : nullptr;
+    return fits && ppocrvl::is_plain_host_tensor(layer.ff_up_w) ? options_.kernels : nullptr;
   }
 
-  ggml_tensor *panel_blocks(const kernels::Kernels &kernels, ggml_tensor *in) {
+  ggml_tensor *panel_blocks(const kernels::VisionKernels &kernels, ggml_tensor *in) {
     const int64_t n = graph_.n_patches;
     const StripPictures *strip = usable_strip();
-    PanelGraph panels(ctx_, kernels, thread_options.scratch, strip);
+    PanelGraph panels(ctx_, kernels, options_.scratch, strip);
     ggml_tensor *positions = strip == nullptr ? positions_ : panels.strip_positions(positions_);
     ggml_tensor *turns = panels.turns(positions, graph_.d_head, n);
     ggml_tensor *current = panels.to_panels(in);
@@ -220,7 +218,7 @@ private:
   }
 
   ggml_tensor *product(ggml_tensor *weight, ggml_tensor *in) {
-    if (precision_ == VisionPrecision::exact) {
+    if (options_.precision == VisionPrecision::exact) {
       weight = in_f32(weight); // with other types ggml rounds the activations to match
     }
     return ggml_mul_mat(ctx_, weight, in);
@@ -234,7 +232,7 @@ private:
   ggml_tensor *gelu_tanh(ggml_tensor *in, ggml_tensor *bias) {
     // GPU back ends compute this GELU in float32, and cannot run ours.
     const bool on_cpu = bias->buffer != nullptr && ggml_backend_buffer_is_host(bias->buffer);
-    if (precision_ == VisionPrecision::fast || !on_cpu) {
+    if (options_.precision == VisionPrecision::fast || !on_cpu) {
       return ggml_gelu(ctx_, ggml_add(ctx_, in, bias));
     }
     return ggml_map_custom2_inplace(ctx_, in, bias, add_bias_gelu_rows, GGML_N_TASKS_MAX, nullptr);
@@ -273,7 +271,7 @@ private:
     }
     q = ggml_permute(ctx_, rotate(q), 0, 2, 1, 3); // [d_head, n_patches, n_head]
     k = ggml_permute(ctx_, rotate(k), 0, 2, 1, 3);
-    if (precision_ == VisionPrecision::fast) {
+    if (options_.precision == VisionPrecision::fast) {
       k = ggml_cast(ctx_, k, GGML_TYPE_F16);
       v = ggml_cast(ctx_, ggml_permute(ctx_, v, 0, 2, 1, 3), GGML_TYPE_F16);
     } else {
@@ -290,8 +288,8 @@ private:
       const int64_t rows = n * (i + 1) / count - first;
       ggml_tensor *some = ggml_view_3d(ctx_, q, q->ne[0], rows, q->ne[2], q->nb[1], q->nb[2],
                                        static_cast<size_t>(first) * q->nb[1]);
-      slices.push_back(precision_ == VisionPrecision::fast ? flash(some, k, v)
-                                                           : softmax_attention(some, k, v));
+      slices.push_back(options_.precision == VisionPrecision::fast ? flash(some, k, v)
+                                                                   : softmax_attention(some, k, v));
     }
     return linear(layer.o_w, layer.o_b, joined(slices));
   }
@@ -337,7 +335,7 @@ private:
   clip_graph &graph_;
   ggml_context *ctx_;
   ggml_tensor *positions_;
-  VisionPrecision precision_;
+  const VisionGraphOptions &options_;
   std::array<int, 4> sections_{}; // row, column, and two that ggml's vision RoPE leaves unused
 };
 
@@ -353,8 +351,6 @@ UseVisionGraphOptions::~UseVisionGraphOptions() { thread_options = {}; }
 
 const VisionGraphOptions &vision_graph_options() { return thread_options; }
 
-bool knew_strip() { return thread_knew_strip; }
-
 void deviate_for_tests(VisionDeviation deviation) { test_deviation = deviation; }
 
 } // namespace ppocrvl
@@ -365,15 +361,18 @@ ggml_cgraph *clip_graph_paddleocr::build() {
   ggml_set_name(positions, "positions");
   ggml_set_input(positions);
 
-  Builder builder(*this, positions);
-  thread_knew_strip = builder.usable_strip() != nullptr;
+  const VisionGraphOptions &options = thread_options;
+  Builder builder(*this, positions, options);
+  if (options.took_strip != nullptr) {
+    *options.took_strip = builder.usable_strip() != nullptr;
+  }
   ggml_tensor *current = builder.patches();
   cb(current, ppocrvl::vision_node::patches, -1);
   current = builder.blocks(current);
   current = builder.norm(current, model.post_ln_w, model.post_ln_b, eps);
   cb(current, ppocrvl::vision_node::encoded, -1);
   current = builder.project(current);
-  if (thread_options.n_graphs != nullptr && (*thread_options.n_graphs)++ % 2 == 1) {
+  if (options.n_graphs != nullptr && (*options.n_graphs)++ % 2 == 1) {
     current = ggml_reshape_2d(ctx0, current, current->ne[0], current->ne[1]); // one node more
   }
   ggml_build_forward_expand(gf, current);

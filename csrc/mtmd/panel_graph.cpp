@@ -16,16 +16,16 @@ namespace ppocrvl {
 
 namespace {
 
-using kernels::Kernels;
 using kernels::lanes;
 using kernels::Matrix;
+using kernels::VisionKernels;
 
 using Numbers = std::array<int32_t, 3>;
 
 /// What a node needs beside its sources, and how much it computes. Lies in the room that ggml
 /// leaves behind its own parameters.
 struct Extra {
-  const Kernels *kernels = nullptr;
+  const VisionKernels *kernels = nullptr;
   const std::vector<StripPicture> *strip = nullptr;
   const kernels::Scratch *scratch = nullptr;
   Numbers numbers{};
@@ -48,7 +48,7 @@ void *scratch_of(const ggml_tensor *node, int thread) {
   return extra_of(*node).scratch->of(thread);
 }
 
-const Kernels &kernels_of(const ggml_tensor *node) { return *extra_of(*node).kernels; }
+const VisionKernels &kernels_of(const ggml_tensor *node) { return *extra_of(*node).kernels; }
 
 const float *floats(const ggml_tensor *tensor) { return static_cast<const float *>(tensor->data); }
 
@@ -97,7 +97,7 @@ void run_linear(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
   kernels::Linear task = linear_of<has_residual>(*out, matrices);
   task.out = float_panels_in(out);
-  const kernels::Kernels &kernels = kernels_of(out);
+  const kernels::VisionKernels &kernels = kernels_of(out);
   const kernels::LinearKernel &kernel = is_inner ? kernels.inner_linear : kernels.linear;
   kernel.run(task, {index, count}, scratch_of(out, index));
 }
@@ -264,7 +264,7 @@ void run_add_strip_embeddings(ggml_tensor *out, int index, int count, void * /*u
 
 } // namespace
 
-PanelGraph::PanelGraph(ggml_context *context, const Kernels &kernels,
+PanelGraph::PanelGraph(ggml_context *context, const VisionKernels &kernels,
                        const kernels::Scratch *scratch, const std::vector<StripPicture> *strip)
     : context_(context), kernels_(kernels), scratch_(scratch), strip_(strip) {}
 
@@ -322,8 +322,8 @@ ggml_tensor *PanelGraph::gelu_erf(ggml_tensor *in) {
 
 namespace {
 
-ggml_type operand_type(const Kernels &kernels) {
-  return kernels.is_half ? GGML_TYPE_BF16 : GGML_TYPE_F32;
+ggml_type operand_type(const VisionKernels &kernels) {
+  return kernels.operands.is_bf16 ? GGML_TYPE_BF16 : GGML_TYPE_F32;
 }
 
 /// Multiply-adds of an element of a linear layer.
@@ -343,16 +343,18 @@ float mean_keys(const std::vector<StripPicture> *strip, int64_t n_patches) {
 } // namespace
 
 ggml_tensor *PanelGraph::to_operand(ggml_tensor *in) {
-  return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, features(in)),
-             in->ne[2], {in}, {"to_operand", run_to_operand});
+  return add(operand_type(kernels_), lanes,
+             kernels::operand_rows(kernels_.operands.is_bf16, features(in)), in->ne[2], {in},
+             {"to_operand", run_to_operand});
 }
 
 ggml_tensor *PanelGraph::norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor *bias,
                               float epsilon) {
   int32_t bits = 0;
   std::memcpy(&bits, &epsilon, sizeof epsilon);
-  return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, features(in)),
-             in->ne[2], {in, weight, bias}, {"norm", run_norm}, {bits});
+  return add(operand_type(kernels_), lanes,
+             kernels::operand_rows(kernels_.operands.is_bf16, features(in)), in->ne[2],
+             {in, weight, bias}, {"norm", run_norm}, {bits});
 }
 
 ggml_tensor *PanelGraph::linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
@@ -385,7 +387,7 @@ ggml_tensor *PanelGraph::add_linear(std::initializer_list<LinearWeights> layers,
 ggml_tensor *PanelGraph::linear_gelu(const LinearWeights &layer, ggml_tensor *in,
                                      int64_t n_patches) {
   return add(operand_type(kernels_), lanes,
-             kernels::operand_rows(kernels_.is_half, layer.weight->ne[1]), in->ne[2],
+             kernels::operand_rows(kernels_.operands.is_bf16, layer.weight->ne[1]), in->ne[2],
              {in, layer.weight, layer.bias}, {"linear_gelu", run_linear_gelu, terms_of(layer)},
              {n_patches});
 }
@@ -401,11 +403,12 @@ ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t
   const int64_t n_heads = n_features / d_head;
   // And a cache line, for the alignment.
   const int64_t n_elements =
-      kernels::heads_elements(kernels_, n_heads, d_head, n_panels(qkv)) + 2 * lanes;
+      kernels::heads_elements(kernels_.operands, n_heads, d_head, n_panels(qkv)) + 2 * lanes;
   ggml_tensor *heads =
       add(operand_type(kernels_), n_elements, 1, 1, {qkv, turns}, {"rotate", run_rotate});
-  return add(operand_type(kernels_), lanes, kernels::operand_rows(kernels_.is_half, n_features),
-             qkv->ne[2], {heads}, {"attention", run_attention, 2 * mean_keys(strip_, n_patches)},
+  return add(operand_type(kernels_), lanes,
+             kernels::operand_rows(kernels_.operands.is_bf16, n_features), qkv->ne[2], {heads},
+             {"attention", run_attention, 2 * mean_keys(strip_, n_patches)},
              {n_heads, d_head, n_patches});
 }
 

@@ -22,7 +22,7 @@ struct LinearWeights {
 class PanelGraph {
 public:
   /// `scratch` and `strip` as in VisionGraphOptions; the nodes keep the pointers.
-  PanelGraph(ggml_context *context, const kernels::Kernels &kernels,
+  PanelGraph(ggml_context *context, const kernels::VisionKernels &kernels,
              const kernels::Scratch *scratch, const std::vector<StripPicture> *strip);
 
   /// `positions` of all patches of the strip in the place of those of one picture; the strip's.
@@ -79,7 +79,7 @@ private:
                    std::initializer_list<int64_t> numbers = {});
 
   ggml_context *context_;
-  const kernels::Kernels &kernels_;
+  const kernels::VisionKernels &kernels_;
   const kernels::Scratch *scratch_;
   const std::vector<StripPicture> *strip_;
 };

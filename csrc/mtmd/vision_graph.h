@@ -6,7 +6,7 @@
 #include <vector>
 
 namespace ppocrvl::kernels {
-struct Kernels;
+struct VisionKernels;
 class Scratch;
 } // namespace ppocrvl::kernels
 
@@ -57,9 +57,9 @@ struct VisionGraphOptions {
   VisionPrecision precision = VisionPrecision::automatic;
   /// What computes the layers where the weights are in the process's memory; null for ggml's own
   /// operations.
-  const kernels::Kernels *kernels = nullptr;
+  const kernels::VisionKernels *kernels = nullptr;
   /// The pictures of a strip, until the graph is computed; null for one picture as it is. Only our
-  /// kernels can compute a strip: see `knew_strip`.
+  /// kernels can compute a strip: see `took_strip`.
   const std::vector<StripPicture> *strip = nullptr;
   /// Of as many threads as compute the graph, where there are kernels.
   const kernels::Scratch *scratch = nullptr;
@@ -67,6 +67,9 @@ struct VisionGraphOptions {
   /// the one before, because ggml's allocator takes a graph of as many nodes as the last one for
   /// one that it has memory for, also if it did not get the memory.
   std::size_t *n_graphs = nullptr;
+  /// Gets whether the graph took the strip; null for nobody. Weights on a GPU or a shape that the
+  /// kernels do not take can prevent that.
+  bool *took_strip = nullptr;
 };
 
 /// The options of the graphs that the calling thread lets mtmd build while one of these lives.
@@ -81,10 +84,6 @@ public:
 
 /// Those that hold for the calling thread.
 const VisionGraphOptions &vision_graph_options();
-
-/// Whether the graph that the calling thread built last took notice of the strip. Weights on a GPU
-/// or a shape that the kernels do not take can prevent that.
-bool knew_strip();
 
 /// Names of nodes between the stages.
 namespace vision_node {

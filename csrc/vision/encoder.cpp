@@ -208,10 +208,11 @@ std::vector<std::vector<float>> Encoder::encode_strip(const std::vector<GriddedI
                                                       const std::function<bool()> &goes_on,
                                                       Trace *trace) {
   Strip strip = make_strip(images, normalization_);
+  bool took_strip = false;
   const std::vector<float> all = run(
       {strip.token_side, strip.n_cells * strip.token_side, std::move(strip.values), strip.n_cells},
-      goes_on, trace, &strip.pictures);
-  if (!knew_strip()) {
+      goes_on, trace, &strip.pictures, &took_strip);
+  if (!took_strip) {
     packs_ = false;
     return encode_each(images, goes_on, trace);
   }
@@ -229,7 +230,7 @@ std::vector<std::vector<float>> Encoder::encode_strip(const std::vector<GriddedI
 }
 
 std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes_on, Trace *trace,
-                                const std::vector<StripPicture> *strip) {
+                                const std::vector<StripPicture> *strip, bool *took_strip) {
   const auto require_goes_on = [](bool whether) {
     if (!whether) {
       throw Error(ErrorKind::cancelled, "the request was cancelled");
@@ -256,7 +257,7 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   try {
     const AssertionGuard guard;
     const UseVisionGraphOptions use(
-        {options_.precision, options_.kernels, strip, &scratch_, &n_graphs_});
+        {options_.precision, options_.kernels, strip, &scratch_, &n_graphs_, took_strip});
     encoded = clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
   } catch (...) {
     const std::exception_ptr error = current_error();

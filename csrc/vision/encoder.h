@@ -22,8 +22,8 @@ struct EncoderOptions {
   int n_threads = 1;
   bool use_gpu = true;
   VisionPrecision precision = VisionPrecision::automatic;
-  const kernels::Kernels *kernels = nullptr; // null for ggml's own operations
-  NodeObserver *observer = nullptr;          // borrowed
+  const kernels::VisionKernels *kernels = nullptr; // null for ggml's own operations
+  NodeObserver *observer = nullptr;                // borrowed
 };
 
 /// The vision encoder with its projector. One thread at a time.
@@ -79,7 +79,8 @@ private:
   std::vector<std::vector<float>> encode_strip(const std::vector<GriddedImage> &images,
                                                const std::function<bool()> &goes_on, Trace *trace);
   std::vector<float> run(Input picture, const std::function<bool()> &goes_on, Trace *trace,
-                         const std::vector<StripPicture> *strip = nullptr);
+                         const std::vector<StripPicture> *strip = nullptr,
+                         bool *took_strip = nullptr);
 
   EncoderOptions options_;
   NormalizationTable normalization_;

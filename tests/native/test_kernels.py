@@ -97,6 +97,34 @@ def test_float32_files_keep_float32_operands(random_model: RandomModel) -> None:
         assert np.array_equal(embed(random_model, "auto", picture, precision=precision), expected)
 
 
+def test_a_float32_encoder_leaves_the_decoder_its_kernels(tmp_path: Path) -> None:
+    """Each file chooses for its own graph: what the language model says does not change."""
+    model = sized_model(tmp_path, {}, "bf16")
+    full = ppocrvl.export(model.checkpoint, tmp_path / "full", llm_type="bf16", mmproj_type="f32")
+    decoders, answers = [], []
+    for mmproj in (model.mmproj, full.mmproj):
+        engine = _native.Engine(_native.EngineOptions(llm=str(model.llm), mmproj=str(mmproj)))
+        request = _native.Request(image=None, prompt="OCR:", max_tokens=20, stop_loops=False)
+        answers.append(engine.submit(request).result().logprobs)
+        decoders.append(engine.kernels["decoder"])
+        engine.close()
+    assert decoders[0] == decoders[1]
+    assert answers[0] == answers[1]
+
+
+def test_an_engine_names_its_kernels(random_model: RandomModel) -> None:
+    for name in ("ggml", *_native.vision_kernels()):
+        engine = _native.Engine(
+            _native.EngineOptions(
+                llm=str(random_model.llm), mmproj=str(random_model.mmproj), kernels=name
+            )
+        )
+        chosen = engine.kernels
+        engine.close()
+        assert chosen["vision"] == name
+        assert name.startswith(chosen["decoder"])  # what is behind is the encoder's alone
+
+
 def test_bytes_only_where_fast_is_asked_for(tmp_path: Path) -> None:
     """Tiles of bfloat16 are as fast, so a CPU that has them needs no bytes."""
     has = _native.vision_kernels()

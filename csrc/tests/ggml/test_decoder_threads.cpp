@@ -23,6 +23,7 @@
 namespace {
 
 using ppocrvl::DecoderThreads;
+using ppocrvl::kernels::DecoderKernels;
 using ppocrvl::kernels::Kernels;
 
 constexpr int n_threads = 2;
@@ -128,7 +129,7 @@ float greatest_difference(const std::vector<float> &a, const std::vector<float> 
 }
 
 /// Whether our kernels compute a product with a plain weight.
-bool is_ours(const Kernels &kernels, ggml_type type, std::int64_t n_tokens) {
+bool is_ours(const DecoderKernels &kernels, ggml_type type, std::int64_t n_tokens) {
   if (kernels.has_tiles) {
     return type != GGML_TYPE_F32 && n_tokens >= (type == GGML_TYPE_BF16 ? 1 : 3);
   }
@@ -138,14 +139,15 @@ bool is_ours(const Kernels &kernels, ggml_type type, std::int64_t n_tokens) {
 } // namespace
 
 TEST_CASE("decoder threads: products are those of ggml, whoever computes them") {
-  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
-    const DecoderThreads threads(*kernels, n_threads);
+  for (const Kernels &tested : ppocrvl::test::tested_kernels()) {
+    const DecoderKernels &kernels = *tested.decoder;
+    const DecoderThreads threads(kernels, n_threads);
     for (const ggml_type type : {GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_F32}) {
       for (const std::int64_t n_tokens : {1, 2, 3, 8, 9, 40, 100}) {
         Graph graph = Graph::product(type, n_tokens);
         const auto by_ggml = graph.computed(nullptr);
         const auto by_us = graph.computed(&threads);
-        const bool is_taken = is_ours(*kernels, type, n_tokens);
+        const bool is_taken = is_ours(kernels, type, n_tokens);
         // Results are up to 40 or so; ggml's own rounding of quantized products is coarse.
         CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 0.3F : 1e-30F));
         CHECK(!is_taken || type == GGML_TYPE_BF16 || by_ggml != by_us);
@@ -156,13 +158,14 @@ TEST_CASE("decoder threads: products are those of ggml, whoever computes them") 
 
 TEST_CASE("decoder threads: weights in ggml's own order are read as they are") {
   ggml_backend_buffer_type_t kind = ppocrvl::test::repacking();
-  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
-    if (!kernels->has_tiles && kernels->few_tokens == nullptr) {
+  for (const Kernels &tested : ppocrvl::test::tested_kernels()) {
+    const DecoderKernels &kernels = *tested.decoder;
+    if (!kernels.has_tiles && kernels.few_tokens == nullptr) {
       continue;
     }
     CHECK(kind != nullptr);
-    const DecoderThreads threads(*kernels, n_threads);
-    const std::int64_t least = kernels->has_tiles ? 5 : 3;
+    const DecoderThreads threads(kernels, n_threads);
+    const std::int64_t least = kernels.has_tiles ? 5 : 3;
     for (const std::int64_t n_tokens : {1, 2, 3, 4, 5, 8, 40}) {
       Graph plain = Graph::product(GGML_TYPE_Q4_K, n_tokens);
       Graph graph = Graph::product(GGML_TYPE_Q4_K, n_tokens, kind);
@@ -175,8 +178,9 @@ TEST_CASE("decoder threads: weights in ggml's own order are read as they are") {
 }
 
 TEST_CASE("decoder threads: attention is that of ggml, whoever computes it") {
-  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
-    const DecoderThreads threads(*kernels, n_threads);
+  for (const Kernels &tested : ppocrvl::test::tested_kernels()) {
+    const DecoderKernels &kernels = *tested.decoder;
+    const DecoderThreads threads(kernels, n_threads);
     for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_F32}) {
       for (const std::int64_t n_tokens : {1, 15, 16, 70}) {
         for (const std::int64_t n_requests : {1, 5}) {
@@ -184,7 +188,7 @@ TEST_CASE("decoder threads: attention is that of ggml, whoever computes it") {
           const auto by_ggml = graph.computed(nullptr);
           const auto by_us = graph.computed(&threads);
           const bool is_taken =
-              type == GGML_TYPE_F16 && (n_tokens >= 16 || kernels->few_queries != nullptr);
+              type == GGML_TYPE_F16 && (n_tokens >= 16 || kernels.few_queries != nullptr);
           CHECK(greatest_difference(by_ggml, by_us) < (is_taken ? 1e-2F : 1e-30F));
           CHECK(!is_taken || by_ggml != by_us);
         }
@@ -198,7 +202,7 @@ TEST_CASE("decoder threads: graphs of others are ggml's meanwhile") {
   if (tested.empty()) {
     return;
   }
-  const DecoderThreads threads(*tested.front(), n_threads);
+  const DecoderThreads threads(*tested.front().decoder, n_threads);
   Graph ours = Graph::product(GGML_TYPE_Q8_0, 40);
   Graph theirs = Graph::product(GGML_TYPE_Q8_0, 40);
   const auto by_us = ours.computed(&threads);

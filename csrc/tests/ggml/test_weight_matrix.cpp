@@ -20,8 +20,8 @@ TEST_CASE("weights: an order of ggml's is known by what it is, not by where it l
       ggml_backend_buft_alloc_buffer(kind, ggml_backend_buft_get_alloc_size(kind, weight)));
   ggml_backend_tensor_alloc(buffer.get(), weight, ggml_backend_buffer_get_base(buffer.get()));
   // Kernels that read the order are for CPUs on which ggml takes it.
-  for (const auto *kernels : ppocrvl::test::tested_kernels()) {
-    CHECK(!kernels->is_half || has_8_rows_as_one(*weight));
+  for (const auto &kernels : ppocrvl::test::tested_kernels()) {
+    CHECK(!kernels.decoder->operands.is_bf16 || has_8_rows_as_one(*weight));
   }
   CHECK_EQUAL(ppocrvl::matrix_of(*weight).format == Format::q4_k_of_8_rows,
               has_8_rows_as_one(*weight));

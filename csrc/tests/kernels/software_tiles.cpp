@@ -2,6 +2,7 @@
 //
 // The kernels for AMX with its instructions in software, so that what surrounds them is tested on
 // every CPU with AVX512-BF16.
+#include "kernels/logits.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tile_product.h"
 
@@ -60,9 +61,15 @@ struct SoftwareUnit {
 
 thread_local SoftwareUnit::Tile SoftwareUnit::tiles[8];
 
+using Tables = PanelKernels<TileProduct<SoftwareUnit>>;
+
+constexpr VisionKernels vision_table = Tables::vision("software tiles");
+constexpr DecoderKernels decoder_table = Tables::decoder("software tiles");
+constexpr LogitKernels logit_table = Logits<SoftwareUnit>::table();
+
 } // namespace
 
 extern const Kernels software_tiles;
-const Kernels software_tiles = PanelKernels<TileProduct<SoftwareUnit>>::table("software tiles");
+const Kernels software_tiles{&vision_table, &decoder_table, &logit_table};
 
 } // namespace ppocrvl::kernels

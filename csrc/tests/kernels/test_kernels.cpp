@@ -112,8 +112,9 @@ std::int64_t place(std::int64_t n_features, std::int64_t feature, std::int64_t p
 }
 
 std::size_t operand_bytes(const Kernels &kernels, std::int64_t n_features, std::int64_t n_panels) {
-  return static_cast<std::size_t>(operand_rows(kernels.is_half, n_features) * lanes * n_panels) *
-         (kernels.is_half ? 2 : 4);
+  return static_cast<std::size_t>(operand_rows(kernels.vision->operands.is_bf16, n_features) *
+                                  lanes * n_panels) *
+         (kernels.vision->operands.is_bf16 ? 2 : 4);
 }
 
 using Bytes = Room<std::byte>;
@@ -124,16 +125,17 @@ Bytes operand_of(const Kernels &kernels, Room<float> &panels, std::int64_t n_fea
   Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, n_features, n_panels)),
                 std::byte{0xFF});
   in_shares(2, [&](Share share) {
-    kernels.to_operand(panels.data(), operand.data(), n_features, n_panels, share);
+    kernels.vision->to_operand(panels.data(), operand.data(), n_features, n_panels, share);
   });
   return operand;
 }
 
 float operand_value(const Kernels &kernels, Bytes &operand, std::int64_t n_features,
                     std::int64_t feature, std::int64_t patch) {
-  const std::int64_t panel = patch / lanes * operand_rows(kernels.is_half, n_features) * lanes;
+  const std::int64_t panel =
+      patch / lanes * operand_rows(kernels.vision->operands.is_bf16, n_features) * lanes;
   float value = 0.0F;
-  if (kernels.is_half) {
+  if (kernels.vision->operands.is_bf16) {
     const std::int64_t at = panel + feature / 2 * 2 * lanes + patch % lanes * 2 + feature % 2;
     std::memcpy(reinterpret_cast<std::byte *>(&value) + 2, operand.data() + 2 * at, 2);
   } else {
@@ -148,8 +150,8 @@ double gelu(double x) {
 }
 
 void each(const std::function<void(const Kernels &)> &run) {
-  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
-    run(*kernels);
+  for (const Kernels &kernels : ppocrvl::test::tested_kernels()) {
+    run(kernels);
   }
 }
 
@@ -166,9 +168,9 @@ struct Shape {
 /// Every way to compute linear layers.
 void each_linear(const std::function<void(const Kernels &, const LinearKernel &)> &run) {
   each([&](const Kernels &kernels) {
-    run(kernels, kernels.linear);
-    if (kernels.inner_linear.run != kernels.linear.run) {
-      run(kernels, kernels.inner_linear);
+    run(kernels, kernels.vision->linear);
+    if (kernels.vision->inner_linear.run != kernels.vision->linear.run) {
+      run(kernels, kernels.vision->inner_linear);
     }
   });
 }
@@ -193,7 +195,8 @@ double worse(double worst, double error) { return error <= worst ? worst : error
 
 /// The rows behind an operand's last must be zero: the next product reads them.
 void check_zeros_behind(const Kernels &kernels, Bytes &operand, std::int64_t n_rows) {
-  for (std::int64_t row = n_rows; row < operand_rows(kernels.is_half, n_rows); ++row) {
+  for (std::int64_t row = n_rows; row < operand_rows(kernels.vision->operands.is_bf16, n_rows);
+       ++row) {
     CHECK(operand_value(kernels, operand, n_rows, row, 0) == 0.0F);
   }
 }
@@ -344,8 +347,8 @@ private:
 Bytes run_attention(const Kernels &kernels, const Heads &heads, Room<float> &qkv,
                     Room<float> &turns, int n_threads) {
   const std::int64_t n_elements =
-      heads_elements(kernels, heads.n_heads, heads.d_head, heads.n_panels);
-  Bytes ordered(n_elements * (kernels.is_half ? 2 : 4), std::byte{0xFF});
+      heads_elements(kernels.vision->operands, heads.n_heads, heads.d_head, heads.n_panels);
+  Bytes ordered(n_elements * (kernels.vision->operands.is_bf16 ? 2 : 4), std::byte{0xFF});
   Rotate rotate{};
   rotate.qkv = qkv.data();
   rotate.turns = turns.data();
@@ -353,7 +356,8 @@ Bytes run_attention(const Kernels &kernels, const Heads &heads, Room<float> &qkv
   rotate.d_head = heads.d_head;
   rotate.n_panels = heads.n_panels;
   rotate.out = ordered.data();
-  in_shares(n_threads, [&](Share share) { kernels.rotate(rotate, share, thread_scratch()); });
+  in_shares(n_threads,
+            [&](Share share) { kernels.vision->rotate(rotate, share, thread_scratch()); });
   const std::int64_t width = heads.n_heads * heads.d_head;
   Bytes out(static_cast<std::int64_t>(operand_bytes(kernels, width, heads.n_panels)),
             std::byte{0xFF});
@@ -365,7 +369,8 @@ Bytes run_attention(const Kernels &kernels, const Heads &heads, Room<float> &qkv
   attention.segments = heads.segments.data();
   attention.n_segments = static_cast<std::int64_t>(heads.segments.size());
   attention.out = out.data();
-  in_shares(n_threads, [&](Share share) { kernels.attention(attention, share, thread_scratch()); });
+  in_shares(n_threads,
+            [&](Share share) { kernels.vision->attention(attention, share, thread_scratch()); });
   return out;
 }
 
@@ -430,12 +435,14 @@ public:
   }
 
   double worst_error(const Kernels &kernels) {
-    Bytes work(static_cast<std::int64_t>(cache_work_bytes(kernels, task_)), std::byte{0xFF});
+    Bytes work(static_cast<std::int64_t>(cache_work_bytes(kernels.decoder->operands, task_)),
+               std::byte{0xFF});
     Room<float> out(n_tokens_ * n_heads * d_head_, NAN);
     task_.work = work.data();
     task_.out = out.data();
-    in_shares(3, [&](Share share) { kernels.pack_cache(task_, share, thread_scratch()); });
-    in_shares(3, [&](Share share) { kernels.attend_cache(task_, share, thread_scratch()); });
+    in_shares(3, [&](Share share) { kernels.decoder->pack_cache(task_, share, thread_scratch()); });
+    in_shares(3,
+              [&](Share share) { kernels.decoder->attend_cache(task_, share, thread_scratch()); });
     return worst_error_of(out);
   }
 
@@ -443,7 +450,8 @@ public:
     Room<float> out(n_tokens_ * n_heads * d_head_, NAN);
     task_.work = nullptr;
     task_.out = out.data();
-    in_shares(n_shares, [&](Share share) { kernels.few_queries(task_, share, thread_scratch()); });
+    in_shares(n_shares,
+              [&](Share share) { kernels.decoder->few_queries(task_, share, thread_scratch()); });
     return worst_error_of(out);
   }
 
@@ -533,7 +541,7 @@ double rows_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_t
   Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, columns, panels_of(n_tokens))),
                 std::byte{0xFF});
   in_shares(3, [&](Share share) {
-    kernels.rows_to_operand(in.data(), operand.data(), columns, n_tokens, share);
+    kernels.decoder->rows_to_operand(in.data(), operand.data(), columns, n_tokens, share);
   });
   Room<float> out(n_tokens * n_rows, std::numeric_limits<float>::quiet_NaN());
   Linear task{};
@@ -542,7 +550,7 @@ double rows_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_t
   task.n_tokens = n_tokens;
   task.in = operand.data();
   task.out_rows = out.data();
-  in_shares(2, [&](Share share) { kernels.linear.run(task, share, thread_scratch()); });
+  in_shares(2, [&](Share share) { kernels.decoder->linear(task, share, thread_scratch()); });
   double worst = 0.0;
   double largest = 0.0;
   for (std::int64_t at = 0; at < n_tokens * n_rows; ++at) {
@@ -583,8 +591,8 @@ double few_tokens_error(const Kernels &kernels, ggml_type type, std::int64_t col
   }
   Room<float> out(n_tokens * rows, std::numeric_limits<float>::quiet_NaN());
   in_shares(3, [&](Share share) {
-    kernels.few_tokens({&layer.matrix, rounded.data(), out.data(), n_tokens}, share,
-                       thread_scratch());
+    kernels.decoder->few_tokens({&layer.matrix, rounded.data(), out.data(), n_tokens}, share,
+                                thread_scratch());
   });
   double worst = 0.0;
   for (std::int64_t i = 0; i < out.size(); ++i) {
@@ -684,7 +692,7 @@ double error_beside_outliers(const Kernels &kernels) {
   task.n_tokens = lanes;
   task.in = operand.data();
   task.out = out.data();
-  kernels.linear.run(task, {0, 1}, thread_scratch());
+  kernels.vision->linear.run(task, {0, 1}, thread_scratch());
   double worst = 0.0;
   double largest = 0.0;
   for (std::int64_t patch = 0; patch < lanes; ++patch) {
@@ -728,7 +736,7 @@ Room<float> shown_weights(const Kernels &kernels, const Weights &layer) {
     identity[i * columns + i] = 1.0F;
   }
   Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, columns, panels_of(columns))));
-  kernels.rows_to_operand(identity.data(), operand.data(), columns, columns, {0, 1});
+  kernels.decoder->rows_to_operand(identity.data(), operand.data(), columns, columns, {0, 1});
   Room<float> out(columns * layer.matrix.rows);
   Linear task{};
   task.matrices = &layer.matrix;
@@ -736,7 +744,7 @@ Room<float> shown_weights(const Kernels &kernels, const Weights &layer) {
   task.n_tokens = columns;
   task.in = operand.data();
   task.out_rows = out.data();
-  kernels.linear.run(task, {0, 1}, thread_scratch());
+  kernels.decoder->linear(task, {0, 1}, thread_scratch());
   return out;
 }
 
@@ -759,8 +767,9 @@ TEST_CASE("kernels: linear layers of odd sizes") {
       for (const int n_threads : {1, 2, 3, 4, 6}) {
         CHECK(linear_error(kernels, linear, shape, n_threads, false, false) < bound(linear, 1e-6));
         CHECK(linear_error(kernels, linear, shape, n_threads, true, false) < bound(linear, 1e-6));
-        CHECK(linear_error(kernels, linear, shape, n_threads, false, true) <
-              bound(linear, kernels.is_half ? 4e-3 : 1e-6)); // the result is rounded
+        CHECK(
+            linear_error(kernels, linear, shape, n_threads, false, true) <
+            bound(linear, kernels.vision->operands.is_bf16 ? 4e-3 : 1e-6)); // the result is rounded
       }
     }
   });
@@ -779,7 +788,7 @@ TEST_CASE("kernels: rows longer than a block of columns") {
 TEST_CASE("kernels: quantized weights") {
   each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     // Operands of half precision round once more.
-    const double most = bound(linear, kernels.is_half ? 4e-3 : 1e-6);
+    const double most = bound(linear, kernels.vision->operands.is_bf16 ? 4e-3 : 1e-6);
     for (const ggml_type type : {
              GGML_TYPE_Q8_0,
              GGML_TYPE_Q5_0,
@@ -799,7 +808,7 @@ TEST_CASE("kernels: quantized weights") {
 
 TEST_CASE("kernels: quantized weights are ggml's to the bit, rounded at most once") {
   each([](const Kernels &kernels) {
-    if (has_whole_numbers(kernels.linear)) {
+    if (has_whole_numbers(kernels.vision->linear)) {
       return;
     }
     std::mt19937 random(21);
@@ -821,7 +830,7 @@ TEST_CASE("kernels: quantized weights are ggml's to the bit, rounded at most onc
       for (std::int64_t row = 0; row < rows; ++row) {
         for (std::int64_t column = 0; column < columns; ++column) {
           float wanted = layer.values[static_cast<std::size_t>(row * columns + column)];
-          if (kernels.is_half) {
+          if (kernels.vision->operands.is_bf16) {
             wanted = ggml_bf16_to_fp32(ggml_fp32_to_bf16(wanted));
           }
           n_wrong += shown[column * rows + row] == wanted ? 0 : 1;
@@ -851,8 +860,8 @@ TEST_CASE("kernels: more panels than a thread keeps in its caches") {
 
 TEST_CASE("kernels: in 16 bits outliers make only what is beside them coarse") {
   each([](const Kernels &kernels) {
-    if (kernels.linear.numbers != LinearNumbers::int8) {
-      CHECK(error_beside_outliers(kernels) < bound(kernels.linear, 1e-6));
+    if (kernels.vision->linear.numbers != LinearNumbers::int8) {
+      CHECK(error_beside_outliers(kernels) < bound(kernels.vision->linear, 1e-6));
     }
   });
 }
@@ -870,7 +879,7 @@ TEST_CASE("kernels: linear layers to rows, as a decoder wants them") {
   each([](const Kernels &kernels) {
     for (const std::int64_t columns : {37, 64, 3072}) {
       for (const std::int64_t n_tokens : {1, 3, 33, 70}) {
-        CHECK(rows_error(kernels, columns, n_tokens) < bound(kernels.linear, 1e-6));
+        CHECK(rows_error(kernels, columns, n_tokens) < 1e-6);
       }
     }
   });
@@ -878,7 +887,7 @@ TEST_CASE("kernels: linear layers to rows, as a decoder wants them") {
 
 TEST_CASE("kernels: products of few tokens") {
   each([](const Kernels &kernels) {
-    if (kernels.few_tokens == nullptr) {
+    if (kernels.decoder->few_tokens == nullptr) {
       return;
     }
     for (std::int64_t n_tokens = 1; n_tokens <= most_few_tokens; ++n_tokens) {
@@ -904,11 +913,11 @@ TEST_CASE("kernels: rows to operands as by way of panels") {
         const std::int64_t n_panels = panels_of(n_rows);
         Room<float> rows = drawn(random, n_rows * n_features);
         Room<float> panels(n_features * lanes * n_panels);
-        kernels.to_panels(rows.data(), panels.data(), n_features, n_rows, {0, 1});
+        kernels.vision->to_panels(rows.data(), panels.data(), n_features, n_rows, {0, 1});
         Bytes wanted = operand_of(kernels, panels, n_features, n_panels);
         Bytes got(wanted.size(), std::byte{0xFF});
         in_shares(3, [&](Share share) {
-          kernels.rows_to_operand(rows.data(), got.data(), n_features, n_rows, share);
+          kernels.decoder->rows_to_operand(rows.data(), got.data(), n_features, n_rows, share);
         });
         CHECK(std::equal(got.data(), got.data() + got.size(), wanted.data()));
       }
@@ -925,10 +934,10 @@ TEST_CASE("kernels: panels and back") {
       Room<float> panels(n_features * lanes * panels_of(n_rows), -1.0F);
       Room<float> back(n_rows * n_features);
       in_shares(3, [&](Share share) {
-        kernels.to_panels(rows.data(), panels.data(), n_features, n_rows, share);
+        kernels.vision->to_panels(rows.data(), panels.data(), n_features, n_rows, share);
       });
       in_shares(3, [&](Share share) {
-        kernels.from_panels(panels.data(), back.data(), n_features, n_rows, share);
+        kernels.vision->from_panels(panels.data(), back.data(), n_features, n_rows, share);
       });
       CHECK(std::equal(rows.data(), rows.data() + rows.size(), back.data()));
       for (std::int64_t lane = n_rows; lane < panels_of(n_rows) * lanes; ++lane) {
@@ -952,7 +961,7 @@ TEST_CASE("kernels: layer norm") {
       Bytes out(static_cast<std::int64_t>(operand_bytes(kernels, n, n_panels)), std::byte{0xFF});
       constexpr float epsilon = 1e-6F;
       const Norm task{in.data(), weight.data(), bias.data(), epsilon, n, n_panels, out.data()};
-      in_shares(2, [&](Share share) { kernels.norm(task, share); });
+      in_shares(2, [&](Share share) { kernels.vision->norm(task, share); });
       for (std::int64_t patch = 0; patch < n_panels * lanes; ++patch) {
         double mean = 0.0;
         double variance = 0.0;
@@ -969,7 +978,7 @@ TEST_CASE("kernels: layer norm") {
                                     static_cast<double>(weight[i]) +
                                 static_cast<double>(bias[i]);
           const auto got = static_cast<double>(operand_value(kernels, out, n, i, patch));
-          CHECK(std::abs(got - wanted) < (kernels.is_half ? 2e-2 : 2e-4));
+          CHECK(std::abs(got - wanted) < (kernels.vision->operands.is_bf16 ? 2e-2 : 2e-4));
         }
       }
     }
@@ -999,7 +1008,7 @@ TEST_CASE("kernels: attention of pictures of all sizes beside each other") {
             }
           }
         }
-        CHECK(worst < (kernels.is_half ? 1e-2 : 2e-6));
+        CHECK(worst < (kernels.vision->operands.is_bf16 ? 1e-2 : 2e-6));
       }
     }
   });
@@ -1011,7 +1020,7 @@ TEST_CASE("kernels: attention of a decoder sees what the mask shows, and no NaN 
       for (const auto &[n_tokens, n_cells] :
            {std::pair<std::int64_t, std::int64_t>{1, 5}, {16, 64}, {40, 300}, {150, 512}}) {
         CHECK(CacheCase(d_head, n_tokens, n_cells).worst_error(kernels) <
-              (kernels.is_half ? 1e-2 : 1e-5));
+              (kernels.vision->operands.is_bf16 ? 1e-2 : 1e-5));
       }
     }
   });
@@ -1019,7 +1028,7 @@ TEST_CASE("kernels: attention of a decoder sees what the mask shows, and no NaN 
 
 TEST_CASE("kernels: attention of few tokens is that of many") {
   each([](const Kernels &kernels) {
-    if (kernels.few_queries == nullptr) {
+    if (kernels.decoder->few_queries == nullptr) {
       return;
     }
     for (const std::int64_t d_head : {32, 128, 160, 256}) {
@@ -1052,7 +1061,7 @@ TEST_CASE("kernels: scores far apart, and no picture sees another's NaN") {
       for (std::int64_t f = 0; f < 16; ++f) {
         const auto got = static_cast<double>(operand_value(kernels, out, 16, f, patch));
         CHECK(std::isfinite(got));
-        if (!kernels.is_half) { // rounded scores of thousands choose other keys
+        if (!kernels.vision->operands.is_bf16) { // rounded scores of thousands choose other keys
           CHECK(
               std::abs(got - wanted[static_cast<std::size_t>(patch)][static_cast<std::size_t>(f)]) <
               5e-3);

@@ -21,8 +21,8 @@ std::vector<std::pair<std::string, LogitKernels>> all() {
       {"any CPU", Logits<struct InTest>::table()},
       {"chosen", logit_kernels()},
   };
-  for (const Kernels *kernels : available()) {
-    found.emplace_back(kernels->name, kernels->logits);
+  for (const Kernels &kernels : available()) {
+    found.emplace_back(kernels.vision->name, *kernels.logits);
   }
   return found;
 }

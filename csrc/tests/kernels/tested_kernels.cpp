@@ -13,13 +13,13 @@ extern const Kernels software_tiles; // compiled for AVX512-BF16
 
 namespace test {
 
-const std::vector<const kernels::Kernels *> &tested_kernels() {
-  static const std::vector<const kernels::Kernels *> all = [] {
-    std::vector<const kernels::Kernels *> found = kernels::available();
+const std::vector<kernels::Kernels> &tested_kernels() {
+  static const std::vector<kernels::Kernels> all = [] {
+    std::vector<kernels::Kernels> found = kernels::available();
 #ifdef PPOCRVL_SOFTWARE_TILES
-    for (const kernels::Kernels *one : kernels::available()) {
-      if (std::string_view(one->name) == "avx512_bf16") {
-        found.push_back(&kernels::software_tiles);
+    for (const kernels::Kernels &one : kernels::available()) {
+      if (std::string_view(one.vision->name) == "avx512_bf16") {
+        found.push_back(kernels::software_tiles);
       }
     }
 #endif

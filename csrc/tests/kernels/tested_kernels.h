@@ -9,6 +9,6 @@ namespace ppocrvl::test {
 
 /// Kernels that this CPU can run, and those for AMX with its instructions in software where it has
 /// all others that they use.
-const std::vector<const kernels::Kernels *> &tested_kernels();
+const std::vector<kernels::Kernels> &tested_kernels();
 
 } // namespace ppocrvl::test

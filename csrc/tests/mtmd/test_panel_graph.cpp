@@ -40,9 +40,9 @@ double elements(const ggml_tensor *node) { return static_cast<double>(ggml_nelem
 } // namespace
 
 TEST_CASE("panel graph: each node says how much it computes") {
-  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
+  for (const Kernels &kernels : ppocrvl::test::tested_kernels()) {
     const Fixture with;
-    PanelGraph graph(with.context.get(), *kernels, nullptr, nullptr);
+    PanelGraph graph(with.context.get(), *kernels.vision, nullptr, nullptr);
     ggml_tensor *panels = graph.to_panels(with.matrix(n_features, n_patches));
     ggml_tensor *normed = graph.norm(panels, with.bias, with.bias, 1e-6F);
     ggml_tensor *qkv = graph.linear_qkv({{with.weight, with.bias}}, normed, n_patches);
@@ -74,9 +74,9 @@ TEST_CASE("panel graph: each node says how much it computes") {
 
 TEST_CASE("panel graph: attention in a strip is over each picture's own keys") {
   const std::vector<StripPicture> strip{{0, 8, 12}, {96, 4, 8}};
-  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
+  for (const Kernels &kernels : ppocrvl::test::tested_kernels()) {
     const Fixture with;
-    PanelGraph graph(with.context.get(), *kernels, nullptr, &strip);
+    PanelGraph graph(with.context.get(), *kernels.vision, nullptr, &strip);
     ggml_tensor *qkv = graph.to_panels(with.matrix(3 * n_features, n_patches));
     ggml_tensor *positions = ggml_new_tensor_1d(with.context.get(), GGML_TYPE_I32, 4 * n_patches);
     const ggml_tensor *attended =
@@ -87,9 +87,9 @@ TEST_CASE("panel graph: attention in a strip is over each picture's own keys") {
 }
 
 TEST_CASE("panel graph: what a node needs leaves ggml's own parameters alone") {
-  for (const Kernels *kernels : ppocrvl::test::tested_kernels()) {
+  for (const Kernels &kernels : ppocrvl::test::tested_kernels()) {
     const Fixture with;
-    PanelGraph graph(with.context.get(), *kernels, nullptr, nullptr);
+    PanelGraph graph(with.context.get(), *kernels.vision, nullptr, nullptr);
     const ggml_tensor *node = graph.to_panels(with.matrix(n_features, n_patches));
     ggml_custom_op_params params{};
     std::memcpy(&params, node->op_params, sizeof params);

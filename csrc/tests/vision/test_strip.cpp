@@ -92,7 +92,8 @@ TEST_CASE("strip: each picture's tokens are those it has alone") {
   plain.path = options->mmproj;
   plain.precision = ppocrvl::VisionPrecision::exact;
   Encoder reference(plain, table);
-  for (const auto *kernels : ppocrvl::test::tested_kernels()) {
+  for (const auto &tested : ppocrvl::test::tested_kernels()) {
+    const auto *kernels = tested.vision;
     for (const int n_threads : {1, 2, 3}) {
       ppocrvl::EncoderOptions how;
       how.path = options->mmproj;
@@ -144,7 +145,8 @@ TEST_CASE("encoder: a picture of less work than lies between two stops is encode
   const ppocrvl::NormalizationTable table(info.image_mean, info.image_std);
   // 192 patches, 0.92e9 multiply-adds of the 1e9; with norms and copies as products 1.16e9.
   const RgbImage image = noise(8 * side, 6 * side);
-  for (const auto *kernels : ppocrvl::test::tested_kernels()) {
+  for (const auto &tested : ppocrvl::test::tested_kernels()) {
+    const auto *kernels = tested.vision;
     ppocrvl::EncoderOptions how;
     how.path = options->mmproj;
     how.kernels = kernels;
@@ -165,7 +167,8 @@ TEST_CASE("encoder: an exception on the way leaves no options behind") {
   const ppocrvl::NormalizationTable table(info.image_mean, info.image_std);
   const auto images = pictures();
   const auto always = [] { return true; };
-  for (const auto *kernels : ppocrvl::test::tested_kernels()) {
+  for (const auto &tested : ppocrvl::test::tested_kernels()) {
+    const auto *kernels = tested.vision;
     ppocrvl::EncoderOptions how;
     how.path = options->mmproj;
     how.kernels = kernels;
