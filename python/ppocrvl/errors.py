@@ -36,6 +36,8 @@ class PpocrvlError(Exception):
     """Base of all errors below; on its own, a fault of ppocrvl that should be reported."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+    index: int = 0  # as those of a `Result`, where it is the outcome of one picture among many
+    tag: object = None
 
 
 class OptionError(PpocrvlError, ValueError):

@@ -88,6 +88,8 @@ def read_by(engine: ppocrvl.Engine, way: str, picture: Picture) -> None:
         raise first
     options = {} if way == "embed" else {"max_tokens": 1}
     started = getattr(engine, way)(picture, **options)
+    if way == "submit":
+        started.result(SECONDS)
     if way in {"aocr", "astream"}:
         asyncio.run(started)
 

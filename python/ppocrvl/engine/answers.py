@@ -39,6 +39,7 @@ class Reading:
         ticket: _native.Ticket,
         *,
         task: str,
+        tag: object,
         image_size: tuple[int, int],
         resized: tuple[int, int],
         preprocess: float,
@@ -47,6 +48,7 @@ class Reading:
         self._home = Home()
         self._ticket = ticket
         self.task = task
+        self.tag = tag
         self.image_size = image_size
         self.resized = resized
         self.preprocess = preprocess
@@ -102,6 +104,7 @@ class Reading:
             logprobs=logprobs,
             token_ends=tuple(native.text_ends),
             repeated_tokens=native.repeated_tokens,
+            tag=self.tag,
         )
 
 
