@@ -7,6 +7,7 @@ A message is one line: what is wrong, where, and what to do. `docs/errors.md` is
 
 from __future__ import annotations
 
+import concurrent.futures
 from enum import IntEnum
 from typing import ClassVar
 
@@ -150,7 +151,7 @@ class ServerAccessError(ServerError):
     """There is no way to the server: no connection, a wrong address, or a key that it refuses."""
 
 
-class CancelledError(PpocrvlError):
+class CancelledError(PpocrvlError, concurrent.futures.CancelledError):
     """The request was cancelled before it ended."""
 
     exit_code = ExitCode.INTERRUPTED
