@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ppocrvl.api import ocr, stream
     from ppocrvl.client import Client, RemoteStream
     from ppocrvl.engine.answers import Answer, AsyncStream, Stream
-    from ppocrvl.engine.engine import Engine, Outcome
+    from ppocrvl.engine.engine import Engine
     from ppocrvl.engine.stages import Stages
     from ppocrvl.errors import (
         CancelledError,
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from ppocrvl.quantizer import QuantizeResult, quantize
     from ppocrvl.quantizer.collect import imatrix
     from ppocrvl.requests.options import Message, RequestOptions, Retry
-    from ppocrvl.requests.results import Attempt, Line, Result, Timings
+    from ppocrvl.requests.request import Request
+    from ppocrvl.requests.results import Attempt, Line, Outcome, Result, Timings
     from ppocrvl.requests.tasks import TASKS, Task
 
     __version__: str
@@ -88,6 +89,7 @@ __all__ = [
     "QuantizeResult",
     "QueueFullError",
     "RemoteStream",
+    "Request",
     "RequestOptions",
     "Result",
     "Retry",
@@ -115,9 +117,10 @@ _HOME = {
     "ExportResult": "exporter",
     "Line": "requests.results",
     "Message": "requests.options",
-    "Outcome": "engine.engine",
+    "Outcome": "requests.results",
     "QuantizeResult": "quantizer",
     "RemoteStream": "client",
+    "Request": "requests.request",
     "RequestOptions": "requests.options",
     "Result": "requests.results",
     "Retry": "requests.options",

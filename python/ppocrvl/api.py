@@ -13,8 +13,9 @@ from ppocrvl.models.folder import BUILT_IN_NOTE, FileKey, PathLike, file_key, fi
 
 if TYPE_CHECKING:
     from ppocrvl.engine.answers import Stream
-    from ppocrvl.images.load import ImageSource
+    from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Result
 
 _logger = logging.getLogger("ppocrvl")
@@ -56,7 +57,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def ocr(
-    image: ImageSource,
+    image: ImageSource | Request,
     *,
     model: PathLike | None = None,
     mmproj: PathLike | None = None,
@@ -68,7 +69,8 @@ def ocr(
 
     Args:
         image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
-            [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1.
+            [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1. Or a `Request`,
+            then without options.
         model: a folder with both GGUF files, or the LLM file. None: the environment variable
             PPOCRVL_MODEL, else the built-in model.
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
@@ -85,7 +87,7 @@ def ocr(
 
 
 def stream(
-    image: ImageSource,
+    image: ImageSource | Request,
     *,
     model: PathLike | None = None,
     mmproj: PathLike | None = None,

@@ -7,6 +7,7 @@ A message is one line: what is wrong, where, and what to do. `docs/errors.md` is
 
 from __future__ import annotations
 
+import concurrent.futures
 from enum import IntEnum
 from typing import ClassVar
 
@@ -36,6 +37,8 @@ class PpocrvlError(Exception):
     """Base of all errors below; on its own, a fault of ppocrvl that should be reported."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+    index: int = 0  # as those of a `Result`, where it is the outcome of one picture among many
+    tag: object = None
 
 
 class OptionError(PpocrvlError, ValueError):
@@ -148,7 +151,7 @@ class ServerAccessError(ServerError):
     """There is no way to the server: no connection, a wrong address, or a key that it refuses."""
 
 
-class CancelledError(PpocrvlError):
+class CancelledError(PpocrvlError, concurrent.futures.CancelledError):
     """The request was cancelled before it ended."""
 
     exit_code = ExitCode.INTERRUPTED

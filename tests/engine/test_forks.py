@@ -108,7 +108,7 @@ def test_nothing_that_was_begun_before_the_fork_hangs_after_it(
         ):
             assert in_child(lambda ask=ask: refused(ask)) == 0  # type: ignore[misc]
         assert in_child(lambda: done.result().finish_reason == "deadline") == 0
-        answer.cancel()
+        answer.stop()
         stream.close()
         assert {answer.result(SECONDS).finish_reason, stream.wait().finish_reason} == {"cancelled"}
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
+SECONDS = 60
 LONG = 30_000
 """Tokens; the answer goes on until the context is full. Noise may look like a loop at any token."""
 
@@ -112,18 +113,27 @@ def test_future_gives_the_result(four: ppocrvl.Engine, picture: Picture) -> None
     assert not answers[0].cancel()
 
 
-def test_future_that_is_cancelled_has_what_was_read(four: ppocrvl.Engine, picture: Picture) -> None:
+def test_future_that_is_stopped_has_what_was_read(four: ppocrvl.Engine, picture: Picture) -> None:
     answer = four.submit(picture, max_tokens=LONG, stop_loops=False)
     time.sleep(0.2)
-    assert answer.cancel()
+    answer.stop()
     assert answer.result(10).finish_reason == "cancelled"
 
 
 def test_what_cannot_start_is_raised_at_once(four: ppocrvl.Engine, picture: Picture) -> None:
     with pytest.raises(ImageNotFoundError):
-        four.submit("missing.png")
+        four.submit("missing.png", wait=False)
     with pytest.raises(OptionError, match="grammar"):
-        four.submit(picture, grammar="root ::= (")
+        four.submit(picture, wait=False, grammar="root ::= (")
+    with pytest.raises(OptionError, match="max_tokens"):
+        four.submit(picture, max_tokens=0)
+
+
+def test_what_shows_in_a_thread_is_in_the_future(four: ppocrvl.Engine, picture: Picture) -> None:
+    with pytest.raises(ImageNotFoundError):
+        four.submit("missing.png").result(SECONDS)
+    with pytest.raises(OptionError, match="grammar"):
+        four.submit(picture, grammar="root ::= (").result(SECONDS)
 
 
 def test_callbacks_may_fail(four: ppocrvl.Engine, picture: Picture) -> None:
@@ -142,7 +152,7 @@ def test_full_line_is_refused_or_waited_for(endless_model: Path, picture: Pictur
     with ppocrvl.Engine(endless_model, max_waiting=1) as engine:
         running = engine.stream(picture, max_tokens=LONG, stop_loops=False)
         next(running)
-        waiting = engine.submit(picture, max_tokens=1)
+        waiting = engine.submit(picture, wait=False, max_tokens=1)
         with pytest.raises(QueueFullError, match="1 requests wait already"):
             engine.submit(picture, wait=False)
         patient = threading.Thread(target=engine.ocr, args=(picture,), kwargs={"max_tokens": 1})
@@ -291,7 +301,7 @@ def test_options_that_cannot_work(
     four: ppocrvl.Engine, picture: Picture, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(OptionError, match=message):
-        four.submit(picture, **options)
+        four.submit(picture, wait=False, **options)
 
 
 @pytest.mark.parametrize(

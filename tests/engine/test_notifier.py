@@ -88,6 +88,8 @@ def read_by(engine: ppocrvl.Engine, way: str, picture: Picture) -> None:
         raise first
     options = {} if way == "embed" else {"max_tokens": 1}
     started = getattr(engine, way)(picture, **options)
+    if way == "submit":
+        started.result(SECONDS)
     if way in {"aocr", "astream"}:
         asyncio.run(started)
 
@@ -124,7 +126,7 @@ def test_a_callback_may_even_want_to_end_the_program(two: ppocrvl.Engine, pictur
 
     answer = two.submit(picture, max_tokens=LONG, stop_loops=False)
     answer.add_done_callback(leave)
-    answer.cancel()
+    answer.stop()
     assert answer.result(SECONDS).finish_reason == "cancelled"
     assert two.submit(picture, max_tokens=2).result(SECONDS).finish_reason == "length"
 

@@ -116,8 +116,9 @@ def test_loading_the_picture_takes_from_its_deadline(
     for deadline in (10.0, 2.0, None):
         with pytest.raises(EngineError, match="enough"):
             engine.ocr(picture, deadline=deadline)
+    of_before = ppocrvl.Request(picture, deadline=10.0, retry=ppocrvl.Retry(below=0.5))
     with pytest.raises(EngineError, match="enough"):
-        engine._start(picture, asked(deadline=10.0), since=clock.now - 2)
+        engine._start(of_before, since=clock.now - 2)
     assert seconds == [7.0, 0.0, None, 5.0]
 
 
@@ -179,8 +180,7 @@ def test_without_a_thread_for_another_attempt_the_first_one_counts(
         def shutdown(self, *, wait: bool) -> None:
             """Nothing runs."""
 
-    engine._notify()
-    monkeypatch.setattr(engine, "_pool", NoThreads())
-    answer = engine.submit(picture, max_tokens=2, retry=ppocrvl.Retry(below=1.0))
+    monkeypatch.setattr(engine._preparing, "_pool", NoThreads())
+    answer = engine.submit(picture, wait=False, max_tokens=2, retry=ppocrvl.Retry(below=1.0))
     assert answer.result(60).attempts == ()
     assert any(one.name == "ppocrvl-notifier" for one in threading.enumerate())

@@ -62,7 +62,7 @@ def test_thousands_of_operations_in_any_order(endless_model: Path) -> None:
             elif what < 0.7 and asked:
                 chosen = draw.randrange(len(asked))
                 early.add(chosen)
-                asked[chosen][2].cancel()
+                asked[chosen][2].stop()
             elif what < 0.8:
                 with engine.stream(picture(number), **options(number)) as stream:
                     next(stream, None)  # and the rest is given up

@@ -21,7 +21,7 @@ from ppocrvl.errors import (
     ImageTooLargeError,
     ImageTooThinError,
 )
-from ppocrvl.images import flatten, load
+from ppocrvl.images import flatten
 from ppocrvl.images import source as source_module
 from ppocrvl.images.load import FORMATS, load_image
 from ppocrvl.images.webp_header import webp_size
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+
+    from ppocrvl.requests.image_source import ImageSource
 
 WIDTH, HEIGHT = 6, 4
 
@@ -46,7 +48,7 @@ def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def pixels_of(source: load.ImageSource) -> npt.NDArray[np.uint8]:
+def pixels_of(source: ImageSource) -> npt.NDArray[np.uint8]:
     picture = load_image(source)
     assert picture.mode == "RGB"
     return np.asarray(picture)
@@ -59,7 +61,7 @@ def test_every_way_to_give_an_image_gives_the_same_picture(
     path = tmp_path / "picture.png"
     path.write_bytes(data)
     with path.open("rb") as file:
-        sources: list[load.ImageSource] = [
+        sources: list[ImageSource] = [
             path, str(path), data, bytearray(data), memoryview(data), io.BytesIO(data), file,
             Image.fromarray(colours), Image.open(io.BytesIO(data)), colours, colours / 255.0,
             (colours / 255.0).astype(np.float32), colours.astype(np.uint16) * 257, colours[:, :, :],
@@ -264,7 +266,7 @@ def test_result_shares_nothing_with_the_source(colours: npt.NDArray[np.uint8]) -
 def test_bands_leave_no_seams(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(2).integers(0, 256, (50, 30, 4), dtype=np.uint8)
     picture = Image.fromarray(values)
-    source: load.ImageSource = values
+    source: ImageSource = values
     if mode == "I;16":
         source = Image.fromarray(values[:, :, 0].astype(np.uint16) * 200)
     elif mode == "P":
@@ -298,7 +300,7 @@ def test_array_that_is_no_picture(array: npt.NDArray[np.generic], message: str) 
 
 
 @pytest.mark.parametrize("source", [None, 3, ["a.png"], io.StringIO("text")])
-def test_object_that_is_no_image(source: load.ImageSource) -> None:
+def test_object_that_is_no_image(source: ImageSource) -> None:
     with pytest.raises(ImageError, match=r"cannot be a|not bytes"):
         load_image(source)
 

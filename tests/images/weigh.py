@@ -11,11 +11,15 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from ppocrvl.images.load import ImageSource, load_image
+from ppocrvl.images.load import load_image
+
+if TYPE_CHECKING:
+    from ppocrvl.requests.image_source import ImageSource
 
 WIDTH, HEIGHT = 3000, 2000
 

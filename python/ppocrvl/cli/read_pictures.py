@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ppocrvl.cli.sinks import Sink
     from ppocrvl.engine.backend import Backend
-    from ppocrvl.images.load import ImageSource
+    from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.results import Result
 
 

@@ -14,7 +14,7 @@ from ppocrvl.client.request import Question, ServerModel, server_model
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.errors import PpocrvlError, ServerError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
-from ppocrvl.images.load import ImageSource, load_image
+from ppocrvl.images.load import load_image
 from ppocrvl.requests.options import RequestOptions, check_int, check_number
 from ppocrvl.requests.tasks import find_task
 from ppocrvl.support.closing import Closing
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ppocrvl.client.connection import Events
-    from ppocrvl.engine.engine import Outcome
+    from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
-    from ppocrvl.requests.results import Result
+    from ppocrvl.requests.results import Outcome, Result
 
 _PATH = "/v1/chat/completions"
 T = TypeVar("T")

@@ -16,13 +16,14 @@ from PIL import Image
 
 from ppocrvl.errors import OptionError, ServerError
 from ppocrvl.images.limits import MAX_FILE_BYTES, MAX_IMAGE_PIXELS
-from ppocrvl.images.load import ImageSource, load_image
+from ppocrvl.images.load import load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 from ppocrvl.requests.results import Result, Timings, mean_probability
 from ppocrvl.requests.tasks import Task, find_task
 
 if TYPE_CHECKING:
+    from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import RequestOptions
 
 OFFICIAL_PIXELS = (112_896, 1_003_520)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
 import itertools
 import logging
 import os
@@ -13,11 +14,11 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ppocrvl.engine.forks import Home
-from ppocrvl.errors import EngineError
+from ppocrvl.errors import CancelledError, EngineError, PpocrvlError
 from ppocrvl.requests.results import Result, Timings, mean_probability
 from ppocrvl.support.closing import Closing
 from ppocrvl.support.native import _native
@@ -39,6 +40,7 @@ class Reading:
         ticket: _native.Ticket,
         *,
         task: str,
+        tag: object,
         image_size: tuple[int, int],
         resized: tuple[int, int],
         preprocess: float,
@@ -47,6 +49,7 @@ class Reading:
         self._home = Home()
         self._ticket = ticket
         self.task = task
+        self.tag = tag
         self.image_size = image_size
         self.resized = resized
         self.preprocess = preprocess
@@ -102,6 +105,7 @@ class Reading:
             logprobs=logprobs,
             token_ends=tuple(native.text_ends),
             repeated_tokens=native.repeated_tokens,
+            tag=self.tag,
         )
 
 
@@ -209,60 +213,93 @@ class Notifier:
         return heard
 
 
+class Stoppable(Protocol):
+    """What runs for an answer."""
+
+    def cancel(self) -> object:
+        """Ends it soon."""
+
+
 class Answer(Future[Result]):
-    """A future whose `cancel` ends the reading; its result is then what was read so far."""
+    """A `concurrent.futures.Future` of a result. Until it is done it can be cancelled."""
 
     def __init__(self) -> None:
         super().__init__()
         self._home = Home()
-        self._reading: Reading | None = None
+        self._reading: Stoppable | None = None
         self._stopped = False
-        self.set_running_or_notify_cancel()
+        self._notify_once = iter([self.set_running_or_notify_cancel])
 
-    def follow(self, reading: Reading) -> None:
-        """From now on this is the request that `cancel` stops."""
+    def follow(self, reading: Stoppable) -> None:
+        """From now on this is the request that `cancel` and `stop` end."""
         self._reading = reading
         if self._stopped:
             reading.cancel()
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody wants the answer as it is."""
+        """Whether nobody wants more of the answer."""
         return self._stopped
 
+    def running(self) -> bool:
+        """Whether the request has begun and is not done. It can be cancelled all the same."""
+        return self._reading is not None and not self.done()
+
     def cancel(self) -> bool:
-        """Ends the request at its next step, with `finish_reason` "cancelled".
+        """Cancels the answer at once, and ends the request at its next step.
+
+        What was read so far is lost; `stop` keeps it.
 
         Returns:
-            Whether it still ran.
+            False if the answer was there already, else True.
         """
-        if self.done():
-            return False
-        self._stopped = True
-        if self._reading is not None:
-            self._reading.cancel()
+        try:
+            if not super().cancel():
+                return False
+        finally:  # a callback may raise what is no Exception
+            if self.cancelled():
+                for notify in self._notify_once:  # those that wait for several futures, once
+                    notify()
+                self._end()
         return True
+
+    def stop(self) -> None:
+        """Ends the request at its next step, with what was read so far as the result.
+
+        Its `finish_reason` is then "cancelled". Does nothing to an answer that is done.
+        """
+        if not self.done():
+            self._end()
 
     def result(self, timeout: float | None = None) -> Result:
         """As `concurrent.futures.Future.result`.
 
         Raises:
             PpocrvlError: the picture could not be read.
+            CancelledError: the answer was cancelled.
             EngineError: this is a forked child, and the answer had not come before the fork.
             TimeoutError: it has not come in time.
         """
         self._check()
-        return super().result(timeout)
+        with _own_cancelled_error():
+            return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `concurrent.futures.Future.exception`.
 
         Raises:
+            CancelledError: the answer was cancelled.
             EngineError: this is a forked child, and the answer had not come before the fork.
             TimeoutError: it has not come in time.
         """
         self._check()
-        return super().exception(timeout)
+        with _own_cancelled_error():
+            return super().exception(timeout)
+
+    def _end(self) -> None:
+        self._stopped = True
+        if self._reading is not None:
+            self._reading.cancel()
 
     def settle(self, result: Result) -> None:
         """Sets the result. Of this and `fail` the first call counts."""
@@ -277,6 +314,16 @@ class Answer(Future[Result]):
     def _check(self) -> None:
         if not self.done():
             self._home.check()
+
+
+@contextmanager
+def _own_cancelled_error() -> Iterator[None]:
+    try:
+        yield
+    except PpocrvlError:
+        raise
+    except concurrent.futures.CancelledError as error:
+        raise CancelledError("the answer was cancelled before it was there") from error
 
 
 class Stream(Closing, Iterator[str]):

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from ppocrvl.engine.engine import Outcome
-    from ppocrvl.images.load import ImageSource
+    from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
-    from ppocrvl.requests.results import Result
+    from ppocrvl.requests.results import Outcome, Result
 
 
 class TextStream(Iterator[str], AbstractContextManager["TextStream"], Protocol):

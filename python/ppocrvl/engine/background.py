@@ -3,86 +3,102 @@
 
 from __future__ import annotations
 
+import dataclasses
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from ppocrvl.engine.answers import Answer
 from ppocrvl.engine.retries import Attempts
+from ppocrvl.errors import EngineError
 from ppocrvl.requests.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ppocrvl.engine.answers import Notifier, Reading
-    from ppocrvl.images.load import ImageSource
-    from ppocrvl.requests.options import RequestOptions
+    from ppocrvl.requests.request import Request
 
 
 class Start(Protocol):
     """Queues a request, whose deadline counts from `since`; waits for room in the line or not."""
 
-    def __call__(
-        self, image: ImageSource | None, asked: RequestOptions, *, wait: bool, since: float
-    ) -> Reading:
-        """The request."""
+    def __call__(self, request: Request, *, wait: bool, since: float) -> tuple[Reading, Notifier]:
+        """The request that runs, and who tells of its end."""
 
 
 class BackgroundReading:
-    """One attempt after the other, until the future has its result.
+    """One attempt after the other, until the future has its result. The deadline counts from now.
 
     Args:
-        asked: how to read.
-        load: gives the picture, in a form that can be read more than once.
+        request: what to read, and how.
+        load: gives the request, with a picture that can be read more than once.
         start: begins an attempt.
-        notify: gives who tells of its end.
-        later: has something done in a thread, or returns False.
+        later: has something done in a thread.
+
+    Attributes:
+        answer: the future; what kept the request from starting is in it as well.
     """
 
     def __init__(
         self,
-        asked: RequestOptions,
+        request: Request,
         *,
-        load: Callable[[], ImageSource | None],
+        load: Callable[[Request], Request],
         start: Start,
-        notify: Callable[[], Notifier],
-        later: Callable[[Callable[[], None]], bool],
+        later: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._asked = asked
+        self._request = request
         self._load = load
         self._start = start
-        self._notify = notify
         self._later = later
-        self._attempts = Attempts(asked)
-        self._answer = Answer()
+        self._since = perf_counter()
+        self._attempts: Attempts[Request] = Attempts(request)
+        self.answer = Answer()
 
-    def begin(self, *, wait: bool) -> Answer:
-        """The future; what kept the request from starting is in it as well."""
-        since = perf_counter()
+    def begin(self, *, wait: bool) -> None:
+        """Prepares the picture and queues the request, unless nobody wants it any more."""
+        if self.answer.done():
+            return
         try:
-            source = self._load()
+            request = self._load(self._request)
         except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
-            self._answer.fail(error)
+            self.answer.fail(error)
         else:
-            self._attempt(source, self._asked, since, wait=wait)
-        return self._answer
+            self._attempt(request, self._since, wait=wait)
 
-    def _attempt(
-        self, source: ImageSource | None, asked: RequestOptions, since: float, *, wait: bool
-    ) -> None:
-        if self._answer.done():
+    def begin_later(self, then: Callable[[], None] = lambda: None) -> None:
+        """Does so in a thread, where it may wait for room in the line; calls `then` afterwards.
+
+        Where no thread can be started now, `then` may be called a second time.
+        """
+
+        def begin() -> None:
+            try:
+                self.begin(wait=True)
+            finally:
+                then()
+
+        try:
+            self._later(begin)
+        except EngineError as error:
+            self.answer.fail(error)
+            then()
+
+    def _attempt(self, request: Request, since: float, *, wait: bool) -> None:
+        if self.answer.done():
             return  # a pool that could not start its thread then, and has one now
         try:
-            notifier = self._notify()
-            reading = self._start(source, asked, wait=wait, since=since)
-            self._answer.follow(reading)
-            notifier.watch(reading.ticket, partial(self._goes_on, source, reading))
+            reading, notifier = self._start(request, wait=wait, since=since)
+            self.answer.follow(reading)
+            notifier.watch(reading.ticket, partial(self._goes_on, request, reading))
         except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
-            self._end(source, error)
+            self._end(request, error)
 
-    def _goes_on(self, source: ImageSource | None, reading: Reading) -> bool:
+    def _goes_on(self, request: Request, reading: Reading) -> bool:
         """Whether the attempt still runs; the notifier asks."""
-        if self._answer.done():
+        if self.answer.done():
             return False
         if not reading.ticket.done():
             return True
@@ -90,20 +106,21 @@ class BackgroundReading:
             outcome: Result | Exception = reading.result()
         except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
             outcome = error
-        self._end(source, outcome)
+        self._end(request, outcome)
         return False
 
-    def _end(self, source: ImageSource | None, outcome: Result | Exception) -> None:
+    def _end(self, request: Request, outcome: Result | Exception) -> None:
         """Begins another attempt after this outcome of one, or settles the answer."""
         try:
             if isinstance(outcome, Result):
-                asked = self._attempts.next(outcome)
+                options = self._attempts.next(outcome)
             else:
-                asked = self._attempts.fail(outcome)
-            if asked is not None and not self._answer.stopped:
-                again = partial(self._attempt, source, asked, perf_counter(), wait=True)
-                if self._later(again):
+                options = self._attempts.fail(outcome)
+            if options is not None and not self.answer.stopped:
+                again = dataclasses.replace(options, image=request.image)
+                with suppress(EngineError):  # no thread: what there is is the answer
+                    self._later(partial(self._attempt, again, perf_counter(), wait=True))
                     return
-            self._answer.settle(self._attempts.best())
+            self.answer.settle(self._attempts.best())
         except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
-            self._answer.fail(error)
+            self.answer.fail(error)

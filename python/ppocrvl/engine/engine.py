@@ -7,52 +7,61 @@ import asyncio
 import contextvars
 import hashlib
 import threading
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from ppocrvl.engine.answers import Answer, AsyncStream, Notifier, Reading, Stream
 from ppocrvl.engine.background import BackgroundReading
 from ppocrvl.engine.forks import Home
+from ppocrvl.engine.many import async_outcomes, outcomes
+from ppocrvl.engine.preparing import PreparingThreads
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.engine.stages import Stages
-from ppocrvl.errors import EngineError, OptionError, PpocrvlError
+from ppocrvl.errors import CancelledError, EngineError, OptionError, PpocrvlError
+from ppocrvl.images.keep import kept, stays
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
-from ppocrvl.images.load import ImageSource, load_image
+from ppocrvl.images.load import load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
 from ppocrvl.models.folder import ModelPaths, PathLike, find_model
 from ppocrvl.requests.options import (
     DEFAULT_MAX_TOKENS,
     MOST,
     Message,
-    ReadOptions,
     RequestOptions,
     check_int,
     check_messages,
     check_text,
 )
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
-from ppocrvl.requests.results import Result
+from ppocrvl.requests.request import Request
 from ppocrvl.requests.tasks import Task, find_task
 from ppocrvl.support.closing import Closing
 from ppocrvl.support.native import _native
 from ppocrvl.support.resources import memory_for, thread_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Callable,
+        Generator,
+        Iterable,
+        Sequence,
+    )
+    from concurrent.futures import Executor
 
     import numpy as np
     import numpy.typing as npt
 
+    from ppocrvl.engine.many import Item
+    from ppocrvl.requests.image_source import ImageSource
+    from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.requests.results import Outcome, Result
+
 MAX_PARALLEL = 64
 DEFAULT_CACHE_BYTES = 64 << 20
-AHEAD = 2
-"""Pictures that `ocr_many` prepares beyond those that can decode."""
-
-Outcome: TypeAlias = Result | PpocrvlError
-"""What one picture of many gives: its answer, or why there is none."""
 _Value = TypeVar("_Value")
 
 
@@ -127,9 +136,9 @@ class Engine(Closing):
         self.paths: ModelPaths = find_model(model, mmproj)
         self._max_image_pixels = max_image_pixels
         self._n_parallel = n_parallel
-        self._lock = threading.Lock()  # guards the next two
+        self._lock = threading.Lock()  # guards the next one
         self._notifier: Notifier | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._preparing = PreparingThreads(max_waiting)
         self._home = Home()
         self._native: _native.Engine | None = _native.Engine(
             _native.EngineOptions(
@@ -149,7 +158,7 @@ class Engine(Closing):
         )
         self.info: _native.ModelInfo = self._native.info
 
-    def ocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
+    def ocr(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Result:
         """Read one picture.
 
         Args:
@@ -159,86 +168,100 @@ class Engine(Closing):
         Raises:
             As `stream`, and EngineError: the engine failed while it read.
         """
-        first = RequestOptions(**options)
+        first = Request.of(image, options)
         attempts = Attempts(first)
-        source = self._repeatable(image, first)
-        asked: RequestOptions | None = first
+        request = self._repeatable(first)
+        asked: Request | None = request
         while asked is not None:
             try:
-                with Stream(self._start(source, asked)) as stream:
+                with Stream(self._start(asked)) as stream:
                     result = stream.wait()
             except PpocrvlError as error:
-                asked = attempts.fail(error)
+                asked = _about(request, attempts.fail(error))
             else:
-                asked = attempts.next(result)
+                asked = _about(request, attempts.next(result))
         return attempts.best()
 
     def ocr_many(
-        self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
+        self,
+        images: Iterable[Item],
+        *,
+        ordered: bool = True,
+        **options: Unpack[ReadOptions],
     ) -> Generator[Outcome]:
         """Read many pictures, several at once.
 
-        Pictures are taken from `images` as they are needed. Closing the generator, or dropping it,
-        cancels what runs.
+        Pictures are taken from `images` as they are needed, up to `n_parallel` + 2 before the first
+        outcome is given, and prepared in up to 4 threads, those of `aocr_many` and `submit`
+        included. Closing the generator, or dropping it, cancels what runs.
 
         Args:
-            images: as for `stream`; any iterable, also an endless one.
-            options: those of `RequestOptions`, for all pictures.
+            images: pictures as for `stream`, and `Request`s; any iterable, also an endless one.
+                What it gives may be closed or changed when it is asked for the next.
+            ordered: give outcomes in the order of the pictures, else as they end.
+            options: those of `RequestOptions`, for plain pictures. A `Request` has its own, and
+                none of these.
 
         Yields:
-            For each picture in its order the result, or, where it could not be read, the error as a
-            value: one bad picture does not keep the others from being read.
+            For each picture the result, or, where it could not be read, the error as a value: one
+            bad picture does not keep the others from being read. `index` is its place among the
+            pictures, from 0, `tag` that of its `Request`.
 
         Raises:
             OptionError: an option is out of range.
         """
-        asked = RequestOptions(**options)
-        find_task(asked.task, self.info.model_version)
-        return self._many(iter(images), asked)
-
-    def _many(self, images: Iterator[ImageSource], asked: RequestOptions) -> Generator[Outcome]:
-        answers: deque[Answer] = deque()
-        try:
-            while True:
-                while len(answers) < self._n_parallel + AHEAD:
-                    try:
-                        image = next(images)
-                    except StopIteration:
-                        break
-                    answers.append(self._answer(image, asked, wait=True))
-                if not answers:
-                    return
-                yield _outcome(answers[0])
-                answers.popleft()
-        finally:
-            for answer in answers:
-                answer.cancel()
+        self._check_defaults(options)
+        return outcomes(
+            images,
+            partial(self._begin, options=options),
+            at_once=self._n_parallel,
+            ordered=ordered,
+        )
 
     def submit(
-        self, image: ImageSource | None, *, wait: bool = True, **options: Unpack[ReadOptions]
+        self,
+        image: ImageSource | Request | None,
+        *,
+        wait: bool = True,
+        **options: Unpack[ReadOptions],
     ) -> Answer:
         """Read one picture in the background.
 
-        The picture is loaded and checked before this returns.
+        The picture is prepared in one of 4 threads. Meanwhile a file may be closed, and an array
+        changed: only what it takes to keep them is done before this returns.
 
         Args:
             image: as for `stream`.
-            wait: wait while `max_waiting` requests wait already, instead of raising.
+            wait: while `max_waiting` pictures wait for such a thread, or requests for their turn,
+                wait for room. False raises instead; the picture is then prepared before this
+                returns, and whatever is wrong with it is raised too.
             options: those of `RequestOptions`.
 
         Returns:
-            A `concurrent.futures.Future` of the result, whose `cancel` ends the reading.
+            A `concurrent.futures.Future` of the result, whose `cancel` ends the reading. What is
+            wrong with the picture, or with options that only the engine can judge, is its error.
 
         Raises:
             QueueFullError: too many requests wait, and `wait` is false.
-            As `stream`.
+            OptionError: an option is out of range.
+            ImageError: a file, an array or a Pillow image is not as it must be.
+            EngineError: the engine is closed.
         """
-        answer = self._answer(image, RequestOptions(**options), wait=wait)
-        if answer.done() and (error := answer.exception()) is not None:
+        request = Request.of(image, options)
+        find_task(request.task, self.info.model_version)
+        self._notify().check()
+        if wait:
+            reading = self._background(self._kept(request))
+            self._preparing.enter(reading)
+            reading.begin_later(then=partial(self._preparing.leave, reading))
+            return reading.answer
+        reading = self._background(request)
+        reading.begin(wait=False)
+        if reading.answer.done() and (error := reading.answer.exception()) is not None:
             raise error
-        return answer
+        return reading.answer
 
-    def stream(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Stream:
+    def stream(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Stream:
         """Read one picture and give the text piece by piece as it comes.
 
         The picture is loaded and checked before this returns. Closing the stream, or dropping it,
@@ -248,7 +271,7 @@ class Engine(Closing):
         Args:
             image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
                 [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1. None for
-                a conversation without a picture.
+                a conversation without a picture. Or a `Request`, then without options.
             options: those of `RequestOptions`.
 
         Raises:
@@ -257,36 +280,30 @@ class Engine(Closing):
             ContextError: prompt and picture are longer than the model's context, or than the cache.
             EngineError: the engine is closed.
         """
-        return Stream(self._start(image, RequestOptions(**options)))
+        return Stream(self._start(Request.of(image, options)))
 
-    async def aocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
+    async def aocr(
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
+    ) -> Result:
         """As `ocr`, for asyncio. Cancelling the task cancels the request.
+
+        The picture is prepared in a thread of the event loop's executor.
 
         Raises:
             As `ocr`.
         """
-        first = RequestOptions(**options)
-        attempts = Attempts(first)
-        notifier = self._notify()
-        source = image
-        if first.retry is not None:
-            source = await _in_thread(partial(self._repeatable, image, first))
-        asked: RequestOptions | None = first
-        while asked is not None:
-            try:
-                reading = await self._start_in_thread(source, asked)
-                async with AsyncStream(reading, notifier, pieces=False) as stream:
-                    result = await stream.wait()
-            except PpocrvlError as error:
-                asked = attempts.fail(error)
-            else:
-                asked = attempts.next(result)
-        return attempts.best()
+        return await self._read_async(Request.of(image, options), None)
 
-    async def aocr_many(
-        self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
-    ) -> AsyncIterator[Outcome]:
-        """As `ocr_many`, for asyncio.
+    def aocr_many(
+        self,
+        images: Iterable[Item] | AsyncIterable[Item],
+        *,
+        ordered: bool = True,
+        **options: Unpack[ReadOptions],
+    ) -> AsyncGenerator[Outcome]:
+        """As `ocr_many`, for asyncio; `images` may be an asynchronous iterable, too.
+
+        Outcomes are given while the next picture is awaited.
 
         Yields:
             As `ocr_many`.
@@ -294,45 +311,30 @@ class Engine(Closing):
         Raises:
             As `ocr_many`.
         """
-        asked = RequestOptions(**options)
-        find_task(asked.task, self.info.model_version)
-        source = iter(images)
-        tasks: deque[asyncio.Task[Outcome]] = deque()
+        self._check_defaults(options)
 
-        async def read(image: ImageSource) -> Outcome:
-            try:
-                return await self.aocr(image, **options)
-            except PpocrvlError as error:
-                return error
+        async def keep(item: Item) -> Item:
+            request = _request(item, options)
+            if stays(request.image):
+                return request
+            return await _in_thread(partial(self._kept, request), self._preparing.pool())
 
-        try:
-            while True:
-                while len(tasks) < self._n_parallel + AHEAD:
-                    try:
-                        image = next(source)
-                    except StopIteration:
-                        break
-                    tasks.append(asyncio.create_task(read(image)))
-                if not tasks:
-                    return
-                task = tasks.popleft()
-                yield await task
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        async def read(item: Item) -> Result:
+            return await self._read_async(_request(item, options), self._preparing.pool())
+
+        return async_outcomes(images, read, keep=keep, at_once=self._n_parallel, ordered=ordered)
 
     async def astream(
-        self, image: ImageSource | None, **options: Unpack[ReadOptions]
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> AsyncStream:
         """As `stream`, for asyncio: `async for piece in await engine.astream(image)`.
 
         Raises:
             As `stream`.
         """
-        asked = RequestOptions(**options)
+        request = Request.of(image, options)
         notifier = self._notify()
-        return AsyncStream(await self._start_in_thread(image, asked), notifier)
+        return AsyncStream(await self._start_in_thread(request, None), notifier)
 
     def embed(
         self,
@@ -435,11 +437,9 @@ class Engine(Closing):
         engine.close()
         with self._lock:
             notifier, self._notifier = self._notifier, None
-            pool, self._pool = self._pool, None
         if notifier is not None:
             notifier.close()
-        if pool is not None:
-            pool.shutdown(wait=False)
+        self._preparing.close()
 
     def _open(self) -> _native.Engine:
         engine = self._native
@@ -455,23 +455,66 @@ class Engine(Closing):
                 self._notifier = Notifier()
             return self._notifier
 
-    def _later(self, attempt: Callable[[], None]) -> bool:
-        """Leaves an attempt to a thread, as the notifier must not wait for it; whether it could."""
-        try:
-            with self._lock:
-                self._open()
-                if self._pool is None:
-                    self._pool = ThreadPoolExecutor(1, "ppocrvl-retry")
-                pool = self._pool
-            with thread_for("another attempt"):
-                pool.submit(attempt)
-        except EngineError:
-            return False
-        return True
+    def _check_defaults(self, options: ReadOptions) -> None:
+        """Makes sure of what can be known before there is a picture."""
+        find_task(RequestOptions(**options).task, self.info.model_version)
 
-    async def _start_in_thread(self, image: ImageSource | None, asked: RequestOptions) -> Reading:
+    def _begin(self, item: Item, *, options: ReadOptions) -> Answer:
+        """Has one of many read; what keeps it from that is in the answer as well."""
+        try:
+            reading = self._background(self._kept(_request(item, options)))
+        except PpocrvlError as error:
+            answer = Answer()
+            answer.fail(error)
+            return answer
+        reading.begin_later()
+        return reading.answer
+
+    def _background(self, request: Request) -> BackgroundReading:
+        return BackgroundReading(
+            request,
+            load=self._repeatable,
+            start=self._start_begun,
+            later=self._preparing.submit,
+        )
+
+    def _start_begun(
+        self, request: Request, *, wait: bool, since: float
+    ) -> tuple[Reading, Notifier]:
+        """As `_start`, with who tells of its end, for a request from before the engine was closed.
+
+        Raises:
+            CancelledError: it was closed meanwhile.
+            As `stream`.
+        """
+        try:
+            notifier = self._notify()  # first: without one nothing is begun
+            return self._start(request, wait=wait, since=since), notifier
+        except EngineError as error:
+            if self._native is None:
+                raise CancelledError("the engine was closed; make a new Engine to go on") from error
+            raise
+
+    async def _read_async(self, request: Request, executor: Executor | None) -> Result:
+        attempts = Attempts(request)
+        notifier = self._notify()
+        if request.retry is not None:
+            request = await _in_thread(partial(self._repeatable, request), executor)
+        asked: Request | None = request
+        while asked is not None:
+            try:
+                reading = await self._start_in_thread(asked, executor)
+                async with AsyncStream(reading, notifier, pieces=False) as stream:
+                    result = await stream.wait()
+            except PpocrvlError as error:
+                asked = _about(request, attempts.fail(error))
+            else:
+                asked = _about(request, attempts.next(result))
+        return attempts.best()
+
+    async def _start_in_thread(self, request: Request, executor: Executor | None) -> Reading:
         """As `_start`. Cancelling the task cancels the request, also one that is yet to start."""
-        start = _in_thread(partial(self._start, image, asked, since=perf_counter()))
+        start = _in_thread(partial(self._start, request, since=perf_counter()), executor)
         try:
             return await asyncio.shield(start)
         except asyncio.CancelledError:
@@ -479,14 +522,7 @@ class Engine(Closing):
             start.add_done_callback(_cancel_started)
             raise
 
-    def _start(
-        self,
-        image: ImageSource | None,
-        asked: RequestOptions,
-        *,
-        wait: bool = True,
-        since: float | None = None,
-    ) -> Reading:
+    def _start(self, request: Request, *, wait: bool = True, since: float | None = None) -> Reading:
         """Load the picture and queue the request, whose deadline counts from `since`, or from now.
 
         Raises:
@@ -494,19 +530,17 @@ class Engine(Closing):
         """
         since = perf_counter() if since is None else since
         with memory_for("the picture"):
-            return self._load_and_queue(image, asked, wait=wait, since=since)
+            return self._load_and_queue(request, wait=wait, since=since)
 
-    def _load_and_queue(
-        self, image: ImageSource | None, asked: RequestOptions, *, wait: bool, since: float
-    ) -> Reading:
+    def _load_and_queue(self, asked: Request, *, wait: bool, since: float) -> Reading:
         engine = self._open()
         row = find_task(asked.task, self.info.model_version)
         start = perf_counter()
         pixels, image_size = None, (0, 0)
-        if image is not None:
-            pixels, image_size = self._preprocess(image, row, asked.min_pixels, asked.max_pixels)
-        elif asked.retry is not None or (asked.prompt is None and asked.messages is None):
-            raise OptionError("without a picture, give prompt or messages, and no retry")
+        if asked.image is not None:
+            pixels, image_size = self._preprocess(
+                asked.image, row, asked.min_pixels, asked.max_pixels
+            )
         request = _native.Request(
             image=pixels,
             image_key=b"" if pixels is None else _key(pixels),
@@ -538,28 +572,29 @@ class Engine(Closing):
             engine,
             engine.submit(request, wait),
             task=row.name,
+            tag=asked.tag,
             image_size=image_size,
             resized=(0, 0) if pixels is None else (pixels.shape[1], pixels.shape[0]),
             preprocess=preprocess,
         )
 
-    def _answer(self, image: ImageSource | None, asked: RequestOptions, *, wait: bool) -> Answer:
-        """The future of an answer; what keeps the request from starting is in it as well."""
-        reading = BackgroundReading(
-            asked,
-            load=partial(self._repeatable, image, asked),
-            start=self._start,
-            notify=self._notify,
-            later=self._later,
-        )
-        return reading.begin(wait=wait)
-
-    def _repeatable(self, image: ImageSource | None, asked: RequestOptions) -> ImageSource | None:
-        """The image so that it can be read more than once, if need be: a file gives only once."""
-        if image is None or asked.retry is None:
-            return image
+    def _repeatable(self, request: Request) -> Request:
+        """With an image that can be read more than once, if need be: a file gives only once."""
+        if request.image is None or request.retry is None:
+            return request
         with memory_for("the picture"):
-            return load_image(image, max_image_pixels=self._max_image_pixels)
+            return replace(
+                request,
+                image=load_image(request.image, max_image_pixels=self._max_image_pixels),
+            )
+
+    def _kept(self, request: Request) -> Request:
+        """With an image that stays as it is, whatever the caller does."""
+        if request.image is None or stays(request.image):
+            return request
+        with memory_for("the picture"):
+            image = kept(request.image, max_image_pixels=self._max_image_pixels)
+        return replace(request, image=image)
 
     def _preprocess(
         self, image: ImageSource, task: Task, min_pixels: int | None, max_pixels: int | None
@@ -591,15 +626,25 @@ class Engine(Closing):
         return low, high
 
 
-def _in_thread(work: Callable[[], _Value]) -> asyncio.Future[_Value]:
-    """Does it in a thread of the event loop's executor.
+def _request(item: Item, options: ReadOptions) -> Request:
+    """One of many; a plain picture gets these options."""
+    return item if isinstance(item, Request) else Request(item, **options)
+
+
+def _about(request: Request, asked: Request | None) -> Request | None:
+    """What is asked next, about the picture as it was loaded."""
+    return None if asked is None else replace(asked, image=request.image)
+
+
+def _in_thread(work: Callable[[], _Value], executor: Executor | None) -> asyncio.Future[_Value]:
+    """Does it in a thread of an executor, or of the event loop's.
 
     Raises:
         EngineError: none can be started.
     """
     context = contextvars.copy_context()  # as asyncio.to_thread
     with thread_for("the picture"):
-        return asyncio.get_running_loop().run_in_executor(None, context.run, work)
+        return asyncio.get_running_loop().run_in_executor(executor, context.run, work)
 
 
 def _key(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -616,13 +661,6 @@ def _prompt(asked: RequestOptions, task: Task) -> str | list[tuple[str, str]]:
 
 def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in messages]
-
-
-def _outcome(answer: Answer) -> Outcome:
-    try:
-        return answer.result()
-    except PpocrvlError as error:
-        return error
 
 
 def _cancel_started(start: asyncio.Future[Reading]) -> None:

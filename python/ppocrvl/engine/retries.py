@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ppocrvl.errors import CancelledError, PpocrvlError
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
@@ -15,10 +14,10 @@ from ppocrvl.requests.results import Attempt, Result
 if TYPE_CHECKING:
     from ppocrvl.requests.options import RequestOptions
 
-Change: TypeAlias = Callable[["RequestOptions", Result], "RequestOptions"]
+Options = TypeVar("Options", bound="RequestOptions")
 
 
-def _with_more_pixels(asked: RequestOptions, result: Result) -> RequestOptions:
+def _with_more_pixels(asked: Options, result: Result) -> Options:
     assert asked.retry is not None  # noqa: S101 - nothing is tried again without
     width, height = result.resized
     area = min(MAX_REQUEST_PIXELS, int(width * height * asked.retry.enlarge))
@@ -26,12 +25,12 @@ def _with_more_pixels(asked: RequestOptions, result: Result) -> RequestOptions:
     return dataclasses.replace(asked, min_pixels=area, max_pixels=high)
 
 
-def _with_penalty(asked: RequestOptions, _: Result) -> RequestOptions:
+def _with_penalty(asked: Options, _: Result) -> Options:
     assert asked.retry is not None  # noqa: S101
     return dataclasses.replace(asked, repetition_penalty=asked.retry.repetition_penalty)
 
 
-LADDER: tuple[tuple[str, Change], ...] = (
+LADDER = (
     ("more pixels", _with_more_pixels),
     ("penalty", _with_penalty),
 )
@@ -39,22 +38,22 @@ CUT_SHORT = ("deadline", "cancelled")
 """How an answer ends that would have gone on."""
 
 
-class Attempts:
+class Attempts(Generic[Options]):
     """The readings of one picture, and whether there is to be another."""
 
-    def __init__(self, asked: RequestOptions) -> None:
+    def __init__(self, asked: Options) -> None:
         self._asked = asked
         self._begun = perf_counter()
         self._ladder = iter(LADDER)
         self._reason = "first"
         self._read: list[tuple[str, Result]] = []
 
-    def next(self, result: Result) -> RequestOptions | None:
+    def next(self, result: Result) -> Options | None:
         """Notes an answer; what to ask next, or None if that is enough."""
         self._read.append((self._reason, result))
         return self._further() if self._is_doubtful(result) else None
 
-    def fail(self, error: Exception) -> RequestOptions | None:
+    def fail(self, error: Exception) -> Options | None:
         """Notes an attempt that failed; what to ask next, or None if that is enough.
 
         Raises:
@@ -80,7 +79,7 @@ class Attempts:
             ),
         )
 
-    def _further(self) -> RequestOptions | None:
+    def _further(self) -> Options | None:
         """The next step of the ladder, in what is left of the time for all of them."""
         deadline = self._asked.deadline
         if deadline is not None:

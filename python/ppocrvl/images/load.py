@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from io import BytesIO
-from typing import IO, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +19,8 @@ from ppocrvl.images.quiet_tiff import silence_libtiff
 from ppocrvl.images.source import name_of, read_source
 from ppocrvl.images.webp_header import webp_size
 
-ImageSource: TypeAlias = (
-    str
-    | os.PathLike[str]
-    | bytes
-    | bytearray
-    | memoryview
-    | IO[bytes]
-    | Image.Image
-    | npt.NDArray[np.generic]
-)
-"""What may be given as an image: path, encoded bytes, binary file, Pillow image, or array."""
+if TYPE_CHECKING:
+    from ppocrvl.requests.image_source import ImageSource
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 """Pillow's names of the formats that are tried. The rest is rare; EPS would start Ghostscript, and

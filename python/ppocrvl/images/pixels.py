@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
-from ppocrvl.images.load import ImageSource, load_image
+from ppocrvl.images.load import load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ppocrvl._native import ModelInfo
+    from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.tasks import Task
 
 

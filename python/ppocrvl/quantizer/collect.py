@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
-    from ppocrvl.images.load import ImageSource
     from ppocrvl.models.folder import PathLike
+    from ppocrvl.requests.image_source import ImageSource
 
 MAX_TOKENS = 1024
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, TypedDict, 
 
 from ppocrvl.errors import OptionError
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
+from ppocrvl.requests.tasks import known_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +114,7 @@ class RequestOptions:
     retry: Retry | None = None
 
     def __post_init__(self) -> None:
+        known_task(check_text("task", self.task))
         check_int("max_tokens", self.max_tokens, 1, MOST)
         for name, pixels in (("min_pixels", self.min_pixels), ("max_pixels", self.max_pixels)):
             if pixels is not None:
@@ -121,22 +123,35 @@ class RequestOptions:
         if self.deadline is not None:
             check_number("deadline", self.deadline, 0.0, math.inf)
         check_int("priority", self.priority, -MOST, MOST)
+        check_flag("stop_loops", self.stop_loops)
+        if self.keep_location_tokens is not None:
+            check_flag("keep_location_tokens", self.keep_location_tokens)
+        if self.retry is not None:
+            check_kind("retry", self.retry, Retry)
+        self._check_sampling()
+        self._check_text_options()
+
+    def _check_sampling(self) -> None:
         check_number("temperature", self.temperature, 0.0, 100.0)
         check_int("top_k", self.top_k, 0, MOST)
         check_number("top_p", self.top_p, 0.0, 1.0)
         check_number("min_p", self.min_p, 0.0, 1.0)
         check_number("repetition_penalty", self.repetition_penalty, 0.01, 100.0)
         check_int("seed", self.seed, 0, 2**32 - 1)
+        check_kind("logit_bias", self.logit_bias, Mapping)
         for token, bias in self.logit_bias.items():
             check_int("logit_bias", token, 0, MOST)
             check_number("logit_bias", bias, -math.inf, math.inf)
+
+    def _check_text_options(self) -> None:
+        check_kind("stop", self.stop, (str, tuple, list))
         if len(self.stops) > MAX_STOPS:
             raise OptionError(
                 f"stop has {len(self.stops)} texts; at most {MAX_STOPS} can be watched"
             )
         for text in self.stops:
             check_text("stop", text, blank=True)
-        if self.grammar:
+        if self.grammar != "":
             check_text("grammar", self.grammar)
         if self.utf8 not in get_args(Utf8Policy):
             raise OptionError(f"utf8 must be replace, strict or constrain, not {self.utf8!r}")
@@ -206,6 +221,28 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
     if not low <= value <= high:
         raise OptionError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
     return float(value)
+
+
+def check_flag(name: str, value: object) -> None:
+    """Makes sure that the value is true or false.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} must be true or false, not {value!r}")
+
+
+def check_kind(name: str, value: object, kinds: type | tuple[type, ...]) -> None:
+    """Makes sure that the value is an instance of one of these.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not isinstance(value, kinds):
+        known = kinds if isinstance(kinds, tuple) else (kinds,)
+        names = " or ".join(kind.__name__ for kind in known)
+        raise OptionError(f"{name} must be a {names}, not {value!r:.80}")
 
 
 def check_messages(messages: object) -> None:

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
+
+from ppocrvl.errors import PpocrvlError
 
 FinishReason: TypeAlias = Literal["stop", "length", "repetition", "cancelled", "deadline"]
 
@@ -97,6 +99,8 @@ class Result:
         token_ends: bytes of the text in UTF-8 that were there after each token.
         repeated_tokens: so many were trimmed from the end of a loop.
         attempts: all readings, where the picture was read more than once.
+        index: place of the picture among many, from 0.
+        tag: that of the `Request`.
     """
 
     text: str
@@ -111,6 +115,8 @@ class Result:
     token_ends: tuple[int, ...] = ()
     repeated_tokens: int = 0
     attempts: tuple[Attempt, ...] = ()
+    index: int = field(default=0, compare=False)
+    tag: object = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.text
@@ -146,15 +152,28 @@ class Result:
     def to_dict(self, *, tokens: bool = False) -> dict[str, Any]:
         """The result as plain values for JSON.
 
-        `tokens` adds `token_ids`, `logprobs` and `token_ends`.
+        `tokens` adds `token_ids`, `logprobs` and `token_ends`. `index` and `tag` are left out.
         """
-        values = asdict(self)
+        values = asdict(replace(self, tag=None))  # asdict copies what it meets
+        del values["index"], values["tag"]
         if not tokens:
             del values["token_ids"], values["logprobs"], values["token_ends"]
         if not self.attempts:
             del values["attempts"]
         values["min_confidence"] = self.min_confidence
         return values
+
+
+Outcome: TypeAlias = Result | PpocrvlError
+"""What one picture of many gives: its answer, or why there is none. Both have `index` and `tag`."""
+
+
+def placed(outcome: Outcome, index: int, tag: object) -> Outcome:
+    """The outcome as that of the picture with this place and tag."""
+    if isinstance(outcome, Result):
+        return replace(outcome, index=index, tag=tag)
+    outcome.index, outcome.tag = index, tag
+    return outcome
 
 
 def mean_probability(logprobs: tuple[float, ...] | list[float]) -> float:

@@ -53,15 +53,25 @@ TASKS: dict[str, Task] = {
 }
 
 
+def known_task(name: str) -> Task:
+    """The task of this name.
+
+    Raises:
+        OptionError: there is none.
+    """
+    task = TASKS.get(name)
+    if task is None:
+        raise OptionError(f"unknown task {name!r}; choose from {', '.join(TASKS)}")
+    return task
+
+
 def find_task(name: str, model_version: str) -> Task:
     """The task of this name, if a model of this version ("1.0", "1.5", "1.6") knows it.
 
     Raises:
         OptionError: no such task, or the model is older than the task.
     """
-    task = TASKS.get(name)
-    if task is None:
-        raise OptionError(f"unknown task {name!r}; choose from {', '.join(TASKS)}")
+    task = known_task(name)
     if not task.is_known_to(model_version):
         raise OptionError(
             f"the task {name!r} needs a model of version {task.since} or later; "
