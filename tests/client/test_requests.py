@@ -404,7 +404,7 @@ def test_a_picture_with_which_the_server_fails_does_not_end_the_others(
     command = ["client", *names, "--url", stub.url, "--parallel", "1"]
     assert run_command(command) == ExitCode.SERVER
     out, err = capsys.readouterr()
-    assert out == "first\nthird\n"
+    assert out == f"==> {names[0]} <==\nfirst\n\n==> {names[2]} <==\nthird\n"
     assert f"{names[1]}: the server answered with status 500: broken" in err
 
 

@@ -33,7 +33,8 @@ LONG = 20_000
 
 
 def test_result_says_everything(engine: ppocrvl.Engine, picture: Picture) -> None:
-    result = engine.ocr(picture, max_tokens=5)
+    unseen = 255 - picture  # encoded here, not taken from the cache
+    result = engine.ocr(unseen, max_tokens=5)
     assert str(result) == result.text
     assert result.finish_reason == "length"
     assert len(result.token_ids) == len(result.logprobs) == result.timings.generated_tokens == 5

@@ -69,7 +69,7 @@ def read_rows(reports: Sequence[Path]) -> list[Row]:
             raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
         except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise DatasetError(
-                f"{path}: no report of ppocrvl eval ({type(error).__name__}: {error}); write it anew"
+                f"{path}: no report of ppocrvl eval ({type(error).__name__}: {error}); write one"
             ) from error
     if not rows:
         raise DatasetError(
