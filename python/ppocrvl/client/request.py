@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ppocrvl.requests.image_source import ImageSource
-    from ppocrvl.requests.options import RequestOptions
     from ppocrvl.requests.pixel_limits import PixelLimits
+    from ppocrvl.requests.request import Request
 
 _ALL = -1
 """As `top_k`, with every server; 0 is refused by some."""
@@ -98,12 +98,21 @@ def _is_own(model: dict[str, Any]) -> bool:
     return model.get("owned_by") == "ppocrvl"
 
 
+def check_askable(request: Request) -> None:
+    """Makes sure that a server can be asked this.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if request.grammar or request.priority:
+        raise OptionError("grammar and priority cannot be asked of a server")
+
+
 class Question:
-    """One picture and what is asked about it.
+    """A request as a server gets it.
 
     Args:
-        image: as `Engine.ocr` takes it.
-        asked: how.
+        asked: the request.
         model: whom.
 
     Raises:
@@ -111,13 +120,8 @@ class Question:
         OptionError: an option that a server cannot be asked for.
     """
 
-    def __init__(
-        self, image: ImageSource | None, asked: RequestOptions, model: ServerModel
-    ) -> None:
-        if asked.grammar or asked.priority:
-            raise OptionError("grammar and priority cannot be asked of a server")
-        if image is None and (asked.retry or (asked.prompt is None and asked.messages is None)):
-            raise OptionError("without a picture, give prompt or messages, and no retry")
+    def __init__(self, asked: Request, model: ServerModel) -> None:
+        check_askable(asked)
         self._asked = asked
         self._model = model
         self._task = find_task(asked.task, model.version)
@@ -128,7 +132,7 @@ class Question:
         )
         self._pixels = limits_for(self._task, model.pixels, asked.min_pixels, asked.max_pixels)
         self._size = self._resized = (0, 0)  # of the picture, where it was opened here
-        self._uri = None if image is None else self._picture(image)
+        self._uri = None if asked.image is None else self._picture(asked.image)
         self._messages = self._turns()
 
     def body(self, *, stream: bool) -> dict[str, Any]:
@@ -256,6 +260,7 @@ class Question:
             logprobs=tuple(more["logprobs"]),
             token_ends=tuple(more["token_ends"]),
             repeated_tokens=more["repeated_tokens"],
+            tag=self._asked.tag,
         )
 
     def _foreign_result(self, text: str, choice: dict[str, Any], usage: dict[str, Any]) -> Result:
@@ -287,6 +292,7 @@ class Question:
             token_ids=tuple(int(one["id"]) for one in entries if "id" in one) if fits else (),
             logprobs=logprobs if fits else (),
             token_ends=tuple(ends) if fits else (),
+            tag=self._asked.tag,
         )
 
 

@@ -7,7 +7,6 @@ import asyncio
 import contextvars
 import hashlib
 import threading
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar, Unpack
@@ -20,9 +19,8 @@ from ppocrvl.engine.preparing import PreparingThreads
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.engine.stages import Stages
 from ppocrvl.errors import CancelledError, EngineError, PpocrvlError
-from ppocrvl.images.keep import kept, stays
+from ppocrvl.images.keep import kept, repeatable, stays
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
-from ppocrvl.images.load import load_image
 from ppocrvl.images.pixels import pixels_for_model
 from ppocrvl.models.folder import ModelPaths, PathLike, find_model
 from ppocrvl.requests.options import (
@@ -34,7 +32,7 @@ from ppocrvl.requests.options import (
     check_messages,
     check_text,
 )
-from ppocrvl.requests.request import Request
+from ppocrvl.requests.request import Request, next_about
 from ppocrvl.requests.tasks import Task, find_task
 from ppocrvl.support.closing import Closing
 from ppocrvl.support.native import _native
@@ -177,9 +175,9 @@ class Engine(Closing):
                 with Stream(self._start(asked)) as stream:
                     result = stream.wait()
             except PpocrvlError as error:
-                asked = _about(request, attempts.fail(error))
+                asked = next_about(request, attempts.fail(error))
             else:
-                asked = _about(request, attempts.next(result))
+                asked = next_about(request, attempts.next(result))
         return attempts.best()
 
     def ocr_many(
@@ -314,13 +312,13 @@ class Engine(Closing):
         self._check_defaults(options)
 
         async def keep(item: Item) -> Item:
-            request = _request(item, options)
-            if stays(request.image):
+            request = Request.of_many(item, options)
+            if stays(request):
                 return request
             return await _in_thread(partial(self._kept, request), self._preparing.pool())
 
         async def read(item: Item) -> Result:
-            return await self._read_async(_request(item, options), self._preparing.pool())
+            return await self._read_async(Request.of_many(item, options), self._preparing.pool())
 
         return async_outcomes(images, read, keep=keep, at_once=self._n_parallel, ordered=ordered)
 
@@ -462,7 +460,7 @@ class Engine(Closing):
     def _begin(self, item: Item, *, options: ReadOptions) -> Answer:
         """Has one of many read; what keeps it from that is in the answer as well."""
         try:
-            reading = self._background(self._kept(_request(item, options)))
+            reading = self._background(self._kept(Request.of_many(item, options)))
         except PpocrvlError as error:
             answer = Answer()
             answer.fail(error)
@@ -507,9 +505,9 @@ class Engine(Closing):
                 async with AsyncStream(reading, notifier, pieces=False) as stream:
                     result = await stream.wait()
             except PpocrvlError as error:
-                asked = _about(request, attempts.fail(error))
+                asked = next_about(request, attempts.fail(error))
             else:
-                asked = _about(request, attempts.next(result))
+                asked = next_about(request, attempts.next(result))
         return attempts.best()
 
     async def _start_in_thread(self, request: Request, executor: Executor | None) -> Reading:
@@ -583,22 +581,12 @@ class Engine(Closing):
         )
 
     def _repeatable(self, request: Request) -> Request:
-        """With an image that can be read more than once, if need be: a file gives only once."""
-        if request.image is None or request.retry is None:
-            return request
         with memory_for("the picture"):
-            return replace(
-                request,
-                image=load_image(request.image, max_image_pixels=self._max_image_pixels),
-            )
+            return repeatable(request, max_image_pixels=self._max_image_pixels)
 
     def _kept(self, request: Request) -> Request:
-        """With an image that stays as it is, whatever the caller does."""
-        if request.image is None or stays(request.image):
-            return request
         with memory_for("the picture"):
-            image = kept(request.image, max_image_pixels=self._max_image_pixels)
-        return replace(request, image=image)
+            return kept(request, max_image_pixels=self._max_image_pixels)
 
     def _pixels(
         self, image: ImageSource, task: Task, min_pixels: int | None, max_pixels: int | None
@@ -614,16 +602,6 @@ class Engine(Closing):
             max_pixels=max_pixels,
             max_image_pixels=self._max_image_pixels,
         )
-
-
-def _request(item: Item, options: ReadOptions) -> Request:
-    """One of many; a plain picture gets these options."""
-    return item if isinstance(item, Request) else Request(item, **options)
-
-
-def _about(request: Request, asked: Request | None) -> Request | None:
-    """What is asked next, about the picture as it was loaded."""
-    return None if asked is None else replace(asked, image=request.image)
 
 
 def _in_thread(work: Callable[[], _Value], executor: Executor | None) -> asyncio.Future[_Value]:
