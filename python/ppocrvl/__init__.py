@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ppocrvl.api import ocr, stream
-    from ppocrvl.client import Client, RemoteStream
+    from ppocrvl.client import AsyncClient, AsyncRemoteStream, Client, RemoteStream
     from ppocrvl.engine.answers import Answer, AsyncStream, Stream
     from ppocrvl.engine.engine import Engine
     from ppocrvl.engine.stages import Stages
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 __all__ = [
     "TASKS",
     "Answer",
+    "AsyncClient",
+    "AsyncRemoteStream",
     "AsyncStream",
     "Attempt",
     "CancelledError",
@@ -110,6 +112,8 @@ __all__ = [
 
 _HOME = {
     "Answer": "engine.answers",
+    "AsyncClient": "client",
+    "AsyncRemoteStream": "client",
     "AsyncStream": "engine.answers",
     "Attempt": "requests.results",
     "Client": "client",

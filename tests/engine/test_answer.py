@@ -134,6 +134,7 @@ def test_asyncio_can_wait_for_it_and_cancel_it() -> None:
 def test_an_engine_reads_on_after_one_was_cancelled(
     engine: ppocrvl.Engine, picture: Picture
 ) -> None:
+    picture = picture[::-1].copy()  # the engine is shared: others want theirs encoded anew
     answer = engine.submit(picture, wait=False, max_tokens=LONG, stop_loops=False)
     assert answer.running()
     assert answer.cancel()

@@ -18,6 +18,7 @@ from PIL import Image
 
 import ppocrvl
 from ppocrvl.errors import ContextError, EngineError, ImageError, ModelMismatchError, OptionError
+from ppocrvl.images.pixels import pixels_for_model
 from ppocrvl.requests.options import ReadOptions, RequestOptions
 from ppocrvl.requests.tasks import TASKS
 
@@ -61,13 +62,19 @@ def test_pieces_join_to_the_text(engine: ppocrvl.Engine, picture: Picture) -> No
 
 
 def pixels_seen(
-    engine: ppocrvl.Engine, picture: Picture | Image.Image, task: str = "ocr", **limits: int | None
+    engine: ppocrvl.Engine,
+    picture: Picture | Image.Image,
+    task: str = "ocr",
+    *,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
 ) -> tuple[int, int]:
     """(width, height) that the encoder would get; encoding large pictures takes long."""
-    options = {"min_pixels": None, "max_pixels": None, **limits}
-    pixels, size = engine._preprocess(picture, TASKS[task], **options)
-    assert size == Image.fromarray(np.asarray(picture)).size
-    return pixels.shape[1], pixels.shape[0]
+    pixels = pixels_for_model(
+        picture, TASKS[task], engine.info, min_pixels=min_pixels, max_pixels=max_pixels
+    )
+    assert pixels.image_size == Image.fromarray(np.asarray(picture)).size
+    return pixels.size
 
 
 def test_pixel_limits_of_a_request(engine: ppocrvl.Engine, picture: Picture) -> None:

@@ -102,7 +102,7 @@ def test_want_of_memory_for_a_picture_is_an_engine_error(
 ) -> None:
     """Not the end of all others."""
     fails = Fails(resize_to_pixels, MemoryError())
-    monkeypatch.setattr("ppocrvl.engine.engine.resize_to_pixels", fails)
+    monkeypatch.setattr("ppocrvl.images.pixels.resize_to_pixels", fails)
     with pytest.raises(EngineError, match="out of memory for the picture"):
         read_by(two, way, picture)
     assert two.ocr(picture, max_tokens=1).finish_reason == "length"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 LONG = 30_000
-LOADS = "ppocrvl.engine.engine.load_image"
+LOADS = "ppocrvl.images.pixels.load_image"
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from ppocrvl.engine import engine as engine_module
 from ppocrvl.engine import retries
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.errors import CancelledError, ContextError, EngineError
+from ppocrvl.images import pixels
 from ppocrvl.images.load import load_image
 from ppocrvl.support.native import _native
 
@@ -111,7 +112,7 @@ def test_loading_the_picture_takes_from_its_deadline(
         seconds.append(values["seconds"])
         raise EngineError("enough for this test")
 
-    monkeypatch.setattr(engine_module, "load_image", slow)
+    monkeypatch.setattr(pixels, "load_image", slow)
     monkeypatch.setattr(_native, "Request", request)
     for deadline in (10.0, 2.0, None):
         with pytest.raises(EngineError, match="enough"):

@@ -20,7 +20,7 @@ from ppocrvl.errors import (
     OutputError,
     PpocrvlError,
 )
-from ppocrvl.images.pixels import pixels_for
+from ppocrvl.images.pixels import pixels_for_model
 from ppocrvl.quantizer.importance import (
     ImportanceFile,
     ImportanceMatrix,
@@ -88,7 +88,7 @@ def first_inputs(built_in: Path, picture: Path, answer: list[int]) -> npt.NDArra
 def test_the_sums_are_those_of_the_inputs(built_in: Path, samples: Path) -> None:
     llm, mmproj = built_in / "tiny-BF16.gguf", built_in / "mmproj-tiny-BF16.gguf"
     forced = _native.TeacherForcing(llm=str(llm), mmproj=str(mmproj), collect=True)
-    pixels = pixels_for(samples / "hello.png", TASKS["ocr"], forced.info)
+    pixels = pixels_for_model(samples / "hello.png", TASKS["ocr"], forced.info).values
     answer = forced.answer_ids("Hello")
     forced.read(pixels, "OCR:", answer, keep_logits=False)
     squares, count = forced.sums()["blk.0.attn_q.weight"]
@@ -103,7 +103,7 @@ def test_told_its_own_answer_a_model_expects_it(built_in: Path, samples: Path) -
     with ppocrvl.Engine(built_in) as engine:
         result = engine.ocr(samples / "hello.png")
     answer = [*result.token_ids, *forced.answer_ids("")]
-    pixels = pixels_for(samples / "hello.png", TASKS["ocr"], forced.info)
+    pixels = pixels_for_model(samples / "hello.png", TASKS["ocr"], forced.info).values
     logits = forced.read(pixels, "OCR:", answer)
     assert logits.argmax(axis=1).tolist() == answer
     shifted = logits - logits.max(axis=1, keepdims=True)

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from ppocrvl.errors import OptionError
-from ppocrvl.requests.tasks import TASKS, find_task
+from ppocrvl.requests.tasks import TASKS, TaskName, find_task
 
 
 def test_prompts_are_those_of_the_model() -> None:
@@ -33,3 +35,7 @@ def test_task_newer_than_the_model_is_refused(name: str) -> None:
     ):
         find_task(name, "1.0")
     assert find_task(name, "1.5").name == name
+
+
+def test_the_table_and_the_type_have_the_same_names() -> None:
+    assert tuple(TASKS) == get_args(TaskName)

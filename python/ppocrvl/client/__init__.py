@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
-from ppocrvl.client.client import Client, RemoteStream
+from ppocrvl.client.async_client import AsyncClient
+from ppocrvl.client.client import Client
+from ppocrvl.client.streams import AsyncRemoteStream, RemoteStream
 
-__all__ = ["Client", "RemoteStream"]
+__all__ = ["AsyncClient", "AsyncRemoteStream", "Client", "RemoteStream"]

@@ -4,38 +4,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+import os
+from concurrent.futures import Future
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
+from ppocrvl.client.completion import choice_of, text_of
 from ppocrvl.client.connection import Connection, LateError
-from ppocrvl.client.loop_thread import outcome
-from ppocrvl.client.request import Question, ServerModel, server_model
+from ppocrvl.client.loop_thread import awaited
+from ppocrvl.client.request import Question, ServerModel, check_askable, server_model
+from ppocrvl.client.streams import AsyncRemoteStream, RemoteStream, StreamedAnswer
+from ppocrvl.engine.answers import Answer
+from ppocrvl.engine.many import async_outcomes, outcomes
 from ppocrvl.engine.retries import Attempts
-from ppocrvl.errors import PpocrvlError, ServerError
-from ppocrvl.images.limits import MAX_IMAGE_PIXELS
-from ppocrvl.images.load import load_image
+from ppocrvl.errors import CancelledError, OptionError, PpocrvlError, ServerError
+from ppocrvl.images.keep import kept, repeatable, stays
 from ppocrvl.requests.options import RequestOptions, check_int, check_number
+from ppocrvl.requests.request import Request, next_about
 from ppocrvl.requests.tasks import find_task
 from ppocrvl.support.closing import Closing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from concurrent.futures import Future
+    from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+    from contextlib import AbstractAsyncContextManager
 
-    from ppocrvl.client.connection import Events
+    from ppocrvl.engine.many import Item
     from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
     from ppocrvl.requests.results import Outcome, Result
 
 _PATH = "/v1/chat/completions"
-T = TypeVar("T")
 
 
 class Client(Closing):
     """Reads pictures on an OpenAI-compatible server: ours, llama-server, vLLM and others.
 
-    It has the methods of an `Engine` that read, with the same options and results. Servers other
+    It has the methods of an `Engine`, with the same options and results; what a server cannot do is
+    an OptionError. Servers other
     than ours know less: pictures are resized here, results have no timings, and a confidence only
     where the server gives log-probabilities; `deadline`, `utf8` and `stop_loops` are not known
     there. `grammar` and `priority` cannot be asked of any server, and ours reads no conversation
@@ -46,7 +52,7 @@ class Client(Closing):
         url: of the server, like http://127.0.0.1:8080; with or without /v1.
         api_key: None for that of the environment variable PPOCRVL_API_KEY, if there is one.
         model: name on the server; None for the first that it lists.
-        parallel: requests that `ocr_many` sends at once, 1 to 1024.
+        parallel: requests that `ocr_many`, `aocr_many` and `submit` send at once, 1 to 1024.
         timeout: seconds that the server may be silent.
         retries: how often a request is sent again after 429, 503, or where there is no connection.
 
@@ -73,6 +79,7 @@ class Client(Closing):
         self._name = model
         self._parallel = parallel
         self._model: ServerModel | None = None
+        self._places: tuple[int, asyncio.Semaphore] | None = None
 
     @property
     def url(self) -> str:
@@ -88,7 +95,7 @@ class Client(Closing):
         """
         return self._connection.run(self._ask_model())
 
-    def ocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
+    def ocr(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Result:
         """Read one picture, as `Engine.ocr`.
 
         Raises:
@@ -96,85 +103,245 @@ class Client(Closing):
             CancelledError: the client was closed meanwhile.
             PpocrvlError: as `Engine.ocr`.
         """
-        return self._connection.run(self._read(image, RequestOptions(**options)))
+        return self._connection.run(self._read(Request.of(image, options)))
 
-    def stream(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> RemoteStream:
+    def stream(
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
+    ) -> RemoteStream:
         """Read one picture and give the text as it comes, as `Engine.stream`.
 
         Raises:
             ServerError: the server cannot be reached, or failed.
             PpocrvlError: as `Engine.stream`.
         """
-        asked = RequestOptions(**options)
-        question = self._connection.run(self._question(image, asked))
-        return RemoteStream(self._connection, question)
+        question = self._connection.run(self._question(Request.of(image, options)))
+        answer = StreamedAnswer(question)
+        try:
+            events = self._connection.events(_PATH, question.body(stream=True))
+        except LateError:
+            answer.be_late()
+            return RemoteStream(answer, None)
+        return RemoteStream(answer, events)
 
     def ocr_many(
-        self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
+        self,
+        images: Iterable[Item],
+        *,
+        ordered: bool = True,
+        **options: Unpack[ReadOptions],
     ) -> Generator[Outcome]:
         """Read many pictures, several at once, as `Engine.ocr_many`.
 
+        `parallel` + 2 are taken before the first outcome is given, and prepared in up to 4 threads.
         Closing the generator, or dropping it, cancels what runs.
 
+        Args:
+            images: as for `Engine.ocr_many`.
+            ordered: likewise.
+            options: likewise.
+
         Yields:
-            For each picture in its order the result, or the error as a value.
+            For each picture the result, or the error as a value, with `index` and `tag`.
 
         Raises:
             ServerError: the server cannot be reached.
+            CancelledError: the client was closed meanwhile.
             OptionError: an option is out of range.
         """
-        asked = RequestOptions(**options)
-        find_task(asked.task, self.model.version)
-        return self._many(iter(images), asked)
+        find_task(RequestOptions(**options).task, self.model.version)
+        at_once = asyncio.Semaphore(self._parallel)
+
+        def begin(item: Item) -> Future[Result]:
+            try:
+                request = kept(Request.of_many(item, options))
+            except PpocrvlError as error:
+                failed: Future[Result] = Future()
+                failed.set_exception(error)
+                return failed
+            return self._connection.submit(self._read(request, at_once))
+
+        return outcomes(images, begin, at_once=self._parallel, ordered=ordered)
+
+    def submit(
+        self,
+        image: ImageSource | Request | None,
+        *,
+        wait: bool = True,
+        **options: Unpack[ReadOptions],
+    ) -> Answer:
+        """Read one picture in the background, as `Engine.submit`.
+
+        `parallel` of them are prepared and sent at once; the others wait.
+
+        Raises:
+            OptionError: an option is out of range, or one that a server cannot be asked for, as
+                `wait=False` is: `Client(retries=0)` raises where the server's line is full.
+            ImageError: a file, an array or a Pillow image is not as it must be.
+            ServerError: the client is closed.
+        """
+        request = Request.of(image, options)
+        if not wait:
+            raise OptionError("wait=False cannot be asked of a server; use Client(retries=0)")
+        check_askable(request)
+        task = self._connection.submit(self._read_in_place(kept(request)))
+        answer = RemoteAnswer()
+        answer.follow(task)
+        task.add_done_callback(answer.take)
+        return answer
+
+    async def aocr(
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
+    ) -> Result:
+        """As `ocr`, for asyncio. Cancelling the task cancels the request.
+
+        Raises:
+            As `ocr`.
+        """
+        return await awaited(self._connection.submit(self._read(Request.of(image, options))))
+
+    def aocr_many(
+        self,
+        images: Iterable[Item] | AsyncIterable[Item],
+        *,
+        ordered: bool = True,
+        **options: Unpack[ReadOptions],
+    ) -> AsyncGenerator[Outcome]:
+        """As `ocr_many`, for asyncio; `images` may be an asynchronous iterable, too.
+
+        Outcomes are given while the next picture is awaited. That the server's model does not know
+        a task is the outcome of each picture.
+
+        Yields:
+            As `ocr_many`.
+
+        Raises:
+            As `ocr_many`.
+        """
+        RequestOptions(**options)  # now, not with the first picture
+        at_once = asyncio.Semaphore(self._parallel)
+
+        async def keep(item: Item) -> Item:
+            request = Request.of_many(item, options)
+            if stays(request):
+                return request
+            keeping = self._connection.in_thread(partial(kept, request))
+            return await awaited(self._connection.submit(keeping))
+
+        async def read(item: Item) -> Result:
+            reading = self._read(Request.of_many(item, options), at_once)
+            return await awaited(self._connection.submit(reading))
+
+        return async_outcomes(images, read, keep=keep, at_once=self._parallel, ordered=ordered)
+
+    async def astream(
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
+    ) -> AsyncRemoteStream:
+        """As `stream`, for asyncio: `async for piece in await client.astream(image)`.
+
+        Raises:
+            As `stream`.
+        """
+        question = await awaited(
+            self._connection.submit(self._question(Request.of(image, options)))
+        )
+        answer = StreamedAnswer(question)
+        try:
+            events = await self._connection.async_events(_PATH, question.body(stream=True))
+        except LateError:
+            answer.be_late()
+            return AsyncRemoteStream(answer, None)
+        return AsyncRemoteStream(answer, events)
+
+    def check(self) -> None:
+        """Makes sure that the server answers.
+
+        Raises:
+            ServerError: it does not.
+        """
+        self._connection.run(self._connection.get("/v1/models"))
+
+    def embed(self, *_: object, **__: object) -> NoReturn:
+        """Not of a server.
+
+        Raises:
+            OptionError: always.
+        """
+        raise _engine_only("embed")
+
+    def trace(self, *_: object, **__: object) -> NoReturn:
+        """Not of a server.
+
+        Raises:
+            OptionError: always.
+        """
+        raise _engine_only("trace")
+
+    def prompt_tokens(self, *_: object, **__: object) -> NoReturn:
+        """Not of a server.
+
+        Raises:
+            OptionError: always.
+        """
+        raise _engine_only("prompt_tokens")
 
     def close(self) -> None:
         """Cancel what runs, and end the connections. The client cannot be used afterwards."""
         self._connection.close()
 
-    def _many(self, images: Iterator[ImageSource], asked: RequestOptions) -> Generator[Outcome]:
-        at_once = asyncio.Semaphore(self._parallel)
+    async def _read_in_place(self, request: Request) -> Result:
+        """As `_read`, when one of `parallel` places is free."""
+        if self._places is None or self._places[0] != os.getpid():
+            self._places = os.getpid(), asyncio.Semaphore(self._parallel)  # a fork has its own loop
+        async with self._places[1]:
+            return await self._read(request)
 
-        async def read(image: ImageSource) -> Outcome:
-            async with at_once:
-                try:
-                    return await self._read(image, asked)
-                except PpocrvlError as error:
-                    return error
-
-        waiting: deque[Future[Outcome]] = deque()
+    async def _read(
+        self, request: Request, place: AbstractAsyncContextManager[Any] | None = None
+    ) -> Result:
+        """The best answer. Pictures are prepared before they have a place, and sent in order."""
+        attempts = Attempts(request)
+        preparing = asyncio.create_task(self._prepare(request))
         try:
-            for image in images:
-                waiting.append(self._connection.submit(read(image)))
-                if len(waiting) > self._parallel:
-                    yield outcome(waiting.popleft())
-            while waiting:
-                yield outcome(waiting.popleft())
+            async with place or nullcontext():
+                loaded, question = await preparing
+                return await self._best(attempts, loaded, question)
         finally:
-            for task in waiting:
-                task.cancel()
+            preparing.cancel()
+            if preparing.done() and not preparing.cancelled():
+                preparing.exception()  # taken note of, whether or not it was waited for
 
-    async def _read(self, image: ImageSource | None, first: RequestOptions) -> Result:
-        attempts = Attempts(first)
-        if first.retry is not None and image is not None:  # a file gives only once
-            image = await asyncio.to_thread(load_image, image, max_image_pixels=MAX_IMAGE_PIXELS)
-        asked: RequestOptions | None = first
+    async def _prepare(self, request: Request) -> tuple[Request, Question]:
+        """The request, with a picture that can be read again if need be, and what to ask first."""
+        if request.retry is not None:
+            request = await self._connection.in_thread(partial(repeatable, request))
+        return request, await self._question(request)
+
+    async def _best(self, attempts: Attempts[Request], loaded: Request, first: Question) -> Result:
+        question: Question | None = first
+        asked: Request | None = loaded
         while asked is not None:
-            asked = attempts.next(await self._answer(await self._question(image, asked)))
+            try:
+                result = await self._answer(question or await self._question(asked))
+            except PpocrvlError as error:
+                asked = next_about(loaded, attempts.fail(error))
+            else:
+                asked = next_about(loaded, attempts.next(result))
+            question = None
         return attempts.best()
 
-    async def _question(self, image: ImageSource | None, asked: RequestOptions) -> Question:
+    async def _question(self, request: Request) -> Question:
         model = await self._ask_model()
-        return await asyncio.to_thread(Question, image, asked, model)
+        return await self._connection.in_thread(partial(Question, request, model))
 
     async def _answer(self, question: Question) -> Result:
         try:
             answer = await self._connection.post(_PATH, question.body(stream=False))
         except LateError:
             return question.late()
-        choice = _choice(answer)
+        choice = choice_of(answer)
         if "message" not in choice:
             raise ServerError("the server's answer has no message; is it OpenAI-compatible?")
-        return question.result(_text(choice, "message"), choice, answer)
+        return question.result(text_of(choice, "message"), choice, answer)
 
     async def _ask_model(self) -> ServerModel:
         if self._model is None:
@@ -186,100 +353,26 @@ class Client(Closing):
         return self._model
 
 
-class RemoteStream(Closing, Iterator[str]):
-    """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer.
+class RemoteAnswer(Answer):
+    """The answer of a server, as a future."""
 
-    Closing it, also from another thread, or dropping it ends the request.
-    """
-
-    _events: Events | None = None
-
-    def __init__(self, connection: Connection, question: Question) -> None:
-        self._question = question
-        self._text: list[str] = []
-        self._entries: list[Any] = []
-        self._last: dict[str, Any] = {}
-        self._answer: dict[str, Any] = {}
-        self._result: Result | None = None
-        try:
-            self._events = connection.events(_PATH, question.body(stream=True))
-        except LateError:
-            self._result = question.late()
-
-    def __next__(self) -> str:
-        if self._result is not None:
-            raise StopIteration
-        for event in self._events or ():
-            piece = self._take(event)
-            if piece:
-                return piece
-        if not self._last:
-            raise ServerError("the server ended its stream without a reason")
-        self._last["logprobs"] = {"content": self._entries}
-        self._result = self._question.result("".join(self._text), self._last, self._answer)
-        raise StopIteration
-
-    def wait(self) -> Result:
-        """The whole answer, once it is there.
+    def stop(self) -> NoReturn:
+        """Not of a server, which gives an answer as a whole or in pieces.
 
         Raises:
-            CancelledError: the stream was closed before its end.
-            PpocrvlError: the server failed.
+            OptionError: always.
         """
-        for _ in self:
-            pass
-        return self.result
+        raise OptionError("a server does not give what was read so far; use stream, or cancel()")
 
-    @property
-    def result(self) -> Result:
-        """The whole answer; there once the pieces have ended.
-
-        Raises:
-            ServerError: the pieces have not ended yet.
-        """
-        if self._result is None:
-            raise ServerError("the stream has not ended; take all of its pieces, or call wait()")
-        return self._result
-
-    def close(self) -> None:
-        """End the request if it still runs."""
-        if self._events is not None:
-            self._events.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-    def _take(self, event: dict[str, Any]) -> str:
-        """The text of an event."""
-        self._answer |= {name: event[name] for name in ("usage", "ppocrvl") if event.get(name)}
-        if not event.get("choices"):
-            return ""
-        choice = _choice(event)
-        self._entries += _part(_part(choice, "logprobs", dict), "content", list)
-        if choice.get("finish_reason"):
-            self._last = choice
-        text = self._question.clean(_text(choice, "delta"))
-        self._text.append(text)
-        return text
+    def take(self, task: Future[Result]) -> None:
+        """Takes the outcome of the task that it follows."""
+        if task.cancelled():
+            self.fail(CancelledError("the client was closed before the answer was there"))
+        elif (error := task.exception()) is not None:
+            self.fail(error)
+        else:
+            self.settle(task.result())
 
 
-def _choice(answer: dict[str, Any]) -> dict[str, Any]:
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise ServerError("the server's answer has no choices; is it OpenAI-compatible?")
-    return choices[0]
-
-
-def _text(choice: dict[str, Any], name: str) -> str:
-    """The text of a message, or of a piece of one."""
-    return _part(_part(choice, name, dict), "content", str)
-
-
-def _part(values: dict[str, Any], name: str, kind: type[T]) -> T:
-    """What stands under this name; an empty one if there is none."""
-    value = values.get(name)
-    if value is None:
-        return kind()
-    if not isinstance(value, kind):
-        raise ServerError(f"the server's answer has {value!r:.80} for its {name}")
-    return value
+def _engine_only(method: str) -> OptionError:
+    return OptionError(f"{method} cannot be asked of a server; use an Engine")

@@ -8,9 +8,9 @@ import json
 import os
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ppocrvl import errors
 from ppocrvl.client.loop_thread import LoopThread, outcome
 from ppocrvl.support.closing import Closing
+from ppocrvl.support.resources import thread_for
 
 try:
     import httpx2
@@ -27,7 +28,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
 KEY_VARIABLE = "PPOCRVL_API_KEY"
 _AGAIN = {429, 503}
@@ -118,6 +119,39 @@ class Connection:
         events: SimpleQueue[Event | Future[None]] = SimpleQueue()
         return Events(events, self.submit(self._put_events(path, body, events.put)))
 
+    async def async_events(self, path: str, body: dict[str, Any]) -> AsyncEvents:
+        """As `events`, for the event loop of the caller.
+
+        Raises:
+            As `events`.
+        """
+        loop = asyncio.get_running_loop()
+        events: asyncio.Queue[Event | Future[None]] = asyncio.Queue()
+
+        def put(event: Event | Future[None]) -> None:
+            with suppress(RuntimeError):  # the loop is closed, nobody waits
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        task = self.submit(self._put_events(path, body, put))
+        task.add_done_callback(put)  # after everything else
+        answer = AsyncEvents(events, task)
+        try:
+            await anext(answer)  # that the answer has begun
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Has it done in one of the threads that prepare pictures; for tasks of this connection.
+
+        Raises:
+            EngineError: no thread can be started.
+        """
+        with thread_for("the picture"):
+            done = asyncio.get_running_loop().run_in_executor(self._thread.workers, work)
+        return await done
+
     def close(self) -> None:
         """Cancel what runs, and end the connections."""
         self._is_closed = True
@@ -204,6 +238,29 @@ class Events(Closing, Iterator[Event]):
         self._has_ended = True
         outcome(event)
         raise StopIteration
+
+    def close(self) -> None:
+        """End the request if it still runs."""
+        self._task.cancel()
+
+
+class AsyncEvents(AsyncIterator[Event]):
+    """As `Events`, for asyncio."""
+
+    def __init__(self, events: asyncio.Queue[Event | Future[None]], task: Future[None]) -> None:
+        self._events = events
+        self._task = task
+        self._has_ended = False
+
+    async def __anext__(self) -> Event:
+        if self._has_ended:
+            raise StopAsyncIteration
+        event = await self._events.get()
+        if not isinstance(event, Future):
+            return event
+        self._has_ended = True
+        outcome(event)
+        raise StopAsyncIteration
 
     def close(self) -> None:
         """End the request if it still runs."""

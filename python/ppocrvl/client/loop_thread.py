@@ -11,14 +11,16 @@ import asyncio
 import concurrent.futures
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ppocrvl.engine.preparing import THREADS
 from ppocrvl.errors import CancelledError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
 
 T = TypeVar("T")
 
@@ -28,13 +30,17 @@ class LoopThread:
 
     Args:
         last: makes what is to be done at the end, when all tasks were cancelled.
+
+    Attributes:
+        workers: threads that prepare pictures for tasks.
     """
 
     def __init__(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.workers = ThreadPoolExecutor(THREADS, "ppocrvl-prepare")
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()  # no task begins after the end
         self._thread = threading.Thread(
-            target=_run, args=(self._loop, last), name="ppocrvl-client", daemon=True
+            target=_run, args=(self._loop, self.workers, last), name="ppocrvl-client", daemon=True
         )
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._loop)
@@ -73,11 +79,31 @@ def outcome(task: Future[T]) -> T:
         task.cancel()  # does nothing to one that has ended
 
 
-def _run(loop: asyncio.AbstractEventLoop, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def awaited(task: Future[T]) -> T:
+    """As `outcome`, for the event loop of the caller, whose cancelling cancels the task.
+
+    Raises:
+        CancelledError: it was cancelled by somebody else.
+    """
+    try:
+        return await asyncio.wrap_future(task)
+    except asyncio.CancelledError as error:
+        caller = asyncio.current_task()
+        if caller is not None and caller.cancelling():
+            raise
+        raise CancelledError("the request was cancelled before its answer was there") from error
+
+
+def _run(
+    loop: asyncio.AbstractEventLoop,
+    workers: Executor,
+    last: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
     loop.run_forever()  # until `_end`
     loop.run_until_complete(_finish(last))
     loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()  # does not wait for pictures that are being decoded, nor for their files
+    workers.shutdown(wait=False, cancel_futures=True)  # not even for what is being decoded
+    loop.close()
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

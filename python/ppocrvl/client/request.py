@@ -8,29 +8,25 @@ import io
 import math
 import os
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from ppocrvl.errors import OptionError, ServerError
-from ppocrvl.images.limits import MAX_FILE_BYTES, MAX_IMAGE_PIXELS
-from ppocrvl.images.load import load_image
-from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
-from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
+from ppocrvl.images.limits import MAX_FILE_BYTES
+from ppocrvl.images.pixels import picture_for, pixels_for
+from ppocrvl.requests.pixel_limits import LATEST_VERSION, limits_for
 from ppocrvl.requests.results import Result, Timings, mean_probability
-from ppocrvl.requests.tasks import Task, find_task
+from ppocrvl.requests.tasks import find_task
 
 if TYPE_CHECKING:
-    from ppocrvl.requests.image_source import ImageSource
-    from ppocrvl.requests.options import RequestOptions
+    from collections.abc import Mapping
 
-OFFICIAL_PIXELS = (112_896, 1_003_520)
-"""Pixel limits of versions 1.5 and 1.6 (preprocessor_config.json)."""
-OFFICIAL_SPOTTING_PIXELS = (112_896, 1_605_632)
-"""The same for spotting, as the official pipeline sets them."""
-LATEST_VERSION = "1.6"
+    from ppocrvl.requests.image_source import ImageSource
+    from ppocrvl.requests.pixel_limits import PixelLimits
+    from ppocrvl.requests.request import Request
 
 _ALL = -1
 """As `top_k`, with every server; 0 is refused by some."""
@@ -60,17 +56,8 @@ class ServerModel:
     name: str
     own: bool = False
     version: str = LATEST_VERSION
-    pixels: dict[str, tuple[int, int]] | None = None
+    pixels: Mapping[str, PixelLimits] = field(default_factory=dict)
     loading: bool = False
-
-    def limits(self, task: Task) -> tuple[int, int]:
-        """The pixel limits of a task."""
-        official = OFFICIAL_SPOTTING_PIXELS if task.name == "spotting" else OFFICIAL_PIXELS
-        known = self.pixels or {}
-        low, high = known.get(task.name, known.get("", official))
-        return min(low, MAX_REQUEST_PIXELS), min(
-            high, MAX_REQUEST_PIXELS
-        )  # a file may say anything
 
 
 def server_model(answer: dict[str, Any], name: str | None) -> ServerModel:
@@ -111,12 +98,21 @@ def _is_own(model: dict[str, Any]) -> bool:
     return model.get("owned_by") == "ppocrvl"
 
 
+def check_askable(request: Request) -> None:
+    """Makes sure that a server can be asked this.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if request.grammar or request.priority:
+        raise OptionError("grammar and priority cannot be asked of a server")
+
+
 class Question:
-    """One picture and what is asked about it.
+    """A request as a server gets it.
 
     Args:
-        image: as `Engine.ocr` takes it.
-        asked: how.
+        asked: the request.
         model: whom.
 
     Raises:
@@ -124,13 +120,8 @@ class Question:
         OptionError: an option that a server cannot be asked for.
     """
 
-    def __init__(
-        self, image: ImageSource | None, asked: RequestOptions, model: ServerModel
-    ) -> None:
-        if asked.grammar or asked.priority:
-            raise OptionError("grammar and priority cannot be asked of a server")
-        if image is None and (asked.retry or (asked.prompt is None and asked.messages is None)):
-            raise OptionError("without a picture, give prompt or messages, and no retry")
+    def __init__(self, asked: Request, model: ServerModel) -> None:
+        check_askable(asked)
         self._asked = asked
         self._model = model
         self._task = find_task(asked.task, model.version)
@@ -139,15 +130,9 @@ class Question:
             if asked.keep_location_tokens is None
             else asked.keep_location_tokens
         )
-        low, high = model.limits(self._task)
-        self._pixels = low, high = asked.min_pixels or low, asked.max_pixels or high
-        if low > high:
-            raise OptionError(
-                f"min_pixels {low} is above max_pixels {high}; what is not given comes from the "
-                "model, so give both"
-            )
+        self._pixels = limits_for(self._task, model.pixels, asked.min_pixels, asked.max_pixels)
         self._size = self._resized = (0, 0)  # of the picture, where it was opened here
-        self._uri = None if image is None else self._picture(image)
+        self._uri = None if asked.image is None else self._picture(asked.image)
         self._messages = self._turns()
 
     def body(self, *, stream: bool) -> dict[str, Any]:
@@ -250,21 +235,16 @@ class Question:
         Our own server gets a file as it is. Others get the picture at the size that the encoder is
         to see: whatever their own way to resize, a picture of that size stays as it is.
         """
-        doubles = self._task.enlarges_small_pictures
-        if self._model.own and not doubles:
+        if self._model.own and not self._task.enlarges_small_pictures:
             data = _encoded(image)
             if data is not None:
                 return _uri(data)
-        picture = load_image(image, max_image_pixels=MAX_IMAGE_PIXELS)
-        self._size = picture.size
-        if doubles:
-            picture = enlarge_for_spotting(picture)
-        if not self._model.own:
-            low, high = self._pixels
-            pixels = resize_to_pixels(picture, min_pixels=low, max_pixels=high)
-            self._resized = (pixels.shape[1], pixels.shape[0])
-            picture = Image.fromarray(pixels)
-        return _uri(_png(picture))
+        if self._model.own:
+            picture, self._size = picture_for(image, self._task)
+            return _uri(_png(picture))
+        pixels = pixels_for(image, self._task, self._pixels)
+        self._size, self._resized = pixels.image_size, pixels.size
+        return _uri(_png(Image.fromarray(pixels.values)))
 
     def _own_result(self, more: dict[str, Any]) -> Result:
         width, height = self._size if self._size[0] else more["image_size"]
@@ -280,6 +260,7 @@ class Question:
             logprobs=tuple(more["logprobs"]),
             token_ends=tuple(more["token_ends"]),
             repeated_tokens=more["repeated_tokens"],
+            tag=self._asked.tag,
         )
 
     def _foreign_result(self, text: str, choice: dict[str, Any], usage: dict[str, Any]) -> Result:
@@ -311,6 +292,7 @@ class Question:
             token_ids=tuple(int(one["id"]) for one in entries if "id" in one) if fits else (),
             logprobs=logprobs if fits else (),
             token_ends=tuple(ends) if fits else (),
+            tag=self._asked.tag,
         )
 
 

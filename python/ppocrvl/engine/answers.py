@@ -220,30 +220,57 @@ class Stoppable(Protocol):
         """Ends it soon."""
 
 
+class Handle:
+    """Ends what runs, also what is yet to begin. Each may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._running: Stoppable | None = None
+        self._stopped = False
+
+    def follow(self, running: Stoppable) -> None:
+        """From now on this is what `stop` ends."""
+        self._running = running
+        if self._stopped:
+            running.cancel()
+
+    def stop(self) -> None:
+        """Ends it, or whatever begins later."""
+        self._stopped = True
+        if self._running is not None:
+            self._running.cancel()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether that was called."""
+        return self._stopped
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is something that it follows."""
+        return self._running is not None
+
+
 class Answer(Future[Result]):
     """A `concurrent.futures.Future` of a result. Until it is done it can be cancelled."""
 
     def __init__(self) -> None:
         super().__init__()
         self._home = Home()
-        self._reading: Stoppable | None = None
-        self._stopped = False
+        self._handle = Handle()
         self._notify_once = iter([self.set_running_or_notify_cancel])
 
     def follow(self, reading: Stoppable) -> None:
         """From now on this is the request that `cancel` and `stop` end."""
-        self._reading = reading
-        if self._stopped:
-            reading.cancel()
+        self._handle.follow(reading)
 
     @property
     def stopped(self) -> bool:
         """Whether nobody wants more of the answer."""
-        return self._stopped
+        return self._handle.stopped
 
     def running(self) -> bool:
         """Whether the request has begun and is not done. It can be cancelled all the same."""
-        return self._reading is not None and not self.done()
+        return self._handle.has_begun and not self.done()
 
     def cancel(self) -> bool:
         """Cancels the answer at once, and ends the request at its next step.
@@ -260,7 +287,7 @@ class Answer(Future[Result]):
             if self.cancelled():
                 for notify in self._notify_once:  # those that wait for several futures, once
                     notify()
-                self._end()
+                self._handle.stop()
         return True
 
     def stop(self) -> None:
@@ -269,7 +296,7 @@ class Answer(Future[Result]):
         Its `finish_reason` is then "cancelled". Does nothing to an answer that is done.
         """
         if not self.done():
-            self._end()
+            self._handle.stop()
 
     def result(self, timeout: float | None = None) -> Result:
         """As `concurrent.futures.Future.result`.
@@ -295,11 +322,6 @@ class Answer(Future[Result]):
         self._check()
         with _own_cancelled_error():
             return super().exception(timeout)
-
-    def _end(self) -> None:
-        self._stopped = True
-        if self._reading is not None:
-            self._reading.cancel()
 
     def settle(self, result: Result) -> None:
         """Sets the result. Of this and `fail` the first call counts."""

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from ppocrvl.engine.answers import Answer
+    from ppocrvl.engine.many import Item
     from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Outcome, Result
 
 
@@ -32,15 +35,26 @@ class TextStream(Iterator[str], AbstractContextManager["TextStream"], Protocol):
 class Backend(Protocol):
     """`ppocrvl.Engine` and `ppocrvl.Client`: the same requests, the same results."""
 
-    def ocr(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> Result:
+    def ocr(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Result:
         """Read one picture."""
 
     def ocr_many(
-        self, images: Iterable[ImageSource], **options: Unpack[ReadOptions]
+        self, images: Iterable[Item], *, ordered: bool = True, **options: Unpack[ReadOptions]
     ) -> Generator[Outcome]:
-        """Read many, several at once; outcomes in their order."""
+        """Read many, several at once; outcomes in their order, or as they end."""
 
-    def stream(self, image: ImageSource | None, **options: Unpack[ReadOptions]) -> TextStream:
+    def submit(
+        self,
+        image: ImageSource | Request | None,
+        *,
+        wait: bool = True,
+        **options: Unpack[ReadOptions],
+    ) -> Answer:
+        """Read one in the background."""
+
+    def stream(
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
+    ) -> TextStream:
         """Read one and give the text as it comes."""
 
     def close(self) -> None:

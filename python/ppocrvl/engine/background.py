@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from ppocrvl.engine.answers import Answer
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.errors import EngineError
+from ppocrvl.requests.request import Request, next_about
 from ppocrvl.requests.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ppocrvl.engine.answers import Notifier, Reading
-    from ppocrvl.requests.request import Request
 
 
 class Start(Protocol):
@@ -116,8 +115,8 @@ class BackgroundReading:
                 options = self._attempts.next(outcome)
             else:
                 options = self._attempts.fail(outcome)
-            if options is not None and not self.answer.stopped:
-                again = dataclasses.replace(options, image=request.image)
+            again = next_about(request, options)
+            if again is not None and not self.answer.stopped:
                 with suppress(EngineError):  # no thread: what there is is the answer
                     self._later(partial(self._attempt, again, perf_counter(), wait=True))
                     return

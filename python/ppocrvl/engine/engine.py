@@ -7,23 +7,21 @@ import asyncio
 import contextvars
 import hashlib
 import threading
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from ppocrvl.engine.answers import Answer, AsyncStream, Notifier, Reading, Stream
+from ppocrvl.engine.answers import Answer, AsyncStream, Handle, Notifier, Reading, Stream
 from ppocrvl.engine.background import BackgroundReading
 from ppocrvl.engine.forks import Home
 from ppocrvl.engine.many import async_outcomes, outcomes
 from ppocrvl.engine.preparing import PreparingThreads
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.engine.stages import Stages
-from ppocrvl.errors import CancelledError, EngineError, OptionError, PpocrvlError
-from ppocrvl.images.keep import kept, stays
+from ppocrvl.errors import CancelledError, EngineError, PpocrvlError
+from ppocrvl.images.keep import kept, repeatable, stays
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
-from ppocrvl.images.load import load_image
-from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
+from ppocrvl.images.pixels import pixels_for_model
 from ppocrvl.models.folder import ModelPaths, PathLike, find_model
 from ppocrvl.requests.options import (
     DEFAULT_MAX_TOKENS,
@@ -34,8 +32,7 @@ from ppocrvl.requests.options import (
     check_messages,
     check_text,
 )
-from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
-from ppocrvl.requests.request import Request
+from ppocrvl.requests.request import Request, next_about
 from ppocrvl.requests.tasks import Task, find_task
 from ppocrvl.support.closing import Closing
 from ppocrvl.support.native import _native
@@ -56,6 +53,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ppocrvl.engine.many import Item
+    from ppocrvl.images.pixels import Pixels
     from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
     from ppocrvl.requests.results import Outcome, Result
@@ -177,9 +175,9 @@ class Engine(Closing):
                 with Stream(self._start(asked)) as stream:
                     result = stream.wait()
             except PpocrvlError as error:
-                asked = _about(request, attempts.fail(error))
+                asked = next_about(request, attempts.fail(error))
             else:
-                asked = _about(request, attempts.next(result))
+                asked = next_about(request, attempts.next(result))
         return attempts.best()
 
     def ocr_many(
@@ -314,13 +312,13 @@ class Engine(Closing):
         self._check_defaults(options)
 
         async def keep(item: Item) -> Item:
-            request = _request(item, options)
-            if stays(request.image):
+            request = Request.of_many(item, options)
+            if stays(request):
                 return request
             return await _in_thread(partial(self._kept, request), self._preparing.pool())
 
         async def read(item: Item) -> Result:
-            return await self._read_async(_request(item, options), self._preparing.pool())
+            return await self._read_async(Request.of_many(item, options), self._preparing.pool())
 
         return async_outcomes(images, read, keep=keep, at_once=self._n_parallel, ordered=ordered)
 
@@ -355,7 +353,7 @@ class Engine(Closing):
         engine = self._open()
         row = find_task(task, self.info.model_version)
         with memory_for("the picture"):
-            pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
+            pixels = self._pixels(image, row, min_pixels, max_pixels).values
             return engine.embed(pixels, _key(pixels))
 
     def prompt_tokens(self, prompt: str | Sequence[Message], rows: int, cols: int) -> list[int]:
@@ -394,7 +392,7 @@ class Engine(Closing):
         row = find_task(task, self.info.model_version)
         check_int("max_tokens", max_tokens, 1, MOST)
         with memory_for("the picture"):
-            pixels, _ = self._preprocess(image, row, min_pixels, max_pixels)
+            pixels = self._pixels(image, row, min_pixels, max_pixels).values
         request = _native.Request(
             image=pixels,
             prompt=row.prompt,
@@ -462,7 +460,7 @@ class Engine(Closing):
     def _begin(self, item: Item, *, options: ReadOptions) -> Answer:
         """Has one of many read; what keeps it from that is in the answer as well."""
         try:
-            reading = self._background(self._kept(_request(item, options)))
+            reading = self._background(self._kept(Request.of_many(item, options)))
         except PpocrvlError as error:
             answer = Answer()
             answer.fail(error)
@@ -507,19 +505,25 @@ class Engine(Closing):
                 async with AsyncStream(reading, notifier, pieces=False) as stream:
                     result = await stream.wait()
             except PpocrvlError as error:
-                asked = _about(request, attempts.fail(error))
+                asked = next_about(request, attempts.fail(error))
             else:
-                asked = _about(request, attempts.next(result))
+                asked = next_about(request, attempts.next(result))
         return attempts.best()
 
     async def _start_in_thread(self, request: Request, executor: Executor | None) -> Reading:
         """As `_start`. Cancelling the task cancels the request, also one that is yet to start."""
-        start = _in_thread(partial(self._start, request, since=perf_counter()), executor)
+        since = perf_counter()
+        handle = Handle()
+
+        def start() -> Reading:
+            reading = self._start(request, since=since)
+            handle.follow(reading)
+            return reading
+
         try:
-            return await asyncio.shield(start)
+            return await _in_thread(start, executor)
         except asyncio.CancelledError:
-            # The thread goes on, and what it starts would be read for nobody.
-            start.add_done_callback(_cancel_started)
+            handle.stop()  # the thread goes on, and what it starts would be read for nobody
             raise
 
     def _start(self, request: Request, *, wait: bool = True, since: float | None = None) -> Reading:
@@ -536,14 +540,12 @@ class Engine(Closing):
         engine = self._open()
         row = find_task(asked.task, self.info.model_version)
         start = perf_counter()
-        pixels, image_size = None, (0, 0)
+        pixels = None
         if asked.image is not None:
-            pixels, image_size = self._preprocess(
-                asked.image, row, asked.min_pixels, asked.max_pixels
-            )
+            pixels = self._pixels(asked.image, row, asked.min_pixels, asked.max_pixels)
         request = _native.Request(
-            image=pixels,
-            image_key=b"" if pixels is None else _key(pixels),
+            image=None if pixels is None else pixels.values,
+            image_key=b"" if pixels is None else _key(pixels.values),
             prompt=_prompt(asked, row),
             max_tokens=asked.max_tokens,
             keep_location_tokens=row.keeps_location_tokens
@@ -573,67 +575,33 @@ class Engine(Closing):
             engine.submit(request, wait),
             task=row.name,
             tag=asked.tag,
-            image_size=image_size,
-            resized=(0, 0) if pixels is None else (pixels.shape[1], pixels.shape[0]),
+            image_size=(0, 0) if pixels is None else pixels.image_size,
+            resized=(0, 0) if pixels is None else pixels.size,
             preprocess=preprocess,
         )
 
     def _repeatable(self, request: Request) -> Request:
-        """With an image that can be read more than once, if need be: a file gives only once."""
-        if request.image is None or request.retry is None:
-            return request
         with memory_for("the picture"):
-            return replace(
-                request,
-                image=load_image(request.image, max_image_pixels=self._max_image_pixels),
-            )
+            return repeatable(request, max_image_pixels=self._max_image_pixels)
 
     def _kept(self, request: Request) -> Request:
-        """With an image that stays as it is, whatever the caller does."""
-        if request.image is None or stays(request.image):
-            return request
         with memory_for("the picture"):
-            image = kept(request.image, max_image_pixels=self._max_image_pixels)
-        return replace(request, image=image)
+            return kept(request, max_image_pixels=self._max_image_pixels)
 
-    def _preprocess(
+    def _pixels(
         self, image: ImageSource, task: Task, min_pixels: int | None, max_pixels: int | None
-    ) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
-        """The pixels for the encoder, uint8 [h, w, 3], and (width, height) of the picture."""
-        low, high = self._pixel_limits(task, min_pixels, max_pixels)
-        picture = load_image(image, max_image_pixels=self._max_image_pixels)
-        size = picture.size
-        if task.enlarges_small_pictures:
-            picture = enlarge_for_spotting(picture)
-        factor = self.info.patch_size * self.info.merge_size
-        return resize_to_pixels(picture, factor=factor, min_pixels=low, max_pixels=high), size
-
-    def _pixel_limits(
-        self, task: Task, min_pixels: int | None, max_pixels: int | None
-    ) -> tuple[int, int]:
-        low, high = self.info.task_pixels.get(
-            task.name, (self.info.min_pixels, self.info.max_pixels)
+    ) -> Pixels:
+        for name, pixels in (("min_pixels", min_pixels), ("max_pixels", max_pixels)):
+            if pixels is not None:
+                check_int(name, pixels, 1, MOST)
+        return pixels_for_model(
+            image,
+            task,
+            self.info,
+            min_pixels=min_pixels,
+            max_pixels=max_pixels,
+            max_image_pixels=self._max_image_pixels,
         )
-        low = low if min_pixels is None else check_int("min_pixels", min_pixels, 1, MOST)
-        high = high if max_pixels is None else check_int("max_pixels", max_pixels, 1, MOST)
-        # A file may say anything.
-        low, high = min(low, MAX_REQUEST_PIXELS), min(high, MAX_REQUEST_PIXELS)
-        if low > high:
-            raise OptionError(
-                f"min_pixels {low} is above max_pixels {high}; what is not given comes from the "
-                "model, so give both"
-            )
-        return low, high
-
-
-def _request(item: Item, options: ReadOptions) -> Request:
-    """One of many; a plain picture gets these options."""
-    return item if isinstance(item, Request) else Request(item, **options)
-
-
-def _about(request: Request, asked: Request | None) -> Request | None:
-    """What is asked next, about the picture as it was loaded."""
-    return None if asked is None else replace(asked, image=request.image)
 
 
 def _in_thread(work: Callable[[], _Value], executor: Executor | None) -> asyncio.Future[_Value]:
@@ -661,8 +629,3 @@ def _prompt(asked: RequestOptions, task: Task) -> str | list[tuple[str, str]]:
 
 def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in messages]
-
-
-def _cancel_started(start: asyncio.Future[Reading]) -> None:
-    if not start.cancelled() and start.exception() is None:
-        start.result().cancel()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppocrvl.errors import ContextError, ImageError, ModelMismatchError
-from ppocrvl.images.pixels import pixels_for
+from ppocrvl.images.pixels import pixels_for_model
 from ppocrvl.models.folder import find_model
 from ppocrvl.requests.tasks import find_task
 from ppocrvl.support.native import _native
@@ -134,7 +134,8 @@ def agreement(
         answer = found.answer_ids(item.text)[:MOST_TOKENS]
         try:
             logits = [
-                one.read(pixels_for(item.image, row, one.info), row.prompt, answer) for one in both
+                one.read(pixels_for_model(item.image, row, one.info).values, row.prompt, answer)
+                for one in both
             ]
         except (ImageError, ContextError):
             logits = []

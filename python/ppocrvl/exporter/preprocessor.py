@@ -9,20 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import CheckpointError
 from ppocrvl.exporter.json_file import read_json_object
+from ppocrvl.requests.pixel_limits import limits_by_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-TASKS = ("ocr", "table", "formula", "chart", "spotting", "seal")
-
-# The official pipeline's limits for all versions and tasks; spotting may use larger pictures.
-_PIPELINE_MIN_PIXELS = 112_896
-_PIPELINE_MAX_PIXELS = 1_003_520
-_SPOTTING_FACTOR = (8, 5)
-
-# (min_pixels, max_pixels) in the official files of 1.5/1.6 and 1.0.
-_OFFICIAL_PIXELS = ((112_896, 1_003_520), (147_384, 2_822_400))
 # csrc/files/model_check.cpp refuses files that bring every picture to more than 1,024 image tokens,
 # or let any have more than 16,384: with patches of 14 pixels, and spotting at 8/5 of the others.
 _LARGEST_MIN_PIXELS = 1_024 * 28 * 28
@@ -41,13 +33,7 @@ class Preprocessor:
 
     def task_pixels(self) -> dict[str, tuple[int, int]]:
         """Limits per task: the official pipeline's for the official values, else these."""
-        low, high = self.min_pixels, self.max_pixels
-        if (low, high) in _OFFICIAL_PIXELS:
-            low, high = _PIPELINE_MIN_PIXELS, _PIPELINE_MAX_PIXELS
-        numerator, denominator = _SPOTTING_FACTOR
-        limits = dict.fromkeys(TASKS, (low, high))
-        limits["spotting"] = (low, high * numerator // denominator)
-        return limits
+        return limits_by_task((self.min_pixels, self.max_pixels))
 
 
 def stored_pixels(data: Mapping[str, Any]) -> tuple[int, int] | None:

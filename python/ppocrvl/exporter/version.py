@@ -11,6 +11,7 @@ import re
 from enum import Enum
 
 from ppocrvl.errors import OptionError
+from ppocrvl.requests.pixel_limits import STORED_LIMITS
 
 
 class ModelVersion(Enum):
@@ -36,7 +37,7 @@ class ModelVersion(Enum):
     @property
     def default_pixels(self) -> tuple[int, int]:
         """(min_pixels, max_pixels) of the official preprocessor configuration."""
-        return _PIXELS_OF_1_0 if self is ModelVersion.V1_0 else (112896, 1003520)
+        return STORED_LIMITS[self.value]
 
 
 # SHA-256 of model.safetensors on the Hugging Face hub: PaddlePaddle/PaddleOCR-VL revision 7fa00a8,
@@ -46,7 +47,6 @@ _OFFICIAL_SHA256 = {
     "d557c9d8997ae57ed3b1b33bdf347be878cc335687f32ca105341c16973f8958": ModelVersion.V1_5,
     "85a479d506a11e724e7285d395c551be69f41dbc16b6342d3cacfb189aed71db": ModelVersion.V1_6,
 }
-_PIXELS_OF_1_0 = (147384, 2822400)
 # 1.0 ends its turn marker with a space, the others with a newline (escaped in the template).
 _SPACE_AFTER_ASSISTANT = re.compile(r"Assistant: ['\"]")
 
@@ -66,5 +66,5 @@ def detect_version(
     if template is not None:
         is_1_0 = _SPACE_AFTER_ASSISTANT.search(template) is not None
     else:
-        is_1_0 = pixels == _PIXELS_OF_1_0
+        is_1_0 = pixels == ModelVersion.V1_0.default_pixels
     return ModelVersion.V1_0 if is_1_0 else ModelVersion.V1_6

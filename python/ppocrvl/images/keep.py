@@ -1,35 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture that is read later, whatever its owner does with it meanwhile."""
+"""Requests that are read later, or more than once, whatever their owner does with the picture."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.load import load_image
 from ppocrvl.images.source import read_source
 
 if TYPE_CHECKING:
-    from ppocrvl.requests.image_source import ImageSource
+    from ppocrvl.requests.request import Request
 
 
-def stays(image: ImageSource | None) -> bool:
-    """Whether nobody can change it: a path, bytes, or nothing."""
-    return image is None or isinstance(image, str | os.PathLike | bytes)
+def stays(request: Request) -> bool:
+    """Whether nobody can change its picture: a path, bytes, or none at all."""
+    return request.image is None or isinstance(request.image, str | os.PathLike | bytes)
 
 
-def kept(image: ImageSource, *, max_image_pixels: int) -> ImageSource:
-    """The image as it is now: a file may be closed soon, an array filled with the next picture.
+def kept(request: Request, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> Request:
+    """The request with its picture as it is now: a file may be closed soon, an array overwritten.
 
-    Paths and bytes are given back as they are; nothing is decoded but a Pillow image that has not
-    been yet.
+    Nothing is decoded but a Pillow image that has not been yet.
 
     Raises:
         ImageError: the picture cannot be read.
         EngineError: not enough memory.
     """
-    if stays(image):
-        return image
+    image = request.image
+    if image is None or stays(request):
+        return request
     if isinstance(image, bytearray | memoryview) or hasattr(image, "read"):
-        return read_source(image)
-    return load_image(image, max_image_pixels=max_image_pixels)
+        return replace(request, image=read_source(image))
+    return replace(request, image=load_image(image, max_image_pixels=max_image_pixels))
+
+
+def repeatable(request: Request, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> Request:
+    """The request with a picture that can be read again, if need be: a file gives only once.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        EngineError: not enough memory.
+    """
+    if request.image is None or request.retry is None:
+        return request
+    return replace(request, image=load_image(request.image, max_image_pixels=max_image_pixels))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import EngineError, OptionError
-from ppocrvl.images.pixels import pixels_for
+from ppocrvl.images.pixels import pixels_for_model
 from ppocrvl.models.folder import find_model
 from ppocrvl.quantizer.importance import ImportanceFile, ImportanceMatrix, fingerprint
 from ppocrvl.quantizer.source import GgufSource
@@ -81,7 +81,7 @@ def imatrix(
     row = find_task(task, forced.info.model_version)
     end = forced.answer_ids("")
     for done, (image, (ids, has_ended)) in enumerate(zip(images, answers, strict=True), 1):
-        pixels = pixels_for(image, row, forced.info)
+        pixels = pixels_for_model(image, row, forced.info).values
         answer = [*ids, *end] if has_ended else ids
         forced.read(pixels, row.prompt, answer, keep_logits=False)
         if progress:

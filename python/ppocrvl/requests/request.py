@@ -64,6 +64,15 @@ class Request(RequestOptions):
         return image
 
     @classmethod
+    def of_many(cls, item: ImageSource | Request | None, options: ReadOptions) -> Request:
+        """The request that one of many stands for; a plain picture gets these options.
+
+        Raises:
+            OptionError: an option is out of range.
+        """
+        return item if isinstance(item, Request) else cls(item, **options)
+
+    @classmethod
     def from_json(cls, values: object, *, folder: str | os.PathLike[str] = ".") -> Self:
         """The request that a JSON object describes.
 
@@ -93,9 +102,9 @@ class Request(RequestOptions):
         return cls(image, **{name: value for name, value in given.items() if value is not None})
 
 
-def with_image(request: Request, image: ImageSource) -> Request:
-    """The same request about this picture."""
-    return dataclasses.replace(request, image=image)
+def next_about(loaded: Request, asked: Request | None) -> Request | None:
+    """What is asked next, about the picture as it was loaded for this request."""
+    return None if asked is None else dataclasses.replace(asked, image=loaded.image)
 
 
 def _object(what: str, values: object, names: Iterable[str]) -> Mapping[str, Any]:

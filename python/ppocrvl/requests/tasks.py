@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from ppocrvl.errors import OptionError
+
+TaskName: TypeAlias = Literal["ocr", "table", "formula", "chart", "spotting", "seal"]
+"""The names in `TASKS`, for whatever needs them as a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Task:
         enlarges_small_pictures: whether pictures under 1500 pixels are doubled first.
     """
 
-    name: str
+    name: TaskName
     prompt: str
     title: str
     since: str = "1.0"

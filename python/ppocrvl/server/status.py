@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from ppocrvl.requests.pixel_limits import limits_of
 from ppocrvl.requests.tasks import TASKS
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.openapi import docs_page, document
@@ -83,7 +84,7 @@ def _model(state: State) -> dict[str, Any]:
         values["ppocrvl"] = {
             "version": info.model_version,
             "context": info.n_ctx_train,
-            "pixels": {"": (info.min_pixels, info.max_pixels), **info.task_pixels},
+            "pixels": limits_of(info),
             "tasks": {
                 task.name: task.title
                 for task in TASKS.values()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client for programs that are asyncio throughout."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self, Unpack
+
+from ppocrvl.client.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+    from types import TracebackType
+
+    from ppocrvl.client.streams import AsyncRemoteStream
+    from ppocrvl.engine.many import Item
+    from ppocrvl.requests.image_source import ImageSource
+    from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.requests.request import Request
+    from ppocrvl.requests.results import Outcome, Result
+
+
+class AsyncClient:
+    """As `Client`, with the methods for asyncio alone: `async with AsyncClient(url) as client`.
+
+    It never makes the event loop wait: pictures and HTTP have threads of their own. It may be used
+    from several event loops.
+
+    Args:
+        url: as for `Client`.
+        api_key: likewise.
+        model: likewise.
+        parallel: likewise.
+        timeout: likewise.
+        retries: likewise.
+
+    Raises:
+        As `Client`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        model: str | None = None,
+        parallel: int = 4,
+        timeout: float = 600.0,
+        retries: int = 5,
+    ) -> None:
+        self._client = Client(
+            url, api_key=api_key, model=model, parallel=parallel, timeout=timeout, retries=retries
+        )
+
+    @property
+    def url(self) -> str:
+        """The server."""
+        return self._client.url
+
+    async def aocr(
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
+    ) -> Result:
+        """As `Engine.aocr`. Cancelling the task cancels the request.
+
+        Raises:
+            As `Client.ocr`.
+        """
+        return await self._client.aocr(image, **options)
+
+    def aocr_many(
+        self,
+        images: Iterable[Item] | AsyncIterable[Item],
+        *,
+        ordered: bool = True,
+        **options: Unpack[ReadOptions],
+    ) -> AsyncGenerator[Outcome]:
+        """As `Engine.aocr_many`.
+
+        Yields:
+            As `Client.aocr_many`.
+
+        Raises:
+            As `Client.aocr_many`.
+        """
+        return self._client.aocr_many(images, ordered=ordered, **options)
+
+    async def astream(
+        self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
+    ) -> AsyncRemoteStream:
+        """As `Engine.astream`.
+
+        Raises:
+            As `Client.stream`.
+        """
+        return await self._client.astream(image, **options)
+
+    async def aclose(self) -> None:
+        """Cancel what runs, and end the connections. The client cannot be used afterwards."""
+        await asyncio.to_thread(self._client.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
