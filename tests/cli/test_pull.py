@@ -6,17 +6,20 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import importlib
 import importlib.util
+import logging
 import re
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
-from ppocrvl.models import hub, part_file, pins
+from ppocrvl.models import hub, pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +37,17 @@ LLM, MMPROJ = "model-BF16.gguf", "mmproj-model-BF16.gguf"
 
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+GIVES_UP = [0] * 5
+"""Downloads without a byte, after one with some, until huggingface_hub tries no more."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between huggingface_hub's tries, a second each."""
+    module = importlib.import_module("huggingface_hub.file_download")
+    clock = SimpleNamespace(**{**vars(module.time), "sleep": lambda _: None})
+    monkeypatch.setattr(module, "time", clock)
 
 
 @pytest.fixture
@@ -100,7 +114,7 @@ def test_next_run_goes_on_where_the_last_one_ended(pull: Pull, served: Hub, tmp_
 
 
 def test_run_that_gives_up_leaves_what_it_has(pull: Pull, served: Hub, tmp_path: Path) -> None:
-    served.breaks = [500_000] + [0] * hub.ATTEMPTS
+    served.breaks = [500_000, *GIVES_UP]
     done = pull("-o", tmp_path)
     assert done.returncode == ExitCode.HUB
     assert "a new try goes on where this one ended" in done.stderr
@@ -196,7 +210,7 @@ def test_hub_that_states_no_hashes(pull: Pull, served: Hub, tmp_path: Path) -> N
 
 def test_part_of_another_commit_is_not_taken_up(pull: Pull, served: Hub, tmp_path: Path) -> None:
     served.states_hashes = False
-    served.breaks = [500_000] + [0] * hub.ATTEMPTS
+    served.breaks = [500_000, *GIVES_UP]
     assert pull("-o", tmp_path).returncode == ExitCode.HUB
     served.commit = "fedcba9876543210fedcba9876543210fedcba98"
     data = served.files[LLM]
@@ -210,29 +224,37 @@ def test_part_of_another_commit_is_not_taken_up(pull: Pull, served: Hub, tmp_pat
 def test_two_pulls_at_once_fetch_each_file_once(
     served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The first one's server stands still until the second one has met the lock."""
+    constants = importlib.import_module("huggingface_hub.constants")
+    log = logging.getLogger("huggingface_hub.utils._fixes")
     begun, waits = threading.Event(), threading.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "Still waiting to acquire lock" in record.getMessage():
+                waits.set()
 
     def half_sent(_: str) -> None:
         begun.set()
         waits.wait(60)
 
     def pull() -> Path:
-        return hub.pull(served.repo, folder=tmp_path, progress=lambda *seen: progress.append(seen))
-
-    def pause(_: float) -> None:
-        waits.set()
-        first.join(0.05)
+        return hub.pull(served.repo, folder=tmp_path)
 
     served.half_sent = half_sent
-    progress: list[tuple[str, int, int | None]] = []
     monkeypatch.setenv("HF_ENDPOINT", served.url)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(part_file, "sleep", pause)
-    first = threading.Thread(target=pull)
-    first.start()
-    assert begun.wait(60)
-    assert pull() == tmp_path
-    first.join()
+    monkeypatch.setattr(constants, "FILELOCK_LOG_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(log, "level", logging.INFO)
+    log.addHandler(listener := Listener())
+    try:
+        first = threading.Thread(target=pull)
+        first.start()
+        assert begun.wait(60)
+        assert pull() == tmp_path
+        first.join()
+    finally:
+        log.removeHandler(listener)
     assert waits.is_set()
     assert sorted(served.ranges, key=str) == [(MMPROJ, None), (LLM, None)]
     assert_pulled(tmp_path, served)

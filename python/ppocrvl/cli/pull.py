@@ -40,15 +40,6 @@ def run(args: argparse.Namespace) -> int:
         llm=args.llm,
         mmproj=args.mmproj,
         offline=args.offline,
-        progress=_show if sys.stderr.isatty() else None,
     )
     sys.stdout.write(f"{path}\n")
     return ExitCode.OK
-
-
-def _show(name: str, done: int, total: int | None) -> None:
-    """One line that is written over until the file is complete."""
-    share = f"{100 * done / total:5.1f} % of {total / 1e6:,.1f} MB" if total else ""
-    end = "\n" if done == total else ""
-    sys.stderr.write(f"\r{name}: {done / 1e6:,.1f} MB {share}{end}")
-    sys.stderr.flush()
