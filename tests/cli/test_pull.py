@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import ppocrvl
 from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
 from ppocrvl.models import hub, pins
 
@@ -60,6 +61,10 @@ def pull(ppocrvl_program: Program, served: Hub) -> Pull:
     return run
 
 
+def go_on(model: object) -> str:
+    return f"ppocrvl: to read with it: ppocrvl ocr --model {model} PICTURE\n"
+
+
 def assert_pulled(folder: Path, served: Hub) -> None:
     assert {path.name for path in folder.iterdir()} == {LLM, MMPROJ}
     for name in (LLM, MMPROJ):
@@ -74,16 +79,17 @@ def test_pair_is_fetched_and_its_folder_printed(
     folder = Path(done.stdout.removesuffix("\n"))
     assert folder == Path(environment["PPOCRVL_CACHE_DIR"], "models", "owner--model", REVISION)
     assert_pulled(folder, served)
-    assert done.stderr == ""  # no progress where nobody watches
-    read = ppocrvl_program("ocr", picture, "--model", folder, "--max-tokens", 2)
-    assert read.returncode == ExitCode.OK
+    assert done.stderr == go_on(served.repo)  # and no progress where nobody watches
+    read = ppocrvl_program("ocr", picture, "--model", served.repo, "--max-tokens", 2)
+    assert read.returncode == ExitCode.OK, read.stderr
 
 
 def test_pull_as_a_process_of_its_own(
     ppocrvl_process: Program, served: Hub, tmp_path: Path
 ) -> None:
     done = ppocrvl_process("pull", served.repo, "-o", tmp_path, HF_ENDPOINT=served.url)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path}\n", "")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}\n")
+    assert done.stderr == go_on(tmp_path)
 
 
 def test_second_pull_fetches_nothing(pull: Pull, served: Hub, tmp_path: Path) -> None:
@@ -183,6 +189,22 @@ def test_right_file_that_is_no_model_stays(pull: Pull, served: Hub, tmp_path: Pa
     assert done.returncode == ExitCode.HUB
     assert f"{own} is no mmproj file of this model\n" in done.stderr
     assert own.read_bytes() == served.files[MMPROJ]
+
+
+def test_line_to_go_on_with_names_the_folder_of_one_of_several(pull: Pull, served: Hub) -> None:
+    pull()
+    served.commit = "fedcba9876543210fedcba9876543210fedcba98"
+    done = pull()
+    assert done.stderr == go_on(done.stdout.removesuffix("\n"))
+
+
+def test_pull_is_public(
+    served: Hub, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", served.url)
+    monkeypatch.setenv("PPOCRVL_CACHE_DIR", environment["PPOCRVL_CACHE_DIR"])
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert_pulled(ppocrvl.pull(served.repo), served)
 
 
 def test_damaged_file_in_the_cache_is_replaced(pull: Pull, served: Hub) -> None:

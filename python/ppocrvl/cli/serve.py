@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"the server needs {', '.join(missing)}; install them with: pip install '.[server]'"
+            f"the server needs {', '.join(missing)}; install them with: "
+            'pip install "ppocrvl[server]"'
         )
     from ppocrvl.engine.engine import Engine
     from ppocrvl.models.folder import find_model

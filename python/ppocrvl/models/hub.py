@@ -26,7 +26,7 @@ from ppocrvl.errors import (
     OutputError,
     PpocrvlError,
 )
-from ppocrvl.models.cache import models_folder
+from ppocrvl.models.cache import REPOSITORY, repository_folder
 from ppocrvl.models.folder import find_model
 from ppocrvl.models.pins import PINS, PinnedFile
 from ppocrvl.support.hashing import sha256_of_file
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _COMMIT = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 
@@ -75,6 +74,9 @@ def pull(
 ) -> Path:
     """Fetch the two files of a model, or find them where they were fetched before.
 
+        folder = ppocrvl.pull("PaddlePaddle/PaddleOCR-VL-1.6-GGUF")
+        engine = ppocrvl.Engine(folder)
+
     A download that was broken off goes on where it stopped; one that another process is at is
     waited for. A bar on stderr shows how far it is, on a terminal alone and not with
     HF_HUB_DISABLE_PROGRESS_BARS=1. The hash is the pinned one where ppocrvl knows the repository,
@@ -90,7 +92,7 @@ def pull(
         offline: use what is there, ask nobody. HF_HUB_OFFLINE=1 does the same.
 
     Returns:
-        What `model=` takes: the folder, or the LLM file where the folder holds several models.
+        What `Engine(model=…)` takes: the folder, or the LLM file where it holds several models.
 
     Raises:
         OptionError: not the name of a repository.
@@ -98,7 +100,7 @@ def pull(
         OutputError: the files cannot be written, or others of the same names are in `folder`.
         MissingExtraError: huggingface_hub is not installed.
     """
-    if not _REPO.fullmatch(repo):
+    if not REPOSITORY.fullmatch(repo):
         raise OptionError(f"{repo!r} is not the name of a repository; write OWNER/NAME")
     pinned = _pinned(repo, revision)
     if offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
@@ -106,7 +108,7 @@ def pull(
     hub = _import_hub()
     chosen = pinned or _select(hub, repo, revision, llm, mmproj)
     place = _Place(
-        _cache_of(repo) / chosen.revision if folder is None else Path(folder),
+        repository_folder(repo) / chosen.revision if folder is None else Path(folder),
         chosen.revision,
         is_ours=folder is None,
     )
@@ -205,17 +207,13 @@ def _remote(file: PinnedFile) -> RemoteFile:
     return RemoteFile(file.name, file.size, file.sha256)
 
 
-def _cache_of(repo: str) -> Path:
-    return models_folder() / repo.replace("/", "--")
-
-
 def _find_offline(
     repo: str, revision: str | None, pinned: Selection | None, folder: Path | None
 ) -> Path:
     """What an earlier pull left."""
     wanted = pinned.revision if pinned is not None else revision
     if folder is None:
-        cache = _cache_of(repo)
+        cache = repository_folder(repo)
         there = sorted(cache.iterdir()) if cache.is_dir() else []
         matching = [path for path in there if wanted is None or path.name == wanted]
         if len(matching) != 1:
