@@ -7,12 +7,13 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
 from ppocrvl.errors import PpocrvlError
 from ppocrvl.markup.html import result_html
+from ppocrvl.server.answers import PictureError, PicturePiece, PictureReading, Readings
 from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
 from ppocrvl.server.intake import take_body, take_pictures
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ppocrvl.requests.results import Result
+    from ppocrvl.server.answers import Answer
     from ppocrvl.server.reader import Job, PieceStream, Reader
     from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
@@ -52,7 +54,8 @@ async def ocr(request: Request) -> Response:
         raise first
     results = [await _outcome(number, one, asked) for number, one in enumerate(outcomes)]
     record.errors += [one.code for one in outcomes if isinstance(one, ApiError)]
-    return JSONResponse({"id": f"ocr-{record.id}", "model": state.name, "results": results})
+    answer = Readings(id=f"ocr-{record.id}", model=state.name, results=results)
+    return JSONResponse(answer.to_dict())
 
 
 def _parse(
@@ -114,7 +117,8 @@ async def _lines(
             try:
                 await stream.begun()
                 async for piece in stream.pieces():
-                    yield _line({"index": number, "piece": piece})
+                    assert piece is not None  # noqa: S101 - it pings nobody
+                    yield _line(PicturePiece(index=number, piece=piece))
             except PpocrvlError as error:
                 told = api_error(error)
                 record.errors.append(told.code)
@@ -124,18 +128,16 @@ async def _lines(
                 yield _line(await _outcome(number, stream.result, asked))
 
 
-def _line(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+def _line(one: Answer) -> bytes:
+    return (json.dumps(one.to_dict(), ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-async def _outcome(number: int, outcome: Result | ApiError, asked: OcrRequest) -> dict[str, Any]:
+async def _outcome(
+    number: int, outcome: Result | ApiError, asked: OcrRequest
+) -> PictureReading | PictureError:
     if isinstance(outcome, ApiError):
-        return {"index": number, **outcome.to_dict()}
-    lines = [
-        {"text": one.text, "confidence": one.confidence, "min_confidence": one.min_confidence}
-        for one in outcome.lines
-    ]
-    values = {"index": number, **outcome.to_dict(tokens=bool(asked.tokens)), "lines": lines}
-    if asked.html:
-        values["html"] = await asyncio.to_thread(result_html, outcome)
-    return values
+        return PictureError.of(outcome, index=number)
+    html = {"html": await asyncio.to_thread(result_html, outcome)} if asked.html else {}
+    return PictureReading.of(
+        outcome, tokens=bool(asked.tokens), index=number, lines=outcome.lines, **html
+    )
