@@ -44,9 +44,10 @@ GIVES_UP = [0] * 5
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between huggingface_hub's tries, a second each."""
+def _small_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """huggingface_hub writes what came by 10 MB, and waits a second between its tries."""
     module = importlib.import_module("huggingface_hub.file_download")
+    monkeypatch.setattr(module.constants, "DOWNLOAD_CHUNK_SIZE", 100_000)
     clock = SimpleNamespace(**{**vars(module.time), "sleep": lambda _: None})
     monkeypatch.setattr(module, "time", clock)
 
