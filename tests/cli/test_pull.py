@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import importlib
 import importlib.util
+import io
 import logging
 import re
 import sys
@@ -25,7 +26,8 @@ from ppocrvl.models import hub, pins
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cli.conftest import Done, Hub, Program
+    from tests.cli.conftest import Done, Program
+    from tests.hub import Hub
 
     Pull = Callable[..., Done]
 
@@ -206,6 +208,18 @@ def test_pull_is_public(
     monkeypatch.setenv("PPOCRVL_CACHE_DIR", environment["PPOCRVL_CACHE_DIR"])
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     assert_pulled(ppocrvl.pull(served.repo), served)
+
+
+def test_bar_on_a_terminal(served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("HF_ENDPOINT", served.url)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    hub.pull(served.repo, folder=tmp_path)
+    assert re.search(rf"\r{MMPROJ}: 100%", terminal.getvalue())
 
 
 def test_damaged_file_in_the_cache_is_replaced(pull: Pull, served: Hub) -> None:

@@ -121,8 +121,7 @@ def pull(
         else:
             missing.append((role, file))
     for role, file in missing:
-        url = hub.hf_hub_url(repo, file.path, revision=chosen.revision, endpoint=_endpoint())
-        _fetch(url, file, role=role, repo=repo, place=place)
+        _fetch(hub, file, role=role, repo=repo, place=place)
     return _usable(place.folder, place.folder / chosen.llm.name)
 
 
@@ -269,6 +268,27 @@ def _select(
     hub: ModuleType, repo: str, revision: str | None, llm: str | None, mmproj: str | None
 ) -> Selection:
     """Ask the hub what is there, and pick the pair by name."""
+    commit, there = _listing(hub, repo, revision)
+    files = [file for file in there if file.name.lower().endswith(".gguf")]
+    encoders = [file for file in files if "mmproj" in file.name.lower()]
+    return Selection(
+        commit,
+        _pick("LLM", "--llm", llm, [file for file in files if file not in encoders], repo),
+        _pick("mmproj", "--mmproj", mmproj, encoders, repo),
+    )
+
+
+def list_files(repo: str, revision: str | None = None) -> tuple[str, list[RemoteFile]]:
+    """The commit of a revision (None: the main branch), and all files at it.
+
+    Raises:
+        HubError: the hub cannot be asked, or knows no such repository.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    return _listing(_import_hub(), repo, revision)
+
+
+def _listing(hub: ModuleType, repo: str, revision: str | None) -> tuple[str, list[RemoteFile]]:
     try:
         info = hub.HfApi(endpoint=_endpoint()).model_info(
             repo, revision=revision, files_metadata=True
@@ -279,17 +299,10 @@ def _select(
         raise HubError(_why(error, f"{repo} at {revision}" if revision else repo)) from error
     if not _COMMIT.fullmatch(info.sha or ""):  # it becomes the name of a folder
         raise HubError(f"the hub says that {repo} is at commit {info.sha!r}, which is none")
-    files = [
+    return info.sha, [
         RemoteFile(entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else None)
         for entry in info.siblings or ()
-        if entry.rfilename.lower().endswith(".gguf")
     ]
-    encoders = [file for file in files if "mmproj" in file.name.lower()]
-    return Selection(
-        info.sha,
-        _pick("LLM", "--llm", llm, [file for file in files if file not in encoders], repo),
-        _pick("mmproj", "--mmproj", mmproj, encoders, repo),
-    )
 
 
 def _pick(
@@ -303,8 +316,28 @@ def _pick(
     raise HubError(f"{repo} must give one {what} GGUF file but {problem} ({have}); see {option}")
 
 
-def _fetch(url: str, file: RemoteFile, *, role: str, repo: str, place: _Place) -> None:
-    """Download a file to its place, unless another pull does so in the meantime."""
+def fetch_file(repo: str, revision: str, file: RemoteFile, folder: str | os.PathLike[str]) -> Path:
+    """One file of any kind at a commit, as `pull` fetches its two. Its path.
+
+    Raises:
+        HubError: the download failed, or the hash is wrong.
+        OutputError: it cannot be written, or another file has its name.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    place = _Place(Path(folder), revision, is_ours=False)
+    if not place.has(file):
+        _fetch(_import_hub(), file, role=None, repo=repo, place=place)
+    return place.path(file)
+
+
+def _fetch(
+    hub: ModuleType, file: RemoteFile, *, role: str | None, repo: str, place: _Place
+) -> None:
+    """Download a file to its place, unless another pull does so in the meantime.
+
+    `role`: what its header must say; None where it may be anything.
+    """
+    url = hub.hf_hub_url(repo, file.path, revision=place.revision, endpoint=_endpoint())
     part = place.part(file)
     with _output_errors(place.path(file)):
         place.folder.mkdir(parents=True, exist_ok=True)
@@ -314,7 +347,9 @@ def _fetch(url: str, file: RemoteFile, *, role: str, repo: str, place: _Place) -
             _download(url, part, file, repo)
             try:
                 _check_hash(part, file, repo)
-                _check_role(part, role, name=f"{file.name} of {repo}", fate=", and was removed")
+                if role is not None:
+                    name = f"{file.name} of {repo}"
+                    _check_role(part, role, name=name, fate=", and was removed")
             except HubError:
                 part.unlink()
                 raise

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstream's unmodified mtmd, through the small program that `PPOCRVL_BUILD_TOOLS` builds."""
+"""Upstream's unmodified mtmd, through the small program that `PPOCRVL_BUILD_TOOLS` builds.
+
+Part of the package because `ppocrvl parity --against stock` is for users too: it shows whether an
+upstream program reads a picture differently, and where that begins.
+"""
 
 from __future__ import annotations
 
