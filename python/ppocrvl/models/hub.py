@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models from a hub: find the pair, download it so that it can be resumed, and check its hashes.
 
-The bytes come through huggingface_hub's `http_get`, under its file lock. `hf_hub_download`, which
-is made of the same parts, would throw away what a broken run has fetched (its temporary files have
-a new name each time), fetch a file twice where two runs wait for one folder, and begin by removing
-a file of the user's that has the name.
+The bytes come through huggingface_hub's `http_get`, under its file lock. `hf_hub_download`, made of
+the same parts, throws away what a broken run has fetched: its temporary files have a new name each
+time (huggingface_hub 2.4). With `local_dir` it also fetches a file twice where two runs wait for
+one folder, and begins by removing a user's file of that name. Files in Xet storage come over plain
+HTTP too, which can be resumed.
 """
 
 from __future__ import annotations
