@@ -31,10 +31,10 @@ from ppocrvl.server.answers import (
 from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.conversation import read_messages
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
+from ppocrvl.server.engine_keywords import chat_options
+from ppocrvl.server.engine_service import deadline_exceeded
 from ppocrvl.server.intake import take_body, take_pictures
-from ppocrvl.server.options import chat_options
 from ppocrvl.server.parsing import media_type, read_json
-from ppocrvl.server.reader import deadline_exceeded
 from ppocrvl.server.record import record_of
 from ppocrvl.server.schemas import ChatRequest
 from ppocrvl.server.state import state_of
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ppocrvl.requests.results import Result
     from ppocrvl.server.answers import Answer
     from ppocrvl.server.conversation import Conversation
-    from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.engine_service import EngineService, Job, PieceStream
     from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
@@ -62,13 +62,13 @@ async def chat(request: Request) -> Response:
     kind = media_type(request)
     (asked, conversation), sources = await take_body(request, partial(_parse, state, kind))
     record.task = conversation.task.name if conversation.task else "prompt"
-    reader = state.ready()
-    options = chat_options(asked, conversation, reader.engine.info, state.limits)
+    service = state.ready()
+    options = chat_options(asked, conversation, service.engine.info, state.limits)
     jobs = await take_pictures(request, sources, options, asked.deadline)
     answer = _Answer(state.name, f"chatcmpl-{record.id}", asked)
     if asked.stream:
-        return await _streamed(reader, jobs, answer)
-    results = await unless_gone(request.receive, _read_all(reader, jobs))
+        return await _streamed(service, jobs, answer)
+    results = await unless_gone(request.receive, _read_all(service, jobs))
     return JSONResponse(answer.whole(results).to_dict())
 
 
@@ -88,11 +88,11 @@ def _parse(
     return (asked, replace(conversation, pictures=())), references
 
 
-async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:
+async def _read_all(service: EngineService, jobs: Sequence[Job]) -> list[Result]:
     """All answers, or the first error."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(reader.read(job)) for job in jobs]
+            tasks = [group.create_task(service.read(job)) for job in jobs]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     results = [task.result() for task in tasks]
@@ -101,12 +101,12 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:
     return results
 
 
-async def _streamed(reader: Reader, jobs: Sequence[Job], answer: _Answer) -> Response:
+async def _streamed(service: EngineService, jobs: Sequence[Job], answer: _Answer) -> Response:
     """The answer in pieces, once all pictures were accepted: until then an error has its status."""
     async with AsyncExitStack() as stack:
         streams = []
         for job in jobs:
-            stream = reader.stream(job)
+            stream = service.stream(job)
             stack.push_async_callback(stream.aclose)
             streams.append(stream)
         for stream in streams:

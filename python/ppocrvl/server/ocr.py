@@ -16,10 +16,10 @@ from ppocrvl.markup.html import result_html
 from ppocrvl.server.answers import PictureError, PicturePiece, PictureReading, Readings
 from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
+from ppocrvl.server.engine_keywords import ocr_options
+from ppocrvl.server.engine_service import deadline_exceeded
 from ppocrvl.server.intake import take_body, take_pictures
-from ppocrvl.server.options import ocr_options
 from ppocrvl.server.parsing import media_type, read_form, read_json
-from ppocrvl.server.reader import deadline_exceeded
 from ppocrvl.server.record import record_of
 from ppocrvl.server.schemas import OcrRequest
 from ppocrvl.server.state import state_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ppocrvl.requests.results import Result
     from ppocrvl.server.answers import Answer
-    from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.engine_service import EngineService, Job, PieceStream
     from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
@@ -42,12 +42,12 @@ async def ocr(request: Request) -> Response:
     kind, full_kind = media_type(request), request.headers.get("content-type", "")
     asked, sources = await take_body(request, partial(_parse, state, kind, full_kind))
     record.task = asked.task
-    reader = state.ready()
+    service = state.ready()
     options = ocr_options(asked, state.limits)
     jobs = await take_pictures(request, sources, options, asked.deadline)
     if asked.stream:
-        return await _streamed(reader, jobs, asked)
-    outcomes = await unless_gone(request.receive, _read_all(reader, jobs))
+        return await _streamed(service, jobs, asked)
+    outcomes = await unless_gone(request.receive, _read_all(service, jobs))
     if all(isinstance(one, ApiError) for one in outcomes):
         first = outcomes[0]
         assert isinstance(first, ApiError)  # noqa: S101
@@ -77,12 +77,12 @@ def _parse(
     return asked.model_copy(update={"image": None, "images": None}), references
 
 
-async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiError]:
+async def _read_all(service: EngineService, jobs: Sequence[Job]) -> list[Result | ApiError]:
     """All answers; one bad picture does not sink the rest."""
 
     async def read(job: Job) -> Result | ApiError:
         try:
-            result = await reader.read(job)
+            result = await service.read(job)
         except PpocrvlError as error:
             return api_error(error)
         if result.finish_reason == "deadline" and not result.text:
@@ -94,11 +94,11 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiErr
     return [task.result() for task in tasks]
 
 
-async def _streamed(reader: Reader, jobs: Sequence[Job], asked: OcrRequest) -> Response:
+async def _streamed(service: EngineService, jobs: Sequence[Job], asked: OcrRequest) -> Response:
     async with AsyncExitStack() as stack:
         streams = []
         for job in jobs:
-            stream = reader.stream(job)
+            stream = service.stream(job)
             stack.push_async_callback(stream.aclose)
             streams.append(stream)
         if len(streams) == 1:

@@ -38,11 +38,11 @@ async def health(request: Request) -> Response:
     state = state_of(request)
     status, reason = "ok", {}
     try:
-        reader = state.ready()
+        service = state.ready()
     except ApiError as error:
         status, reason = error.code, {"reason": error.message}
     else:
-        if reader.health.failing:
+        if service.health.failing:
             status = "engine_error"
             reason["reason"] = "the engine cannot read a small picture; the log has the details"
     report = HealthReport(
@@ -76,8 +76,8 @@ async def docs(request: Request) -> Response:
 
 def _model(state: State) -> Model:
     loaded = {}
-    if state.reader is not None:
-        info = state.reader.engine.info
+    if state.service is not None:
+        info = state.service.engine.info
         loaded["ppocrvl"] = ModelFacts(
             version=info.model_version,
             context=info.n_ctx_train,
