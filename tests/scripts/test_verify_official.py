@@ -17,7 +17,7 @@ from tests.hub import REVISION, Hub, serve_hub
 
 import ppocrvl
 from ppocrvl.errors import ExitCode
-from ppocrvl.exporter.synthetic import write_synthetic_checkpoint
+from synthetic_checkpoint import write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
