@@ -9,14 +9,14 @@ own implementation; reads the samples and drawn pages, quantizes to the presets,
 speed beside llama-server. DIR needs some 15 GB, the reference 10 GB of memory; needs
 `pip install ".[hub,eval,reference]"`.
 
-DIR/report.md and DIR/report.json have the results. A step that fails, even by running out of
-memory, does not stop the others; the next run does again what has not passed.
+DIR/VERSION/report.md and report.json have the results. A step that fails, even by running out of
+memory, does not stop the others; the next run does again what has not passed, and what builds on
+it.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ppocrvl.cli.messages import exit_code
 from ppocrvl.errors import ExitCode, OptionError
+from ppocrvl.parity.stock import at_hand
 from verify.journal import FAILED, SKIPPED, Journal
 from verify.official import VERSIONS, official, read_pins
 from verify.report import write_report
@@ -37,11 +38,19 @@ PROGRAM = Path(__file__).name
 
 
 class Step(NamedTuple):
-    """A step: the module and function of `verify` that do it, and what must have passed before."""
+    """A step.
+
+    Attributes:
+        module: of `verify`.
+        function: in it, which does the step.
+        needs: steps that must have passed.
+        after: steps whose result it takes into account where they have passed.
+    """
 
     module: str
     function: str
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     def load(self) -> Callable[[Work], dict[str, Any]]:
         """The function."""
@@ -54,11 +63,11 @@ class Step(NamedTuple):
 STEPS = {
     "official": Step("files", "pull_official"),
     "checkpoint": Step("files", "pull_checkpoint"),
-    "export": Step("files", "export", ("checkpoint",)),
+    "export": Step("files", "export", ("checkpoint",), ("official",)),
     "tensors": Step("files", "compare_tensors", ("official", "export")),
     "parity": Step("parity", "compare_with_reference", ("export",)),
     "pages": Step("pages", "draw_pages"),
-    "reading": Step("reading", "read_all", ("export", "pages")),
+    "reading": Step("reading", "read_all", ("export", "pages"), ("official",)),
     "quantize": Step("quantization", "quantize", ("export",)),
     "eval": Step("quantization", "measure", ("quantize", "pages")),
     "speed": Step("speed", "measure", ("export", "pages")),
@@ -74,9 +83,12 @@ def main() -> int:
         return ExitCode.OK
     for name in args.redo:
         journal.forget(name)
+    passed_now: set[str] = set()
     for name, step in STEPS.items():
-        if not journal.is_passed(name):
+        if not journal.is_passed(name) or passed_now & {*step.needs, *step.after}:
             _do(name, step, journal)
+            if journal.is_passed(name):
+                passed_now.add(name)
         entry = journal.entry(name)
         print(f"{name}: {entry['status']} {entry['message']}".rstrip(), flush=True)
         write_report(work, {one: journal.entry(one) for one in STEPS})
@@ -104,8 +116,7 @@ def prepare(args: argparse.Namespace) -> tuple[Work, Journal]:
         OptionError: a file that is named is not there.
     """
     release = read_pins(args.pins, args.version) if args.pins else official(args.version)
-    found = args.llama_server or shutil.which("llama-server")
-    server = None if found is None else Path(found).absolute()
+    server = args.llama_server or at_hand("llama-server")
     if server is not None and not server.is_file():
         raise OptionError(f"{server} is no program; name llama-server with --llama-server")
     folder = args.work.absolute() / args.version
@@ -117,7 +128,7 @@ def prepare(args: argparse.Namespace) -> tuple[Work, Journal]:
         n_pages=args.pages,
         max_tokens=args.max_tokens,
         threads=args.threads,
-        llama_server=server,
+        llama_server=server and server.absolute(),
     )
     subject = {
         **release.to_dict(),
@@ -133,13 +144,18 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="for all files")
     parser.add_argument("--version", choices=VERSIONS, default="1.6")
-    parser.add_argument("--llama-server", metavar="PATH", help="default: from the PATH")
+    parser.add_argument(
+        "--llama-server",
+        type=Path,
+        metavar="PATH",
+        help="default: from the PATH, or as built with PPOCRVL_BUILD_TOOLS",
+    )
     parser.add_argument("--pictures", type=int, default=20, metavar="N", help="for parity")
     parser.add_argument("--pages", type=int, default=12, metavar="N", help="to read, at most 12")
     parser.add_argument("--max-tokens", type=int, default=1024, metavar="N", help="of an answer")
     parser.add_argument("--threads", type=int, default=0, metavar="N")
     parser.add_argument(
-        "--redo", choices=tuple(STEPS), action="append", default=[], help="though it has passed"
+        "--redo", choices=tuple(STEPS), action="append", default=[], help="with what builds on it"
     )
     parser.add_argument(
         "--pins", type=Path, metavar="FILE", help="JSON with other repositories, as of a fine-tune"

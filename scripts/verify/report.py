@@ -50,7 +50,7 @@ def versions() -> dict[str, str]:
 def _markdown(work: Work, entries: Mapping[str, Mapping[str, Any]]) -> str:
     release = work.release
     parts = [
-        f"# PaddleOCR-VL {release.version}, verified",
+        f"# PaddleOCR-VL {release.version}: verification",
         f"Checkpoint: {release.checkpoint.repo} at {release.checkpoint.revision}.",
         f"GGUF pair: {release.gguf.repo} at {release.gguf.revision}."
         if release.gguf

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import EngineError
 from ppocrvl.models.folder import find_model
+from ppocrvl.support.hashing import sha256_of_file
 
 if TYPE_CHECKING:
     from verify.work import Work
@@ -42,11 +43,12 @@ def measure(work: Work) -> dict[str, Any]:
         "split": False,
     }
     found: dict[str, Any] = {OURS: _run("peer_ours.py", work, job)}
-    found[PEER] = (
-        _run("peer_llama_server.py", work, job)
-        if work.llama_server is not None
-        else f"not measured: {PEER} is not on the PATH; do it with --redo speed --llama-server PATH"
-    )
+    if work.llama_server is None:
+        how = "do it with --redo speed --llama-server PATH"
+        found[PEER] = f"not measured: no {PEER} was found; {how}"
+    else:
+        measured = _run("peer_llama_server.py", work, job)
+        found[PEER] = {**measured, "sha256": sha256_of_file(work.llama_server)}
     return found
 
 

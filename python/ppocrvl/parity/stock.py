@@ -48,16 +48,21 @@ def find_program(named: Path | None) -> Path:
         if not (named.is_file() and os.access(named, os.X_OK)):
             raise OptionError(f"{named} is no program that can be run")
         return named
-    if (on_path := shutil.which(PROGRAM)) is not None:
-        return Path(on_path)
-    pin = _native.build_info().llama_commit[:9]
-    built = list(cache_folder().glob(f"llama-tools-{pin}-*/bin/{PROGRAM}"))
-    if not built:
+    if (found := at_hand(PROGRAM)) is None:
         raise OptionError(
             f"{PROGRAM} is not built; run `cmake -B build/tools -DPPOCRVL_BUILD_TOOLS=ON "
             "-DPPOCRVL_BUILD_PYTHON=OFF`, or name it with --stock-program"
         )
-    return max(built, key=lambda path: path.stat().st_mtime)
+    return found
+
+
+def at_hand(program: str) -> Path | None:
+    """One of upstream's programs: on the PATH, or the newest that a build left in the cache."""
+    if (on_path := shutil.which(program)) is not None:
+        return Path(on_path)
+    pin = _native.build_info().llama_commit[:9]
+    built = cache_folder().glob(f"llama-tools-{pin}-*/bin/{program}")
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
 
 
 class Stock(Closing):
