@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from ppocrvl.errors import PpocrvlError
-from ppocrvl.exporter.synthetic import SIZES, resized, write_synthetic_checkpoint
 from ppocrvl.exporter.version import ModelVersion
+from synthetic_checkpoint import SIZES, resized, write_synthetic_checkpoint
 
 
 def size(text: str) -> tuple[str, int]:

@@ -89,7 +89,7 @@ def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import gguf
 
     import ppocrvl  # not for tests that need no package
-    from ppocrvl.exporter.synthetic import SIZES, resized, write_synthetic_checkpoint
+    from synthetic_checkpoint import SIZES, resized, write_synthetic_checkpoint
 
     checkpoint = tmp_path_factory.mktemp("checkpoint")
     folder = tmp_path_factory.mktemp("endless")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from ppocrvl.exporter import ExportResult, export
     from ppocrvl.inspection import inspect_model
+    from ppocrvl.models.hub import pull
     from ppocrvl.quantizer import QuantizeResult, quantize
     from ppocrvl.quantizer.collect import imatrix
     from ppocrvl.requests.options import Message, RequestOptions, Retry
@@ -106,6 +107,7 @@ __all__ = [
     "imatrix",
     "inspect_model",
     "ocr",
+    "pull",
     "quantize",
     "stream",
 ]
@@ -137,6 +139,7 @@ _HOME = {
     "imatrix": "quantizer.collect",
     "inspect_model": "inspection",
     "ocr": "api",
+    "pull": "models.hub",
     "quantize": "quantizer",
     "stream": "api",
 }

@@ -6,22 +6,28 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import importlib
 import importlib.util
+import io
+import logging
 import re
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+import ppocrvl
 from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
-from ppocrvl.models import hub, part_file, pins
+from ppocrvl.models import hub, pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cli.conftest import Done, Hub, Program
+    from tests.cli.conftest import Done, Program
+    from tests.hub import Hub
 
     Pull = Callable[..., Done]
 
@@ -35,6 +41,18 @@ LLM, MMPROJ = "model-BF16.gguf", "mmproj-model-BF16.gguf"
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
+GIVES_UP = [0] * 5
+"""Downloads without a byte, after one with some, until huggingface_hub tries no more."""
+
+
+@pytest.fixture(autouse=True)
+def _small_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """huggingface_hub writes what came by 10 MB, and waits a second between its tries."""
+    module = importlib.import_module("huggingface_hub.file_download")
+    monkeypatch.setattr(module.constants, "DOWNLOAD_CHUNK_SIZE", 100_000)
+    clock = SimpleNamespace(**{**vars(module.time), "sleep": lambda _: None})
+    monkeypatch.setattr(module, "time", clock)
+
 
 @pytest.fixture
 def pull(ppocrvl_program: Program, served: Hub) -> Pull:
@@ -44,6 +62,10 @@ def pull(ppocrvl_program: Program, served: Hub) -> Pull:
         return ppocrvl_program("pull", served.repo, *arguments, HF_ENDPOINT=served.url, **more)
 
     return run
+
+
+def go_on(model: object) -> str:
+    return f"ppocrvl: to read with it: ppocrvl ocr --model {model} PICTURE\n"
 
 
 def assert_pulled(folder: Path, served: Hub) -> None:
@@ -60,16 +82,17 @@ def test_pair_is_fetched_and_its_folder_printed(
     folder = Path(done.stdout.removesuffix("\n"))
     assert folder == Path(environment["PPOCRVL_CACHE_DIR"], "models", "owner--model", REVISION)
     assert_pulled(folder, served)
-    assert done.stderr == ""  # no progress where nobody watches
-    read = ppocrvl_program("ocr", picture, "--model", folder, "--max-tokens", 2)
-    assert read.returncode == ExitCode.OK
+    assert done.stderr == go_on(served.repo)  # and no progress where nobody watches
+    read = ppocrvl_program("ocr", picture, "--model", served.repo, "--max-tokens", 2)
+    assert read.returncode == ExitCode.OK, read.stderr
 
 
 def test_pull_as_a_process_of_its_own(
     ppocrvl_process: Program, served: Hub, tmp_path: Path
 ) -> None:
     done = ppocrvl_process("pull", served.repo, "-o", tmp_path, HF_ENDPOINT=served.url)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path}\n", "")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}\n")
+    assert done.stderr == go_on(tmp_path)
 
 
 def test_second_pull_fetches_nothing(pull: Pull, served: Hub, tmp_path: Path) -> None:
@@ -100,7 +123,7 @@ def test_next_run_goes_on_where_the_last_one_ended(pull: Pull, served: Hub, tmp_
 
 
 def test_run_that_gives_up_leaves_what_it_has(pull: Pull, served: Hub, tmp_path: Path) -> None:
-    served.breaks = [500_000] + [0] * hub.ATTEMPTS
+    served.breaks = [500_000, *GIVES_UP]
     done = pull("-o", tmp_path)
     assert done.returncode == ExitCode.HUB
     assert "a new try goes on where this one ended" in done.stderr
@@ -171,6 +194,34 @@ def test_right_file_that_is_no_model_stays(pull: Pull, served: Hub, tmp_path: Pa
     assert own.read_bytes() == served.files[MMPROJ]
 
 
+def test_line_to_go_on_with_names_the_folder_of_one_of_several(pull: Pull, served: Hub) -> None:
+    pull()
+    served.commit = "fedcba9876543210fedcba9876543210fedcba98"
+    done = pull()
+    assert done.stderr == go_on(done.stdout.removesuffix("\n"))
+
+
+def test_pull_is_public(
+    served: Hub, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", served.url)
+    monkeypatch.setenv("PPOCRVL_CACHE_DIR", environment["PPOCRVL_CACHE_DIR"])
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert_pulled(ppocrvl.pull(served.repo), served)
+
+
+def test_bar_on_a_terminal(served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("HF_ENDPOINT", served.url)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    hub.pull(served.repo, folder=tmp_path)
+    assert re.search(rf"\r{MMPROJ}: 100%", terminal.getvalue())
+
+
 def test_damaged_file_in_the_cache_is_replaced(pull: Pull, served: Hub) -> None:
     folder = Path(pull().stdout.removesuffix("\n"))
     (folder / LLM).write_bytes(b"damaged")
@@ -196,7 +247,7 @@ def test_hub_that_states_no_hashes(pull: Pull, served: Hub, tmp_path: Path) -> N
 
 def test_part_of_another_commit_is_not_taken_up(pull: Pull, served: Hub, tmp_path: Path) -> None:
     served.states_hashes = False
-    served.breaks = [500_000] + [0] * hub.ATTEMPTS
+    served.breaks = [500_000, *GIVES_UP]
     assert pull("-o", tmp_path).returncode == ExitCode.HUB
     served.commit = "fedcba9876543210fedcba9876543210fedcba98"
     data = served.files[LLM]
@@ -210,29 +261,37 @@ def test_part_of_another_commit_is_not_taken_up(pull: Pull, served: Hub, tmp_pat
 def test_two_pulls_at_once_fetch_each_file_once(
     served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The first one's server stands still until the second one has met the lock."""
+    constants = importlib.import_module("huggingface_hub.constants")
+    log = logging.getLogger("huggingface_hub.utils._fixes")
     begun, waits = threading.Event(), threading.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "Still waiting to acquire lock" in record.getMessage():
+                waits.set()
 
     def half_sent(_: str) -> None:
         begun.set()
         waits.wait(60)
 
     def pull() -> Path:
-        return hub.pull(served.repo, folder=tmp_path, progress=lambda *seen: progress.append(seen))
-
-    def pause(_: float) -> None:
-        waits.set()
-        first.join(0.05)
+        return hub.pull(served.repo, folder=tmp_path)
 
     served.half_sent = half_sent
-    progress: list[tuple[str, int, int | None]] = []
     monkeypatch.setenv("HF_ENDPOINT", served.url)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(part_file, "sleep", pause)
-    first = threading.Thread(target=pull)
-    first.start()
-    assert begun.wait(60)
-    assert pull() == tmp_path
-    first.join()
+    monkeypatch.setattr(constants, "FILELOCK_LOG_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(log, "level", logging.INFO)
+    log.addHandler(listener := Listener())
+    try:
+        first = threading.Thread(target=pull)
+        first.start()
+        assert begun.wait(60)
+        assert pull() == tmp_path
+        first.join()
+    finally:
+        log.removeHandler(listener)
     assert waits.is_set()
     assert sorted(served.ranges, key=str) == [(MMPROJ, None), (LLM, None)]
     assert_pulled(tmp_path, served)

@@ -23,7 +23,7 @@ from ppocrvl.errors import (
 from ppocrvl.evaluation import agreement, read_dataset
 from ppocrvl.evaluation.agreement import compare_distributions
 from ppocrvl.evaluation.comparison import plot, read_rows, render
-from ppocrvl.exporter.synthetic import TINY, write_synthetic_checkpoint
+from synthetic_checkpoint import TINY, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ppocrvl.exporter.synthetic import TINY, write_synthetic_checkpoint
+from synthetic_checkpoint import TINY, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from ppocrvl.exporter import export
 from ppocrvl.exporter.config import parse_config
 from ppocrvl.exporter.json_file import read_json_object
 from ppocrvl.exporter.preprocessor import parse_preprocessor, stored_pixels
-from ppocrvl.exporter.synthetic import TINY, _config_json
 from ppocrvl.exporter.version import ModelVersion, detect_version
+from synthetic_checkpoint import TINY, _config_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ppocrvl
-from ppocrvl.exporter.synthetic import FULL, write_synthetic_checkpoint
+from synthetic_checkpoint import FULL, write_synthetic_checkpoint
 
 pytestmark = [
     pytest.mark.slow,

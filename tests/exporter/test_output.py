@@ -13,7 +13,7 @@ import pytest
 
 from ppocrvl.errors import CheckpointError, ExitCode, OutputError
 from ppocrvl.exporter import export, export_llm
-from ppocrvl.exporter.synthetic import write_synthetic_checkpoint
+from synthetic_checkpoint import write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

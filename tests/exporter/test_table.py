@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ppocrvl.exporter.config import parse_config
-from ppocrvl.exporter.synthetic import FULL, TINY
 from ppocrvl.exporter.tensor_spec import (
     fused_name,
     is_dead,
@@ -18,6 +17,7 @@ from ppocrvl.exporter.tensor_spec import (
     mmproj_tensors,
     original_name,
 )
+from synthetic_checkpoint import FULL, TINY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +103,7 @@ def test_names_and_shapes_are_those_of_transformers() -> None:
     import torch
     from transformers import PaddleOCRVLConfig, PaddleOCRVLForConditionalGeneration
 
-    from ppocrvl.exporter.synthetic import _config_json
+    from synthetic_checkpoint import _config_json
 
     config = PaddleOCRVLConfig(**_config_json(TINY, "transformers5", "bf16"))
     with torch.device("meta"):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ppocrvl.exporter import export
-from ppocrvl.exporter.synthetic import write_synthetic_checkpoint
 from ppocrvl.models.folder import ModelPaths
+from synthetic_checkpoint import write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

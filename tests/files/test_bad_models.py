@@ -22,8 +22,8 @@ from ppocrvl.errors import (
     OptionError,
 )
 from ppocrvl.exporter import export
-from ppocrvl.exporter.synthetic import TINY, write_synthetic_checkpoint
 from ppocrvl.support.native import _native
+from synthetic_checkpoint import TINY, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.files.sized_pair import SizedPair, keys_of, with_numbers, write_pair
 
-from ppocrvl.exporter.synthetic import FULL
 from ppocrvl.models.folder import ModelPaths
 from ppocrvl.support.native import _native
+from synthetic_checkpoint import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ppocrvl.exporter import export, synthetic
+import synthetic_checkpoint as synthetic
+from ppocrvl.exporter import export
 
 if TYPE_CHECKING:
     from pathlib import Path

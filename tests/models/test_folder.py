@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from ppocrvl.errors import (
 )
 from ppocrvl.models import folder as model_folder
 from ppocrvl.models.folder import ModelPaths, find_model
+from ppocrvl.models.pins import PINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,6 +145,31 @@ def test_missing_paths_say_how_to_fetch(tmp_path: Path, folder: Path) -> None:
         find_model(folder, folder)
     with pytest.raises(ModelNotFoundError, match="cannot open the model"):
         find_model("bad\0name")
+
+
+def test_pulled_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PPOCRVL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    revisions = tmp_path / "cache" / "models" / "owner--name"
+
+    def pulled(folder: Path) -> ModelPaths:
+        folder.mkdir(parents=True)
+        return ModelPaths(
+            write_header(folder / "a.gguf", LLM), write_header(folder / "b.gguf", MMPROJ)
+        )
+
+    with pytest.raises(ModelNotFoundError, match="`ppocrvl pull owner/name` fetches it"):
+        find_model("owner/name")
+    first = pulled(revisions / "1")
+    assert find_model("owner/name") == first
+    pulled(revisions / "2")
+    with pytest.raises(ModelAmbiguousError, match=r"2 revisions.*owner--name/1, .*owner--name/2"):
+        find_model("owner/name")
+    pin = PINS["PaddlePaddle/PaddleOCR-VL-1.6-GGUF"]
+    monkeypatch.setitem(PINS, "owner/name", replace(pin, revision="2"))
+    assert find_model("owner/name").llm == revisions / "2" / "a.gguf"
+    local = pulled(tmp_path / "owner" / "name")
+    assert find_model("owner/name") == local
 
 
 def test_folder_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import ppocrvl
-from ppocrvl.exporter.synthetic import SIZES, write_synthetic_checkpoint
 from ppocrvl.models.folder import find_model
 from ppocrvl.support.native import _native
+from synthetic_checkpoint import SIZES, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

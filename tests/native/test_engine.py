@@ -12,8 +12,8 @@ import pytest
 
 import ppocrvl
 from ppocrvl import errors
-from ppocrvl.exporter.synthetic import SIZES, resized, write_synthetic_checkpoint
 from ppocrvl.support.native import _native
+from synthetic_checkpoint import SIZES, resized, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

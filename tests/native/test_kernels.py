@@ -14,9 +14,9 @@ from tests.native.conftest import RandomModel
 
 import ppocrvl
 from ppocrvl.errors import OptionError
-from ppocrvl.exporter.synthetic import SIZES as CONFIGURATIONS
-from ppocrvl.exporter.synthetic import StoredType, resized, write_synthetic_checkpoint
 from ppocrvl.support.native import _native
+from synthetic_checkpoint import SIZES as CONFIGURATIONS
+from synthetic_checkpoint import StoredType, resized, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

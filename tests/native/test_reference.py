@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import ppocrvl
-from ppocrvl.exporter.synthetic import write_synthetic_checkpoint
 from ppocrvl.support.native import _native
+from synthetic_checkpoint import write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_every_public_name_is_there() -> None:
     for name in ppocrvl.__all__:
         assert getattr(ppocrvl, name) is not None
     assert set(ppocrvl.__all__) <= set(dir(ppocrvl))
+
+
+def test_install_hints_work_for_a_wheel() -> None:
+    """`.[server]` means the source folder that who installed a wheel does not have."""
+    package = Path(str(ppocrvl.__file__)).parent
+    hints = [
+        (path.name, hint)
+        for path in package.rglob("*.py")
+        for hint in re.findall(r"pip install \S*\[.*", path.read_text(encoding="utf-8"))
+    ]
+    assert len(hints) >= 6
+    assert [hint for hint in hints if not hint[1].startswith('pip install "ppocrvl[')] == []
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
-from ppocrvl.exporter.synthetic import SIZES, write_synthetic_checkpoint
 from ppocrvl.parity.pictures import made_picture
+from synthetic_checkpoint import SIZES, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

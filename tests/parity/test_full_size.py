@@ -15,9 +15,9 @@ import pytest
 import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode, OptionError
-from ppocrvl.exporter.synthetic import FULL, write_synthetic_checkpoint
 from ppocrvl.parity.pictures import made_picture
 from ppocrvl.parity.stock import find_program
+from synthetic_checkpoint import FULL, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

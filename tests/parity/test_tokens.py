@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 import ppocrvl
-from ppocrvl.exporter.synthetic import SIZES, resized, write_synthetic_checkpoint
 from ppocrvl.requests.tasks import TASKS
 from ppocrvl.support.native import _native
+from synthetic_checkpoint import SIZES, resized, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

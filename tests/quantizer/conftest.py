@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import ppocrvl
-from ppocrvl.exporter.synthetic import TINY, resized, write_synthetic_checkpoint
+from synthetic_checkpoint import TINY, resized, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

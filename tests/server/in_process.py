@@ -13,11 +13,11 @@ from ppocrvl.requests.results import Result, Timings
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import Keys
+from ppocrvl.server.engine_service import EngineService
 from ppocrvl.server.gate import Access
-from ppocrvl.server.limits import Limits
 from ppocrvl.server.metrics import Metrics
-from ppocrvl.server.pictures import PictureReader
-from ppocrvl.server.reader import Reader
+from ppocrvl.server.pictures import PictureLoader
+from ppocrvl.server.server_limits import ServerLimits
 from ppocrvl.server.state import State
 
 if TYPE_CHECKING:
@@ -93,16 +93,16 @@ def make_state(
     engine: PromptEngine, fetcher: Fetcher | None = None, *, places: int = 8, **limits: Any
 ) -> State:
     """What the requests share."""
-    bounds = Limits(**limits)
+    bounds = ServerLimits(**limits)
     admission = Admission(places, 0)
     return State(
         name="none",
         limits=bounds,
         admission=admission,
         uploads=ByteBudget(bounds.max_upload_bytes),
-        pictures=PictureReader(bounds, fetcher),
+        pictures=PictureLoader(bounds, fetcher),
         metrics=Metrics(lambda: admission.inside, admission.limit),
-        reader=Reader(cast("Engine", engine)),
+        service=EngineService(cast("Engine", engine)),
     )
 
 

@@ -15,8 +15,8 @@ import ppocrvl
 from ppocrvl.engine.answers import Notifier
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.codes import ApiError
-from ppocrvl.server.limits import Limits
-from ppocrvl.server.reader import Reader
+from ppocrvl.server.engine_service import EngineService
+from ppocrvl.server.server_limits import ServerLimits
 from ppocrvl.server.state import State
 from ppocrvl.server.status import health
 
@@ -30,12 +30,12 @@ def test_health_sees_that_the_thread_of_answers_has_ended(
     with ppocrvl.Engine(endless_model) as engine:
         state = State(
             name="model",
-            limits=Limits(),
+            limits=ServerLimits(),
             admission=Admission(1, 1),
             uploads=ByteBudget(1),
             pictures=mock.Mock(),
             metrics=mock.Mock(),
-            reader=Reader(engine),
+            service=EngineService(engine),
         )
         request = Request({"type": "http", "ppocrvl.state": state})
         assert asyncio.run(health(request)).status_code == 200

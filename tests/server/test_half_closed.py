@@ -12,8 +12,8 @@ import uvicorn
 from tests.server.running import ENDLESS, data_uri, wait_for
 from uvicorn.server import ServerState
 
-from ppocrvl.server.limits import Limits
 from ppocrvl.server.protocol import FILLER, protocol_class
+from ppocrvl.server.server_limits import ServerLimits
 
 if TYPE_CHECKING:
     import asyncio
@@ -187,7 +187,7 @@ def protocol(loop: Loop, connection: Connection) -> Any:
 
     config = uvicorn.Config(app, log_config=None, ws="none")
     config.load()
-    made = protocol_class(Limits())(
+    made = protocol_class(ServerLimits())(
         config, ServerState(), {}, _loop=cast("asyncio.AbstractEventLoop", loop)
     )
     made.connection_made(cast("asyncio.Transport", connection))

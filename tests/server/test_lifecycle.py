@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
-from tests.server.running import ENDLESS, Server, error_of, question, wait_for
+from tests.server.running import ENDLESS, SECONDS, Server, error_of, question, wait_for
 
 from ppocrvl.errors import ExitCode
 from ppocrvl.server import lifecycle
@@ -44,7 +44,8 @@ def test_ending_lets_what_runs_finish(
         *("--max-tokens", 100_000, "--kv-tokens", 131_072),
     ).wait_ready()
     body = question(noise, **{**ENDLESS, "max_tokens": 8000, "stream": True})
-    with httpx2.stream("POST", f"{running.url}/v1/chat/completions", json=body) as answer:
+    address = f"{running.url}/v1/chat/completions"
+    with httpx2.stream("POST", address, json=body, timeout=SECONDS) as answer:
         running.process.send_signal(number)
         wait_for(lambda: not listens(running))
         assert running.process.poll() is None
@@ -79,7 +80,8 @@ def test_a_second_signal_ends_at_once(
         *("--model", endless_model, "--max-tokens", 100_000, "--kv-tokens", 131_072)
     ).wait_ready()
     body = question(noise, **{**ENDLESS, "stream": True})
-    with httpx2.stream("POST", f"{running.url}/v1/chat/completions", json=body):
+    address = f"{running.url}/v1/chat/completions"
+    with httpx2.stream("POST", address, json=body, timeout=SECONDS):
         running.process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         assert running.process.poll() is None

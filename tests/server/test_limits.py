@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits, backpressure, deadlines, and clients that go away or dawdle."""
+"""ServerLimits, backpressure, deadlines, and clients that go away or dawdle."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ import ppocrvl
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import Keys
+from ppocrvl.server.engine_service import EngineService
 from ppocrvl.server.gate import Access
-from ppocrvl.server.limits import Limits
 from ppocrvl.server.metrics import Metrics
-from ppocrvl.server.pictures import PictureReader
-from ppocrvl.server.reader import Reader
+from ppocrvl.server.pictures import PictureLoader
+from ppocrvl.server.server_limits import ServerLimits
 from ppocrvl.server.state import State
 
 if TYPE_CHECKING:
@@ -289,14 +289,14 @@ def test_clients_that_go_away_at_any_moment(idle: Server, noise: bytes) -> None:
 
 def state_without_model(send_seconds: float = SECONDS) -> State:
     """For the application alone."""
-    limits = Limits(send_seconds=send_seconds)
+    limits = ServerLimits(send_seconds=send_seconds)
     admission = Admission(1, 1)
     return State(
         name="none",
         limits=limits,
         admission=admission,
         uploads=ByteBudget(1 << 20),
-        pictures=PictureReader(limits, None),
+        pictures=PictureLoader(limits, None),
         metrics=Metrics(lambda: admission.inside, admission.limit),
     )
 
@@ -333,7 +333,7 @@ def test_a_slow_reader_does_not_hold_the_engine(endless_model: Path, noise: byte
             await build_app(state, Access(Keys([])))(scope, receive, send)
 
     with ppocrvl.Engine(endless_model) as engine:
-        state.reader = Reader(engine)
+        state.service = EngineService(engine)
         asyncio.run(serve())
     done = json.loads(b"".join(sent).splitlines()[-1])
     assert done["timings"]["generated_tokens"] == 300

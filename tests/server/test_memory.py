@@ -269,7 +269,9 @@ def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None
 def test_no_request_waits_outside_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would take a thread of those that decode pictures."""
     given: dict[str, Any] = {}
-    monkeypatch.setattr(ppocrvl.engine, "Engine", lambda *_, **options: given.update(options))
+    monkeypatch.setattr(
+        ppocrvl.engine.engine, "Engine", lambda *_, **options: given.update(options)
+    )
     monkeypatch.setattr(ppocrvl.server.lifecycle, "serve", lambda _, load, __: load())
     assert run_command(["serve", "--parallel", "3", "--max-waiting", "5"]) == 0
     assert given["n_parallel"] == 3

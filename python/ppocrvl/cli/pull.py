@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from ppocrvl.errors import ExitCode
+from ppocrvl.cli.messages import note
+from ppocrvl.errors import ExitCode, ModelError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
 NAME = "pull"
 HELP = "fetch a model (a pair of GGUF files) from a model hub, and print its path"
@@ -40,15 +43,19 @@ def run(args: argparse.Namespace) -> int:
         llm=args.llm,
         mmproj=args.mmproj,
         offline=args.offline,
-        progress=_show if sys.stderr.isatty() else None,
     )
     sys.stdout.write(f"{path}\n")
+    sys.stdout.flush()
+    model = args.repo if args.output is None and _is_found_by_name(args.repo, path) else path
+    note(f"to read with it: ppocrvl ocr --model {shlex.quote(str(model))} PICTURE")
     return ExitCode.OK
 
 
-def _show(name: str, done: int, total: int | None) -> None:
-    """One line that is written over until the file is complete."""
-    share = f"{100 * done / total:5.1f} % of {total / 1e6:,.1f} MB" if total else ""
-    end = "\n" if done == total else ""
-    sys.stderr.write(f"\r{name}: {done / 1e6:,.1f} MB {share}{end}")
-    sys.stderr.flush()
+def _is_found_by_name(repo: str, path: Path) -> bool:
+    """Whether `--model OWNER/NAME` is this model: not where several revisions were pulled."""
+    from ppocrvl.models.folder import find_model
+
+    try:
+        return find_model(repo) == find_model(path)
+    except ModelError:
+        return False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import note
 from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
-from ppocrvl.server.limits import Limits
+from ppocrvl.server.server_limits import ServerLimits
 
 if TYPE_CHECKING:
     import argparse
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
     parser.add_argument("--log-text", action="store_true", help="write what was read to the log")
     limits = parser.add_argument_group("limits")
-    for one in dataclasses.fields(Limits):
+    for one in dataclasses.fields(ServerLimits):
         limits.add_argument(
             f"--{one.name.replace('_', '-')}",
             type=type(one.default),
@@ -98,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"the server needs {', '.join(missing)}; install them with: pip install '.[server]'"
+            f"the server needs {', '.join(missing)}; install them with: "
+            'pip install "ppocrvl[server]"'
         )
     from ppocrvl.engine.engine import Engine
     from ppocrvl.models.folder import BUILT_IN_NOTE, find_model
@@ -106,7 +107,9 @@ def run(args: argparse.Namespace) -> int:
     from ppocrvl.server.lifecycle import ServerOptions, serve
 
     paths = find_model(args.model, args.mmproj)  # complains at once
-    limits = Limits(**{one.name: getattr(args, one.name) for one in dataclasses.fields(Limits)})
+    limits = ServerLimits(
+        **{one.name: getattr(args, one.name) for one in dataclasses.fields(ServerLimits)}
+    )
     keys = read_keys(args.api_key_file)
     if (args.tls_cert is None) != (args.tls_key is None):
         raise OptionError("--tls-cert and --tls-key go together")

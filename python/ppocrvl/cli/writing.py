@@ -6,14 +6,12 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SECONDS_BETWEEN_UPDATES = 0.2
-_BAR = 24  # characters
+    from tqdm import tqdm
 
 
 @contextlib.contextmanager
@@ -37,28 +35,42 @@ class ProgressLine:
         """Count in `unit`, each of so many of what the calls say."""
         self._unit, self._divisor = unit, divisor
         self._is_terminal = sys.stderr.isatty()
-        self._last_update = 0.0
+        self._name = ""
+        self._bar: tqdm | None = None
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Take note of `done` of `total`."""
-        complete = done == total
-        now = time.monotonic()
-        is_due = now - self._last_update >= _SECONDS_BETWEEN_UPDATES
-        if not complete and not (self._is_terminal and is_due):
-            return
-        self._last_update = now
-        digits = 0 if self._divisor == 1 else 1
-        counts = [f"{count / self._divisor:.{digits}f}" for count in (done, total)]
-        filled = _BAR * done // total if total else _BAR
-        bar = f" [{'#' * filled}{'.' * (_BAR - filled)}]" if self._is_terminal else ""
-        start = "\r" if self._is_terminal else ""
-        end = "\n" if complete else ""
-        sys.stderr.write(f"{start}{name}:{bar} {counts[0]} of {counts[1]} {self._unit}{end}")
-        sys.stderr.flush()
+        if self._is_terminal:
+            self._show(name, done, total)
+        elif done == total:
+            digits = 0 if self._divisor == 1 else 1
+            counts = [f"{count / self._divisor:.{digits}f}" for count in (done, total)]
+            sys.stderr.write(f"{name}: {counts[0]} of {counts[1]} {self._unit}\n")
+            sys.stderr.flush()
 
     def clear(self) -> None:
         """Make room for another line on the terminal; the bar comes again with the next call."""
-        if self._is_terminal and self._last_update:
-            self._last_update = 0.0
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        if self._bar is not None:
+            self._bar.clear()
+
+    def _show(self, name: str, done: int, total: int) -> None:
+        from tqdm import tqdm  # gguf and huggingface_hub depend on it
+
+        if self._bar is None or name != self._name:
+            self._close()
+            self._name = name
+            self._bar = tqdm(
+                desc=name,
+                total=total,
+                unit=f" {self._unit}" if self._divisor == 1 else "B",
+                unit_scale=self._divisor != 1,
+                dynamic_ncols=True,
+            )
+        self._bar.update(done - self._bar.n)
+        if done == total:
+            self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

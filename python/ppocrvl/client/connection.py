@@ -24,7 +24,7 @@ try:
     import httpx2
 except ImportError as error:
     raise errors.MissingExtraError(
-        "the client needs httpx2; install it with: pip install '.[client]'"
+        'the client needs httpx2; install it with: pip install "ppocrvl[client]"'
     ) from error
 
 if TYPE_CHECKING:

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a GGUF file as a stream: header first, then tensor data as they are read.
-
-gguf-py packs header, metadata and tensor table; the data would all have to be in memory for it, so
-they are written here.
-"""
+"""Writes a GGUF file as a stream: header first, then tensor data as they are read."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-import numpy as np
+from gguf import GGUFValueType
 
 from ppocrvl.exporter.encode import FileType, encode_chunk, encoded_bytes, tensor_type
+from ppocrvl.support.gguf_header import TensorEntry, header, key_value, pad
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,42 +36,46 @@ class PendingGguf:
             tensor_type(source.spec.rule, source.spec.shape, self.file_type)
             for source in self.tensors
         ]
-        sizes = [
-            encoded_bytes(source.spec.shape, kind)
+        entries = [
+            TensorEntry(
+                source.spec.target,
+                source.spec.shape[::-1],
+                kind,
+                encoded_bytes(source.spec.shape, kind),
+            )
             for source, kind in zip(self.tensors, kinds, strict=True)
         ]
-        writer = self.metadata
-        for source, kind, size in zip(self.tensors, kinds, sizes, strict=True):
-            writer.add_tensor_info(
-                source.spec.target, source.spec.shape, np.dtype(np.float32), size, kind
-            )
-        try:
-            writer.write_header_to_file(path)
-            writer.write_kv_data_to_file()
-            writer.write_ti_data_to_file()
-        finally:
-            writer.close()
-
-        total = sum(sizes)
+        total = sum(entry.n_bytes for entry in entries)
         done = 0
-        with path.open("ab") as out:
-            _pad(out, writer.data_alignment)
-            for source, kind, size in zip(self.tensors, kinds, sizes, strict=True):
+        with path.open("wb") as out:
+            out.write(header(self._key_values(), entries))
+            pad(out)
+            for source, entry in zip(self.tensors, entries, strict=True):
                 start = out.tell()
                 for chunk in source.chunks():
-                    encoded = encode_chunk(chunk, source.dtype, kind, source.stored.name)
+                    encoded = encode_chunk(chunk, source.dtype, entry.type, source.stored.name)
                     out.write(encoded.data)
                     done += encoded.nbytes
                     if progress:
                         progress(self.path.name, done, total)
-                if out.tell() - start != size:
+                if out.tell() - start != entry.n_bytes:
                     raise AssertionError(
-                        f"{source.spec.target}: wrote {out.tell() - start} of {size}"
+                        f"{entry.name}: wrote {out.tell() - start} of {entry.n_bytes}"
                     )
-                _pad(out, writer.data_alignment)
+                pad(out)
             out.flush()
             os.fsync(out.fileno())
 
-
-def _pad(out: BinaryIO, alignment: int) -> None:
-    out.write(bytes(-out.tell() % alignment))
+    def _key_values(self) -> list[bytes]:
+        """The metadata, encoded; gguf-py says the type of an array's items by its first one."""
+        return [
+            key_value(
+                key,
+                entry.value,
+                entry.type,
+                (entry.sub_type or GGUFValueType.get_type(entry.value[0]))
+                if entry.type is GGUFValueType.ARRAY
+                else None,
+            )
+            for key, entry in self.metadata.kv_data[0].items()
+        ]

@@ -42,7 +42,7 @@ class ModelVersion(Enum):
 
 # SHA-256 of model.safetensors on the Hugging Face hub: PaddlePaddle/PaddleOCR-VL revision 7fa00a8,
 # PaddleOCR-VL-1.5 revision 2a4195f, PaddleOCR-VL-1.6 revisions 66317ac and c5630ab.
-_OFFICIAL_SHA256 = {
+OFFICIAL_SHA256 = {
     "3085f1042e184f68f8a412aa0f64f2c4b8562989598bbfba326aaa11fc685de8": ModelVersion.V1_0,
     "d557c9d8997ae57ed3b1b33bdf347be878cc335687f32ca105341c16973f8958": ModelVersion.V1_5,
     "85a479d506a11e724e7285d395c551be69f41dbc16b6342d3cacfb189aed71db": ModelVersion.V1_6,
@@ -61,8 +61,8 @@ def detect_version(
         template: The checkpoint's chat template, if it has one.
         pixels: (min_pixels, max_pixels) of the preprocessor configuration, if it has them.
     """
-    if sha256 in _OFFICIAL_SHA256:
-        return _OFFICIAL_SHA256[sha256]
+    if sha256 in OFFICIAL_SHA256:
+        return OFFICIAL_SHA256[sha256]
     if template is not None:
         is_1_0 = _SPACE_AFTER_ASSISTANT.search(template) is not None
     else:

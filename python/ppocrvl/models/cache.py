@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -22,9 +23,18 @@ def cache_folder() -> Path:
     return base / "ppocrvl"
 
 
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+"""OWNER/NAME on a hub."""
+
+
 def models_folder() -> Path:
     """The folder of pulled models."""
     return cache_folder() / "models"
+
+
+def repository_folder(repo: str) -> Path:
+    """The folder of what was pulled of OWNER/NAME: a folder in it for each revision."""
+    return models_folder() / repo.replace("/", "--")
 
 
 def pulled_models() -> list[Path]:

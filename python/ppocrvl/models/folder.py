@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.errors import ModelAmbiguousError, ModelFormatError, ModelNotFoundError, OptionError
+from ppocrvl.models.cache import REPOSITORY, repository_folder
+from ppocrvl.models.pins import PINS
 from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
@@ -49,13 +51,16 @@ def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) ->
     """Find both files. They are told apart by what their headers say, never by their names.
 
     Args:
-        model: a folder with one LLM and one mmproj file, or the LLM file. None: the environment
-            variable PPOCRVL_MODEL, else the built-in model.
+        model: a folder with one LLM and one mmproj file, the LLM file, or OWNER/NAME of a model
+            that was pulled into the cache (a folder of that name comes first). None: the
+            environment variable PPOCRVL_MODEL, else the built-in model.
         mmproj: the mmproj file. None: the one in the folder, or beside the LLM file.
 
     Raises:
-        ModelNotFoundError: a path does not exist or cannot be read, or the folder lacks a file.
-        ModelAmbiguousError: the folder holds several files of a kind.
+        ModelNotFoundError: a path does not exist or cannot be read, no model of this name was
+            pulled, or the folder lacks a file.
+        ModelAmbiguousError: the folder holds several files of a kind, or several revisions of the
+            model were pulled.
         ModelFormatError: the folder lacks a file, and holds one that is damaged.
         OptionError: an empty path, or `mmproj` without `model`.
     """
@@ -65,7 +70,7 @@ def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) ->
         model = os.environ.get(MODEL_VARIABLE) or None
         if model is None:
             return built_in_model()
-    path = _existing(model, "model")
+    path = _existing(_pulled(model) or model, "model")
     mmproj_path = _existing_file(mmproj, "mmproj") if mmproj is not None else None
     if path.is_dir():
         files = _gguf_files(path)
@@ -103,6 +108,22 @@ def file_key(path: Path) -> FileKey:
     return path, status.st_mtime_ns, status.st_size
 
 
+def _pulled(model: PathLike) -> Path | None:
+    """Where OWNER/NAME was pulled to; None for what is a path, or was not pulled."""
+    name = os.fspath(model)
+    if not REPOSITORY.fullmatch(name) or Path(name).exists():
+        return None
+    kept = sorted(path for path in repository_folder(name).glob("*") if path.is_dir())
+    pin = PINS.get(name)
+    found = [path for path in kept if pin is not None and path.name == pin.revision] or kept
+    if len(found) > 1:
+        raise ModelAmbiguousError(
+            f"{name} was pulled at {len(found)} revisions; name the folder of one: "
+            f"{', '.join(map(str, found))}"
+        )
+    return found[0] if found else None
+
+
 def _existing(path: PathLike, what: str) -> Path:
     if not os.fspath(path):
         raise OptionError(f"{what} is an empty path")
@@ -114,9 +135,10 @@ def _existing(path: PathLike, what: str) -> Path:
         reason = (
             "no such file or folder" if isinstance(error, FileNotFoundError) else _reason(error)
         )
+        repo = path if REPOSITORY.fullmatch(str(path)) else "OWNER/NAME"
         raise ModelNotFoundError(
             f"cannot open the {what} {str(path)!r}: {reason}; if it is a repository on the hub, "
-            "`ppocrvl pull REPO` fetches it"
+            f"`ppocrvl pull {repo}` fetches it"
         ) from error
     return found.resolve()
 

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models from a hub: find the pair, download it so that it can be resumed, and check its hashes."""
+"""Models from a hub: find the pair, download it so that it can be resumed, and check its hashes.
+
+The bytes come through huggingface_hub's `http_get`, under its file lock. `hf_hub_download`, made of
+the same parts, throws away what a broken run has fetched: its temporary files have a new name each
+time (huggingface_hub 2.4). With `local_dir` it also fetches a file twice where two runs wait for
+one folder, and begins by removing a user's file of that name. Files in Xet storage come over plain
+HTTP too, which can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from time import sleep
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ppocrvl.errors import (
     HubError,
@@ -21,26 +27,16 @@ from ppocrvl.errors import (
     OutputError,
     PpocrvlError,
 )
-from ppocrvl.models.cache import models_folder
+from ppocrvl.models.cache import REPOSITORY, repository_folder
 from ppocrvl.models.folder import find_model
-from ppocrvl.models.part_file import part_file, size_of
 from ppocrvl.models.pins import PINS, PinnedFile
 from ppocrvl.support.hashing import sha256_of_file
 from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
     from types import ModuleType
 
-    Progress = Callable[[str, int, int | None], None]
-    """Called with the file's name, bytes so far, and bytes in all if known."""
-
-ATTEMPTS = 4
-"""Tries without a new byte before a download is given up."""
-
-TIMEOUT_SECONDS = 30
-
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _COMMIT = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 
@@ -76,14 +72,17 @@ def pull(
     llm: str | None = None,
     mmproj: str | None = None,
     offline: bool = False,
-    progress: Progress | None = None,
 ) -> Path:
     """Fetch the two files of a model, or find them where they were fetched before.
 
+        folder = ppocrvl.pull("PaddlePaddle/PaddleOCR-VL-1.6-GGUF")
+        engine = ppocrvl.Engine(folder)
+
     A download that was broken off goes on where it stopped; one that another process is at is
-    waited for. The hash is the pinned one where ppocrvl knows the repository, else the one that
-    the hub states. Only what this wrote itself is ever removed or replaced: its part files, and
-    the models in the user's cache.
+    waited for. A bar on stderr shows how far it is, on a terminal alone and not with
+    HF_HUB_DISABLE_PROGRESS_BARS=1. The hash is the pinned one where ppocrvl knows the repository,
+    else the one that the hub states. Only what this wrote itself is ever removed or replaced: its
+    part files, and the models in the user's cache.
 
     Args:
         repo: "owner/name".
@@ -92,10 +91,9 @@ def pull(
         llm: name pattern of the LLM file, for a repository of several.
         mmproj: name pattern of the mmproj file, likewise.
         offline: use what is there, ask nobody. HF_HUB_OFFLINE=1 does the same.
-        progress: called as bytes arrive.
 
     Returns:
-        What `model=` takes: the folder, or the LLM file where the folder holds several models.
+        What `Engine(model=…)` takes: the folder, or the LLM file where it holds several models.
 
     Raises:
         OptionError: not the name of a repository.
@@ -103,7 +101,7 @@ def pull(
         OutputError: the files cannot be written, or others of the same names are in `folder`.
         MissingExtraError: huggingface_hub is not installed.
     """
-    if not _REPO.fullmatch(repo):
+    if not REPOSITORY.fullmatch(repo):
         raise OptionError(f"{repo!r} is not the name of a repository; write OWNER/NAME")
     pinned = _pinned(repo, revision)
     if offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
@@ -111,7 +109,7 @@ def pull(
     hub = _import_hub()
     chosen = pinned or _select(hub, repo, revision, llm, mmproj)
     place = _Place(
-        _cache_of(repo) / chosen.revision if folder is None else Path(folder),
+        repository_folder(repo) / chosen.revision if folder is None else Path(folder),
         chosen.revision,
         is_ours=folder is None,
     )
@@ -124,8 +122,7 @@ def pull(
         else:
             missing.append((role, file))
     for role, file in missing:
-        url = hub.hf_hub_url(repo, file.path, revision=chosen.revision, endpoint=_endpoint())
-        _fetch(url, file, role=role, repo=repo, place=place, progress=progress)
+        _fetch(hub, file, role=role, repo=repo, place=place)
     return _usable(place.folder, place.folder / chosen.llm.name)
 
 
@@ -210,17 +207,13 @@ def _remote(file: PinnedFile) -> RemoteFile:
     return RemoteFile(file.name, file.size, file.sha256)
 
 
-def _cache_of(repo: str) -> Path:
-    return models_folder() / repo.replace("/", "--")
-
-
 def _find_offline(
     repo: str, revision: str | None, pinned: Selection | None, folder: Path | None
 ) -> Path:
     """What an earlier pull left."""
     wanted = pinned.revision if pinned is not None else revision
     if folder is None:
-        cache = _cache_of(repo)
+        cache = repository_folder(repo)
         there = sorted(cache.iterdir()) if cache.is_dir() else []
         matching = [path for path in there if wanted is None or path.name == wanted]
         if len(matching) != 1:
@@ -276,6 +269,27 @@ def _select(
     hub: ModuleType, repo: str, revision: str | None, llm: str | None, mmproj: str | None
 ) -> Selection:
     """Ask the hub what is there, and pick the pair by name."""
+    commit, there = _listing(hub, repo, revision)
+    files = [file for file in there if file.name.lower().endswith(".gguf")]
+    encoders = [file for file in files if "mmproj" in file.name.lower()]
+    return Selection(
+        commit,
+        _pick("LLM", "--llm", llm, [file for file in files if file not in encoders], repo),
+        _pick("mmproj", "--mmproj", mmproj, encoders, repo),
+    )
+
+
+def list_files(repo: str, revision: str | None = None) -> tuple[str, list[RemoteFile]]:
+    """The commit of a revision (None: the main branch), and all files at it.
+
+    Raises:
+        HubError: the hub cannot be asked, or knows no such repository.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    return _listing(_import_hub(), repo, revision)
+
+
+def _listing(hub: ModuleType, repo: str, revision: str | None) -> tuple[str, list[RemoteFile]]:
     try:
         info = hub.HfApi(endpoint=_endpoint()).model_info(
             repo, revision=revision, files_metadata=True
@@ -286,17 +300,10 @@ def _select(
         raise HubError(_why(error, f"{repo} at {revision}" if revision else repo)) from error
     if not _COMMIT.fullmatch(info.sha or ""):  # it becomes the name of a folder
         raise HubError(f"the hub says that {repo} is at commit {info.sha!r}, which is none")
-    files = [
+    return info.sha, [
         RemoteFile(entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else None)
         for entry in info.siblings or ()
-        if entry.rfilename.lower().endswith(".gguf")
     ]
-    encoders = [file for file in files if "mmproj" in file.name.lower()]
-    return Selection(
-        info.sha,
-        _pick("LLM", "--llm", llm, [file for file in files if file not in encoders], repo),
-        _pick("mmproj", "--mmproj", mmproj, encoders, repo),
-    )
 
 
 def _pick(
@@ -310,87 +317,102 @@ def _pick(
     raise HubError(f"{repo} must give one {what} GGUF file but {problem} ({have}); see {option}")
 
 
+def fetch_file(repo: str, revision: str, file: RemoteFile, folder: str | os.PathLike[str]) -> Path:
+    """One file of any kind at a commit, as `pull` fetches its two. Its path.
+
+    Raises:
+        HubError: the download failed, or the hash is wrong.
+        OutputError: it cannot be written, or another file has its name.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    place = _Place(Path(folder), revision, is_ours=False)
+    if not place.has(file):
+        _fetch(_import_hub(), file, role=None, repo=repo, place=place)
+    return place.path(file)
+
+
 def _fetch(
-    url: str, file: RemoteFile, *, role: str, repo: str, place: _Place, progress: Progress | None
+    hub: ModuleType, file: RemoteFile, *, role: str | None, repo: str, place: _Place
 ) -> None:
-    """Download a file to its place, unless another pull does so in the meantime."""
+    """Download a file to its place, unless another pull does so in the meantime.
 
-    def waiting(n_bytes: int) -> None:
-        if progress is not None:
-            progress(file.name, n_bytes, file.size)
-
+    `role`: what its header must say; None where it may be anything.
+    """
+    url = hub.hf_hub_url(repo, file.path, revision=place.revision, endpoint=_endpoint())
+    part = place.part(file)
     with _output_errors(place.path(file)):
         place.folder.mkdir(parents=True, exist_ok=True)
-        with part_file(place.part(file), waiting) as out:
+        with _locked(part.with_suffix(".lock")):
             if place.has(file):
-                out.truncate(0)
                 return
-            _download(url, out, file, repo, progress)
-            part = Path(out.name)
+            _download(url, part, file, repo)
             try:
                 _check_hash(part, file, repo)
-                _check_role(part, role, name=f"{file.name} of {repo}", fate=", and was removed")
+                if role is not None:
+                    name = f"{file.name} of {repo}"
+                    _check_role(part, role, name=name, fate=", and was removed")
             except HubError:
                 part.unlink()
                 raise
             place.take(part, file)
 
 
-def _download(
-    url: str, out: IO[bytes], file: RemoteFile, repo: str, progress: Progress | None
-) -> None:
-    """Append what is missing; a broken connection is taken up again."""
-    left = ATTEMPTS
-    while True:
-        before = size_of(out)
-        if before and before == file.size:
-            return
-        if file.size is not None and before > file.size:
-            out.truncate(0)
-            before = 0
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """For the caller alone, among threads and processes; the lock's file does not stay."""
+    from huggingface_hub.utils import WeakFileLock
+
+    with WeakFileLock(path):
         try:
-            _receive(url, out, before, file, progress)
-        except MemoryError:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # who waits for it looks whether it is still there
+
+
+def _download(url: str, part: Path, file: RemoteFile, repo: str) -> None:
+    """Append what is missing; what came stays if it breaks off."""
+    try:
+        _receive(url, part, file)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
             raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in _FULL_DISK:
-                raise
-            left = ATTEMPTS if size_of(out) > before else left - 1
-            if left == 0 or not _may_pass(error):
-                raise HubError(_why(error, f"{file.path} of {repo}")) from error
-            sleep(0.5 * (ATTEMPTS - left))
-        else:
-            out.flush()
-            return
+        raise HubError(_why(error, f"{file.path} of {repo}")) from error
+    finally:
+        if part.exists() and not part.stat().st_size:
+            part.unlink()
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether another try can help: not when the server said no."""
-    response = getattr(error, "response", None)
-    return response is None or (
-        response.status_code in {408, 416, 429} or response.status_code >= 500
-    )
+def _receive(url: str, part: Path, file: RemoteFile) -> None:
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    with part.open("ab") as out, _no_warnings():
+        if file.size is None or out.tell() > file.size:
+            out.truncate(0)
+            out.seek(0)
+        http_get(
+            url,
+            out,
+            resume_size=out.tell(),
+            headers={**build_hf_headers(), "Accept-Encoding": "identity"},
+            expected_size=file.size,
+            displayed_filename=file.name,
+        )
 
 
-def _receive(
-    url: str, out: IO[bytes], start: int, file: RemoteFile, progress: Progress | None
-) -> None:
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Without huggingface_hub's lines about each new try; what ends a download is our error."""
+    from huggingface_hub.utils import logging
 
-    headers: Mapping[str, Any] = {**build_hf_headers(), "Accept-Encoding": "identity"}
-    if start:
-        headers = {**headers, "Range": f"bytes={start}-"}
-    with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS) as response:
-        resumed = response.status_code == 206
-        if not resumed and (response.is_success or response.status_code == 416):
-            out.truncate(0)  # all of it comes, or what we have is longer than what is there
-        hf_raise_for_status(response)
-        total = start if resumed else 0
-        for chunk in response.iter_bytes():
-            out.write(chunk)
-            total += len(chunk)
-            if progress is not None:
-                progress(file.name, total, file.size)
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _check_hash(part: Path, file: RemoteFile, repo: str) -> None:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstream's unmodified mtmd, through the small program that `PPOCRVL_BUILD_TOOLS` builds."""
+"""Upstream's unmodified mtmd, through the small program that `PPOCRVL_BUILD_TOOLS` builds.
+
+Part of the package because `ppocrvl parity --against stock` is for users too: it shows whether an
+upstream program reads a picture differently, and where that begins.
+"""
 
 from __future__ import annotations
 
@@ -44,16 +48,21 @@ def find_program(named: Path | None) -> Path:
         if not (named.is_file() and os.access(named, os.X_OK)):
             raise OptionError(f"{named} is no program that can be run")
         return named
-    if (on_path := shutil.which(PROGRAM)) is not None:
-        return Path(on_path)
-    pin = _native.build_info().llama_commit[:9]
-    built = list(cache_folder().glob(f"llama-tools-{pin}-*/bin/{PROGRAM}"))
-    if not built:
+    if (found := at_hand(PROGRAM)) is None:
         raise OptionError(
             f"{PROGRAM} is not built; run `cmake -B build/tools -DPPOCRVL_BUILD_TOOLS=ON "
             "-DPPOCRVL_BUILD_PYTHON=OFF`, or name another program"
         )
-    return max(built, key=lambda path: path.stat().st_mtime)
+    return found
+
+
+def at_hand(program: str) -> Path | None:
+    """One of upstream's programs: on the PATH, or the newest that a build left in the cache."""
+    if (on_path := shutil.which(program)) is not None:
+        return Path(on_path)
+    pin = _native.build_info().llama_commit[:9]
+    built = cache_folder().glob(f"llama-tools-{pin}-*/bin/{program}")
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
 
 
 class Stock(Closing):

@@ -6,14 +6,14 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from gguf import GGML_QUANT_VERSION, GGUF_MAGIC, GGUF_VERSION, GGMLQuantizationType, GGUFValueType
+from gguf import GGML_QUANT_VERSION, GGMLQuantizationType, GGUFValueType
 
 from ppocrvl.errors import ModelFormatError
+from ppocrvl.support.gguf_header import TensorEntry, header, key_value, pad
 from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
@@ -77,12 +77,11 @@ class Rewrite:
     def write(self, path: Path, progress: Progress | None) -> None:
         """See `ppocrvl.output.PendingFile`."""
         values = self._metadata()
-        header = self._header(values, [0.0] * len(self.tensors))
         total = sum(tensor.n_bytes for tensor in self.tensors)
         done = 0
         with path.open("wb") as out:
-            out.write(header)
-            self._pad(out)
+            out.write(self._header(values, [0.0] * len(self.tensors)))
+            pad(out, self.source.alignment)
             for info, tensor in zip(self.source.tensors, self.tensors, strict=True):
                 weights = self._weights(tensor)
                 losses = []
@@ -106,7 +105,7 @@ class Rewrite:
                         sum(loss.weighted_norm for loss in losses if loss),
                     )
                 )
-                self._pad(out)
+                pad(out, self.source.alignment)
             out.seek(0)  # the errors are known only now, and take the place of zeros
             out.write(self._header(values, self.errors))
             out.flush()
@@ -155,36 +154,31 @@ class Rewrite:
         """All keys but that of the errors, encoded."""
         values = self.source.metadata_bytes()
         values.pop(ERRORS_KEY, None)
-        changes = {
-            TENSORS_KEY: _text(tensors_hash(self.tensors)),
-            "general.file_type": _u32(self.scheme.file_type),
-            SCHEME_KEY: _text(self.scheme.name),
+        changes: dict[str, str | int] = {
+            TENSORS_KEY: tensors_hash(self.tensors),
+            "general.file_type": self.scheme.file_type,
+            SCHEME_KEY: self.scheme.name,
         }
         if self.scheme.quantizes:
-            changes["general.quantization_version"] = _u32(GGML_QUANT_VERSION)
+            changes["general.quantization_version"] = GGML_QUANT_VERSION
         if self.importance is not None:
             # llama-quantize's keys; its entries count both halves here too
-            changes["quantize.imatrix.dataset"] = _text(", ".join(self.importance.datasets))
-            changes["quantize.imatrix.entries_count"] = _u32(len(self.importance.squares))
-            changes["quantize.imatrix.chunks_count"] = _u32(self.importance.n_chunks)
-        return values | {key: _string(key) + value for key, value in changes.items()}
+            changes["quantize.imatrix.dataset"] = ", ".join(self.importance.datasets)
+            changes["quantize.imatrix.entries_count"] = len(self.importance.squares)
+            changes["quantize.imatrix.chunks_count"] = self.importance.n_chunks
+        kinds = {str: GGUFValueType.STRING, int: GGUFValueType.UINT32}
+        return values | {
+            key: key_value(key, value, kinds[type(value)]) for key, value in changes.items()
+        }
 
     def _header(self, values: dict[str, bytes], errors: Sequence[float]) -> bytes:
         """All that stands before the data; as long for any errors."""
-        parts = [struct.pack("<IIQQ", GGUF_MAGIC, GGUF_VERSION, len(self.tensors), len(values) + 1)]
-        parts += values.values()
-        parts.append(_string(ERRORS_KEY) + _floats(errors))
-        offset = 0
-        for tensor in self.tensors:
-            kind = GGMLQuantizationType[tensor.type].value
-            shape = tensor.shape
-            parts.append(_string(tensor.name))
-            parts.append(struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset))
-            offset += -(-tensor.n_bytes // self.source.alignment) * self.source.alignment
-        return b"".join(parts)
-
-    def _pad(self, out: BinaryIO) -> None:
-        out.write(bytes(-out.tell() % self.source.alignment))
+        losses = key_value(ERRORS_KEY, errors, GGUFValueType.ARRAY, GGUFValueType.FLOAT32)
+        entries = [
+            TensorEntry(one.name, one.shape, GGMLQuantizationType[one.type], one.n_bytes)
+            for one in self.tensors
+        ]
+        return header([*values.values(), losses], entries, self.source.alignment)
 
 
 def tensors_hash(tensors: Iterable[NamedType]) -> str:
@@ -195,21 +189,3 @@ def tensors_hash(tensors: Iterable[NamedType]) -> str:
 
 def _ratio(squared_error: float, squared_norm: float) -> float:
     return math.sqrt(squared_error / squared_norm) if squared_norm else 0.0
-
-
-def _string(text: str) -> bytes:
-    data = text.encode()
-    return struct.pack("<Q", len(data)) + data
-
-
-def _text(text: str) -> bytes:
-    return struct.pack("<I", GGUFValueType.STRING.value) + _string(text)
-
-
-def _u32(value: int) -> bytes:
-    return struct.pack("<II", GGUFValueType.UINT32.value, value)
-
-
-def _floats(values: Sequence[float]) -> bytes:
-    kinds = (GGUFValueType.ARRAY.value, GGUFValueType.FLOAT32.value)
-    return struct.pack(f"<IIQ{len(values)}f", *kinds, len(values), *values)

@@ -40,7 +40,7 @@ def build_app(state: State, access: Access, *, log_texts: bool = False) -> Gate:
     """The application.
 
     Args:
-        state: what its requests share; its `reader` may come later.
+        state: what its requests share; its `service` may come later.
         access: who may ask.
         log_texts: write what was read to the log.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
     from ppocrvl.server.admission import Share
-    from ppocrvl.server.limits import Limits
+    from ppocrvl.server.server_limits import ServerLimits
 
 _DISCARD_BYTES = 64 << 20
 _DISCARD_SECONDS = 2.0
@@ -26,7 +26,7 @@ class ClientGoneError(Exception):
     """The client closed the connection, or does not read what is sent to it."""
 
 
-async def read_body(request: Request, limits: Limits, share: Share) -> bytearray:
+async def read_body(request: Request, limits: ServerLimits, share: Share) -> bytearray:
     """The whole body, which the request's share of the budget grows by.
 
     Raises:

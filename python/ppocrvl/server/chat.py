@@ -9,18 +9,32 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from starlette.responses import JSONResponse, Response
 
 from ppocrvl.errors import PpocrvlError
+from ppocrvl.server.answers import (
+    AnswerMessage,
+    Choice,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    Delta,
+    Error,
+    Logprobs,
+    Reading,
+    TokenDetails,
+    TokenLogprob,
+    Usage,
+)
 from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.conversation import read_messages
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
+from ppocrvl.server.engine_keywords import chat_options
+from ppocrvl.server.engine_service import deadline_exceeded
 from ppocrvl.server.intake import take_body, take_pictures
-from ppocrvl.server.options import chat_options
 from ppocrvl.server.parsing import media_type, read_json
-from ppocrvl.server.reader import deadline_exceeded
 from ppocrvl.server.record import record_of
 from ppocrvl.server.schemas import ChatRequest
 from ppocrvl.server.state import state_of
@@ -31,16 +45,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ppocrvl.requests.results import Result
+    from ppocrvl.server.answers import Answer
     from ppocrvl.server.conversation import Conversation
-    from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.engine_service import EngineService, Job, PieceStream
     from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
 PING_SECONDS = 15.0
 BETWEEN_PICTURES = "\n\n"
-_FINISH_REASONS = {"stop": "stop", "length": "length", "repetition": "length", "deadline": "length"}
-"""OpenAI's word for each of ours: clients with an enumeration know no others. The `ppocrvl` object
-of an answer has our own."""
+_CHUNK: Final = "chat.completion.chunk"
 
 
 async def chat(request: Request) -> Response:
@@ -49,14 +62,14 @@ async def chat(request: Request) -> Response:
     kind = media_type(request)
     (asked, conversation), sources = await take_body(request, partial(_parse, state, kind))
     record.task = conversation.task.name if conversation.task else "prompt"
-    reader = state.ready()
-    options = chat_options(asked, conversation, reader.engine.info, state.limits)
+    service = state.ready()
+    options = chat_options(asked, conversation, service.engine.info, state.limits)
     jobs = await take_pictures(request, sources, options, asked.deadline)
     answer = _Answer(state.name, f"chatcmpl-{record.id}", asked)
     if asked.stream:
-        return await _streamed(reader, jobs, answer)
-    results = await unless_gone(request.receive, _read_all(reader, jobs))
-    return JSONResponse(answer.whole(results))
+        return await _streamed(service, jobs, answer)
+    results = await unless_gone(request.receive, _read_all(service, jobs))
+    return JSONResponse(answer.whole(results).to_dict())
 
 
 def _parse(
@@ -75,11 +88,11 @@ def _parse(
     return (asked, replace(conversation, pictures=())), references
 
 
-async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:
+async def _read_all(service: EngineService, jobs: Sequence[Job]) -> list[Result]:
     """All answers, or the first error."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(reader.read(job)) for job in jobs]
+            tasks = [group.create_task(service.read(job)) for job in jobs]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     results = [task.result() for task in tasks]
@@ -88,12 +101,12 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result]:
     return results
 
 
-async def _streamed(reader: Reader, jobs: Sequence[Job], answer: _Answer) -> Response:
+async def _streamed(service: EngineService, jobs: Sequence[Job], answer: _Answer) -> Response:
     """The answer in pieces, once all pictures were accepted: until then an error has its status."""
     async with AsyncExitStack() as stack:
         streams = []
         for job in jobs:
-            stream = reader.stream(job)
+            stream = service.stream(job)
             stack.push_async_callback(stream.aclose)
             streams.append(stream)
         for stream in streams:
@@ -107,23 +120,23 @@ async def _events(
 ) -> AsyncGenerator[bytes]:
     """Server-sent events, as OpenAI has them."""
     async with stack:
-        yield answer.event(answer.chunk({"role": "assistant", "content": ""}))
+        yield answer.event(answer.chunk(Delta(role="assistant", content="")))
         results: list[Result] = []
         try:
             for number, stream in enumerate(streams):
                 if number:
-                    yield answer.event(answer.chunk({"content": BETWEEN_PICTURES}))
+                    yield answer.event(answer.chunk(Delta(content=BETWEEN_PICTURES)))
                 async for piece in stream.pieces(PING_SECONDS):
                     if piece is None:
                         yield b": still reading\n\n"
                     else:
-                        yield answer.event(answer.chunk({"content": piece}))
+                        yield answer.event(answer.chunk(Delta(content=piece)))
                 assert stream.result is not None  # noqa: S101 - the pieces have ended
                 results.append(stream.result)
         except PpocrvlError as error:
             told = api_error(error)
             record.errors.append(told.code)
-            yield answer.event(told.to_dict())
+            yield answer.event(Error.of(told))
             return
         yield answer.event(answer.last_chunk(results))
         if answer.wants_usage:
@@ -135,79 +148,89 @@ class _Answer:
     """The objects of one completion."""
 
     def __init__(self, model: str, name: str, asked: ChatRequest) -> None:
-        self._head = {"id": name, "created": int(time()), "model": model}
+        self._head: dict[str, Any] = {"id": name, "created": int(time()), "model": model}
         self._logprobs = bool(asked.logprobs)
         self._tokens = bool(asked.tokens)
         self.wants_usage = bool(asked.stream_options and asked.stream_options.include_usage)
 
     @staticmethod
-    def event(values: dict[str, Any]) -> bytes:
-        return f"data: {json.dumps(values, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+    def event(one: Answer) -> bytes:
+        values = json.dumps(one.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        return f"data: {values}\n\n".encode()
 
-    def whole(self, results: Sequence[Result]) -> dict[str, Any]:
-        message = {
-            "role": "assistant",
-            "content": BETWEEN_PICTURES.join(result.text for result in results),
-            "refusal": None,
-        }
-        return {
+    def whole(self, results: Sequence[Result]) -> Completion:
+        message = AnswerMessage(
+            role="assistant",
+            content=BETWEEN_PICTURES.join(result.text for result in results),
+            refusal=None,
+        )
+        choice = Choice(
+            index=0,
+            message=message,
+            logprobs=self._log_probabilities(results),
+            finish_reason=_finish_reason(results),
+        )
+        return Completion(
             **self._head,
-            "object": "chat.completion",
-            "choices": [{"index": 0, "message": message, **self._end(results)}],
-            "usage": _usage(results),
-            "ppocrvl": self._extension(results),
-        }
+            object="chat.completion",
+            choices=[choice],
+            usage=_usage(results),
+            ppocrvl=self._readings(results),
+        )
 
-    def chunk(self, delta: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None, **more}
-        return {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
+    def chunk(self, delta: Delta) -> Chunk:
+        choice = ChunkChoice(index=0, delta=delta, logprobs=None, finish_reason=None)
+        return Chunk(**self._head, object=_CHUNK, choices=[choice])
 
-    def last_chunk(self, results: Sequence[Result]) -> dict[str, Any]:
-        return {
-            **self.chunk({}, **self._end(results)),
-            "ppocrvl": self._extension(results),
-        }
+    def last_chunk(self, results: Sequence[Result]) -> Chunk:
+        choice = ChunkChoice(
+            index=0,
+            delta=Delta(),
+            logprobs=self._log_probabilities(results),
+            finish_reason=_finish_reason(results),
+        )
+        return Chunk(**self._head, object=_CHUNK, choices=[choice], ppocrvl=self._readings(results))
 
-    def usage_chunk(self, results: Sequence[Result]) -> dict[str, Any]:
-        head = {**self._head, "object": "chat.completion.chunk"}
-        return {**head, "choices": [], "usage": _usage(results)}
+    def usage_chunk(self, results: Sequence[Result]) -> Chunk:
+        return Chunk(**self._head, object=_CHUNK, choices=[], usage=_usage(results))
 
-    def _end(self, results: Sequence[Result]) -> dict[str, Any]:
-        reasons = [_FINISH_REASONS.get(result.finish_reason, "length") for result in results]
-        logprobs = [entry for result in results for entry in _logprobs(result)]
-        return {
-            "logprobs": {"content": logprobs, "refusal": None} if self._logprobs else None,
-            "finish_reason": "length" if "length" in reasons else "stop",
-        }
+    def _log_probabilities(self, results: Sequence[Result]) -> Logprobs | None:
+        if not self._logprobs:
+            return None
+        entries = [entry for result in results for entry in _logprobs(result)]
+        return Logprobs(content=entries, refusal=None)
 
-    def _extension(self, results: Sequence[Result]) -> list[dict[str, Any]]:
-        """What OpenAI's objects have no place for, a picture each."""
-        return [result.to_dict(tokens=self._tokens) for result in results]
+    def _readings(self, results: Sequence[Result]) -> list[Reading]:
+        return [Reading.of(result, tokens=self._tokens) for result in results]
 
 
-def _usage(results: Sequence[Result]) -> dict[str, Any]:
+def _finish_reason(results: Sequence[Result]) -> Literal["stop", "length"]:
+    """OpenAI's word: clients with an enumeration know no others."""
+    return "stop" if all(result.finish_reason == "stop" for result in results) else "length"
+
+
+def _usage(results: Sequence[Result]) -> Usage:
     prompt = sum(result.timings.prompt_tokens for result in results)
     answer = sum(result.timings.generated_tokens for result in results)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": answer,
-        "total_tokens": prompt + answer,
-        "prompt_tokens_details": {
-            "image_tokens": sum(result.timings.image_tokens for result in results)
-        },
-    }
+    image = sum(result.timings.image_tokens for result in results)
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=answer,
+        total_tokens=prompt + answer,
+        prompt_tokens_details=TokenDetails(image_tokens=image),
+    )
 
 
-def _logprobs(result: Result) -> list[dict[str, Any]]:
+def _logprobs(result: Result) -> list[TokenLogprob]:
     """OpenAI's entries for the tokens of an answer."""
     text = result.text.encode()
     begins = (0, *result.token_ends)
     return [
-        {
-            "token": text[begin:end].decode("utf-8", "replace"),
-            "logprob": logprob,
-            "bytes": list(text[begin:end]),
-            "top_logprobs": [],
-        }
+        TokenLogprob(
+            token=text[begin:end].decode("utf-8", "replace"),
+            logprob=logprob,
+            bytes=list(text[begin:end]),
+            top_logprobs=[],
+        )
         for begin, end, logprob in zip(begins, result.token_ends, result.logprobs, strict=False)
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ppocrvl.server.body import read_body
 from ppocrvl.server.disconnect import unless_gone
-from ppocrvl.server.reader import Job, deadline_exceeded, left_of_deadline
+from ppocrvl.server.engine_service import Job, deadline_exceeded, left_of_deadline
 from ppocrvl.server.record import record_of
 from ppocrvl.server.state import state_of
 
@@ -96,9 +96,9 @@ async def take_pictures(
 
 async def _fetch(request: Request, sources: Sources, seconds: float) -> list[bytes]:
     """The pictures, those from URLs one after the other."""
-    reader = state_of(request).pictures
+    pictures = state_of(request).pictures
     try:
         async with asyncio.timeout(seconds):
-            return [await reader.fetch(one, sources.share) for one in sources.references]
+            return [await pictures.fetch(one, sources.share) for one in sources.references]
     except TimeoutError:
         raise deadline_exceeded() from None

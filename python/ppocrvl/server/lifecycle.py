@@ -16,14 +16,14 @@ from ppocrvl.requests.options import check_int
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import LOOPBACK_NAMES, Keys
+from ppocrvl.server.engine_service import EngineService
 from ppocrvl.server.fetch import Fetcher, Network
 from ppocrvl.server.gate import Access
-from ppocrvl.server.limits import Limits
 from ppocrvl.server.logs import LOGGER, set_up_logs
 from ppocrvl.server.metrics import Metrics
-from ppocrvl.server.pictures import PictureReader
+from ppocrvl.server.pictures import PictureLoader
 from ppocrvl.server.protocol import protocol_class
-from ppocrvl.server.reader import Reader
+from ppocrvl.server.server_limits import ServerLimits
 from ppocrvl.server.state import State
 from ppocrvl.server.threads import started_pool
 
@@ -74,7 +74,7 @@ class ServerOptions:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     log_texts: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def serve(
         limits=limits,
         admission=(admission := Admission(options.parallel, limits.max_waiting)),
         uploads=ByteBudget(limits.max_upload_bytes),
-        pictures=PictureReader(limits, _fetcher(options)),
+        pictures=PictureLoader(limits, _fetcher(options)),
         metrics=Metrics(lambda: admission.inside, admission.limit),
     )
     access = Access(Keys(options.keys), options.hosts)
@@ -142,21 +142,21 @@ async def _run(
 
     async def load_model() -> None:
         try:
-            state.reader = Reader(await asyncio.to_thread(load))
+            state.service = EngineService(await asyncio.to_thread(load))
         except PpocrvlError:
             raise
         except Exception as error:
             LOGGER.exception("fault")
             raise EngineError(f"the model cannot be loaded: {error!r}") from error
         finally:
-            server.should_exit = server.should_exit or state.reader is None
+            server.should_exit = server.should_exit or state.service is None
 
     loading = asyncio.create_task(load_model())
     await server.serve([listener])
     if loading.done():
         loading.result()
-    if state.reader is not None:
-        state.reader.close()
+    if state.service is not None:
+        state.service.close()
 
 
 class _Server(uvicorn.Server):

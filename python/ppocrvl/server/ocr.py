@@ -7,18 +7,19 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
 from ppocrvl.errors import PpocrvlError
 from ppocrvl.markup.html import result_html
+from ppocrvl.server.answers import PictureError, PicturePiece, PictureReading, Readings
 from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
+from ppocrvl.server.engine_keywords import ocr_options
+from ppocrvl.server.engine_service import deadline_exceeded
 from ppocrvl.server.intake import take_body, take_pictures
-from ppocrvl.server.options import ocr_options
 from ppocrvl.server.parsing import media_type, read_form, read_json
-from ppocrvl.server.reader import deadline_exceeded
 from ppocrvl.server.record import record_of
 from ppocrvl.server.schemas import OcrRequest
 from ppocrvl.server.state import state_of
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ppocrvl.requests.results import Result
-    from ppocrvl.server.reader import Job, PieceStream, Reader
+    from ppocrvl.server.answers import Answer
+    from ppocrvl.server.engine_service import EngineService, Job, PieceStream
     from ppocrvl.server.record import Record
     from ppocrvl.server.state import State
 
@@ -40,19 +42,20 @@ async def ocr(request: Request) -> Response:
     kind, full_kind = media_type(request), request.headers.get("content-type", "")
     asked, sources = await take_body(request, partial(_parse, state, kind, full_kind))
     record.task = asked.task
-    reader = state.ready()
+    service = state.ready()
     options = ocr_options(asked, state.limits)
     jobs = await take_pictures(request, sources, options, asked.deadline)
     if asked.stream:
-        return await _streamed(reader, jobs, asked)
-    outcomes = await unless_gone(request.receive, _read_all(reader, jobs))
+        return await _streamed(service, jobs, asked)
+    outcomes = await unless_gone(request.receive, _read_all(service, jobs))
     if all(isinstance(one, ApiError) for one in outcomes):
         first = outcomes[0]
         assert isinstance(first, ApiError)  # noqa: S101
         raise first
     results = [await _outcome(number, one, asked) for number, one in enumerate(outcomes)]
     record.errors += [one.code for one in outcomes if isinstance(one, ApiError)]
-    return JSONResponse({"id": f"ocr-{record.id}", "model": state.name, "results": results})
+    answer = Readings(id=f"ocr-{record.id}", model=state.name, results=results)
+    return JSONResponse(answer.to_dict())
 
 
 def _parse(
@@ -74,12 +77,12 @@ def _parse(
     return asked.model_copy(update={"image": None, "images": None}), references
 
 
-async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiError]:
+async def _read_all(service: EngineService, jobs: Sequence[Job]) -> list[Result | ApiError]:
     """All answers; one bad picture does not sink the rest."""
 
     async def read(job: Job) -> Result | ApiError:
         try:
-            result = await reader.read(job)
+            result = await service.read(job)
         except PpocrvlError as error:
             return api_error(error)
         if result.finish_reason == "deadline" and not result.text:
@@ -91,11 +94,11 @@ async def _read_all(reader: Reader, jobs: Sequence[Job]) -> list[Result | ApiErr
     return [task.result() for task in tasks]
 
 
-async def _streamed(reader: Reader, jobs: Sequence[Job], asked: OcrRequest) -> Response:
+async def _streamed(service: EngineService, jobs: Sequence[Job], asked: OcrRequest) -> Response:
     async with AsyncExitStack() as stack:
         streams = []
         for job in jobs:
-            stream = reader.stream(job)
+            stream = service.stream(job)
             stack.push_async_callback(stream.aclose)
             streams.append(stream)
         if len(streams) == 1:
@@ -114,7 +117,8 @@ async def _lines(
             try:
                 await stream.begun()
                 async for piece in stream.pieces():
-                    yield _line({"index": number, "piece": piece})
+                    assert piece is not None  # noqa: S101 - it pings nobody
+                    yield _line(PicturePiece(index=number, piece=piece))
             except PpocrvlError as error:
                 told = api_error(error)
                 record.errors.append(told.code)
@@ -124,18 +128,16 @@ async def _lines(
                 yield _line(await _outcome(number, stream.result, asked))
 
 
-def _line(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+def _line(one: Answer) -> bytes:
+    return (json.dumps(one.to_dict(), ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-async def _outcome(number: int, outcome: Result | ApiError, asked: OcrRequest) -> dict[str, Any]:
+async def _outcome(
+    number: int, outcome: Result | ApiError, asked: OcrRequest
+) -> PictureReading | PictureError:
     if isinstance(outcome, ApiError):
-        return {"index": number, **outcome.to_dict()}
-    lines = [
-        {"text": one.text, "confidence": one.confidence, "min_confidence": one.min_confidence}
-        for one in outcome.lines
-    ]
-    values = {"index": number, **outcome.to_dict(tokens=bool(asked.tokens)), "lines": lines}
-    if asked.html:
-        values["html"] = await asyncio.to_thread(result_html, outcome)
-    return values
+        return PictureError.of(outcome, index=number)
+    html = {"html": await asyncio.to_thread(result_html, outcome)} if asked.html else {}
+    return PictureReading.of(
+        outcome, tokens=bool(asked.tokens), index=number, lines=outcome.lines, **html
+    )

@@ -7,27 +7,37 @@ import json
 from functools import cache
 from html import escape
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from ppocrvl.server.answers import (
+    Chunk,
+    Completion,
+    Error,
+    HealthReport,
+    Models,
+    PicturePiece,
+    Readings,
+)
 from ppocrvl.server.codes import CODES
 from ppocrvl.server.schemas import ChatRequest, OcrRequest
 
-_OBJECT: dict[str, Any] = {"type": "object"}
-_STRING, _INTEGER, _NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
-_ARRAY = {"type": "array", "items": _OBJECT}
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_STRING = {"type": "string"}
 _REFERENCE = "#/components/schemas/{model}"
-_LINE = "One JSON object a line: `index` with `piece`, with a result, or with `error`."
-_EVENTS = "Server-sent events: chunks of the completion, then `[DONE]`."
+_LINE = "One JSON object a line: PicturePiece, PictureReading or PictureError."
+_EVENTS = "Server-sent events: each a Chunk or, at the end, an Error; then `[DONE]`."
 
 
 def _content(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {kind: {"schema": schema}}
 
 
-def _schema(name: str) -> dict[str, Any]:
-    return {"$ref": _REFERENCE.format(model=name)}
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _REFERENCE.format(model=model.__name__)}
 
 
 def _errors(*statuses: int) -> dict[str, Any]:
@@ -37,11 +47,12 @@ def _errors(*statuses: int) -> dict[str, Any]:
         codes = [name for name, code in CODES.items() if code.status == status]
         answers[str(status)] = {
             "description": ", ".join(codes),
-            "content": _content("application/json", _schema("Error")),
+            "content": _content("application/json", _schema(Error)),
         }
     return answers
 
 
+_ANSWERS = (Chunk, Completion, Error, HealthReport, Models, PicturePiece, Readings)
 _POST_ERRORS = (400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503)
 _SECURED: dict[str, Any] = {"security": [{}, {"key": []}]}
 _FORM = {
@@ -59,7 +70,11 @@ _FORM = {
 def document() -> dict[str, Any]:
     """The document."""
     _, definitions = models_json_schema(
-        [(ChatRequest, "validation"), (OcrRequest, "validation")], ref_template=_REFERENCE
+        [
+            *((model, "validation") for model in (ChatRequest, OcrRequest)),
+            *((model, "serialization") for model in _ANSWERS),
+        ],
+        ref_template=_REFERENCE,
     )
     return {
         "openapi": "3.1.0",
@@ -71,19 +86,19 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/chat/completions": {"post": _post(
                 "Ask about a picture, as OpenAI's clients do",
-                _content("application/json", _schema("ChatRequest")),
-                {**_content("application/json", _schema("Completion")),
+                _content("application/json", _schema(ChatRequest)),
+                {**_content("application/json", _schema(Completion)),
                  **_content("text/event-stream", {"type": "string", "description": _EVENTS})},
             )},
             "/v1/ocr": {"post": _post(
                 "Read pictures",
-                {**_content("application/json", _schema("OcrRequest")),
+                {**_content("application/json", _schema(OcrRequest)),
                  **_content("multipart/form-data", _FORM)},
-                {**_content("application/json", _schema("Readings")),
+                {**_content("application/json", _schema(Readings)),
                  **_content("application/x-ndjson", {"type": "string", "description": _LINE})},
             )},
-            "/v1/models": {"get": _get("The model", "Models", 401)},
-            "/health": {"get": _get("Whether requests would be answered", "Health", 503)},
+            "/v1/models": {"get": _get("The model", Models, 401)},
+            "/health": {"get": _get("Whether requests would be answered", HealthReport, 503)},
             "/metrics": {"get": {
                 "summary": "Numbers for Prometheus", **_SECURED,
                 "responses": {
@@ -93,56 +108,10 @@ def document() -> dict[str, Any]:
             }},
         },
         "components": {
-            "schemas": {**definitions["$defs"], **_ANSWERS},
+            "schemas": definitions["$defs"],
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }  # fmt: skip
-
-
-_ANSWERS: dict[str, Any] = {
-    "Error": {
-        "type": "object",
-        "required": ["error"],
-        "properties": {
-            "error": {
-                "type": "object",
-                "required": ["message", "type", "param", "code"],
-                "properties": {
-                    "message": _STRING,
-                    "type": _STRING,
-                    "param": {"type": ["string", "null"]},
-                    "code": {"type": "string", "enum": list(CODES)},
-                },
-            }
-        },
-    },
-    "Completion": {
-        "type": "object",
-        "required": ["id", "object", "created", "model", "choices", "usage", "ppocrvl"],
-        "properties": {
-            "id": _STRING, "object": _STRING, "created": _INTEGER, "model": _STRING,
-            "choices": _ARRAY, "usage": _OBJECT, "ppocrvl": _ARRAY,
-        },
-    },
-    "Readings": {
-        "type": "object",
-        "required": ["id", "model", "results"],
-        "properties": {"id": _STRING, "model": _STRING, "results": _ARRAY},
-    },
-    "Models": {
-        "type": "object",
-        "required": ["object", "data"],
-        "properties": {"object": _STRING, "data": _ARRAY},
-    },
-    "Health": {
-        "type": "object",
-        "required": ["status", "model", "version", "pictures", "limit"],
-        "properties": {
-            "status": _STRING, "model": _STRING, "version": _STRING,
-            "pictures": _INTEGER, "limit": _INTEGER, "reason": _STRING,
-        },
-    },
-}  # fmt: skip
 
 
 def _post(summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +123,7 @@ def _post(summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[st
     }
 
 
-def _get(summary: str, answer: str, other: int) -> dict[str, Any]:
+def _get(summary: str, answer: type[BaseModel], other: int) -> dict[str, Any]:
     ok = {"description": "ok", "content": _content("application/json", _schema(answer))}
     not_ready = {"description": "not ready", "content": ok["content"]}
     return {

@@ -11,15 +11,15 @@ from ppocrvl.server.codes import ApiError
 if TYPE_CHECKING:
     from ppocrvl.server.admission import Share
     from ppocrvl.server.fetch import Fetcher
-    from ppocrvl.server.limits import Limits
+    from ppocrvl.server.server_limits import ServerLimits
 
 _LONGEST_HEADER = 256  # of a data URI, before its comma
 
 
-class PictureReader:
+class PictureLoader:
     """Turns data URIs, base64 and, where that is on, URLs into bytes."""
 
-    def __init__(self, limits: Limits, fetcher: Fetcher | None) -> None:
+    def __init__(self, limits: ServerLimits, fetcher: Fetcher | None) -> None:
         self._limits = limits
         self._fetcher = fetcher
 

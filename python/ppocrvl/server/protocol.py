@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
-    from ppocrvl.server.limits import Limits
+    from ppocrvl.server.server_limits import ServerLimits
 
 
 FILLER = "ppocrvl.filler"
@@ -39,7 +39,7 @@ _BEFORE_ANSWER = (h11.IDLE, h11.SEND_RESPONSE)
 _FIRST_LOOK_SECONDS = 0.25  # most answers are complete by then
 
 
-def protocol_class(limits: Limits) -> type[H11Protocol]:
+def protocol_class(limits: ServerLimits) -> type[H11Protocol]:
     """The protocol with these limits."""
 
     class LimitedProtocol(_Protocol):
@@ -49,7 +49,7 @@ def protocol_class(limits: Limits) -> type[H11Protocol]:
 
 
 class _Protocol(H11Protocol):
-    _limits: Limits
+    _limits: ServerLimits
 
     def __init__(
         self,

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ppocrvl.server.admission import Admission, ByteBudget
-    from ppocrvl.server.limits import Limits
+    from ppocrvl.server.engine_service import EngineService
     from ppocrvl.server.metrics import Metrics
-    from ppocrvl.server.pictures import PictureReader
-    from ppocrvl.server.reader import Reader
+    from ppocrvl.server.pictures import PictureLoader
+    from ppocrvl.server.server_limits import ServerLimits
 
 _LOADING_SECONDS = 5
 
@@ -32,22 +32,22 @@ class State:
     Attributes:
         name: of the model, as clients see it.
         parser: takes bodies apart, one at a time.
-        reader: the engine; None until it is loaded.
+        service: the engine; None until it is loaded.
         draining: whether the server is about to end.
     """
 
     name: str
-    limits: Limits
+    limits: ServerLimits
     admission: Admission
     uploads: ByteBudget
-    pictures: PictureReader
+    pictures: PictureLoader
     metrics: Metrics
     parser: Executor = field(default_factory=lambda: started_pool(1, "ppocrvl-parser"))
-    reader: Reader | None = None
+    service: EngineService | None = None
     draining: bool = False
     created: int = field(default_factory=lambda: int(time()))
 
-    def ready(self) -> Reader:
+    def ready(self) -> EngineService:
         """The engine.
 
         Raises:
@@ -56,15 +56,15 @@ class State:
         """
         if self.draining:
             raise ApiError("shutting_down", "the server ends and takes no new requests")
-        if self.reader is None:
+        if self.service is None:
             raise ApiError(
                 "model_loading", "the model is still being loaded", retry_after=_LOADING_SECONDS
             )
         try:
-            self.reader.engine.check()
+            self.service.engine.check()
         except EngineError as error:
             raise ApiError("engine_error", f"{error}; restart the server") from error
-        return self.reader
+        return self.service
 
 
 def state_of(request: Request) -> State:

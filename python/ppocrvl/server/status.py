@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ppocrvl.requests.pixel_limits import limits_of
 from ppocrvl.requests.tasks import TASKS
+from ppocrvl.server.answers import HealthReport, Model, ModelFacts, Models
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.openapi import docs_page, document
 from ppocrvl.server.page import HEADERS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 async def models(request: Request) -> Response:
     """The one model."""
-    return JSONResponse({"object": "list", "data": [_model(state_of(request))]})
+    return JSONResponse(Models(object="list", data=[_model(state_of(request))]).to_dict())
 
 
 async def model(request: Request) -> Response:
@@ -30,28 +31,30 @@ async def model(request: Request) -> Response:
     state = state_of(request)
     if request.path_params["name"] != state.name:
         raise ApiError("not_found", f"there is no such model; this is {state.name}")
-    return JSONResponse(_model(state))
+    return JSONResponse(_model(state).to_dict())
 
 
 async def health(request: Request) -> Response:
     """Whether requests would be answered, or why not."""
     state = state_of(request)
-    values: dict[str, Any] = {
-        "status": "ok",
-        "model": state.name,
-        "version": version("ppocrvl"),
-        "pictures": state.admission.inside,
-        "limit": state.admission.limit,
-    }
+    status, reason = "ok", {}
     try:
-        reader = state.ready()
+        service = state.ready()
     except ApiError as error:
-        values |= {"status": error.code, "reason": error.message}
+        status, reason = error.code, {"reason": error.message}
     else:
-        if reader.health.failing:
-            reason = "the engine cannot read a small picture; the log has the details"
-            values |= {"status": "engine_error", "reason": reason}
-    return JSONResponse(values, status_code=200 if values["status"] == "ok" else 503)
+        if service.health.failing:
+            status = "engine_error"
+            reason["reason"] = "the engine cannot read a small picture; the log has the details"
+    report = HealthReport(
+        status=status,
+        model=state.name,
+        version=version("ppocrvl"),
+        pictures=state.admission.inside,
+        limit=state.admission.limit,
+        **reason,
+    )
+    return JSONResponse(report.to_dict(), status_code=200 if status == "ok" else 503)
 
 
 async def metrics(request: Request) -> Response:
@@ -72,23 +75,18 @@ async def docs(request: Request) -> Response:
     return HTMLResponse(docs_page(), headers=HEADERS)
 
 
-def _model(state: State) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "id": state.name,
-        "object": "model",
-        "created": state.created,
-        "owned_by": "ppocrvl",
-    }
-    if state.reader is not None:
-        info = state.reader.engine.info
-        values["ppocrvl"] = {
-            "version": info.model_version,
-            "context": info.n_ctx_train,
-            "pixels": limits_of(info),
-            "tasks": {
+def _model(state: State) -> Model:
+    loaded = {}
+    if state.service is not None:
+        info = state.service.engine.info
+        loaded["ppocrvl"] = ModelFacts(
+            version=info.model_version,
+            context=info.n_ctx_train,
+            pixels=limits_of(info),
+            tasks={
                 task.name: task.title
                 for task in TASKS.values()
                 if task.is_known_to(info.model_version)
             },
-        }
-    return values
+        )
+    return Model(id=state.name, object="model", created=state.created, owned_by="ppocrvl", **loaded)

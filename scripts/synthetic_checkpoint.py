@@ -431,7 +431,7 @@ def _pieces(n_pieces: int) -> list[Piece]:
 def _merges(count: int) -> list[str]:
     """Pronounceable letter sequences, each the join of two pieces that stand before it."""
     # The vocabulary has to be the same every time, not secret.
-    choose = random.Random(0)  # noqa: S311
+    choose = random.Random(0)
     letters = "etaoinshrdlcumwfgypbvkjxqzETAOINSHRDLC"
     merges: dict[str, None] = {}
     known = [*list(letters), "▁"]

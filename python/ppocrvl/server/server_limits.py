@@ -16,7 +16,7 @@ def _limit(default: float, help_text: str) -> Any:  # noqa: ANN401 - as dataclas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ServerLimits:
     """What one request, and all of them together, may take. Counts are ints, times are seconds.
 
     Raises:

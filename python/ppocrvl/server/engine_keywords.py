@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ppocrvl._native import ModelInfo
     from ppocrvl.requests.options import ReadOptions
     from ppocrvl.server.conversation import Conversation
-    from ppocrvl.server.limits import Limits
     from ppocrvl.server.schemas import ChatRequest, OcrRequest
+    from ppocrvl.server.server_limits import ServerLimits
 
 _SEEDS = 2**32
 _AS_THEY_ARE = (
@@ -24,7 +24,7 @@ _AS_THEY_ARE = (
 
 
 def chat_options(
-    asked: ChatRequest, conversation: Conversation, info: ModelInfo, limits: Limits
+    asked: ChatRequest, conversation: Conversation, info: ModelInfo, limits: ServerLimits
 ) -> ReadOptions:
     """The options of a chat completion.
 
@@ -56,7 +56,7 @@ def chat_options(
     return options
 
 
-def ocr_options(asked: OcrRequest, limits: Limits) -> ReadOptions:
+def ocr_options(asked: OcrRequest, limits: ServerLimits) -> ReadOptions:
     """The options of /v1/ocr: the whole task, as `Engine.ocr` does it."""
     options = _shared(asked, limits, asked.max_tokens)
     options["task"] = asked.task
@@ -71,7 +71,9 @@ def ocr_options(asked: OcrRequest, limits: Limits) -> ReadOptions:
     return options
 
 
-def _shared(asked: ChatRequest | OcrRequest, limits: Limits, tokens: int | None) -> ReadOptions:
+def _shared(
+    asked: ChatRequest | OcrRequest, limits: ServerLimits, tokens: int | None
+) -> ReadOptions:
     """What was given of the options that both have."""
     given = {name: value for name in _AS_THEY_ARE if (value := getattr(asked, name)) is not None}
     options = cast("ReadOptions", given)

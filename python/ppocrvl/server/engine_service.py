@@ -49,7 +49,7 @@ class Job:
     record: Record
 
 
-class Reader:
+class EngineService:
     """Reads pictures, and keeps an eye on whether the engine can.
 
     Attributes:
@@ -119,8 +119,8 @@ class PieceStream:
     engine's place is free as soon as the engine is done. What waits here is one answer at most.
     """
 
-    def __init__(self, reader: Reader, job: Job) -> None:
-        self._reader = reader
+    def __init__(self, service: EngineService, job: Job) -> None:
+        self._service = service
         self._job = job
         self._items: asyncio.Queue[str | Result | PpocrvlError] = asyncio.Queue()
         self._begun = asyncio.get_running_loop().create_future()
@@ -171,15 +171,15 @@ class PieceStream:
 
     async def _pump(self) -> None:
         try:
-            async with await self._reader.engine.astream(
+            async with await self._service.engine.astream(
                 self._job.picture, **self._job.options
             ) as stream:
                 self._begun.set_result(None)
                 async for piece in stream:
                     self._items.put_nowait(piece)
-            self._items.put_nowait(self._reader.finished(self._job, stream.result))
+            self._items.put_nowait(self._service.finished(self._job, stream.result))
         except Exception as error:  # noqa: BLE001 - somebody waits for its end, or for its begin
-            failure = self._reader.failed(self._job, error)
+            failure = self._service.failed(self._job, error)
             if self._begun.done():
                 self._items.put_nowait(failure)
             else:
