@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ppocrvl
-from ppocrvl.engine import answers
-from ppocrvl.engine.answers import Notifier
+from ppocrvl.engine import notifier as notifier_module
+from ppocrvl.engine.notifier import Notifier
 from ppocrvl.errors import EngineError
 from ppocrvl.images.resize import resize_to_pixels
 from ppocrvl.requests.results import mean_probability
@@ -35,7 +35,7 @@ LONG = 30_000
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not heard because memory ran out is told again at once."""
-    monkeypatch.setattr(answers, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(notifier_module, "_PAUSE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ class Fails:
 
 def fail_in_result(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Making the next result out of the native one fails."""
-    monkeypatch.setattr("ppocrvl.engine.answers.mean_probability", Fails(mean_probability, error))
+    monkeypatch.setattr("ppocrvl.engine.pending.mean_probability", Fails(mean_probability, error))
 
 
 def test_want_of_memory_for_a_result_is_the_error_of_that_request_alone(
@@ -293,9 +293,9 @@ def test_a_dropped_async_stream_is_cancelled(two: ppocrvl.Engine, picture: Pictu
     async def read() -> str:
         stream = await two.astream(picture, max_tokens=LONG, stop_loops=False)
         await anext(stream)
-        reading = stream._reading
+        pending = stream._pending
         del stream
         gc.collect()
-        return (await asyncio.to_thread(reading.result)).finish_reason
+        return (await asyncio.to_thread(pending.result)).finish_reason
 
     assert asyncio.run(read()) == "cancelled"

@@ -12,7 +12,7 @@ import pytest
 from starlette.requests import Request
 
 import ppocrvl
-from ppocrvl.engine.answers import Notifier
+from ppocrvl.engine.notifier import Notifier
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.engine_service import EngineService

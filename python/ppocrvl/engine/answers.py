@@ -4,213 +4,23 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import concurrent.futures
-import itertools
-import logging
-import os
-import threading
-import time
-import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
 from ppocrvl.engine.forks import Home
 from ppocrvl.errors import CancelledError, EngineError, PpocrvlError
-from ppocrvl.requests.results import Result, Timings, mean_probability
+from ppocrvl.requests.results import Result
 from ppocrvl.support.closing import Closing
-from ppocrvl.support.native import _native
-from ppocrvl.support.resources import memory_for, thread_for
+from ppocrvl.support.resources import memory_for
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-_logger = logging.getLogger("ppocrvl")
-_PAUSE_SECONDS = 0.05
-
-
-class Reading:
-    """A request that the native engine has, and what Python knows of its picture."""
-
-    def __init__(
-        self,
-        engine: _native.Engine,
-        ticket: _native.Ticket,
-        *,
-        task: str,
-        tag: object,
-        image_size: tuple[int, int],
-        resized: tuple[int, int],
-        preprocess: float,
-    ) -> None:
-        self._engine = engine  # lives at least as long as what it reads
-        self._home = Home()
-        self._ticket = ticket
-        self.task = task
-        self.tag = tag
-        self.image_size = image_size
-        self.resized = resized
-        self.preprocess = preprocess
-
-    @property
-    def ticket(self) -> _native.Ticket:
-        """The request.
-
-        Raises:
-            EngineError: this is a forked child, in which it never ends.
-        """
-        self._home.check()
-        return self._ticket
-
-    def result(self) -> Result:
-        """Waits for the end.
-
-        Raises:
-            EngineError: the engine failed or was closed.
-        """
-        with memory_for("the answer"):
-            return self._result(self.ticket.result())
-
-    def cancel(self) -> None:
-        """Stops it at its next step. A forked child has no say in it."""
-        if self._home.is_here():
-            self._ticket.cancel()
-
-    def _result(self, native: _native.Result) -> Result:
-        logprobs = tuple(native.logprobs)
-        times = native.timings
-        return Result(
-            text=native.text,
-            finish_reason=native.finish_reason,
-            confidence=mean_probability(logprobs),
-            task=self.task,
-            image_size=self.image_size,
-            resized=self.resized,
-            timings=Timings(
-                load=self._engine.load_seconds,
-                preprocess=self.preprocess,
-                queue=times.queue,
-                encode=times.encode,
-                prefill=times.prefill,
-                decode=times.decode,
-                image_tokens=times.image_tokens,
-                prompt_tokens=times.prompt_tokens,
-                generated_tokens=times.generated_tokens,
-                cached_image=times.cached_image,
-                reused_tokens=times.reused_tokens,
-            ),
-            token_ids=tuple(native.token_ids),
-            logprobs=logprobs,
-            token_ends=tuple(native.text_ends),
-            repeated_tokens=native.repeated_tokens,
-            tag=self.tag,
-        )
-
-
-_notifiers: weakref.WeakSet[Notifier] = weakref.WeakSet()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_notifiers.clear)  # their threads are not there
-
-
-@atexit.register
-def _end_threads() -> None:
-    """Ends the threads of engines that nobody closed.
-
-    One that comes back from native code when the interpreter is on its way out is ended in the
-    midst of it, and that aborts the process.
-    """
-    for notifier in list(_notifiers):
-        notifier.close()
-
-
-class Notifier:
-    """The thread that hears of changes in requests and passes them on to Python.
-
-    Raises:
-        EngineError: it cannot be started.
-    """
-
-    def __init__(self) -> None:
-        self._events = _native.EventQueue()
-        self._ids = itertools.count()
-        self._callbacks: dict[int, Callable[[], bool]] = {}
-        self._thread = threading.Thread(target=self._run, name="ppocrvl-notifier", daemon=True)
-        with thread_for("answers"):
-            self._thread.start()
-        _notifiers.add(self)
-
-    def watch(self, ticket: _native.Ticket, callback: Callable[[], bool]) -> None:
-        """Calls `callback` now and after every change, in the thread, until it returns False.
-
-        It may be called without a change as well. Where memory is too short for it (MemoryError),
-        it is called again; another exception ends the calls as False does.
-
-        Raises:
-            EngineError: the thread has ended.
-        """
-        number = next(self._ids)
-        self._callbacks[number] = callback
-        try:
-            self.check()
-            ticket.listen(self._events, number)
-        except BaseException:
-            self._callbacks.pop(number, None)
-            ticket.cancel()  # nobody would hear of its end
-            raise
-
-    def check(self) -> None:
-        """Makes sure that the thread is there.
-
-        Raises:
-            EngineError: it has ended.
-        """
-        if not self._thread.is_alive():
-            raise EngineError(
-                "the thread that passes answers on has ended, and the engine cannot be used"
-            )
-
-    def close(self) -> None:
-        """Ends the thread once it has passed on what has happened so far."""
-        self._events.close()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _run(self) -> None:
-        """No exception ends this: whoever waits for an answer would wait for ever."""
-        missed = False  # whether somebody has not heard of a change
-        while True:
-            try:
-                if missed:
-                    time.sleep(_PAUSE_SECONDS)
-                    missed = not self._pass_on(tuple(self._callbacks))
-                    continue
-                missed = True  # what comes now may get lost on its way to Python
-                numbers = self._events.wait()
-                if not numbers:
-                    return
-                missed = not self._pass_on(numbers)
-            except BaseException:  # noqa: BLE001, S112 - there may be no memory to log it either
-                continue
-
-    def _pass_on(self, numbers: Iterable[int]) -> bool:
-        """Calls the callbacks of these numbers; whether all of them have heard."""
-        heard = True
-        for number in numbers:
-            callback = self._callbacks.get(number)
-            if callback is None:
-                continue
-            try:
-                if callback():
-                    continue
-            except MemoryError:
-                heard = False
-                continue
-            except BaseException:
-                _logger.exception("an answer could not be passed on")
-            self._callbacks.pop(number, None)
-        return heard
+    from ppocrvl.engine.notifier import Notifier
+    from ppocrvl.engine.pending import PendingAnswer
 
 
 class Stoppable(Protocol):
@@ -259,9 +69,9 @@ class Answer(Future[Result]):
         self._handle = Handle()
         self._notify_once = iter([self.set_running_or_notify_cancel])
 
-    def follow(self, reading: Stoppable) -> None:
+    def follow(self, request: Stoppable) -> None:
         """From now on this is the request that `cancel` and `stop` end."""
-        self._handle.follow(reading)
+        self._handle.follow(request)
 
     @property
     def stopped(self) -> bool:
@@ -351,13 +161,13 @@ def _own_cancelled_error() -> Iterator[None]:
 class Stream(Closing, Iterator[str]):
     """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, pending: PendingAnswer) -> None:
+        self._pending = pending
         self._result: Result | None = None
 
     def __next__(self) -> str:
         with memory_for("the answer"):
-            piece = self._reading.ticket.next()
+            piece = self._pending.ticket.next()
         if piece is None:
             self.wait()
             raise StopIteration
@@ -371,7 +181,7 @@ class Stream(Closing, Iterator[str]):
             EngineError: the engine failed or was closed.
         """
         if self._result is None:
-            self._result = self._reading.result()
+            self._result = self._pending.result()
         return self._result
 
     @property
@@ -387,24 +197,24 @@ class Stream(Closing, Iterator[str]):
 
     def close(self) -> None:
         """Cancel the request if it still runs. Safe to call twice, and from another thread."""
-        self._reading.cancel()
+        self._pending.cancel()
 
     def __del__(self) -> None:
         # absent when __init__ was never reached
-        if (reading := getattr(self, "_reading", None)) is not None:
-            reading.cancel()
+        if (pending := getattr(self, "_pending", None)) is not None:
+            pending.cancel()
 
 
 class AsyncStream(AsyncIterator[str]):
     """As `Stream`, for asyncio. Leaving its `async with` block cancels the request."""
 
-    def __init__(self, reading: Reading, notifier: Notifier, *, pieces: bool = True) -> None:
-        """Follows a reading; without `pieces`, it is told of the end alone, and there is `wait`."""
-        self._reading = reading
+    def __init__(self, pending: PendingAnswer, notifier: Notifier, *, pieces: bool = True) -> None:
+        """Follows a request; without `pieces`, it is told of the end alone, and there is `wait`."""
+        self._pending = pending
         self._result: Result | None = None
         self._pieces: list[str] = []
         loop = asyncio.get_running_loop()
-        ticket = reading.ticket
+        ticket = pending.ticket
         wake = (changed := asyncio.Event()).set
         self._changed = changed
 
@@ -424,13 +234,13 @@ class AsyncStream(AsyncIterator[str]):
     async def __anext__(self) -> str:
         while True:
             self._changed.clear()
-            done = self._reading.ticket.done()  # asked first: what comes before the end is taken
+            done = self._pending.ticket.done()  # asked first: what comes before the end is taken
             with memory_for("the answer"):
-                self._pieces += self._reading.ticket.take_pieces()
+                self._pieces += self._pending.ticket.take_pieces()
             if self._pieces:
                 return self._pieces.pop(0)
             if done:
-                self._result = self._reading.result()
+                self._result = self._pending.result()
                 raise StopAsyncIteration
             await self._changed.wait()
 
@@ -442,8 +252,8 @@ class AsyncStream(AsyncIterator[str]):
         """
         while self._result is None:
             self._changed.clear()
-            if self._reading.ticket.done():
-                self._result = self._reading.result()
+            if self._pending.ticket.done():
+                self._result = self._pending.result()
             else:
                 await self._changed.wait()
         return self._result
@@ -461,7 +271,7 @@ class AsyncStream(AsyncIterator[str]):
 
     async def aclose(self) -> None:
         """Cancel the request if it still runs."""
-        self._reading.cancel()
+        self._pending.cancel()
 
     async def __aenter__(self) -> Self:
         return self
@@ -475,5 +285,5 @@ class AsyncStream(AsyncIterator[str]):
         await self.aclose()
 
     def __del__(self) -> None:
-        if (reading := getattr(self, "_reading", None)) is not None:
-            reading.cancel()
+        if (pending := getattr(self, "_pending", None)) is not None:
+            pending.cancel()

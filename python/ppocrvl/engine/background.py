@@ -17,17 +17,20 @@ from ppocrvl.requests.results import Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ppocrvl.engine.answers import Notifier, Reading
+    from ppocrvl.engine.notifier import Notifier
+    from ppocrvl.engine.pending import PendingAnswer
 
 
 class Start(Protocol):
     """Queues a request, whose deadline counts from `since`; waits for room in the line or not."""
 
-    def __call__(self, request: Request, *, wait: bool, since: float) -> tuple[Reading, Notifier]:
+    def __call__(
+        self, request: Request, *, wait: bool, since: float
+    ) -> tuple[PendingAnswer, Notifier]:
         """The request that runs, and who tells of its end."""
 
 
-class BackgroundReading:
+class BackgroundRequest:
     """One attempt after the other, until the future has its result. The deadline counts from now.
 
     Args:
@@ -89,20 +92,20 @@ class BackgroundReading:
         if self.answer.done():
             return  # a pool that could not start its thread then, and has one now
         try:
-            reading, notifier = self._start(request, wait=wait, since=since)
-            self.answer.follow(reading)
-            notifier.watch(reading.ticket, partial(self._goes_on, request, reading))
+            pending, notifier = self._start(request, wait=wait, since=since)
+            self.answer.follow(pending)
+            notifier.watch(pending.ticket, partial(self._goes_on, request, pending))
         except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
             self._end(request, error)
 
-    def _goes_on(self, request: Request, reading: Reading) -> bool:
+    def _goes_on(self, request: Request, pending: PendingAnswer) -> bool:
         """Whether the attempt still runs; the notifier asks."""
         if self.answer.done():
             return False
-        if not reading.ticket.done():
+        if not pending.ticket.done():
             return True
         try:
-            outcome: Result | Exception = reading.result()
+            outcome: Result | Exception = pending.result()
         except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
             outcome = error
         self._end(request, outcome)

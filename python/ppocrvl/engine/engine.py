@@ -11,10 +11,12 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from ppocrvl.engine.answers import Answer, AsyncStream, Handle, Notifier, Reading, Stream
-from ppocrvl.engine.background import BackgroundReading
+from ppocrvl.engine.answers import Answer, AsyncStream, Handle, Stream
+from ppocrvl.engine.background import BackgroundRequest
 from ppocrvl.engine.forks import Home
 from ppocrvl.engine.many import async_outcomes, outcomes
+from ppocrvl.engine.notifier import Notifier
+from ppocrvl.engine.pending import PendingAnswer
 from ppocrvl.engine.preparing import PreparingThreads
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.engine.stages import Stages
@@ -249,15 +251,15 @@ class Engine(Closing):
         find_task(request.task, self.info.model_version)
         self._notify().check()
         if wait:
-            reading = self._background(self._kept(request))
-            self._preparing.enter(reading)
-            reading.begin_later(then=partial(self._preparing.leave, reading))
-            return reading.answer
-        reading = self._background(request)
-        reading.begin(wait=False)
-        if reading.answer.done() and (error := reading.answer.exception()) is not None:
+            background = self._background(self._kept(request))
+            self._preparing.enter(background)
+            background.begin_later(then=partial(self._preparing.leave, background))
+            return background.answer
+        background = self._background(request)
+        background.begin(wait=False)
+        if background.answer.done() and (error := background.answer.exception()) is not None:
             raise error
-        return reading.answer
+        return background.answer
 
     def stream(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Stream:
         """Read one picture and give the text piece by piece as it comes.
@@ -460,16 +462,16 @@ class Engine(Closing):
     def _begin(self, item: Item, *, options: ReadOptions) -> Answer:
         """Has one of many read; what keeps it from that is in the answer as well."""
         try:
-            reading = self._background(self._kept(Request.of_many(item, options)))
+            background = self._background(self._kept(Request.of_many(item, options)))
         except PpocrvlError as error:
             answer = Answer()
             answer.fail(error)
             return answer
-        reading.begin_later()
-        return reading.answer
+        background.begin_later()
+        return background.answer
 
-    def _background(self, request: Request) -> BackgroundReading:
-        return BackgroundReading(
+    def _background(self, request: Request) -> BackgroundRequest:
+        return BackgroundRequest(
             request,
             load=self._repeatable,
             start=self._start_begun,
@@ -478,7 +480,7 @@ class Engine(Closing):
 
     def _start_begun(
         self, request: Request, *, wait: bool, since: float
-    ) -> tuple[Reading, Notifier]:
+    ) -> tuple[PendingAnswer, Notifier]:
         """As `_start`, with who tells of its end, for a request from before the engine was closed.
 
         Raises:
@@ -501,8 +503,8 @@ class Engine(Closing):
         asked: Request | None = request
         while asked is not None:
             try:
-                reading = await self._start_in_thread(asked, executor)
-                async with AsyncStream(reading, notifier, pieces=False) as stream:
+                pending = await self._start_in_thread(asked, executor)
+                async with AsyncStream(pending, notifier, pieces=False) as stream:
                     result = await stream.wait()
             except PpocrvlError as error:
                 asked = next_about(request, attempts.fail(error))
@@ -510,15 +512,15 @@ class Engine(Closing):
                 asked = next_about(request, attempts.next(result))
         return attempts.best()
 
-    async def _start_in_thread(self, request: Request, executor: Executor | None) -> Reading:
+    async def _start_in_thread(self, request: Request, executor: Executor | None) -> PendingAnswer:
         """As `_start`. Cancelling the task cancels the request, also one that is yet to start."""
         since = perf_counter()
         handle = Handle()
 
-        def start() -> Reading:
-            reading = self._start(request, since=since)
-            handle.follow(reading)
-            return reading
+        def start() -> PendingAnswer:
+            pending = self._start(request, since=since)
+            handle.follow(pending)
+            return pending
 
         try:
             return await _in_thread(start, executor)
@@ -526,7 +528,9 @@ class Engine(Closing):
             handle.stop()  # the thread goes on, and what it starts would be read for nobody
             raise
 
-    def _start(self, request: Request, *, wait: bool = True, since: float | None = None) -> Reading:
+    def _start(
+        self, request: Request, *, wait: bool = True, since: float | None = None
+    ) -> PendingAnswer:
         """Load the picture and queue the request, whose deadline counts from `since`, or from now.
 
         Raises:
@@ -536,7 +540,7 @@ class Engine(Closing):
         with memory_for("the picture"):
             return self._load_and_queue(request, wait=wait, since=since)
 
-    def _load_and_queue(self, asked: Request, *, wait: bool, since: float) -> Reading:
+    def _load_and_queue(self, asked: Request, *, wait: bool, since: float) -> PendingAnswer:
         engine = self._open()
         row = find_task(asked.task, self.info.model_version)
         start = perf_counter()
@@ -570,7 +574,7 @@ class Engine(Closing):
             stop_loops=asked.stop_loops,
         )
         preprocess = perf_counter() - start
-        return Reading(
+        return PendingAnswer(
             engine,
             engine.submit(request, wait),
             task=row.name,
