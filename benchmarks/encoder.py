@@ -50,7 +50,7 @@ STAGES = {
     "attention, output layer": ("attn_out",),
     "FFN up and GELU": ("ffn_up", "MAP_CUSTOM2"),
     "FFN down": ("ffn_down",),
-    "rotation, order of heads": ("rotate", "turns", "ROPE"),
+    "rotation, order of heads": ("rotate", "angles", "ROPE"),
     "norms": ("norm", "ln1", "ln2", "post_ln", "NORM"),
     "patch embedding": ("patch_embd", "IM2COL", "position_embd", "UPSCALE"),
     "projector": ("mm.", "gelu_erf", "to_operand"),

@@ -49,7 +49,7 @@ struct DeleteWithoutGil {
   }
 };
 
-/// Waits for room in the line if asked to.
+/// Waits for space in the queue if asked to.
 template <class Submit> auto submit_when_possible(Engine &engine, bool wait, Submit submit) {
   while (true) {
     try {
@@ -64,7 +64,7 @@ template <class Submit> auto submit_when_possible(Engine &engine, bool wait, Sub
       throw py::error_already_set();
     }
     const py::gil_scoped_release no_gil; // the wait is long
-    engine.wait_for_room(signal_interval);
+    engine.wait_for_queue_space(signal_interval);
   }
 }
 
@@ -119,13 +119,13 @@ void register_values(py::module_ &module) {
     use_mmap: Map the language model instead of reading it into memory.
     precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear
         layers as precise as their weights' type; "exact": float32 throughout; "fast": some of them
-        in bytes, or keys, values and GELU in half precision.
+        in int8, or keys, values and GELU in float16.
     kernels: What computes the vision encoder on a CPU, and the language model where several tokens
         meet: "ggml", or one of `vision_kernels()`; "auto" for the fastest for each of the
         two, of those with float32 operands if the precision or the one's own file is.
     n_parallel: Requests that decode together.
     kv_tokens: Most tokens in the cache, of all requests together; 0 for n_parallel usual requests.
-    encode_threads: Threads for encoding alone, the others decode meanwhile; 0 to take turns on all.
+    encode_threads: Threads for encoding alone, the others decode meanwhile; 0 to share all.
     max_waiting: Most requests that wait.
     cache_bytes: Most memory for image tokens of pictures that may come again.
     deterministic: The same answers whatever else runs, at a price in speed.

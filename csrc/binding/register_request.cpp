@@ -134,7 +134,8 @@ Raises:
     OptionError: There is no such policy or role, or the time is no number from 0.)");
 
   py::class_<Timings>(module, "Timings", "Seconds and tokens of one request.")
-      .def_readonly("queue", &Timings::queue, "Seconds of waiting for the encoder and for room.")
+      .def_readonly("queue", &Timings::queue,
+                    "Seconds of waiting for the encoder and for KV cells.")
       .def_readonly("encode", &Timings::encode, "Seconds.")
       .def_readonly("prefill", &Timings::prefill, "Seconds.")
       .def_readonly("decode", &Timings::decode, "Seconds.")

@@ -70,7 +70,7 @@ void deviate_vision(const std::string &name) {
 void inject(const std::string &place, int count) {
   static const std::map<std::string, FaultPoint> places{
       {"encode", FaultPoint::encode},
-      {"make_room", FaultPoint::make_room},
+      {"grow_cache", FaultPoint::grow_cache},
       {"decode", FaultPoint::decode},
   };
   const auto found = places.find(place);
@@ -96,7 +96,7 @@ void register_test(py::module_ &module) {
            "Makes the vision graph deviate from the reference as upstream's does, until the next "
            "call; see the names in its source.");
   test.def("inject_fault", &inject, py::arg("place"), py::arg("count"),
-           "Makes the next `count` passes of a place fail: encode, make_room or decode.");
+           "Makes the next `count` passes of a place fail: encode, grow_cache or decode.");
   test.def("live_objects", &live_objects, "How many objects of some classes there are.");
 }
 

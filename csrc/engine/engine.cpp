@@ -79,13 +79,13 @@ Engine::Engine(const EngineOptions &options)
 }
 
 void Engine::start_threads() {
-  CoreTurns *turns = options_.encode_threads > 0 ? nullptr : &turns_;
+  CoreSharing *sharing = options_.encode_threads > 0 ? nullptr : &sharing_;
   const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
   const std::size_t kv_tokens =
       options_.kv_tokens > 0 ? static_cast<std::size_t>(options_.kv_tokens) : default_kv_tokens();
   const SchedulerOptions scheduling{options_.n_parallel, kv_tokens, options_.deterministic};
-  EncodeWorker &encoding = encode_worker_.emplace(*board_, encoder_.value(), turns, n_parallel);
-  Scheduler &decoding = scheduler_.emplace(*board_, language_model_.value(), turns, scheduling);
+  EncodeWorker &encoding = encode_worker_.emplace(*board_, encoder_.value(), sharing, n_parallel);
+  Scheduler &decoding = scheduler_.emplace(*board_, language_model_.value(), sharing, scheduling);
   try {
     encode_thread_ = std::thread([&encoding] { encoding.run(); });
     decode_thread_ = std::thread([&decoding] { decoding.run(); });
@@ -95,7 +95,7 @@ void Engine::start_threads() {
   }
 }
 
-/// Room for as many requests of the usual size as may run.
+/// KV cells for as many requests of the usual size as may run.
 std::size_t Engine::default_kv_tokens() const {
   int pixels = info_.max_pixels;
   for (const auto &[task, limits] : info_.task_pixels) {
@@ -128,7 +128,7 @@ std::shared_ptr<Ticket> Engine::submit(Request &&request) {
   auto ticket = std::make_shared<Ticket>(waker, request.deadline);
   {
     const std::scoped_lock lock(board_->mutex);
-    require_room();
+    require_queue_space();
     prepared.request = std::move(request);
     GenerateJob job;
     job.prepared = std::move(prepared);
@@ -151,7 +151,7 @@ std::shared_ptr<Pending<EmbeddingsPtr>> Engine::submit_embedding(RgbImage &&imag
   auto pending = std::make_shared<Pending<EmbeddingsPtr>>(waker);
   {
     const std::scoped_lock lock(board_->mutex);
-    require_room();
+    require_queue_space();
     board_->to_encode.emplace_back(EmbedJob{
         std::move(image),
         std::move(image_key),
@@ -164,7 +164,7 @@ std::shared_ptr<Pending<EmbeddingsPtr>> Engine::submit_embedding(RgbImage &&imag
   return pending;
 }
 
-bool Engine::wait_for_room(std::chrono::milliseconds limit) {
+bool Engine::wait_for_queue_space(std::chrono::milliseconds limit) {
   std::unique_lock<std::mutex> lock(board_->mutex);
   return board_->changed.wait_for(lock, limit, [this] {
     return board_->closing || board_->waiting() < static_cast<std::size_t>(options_.max_waiting);
@@ -172,7 +172,7 @@ bool Engine::wait_for_room(std::chrono::milliseconds limit) {
 }
 
 /// Under the board's lock.
-void Engine::require_room() const {
+void Engine::require_queue_space() const {
   if (board_->closing) {
     std::rethrow_exception(closed_error());
   }

@@ -5,7 +5,7 @@
 #include "files/model_info.h"
 #include "model/language_model.h"
 #include "schedule/board.h"
-#include "schedule/core_turns.h"
+#include "schedule/core_sharing.h"
 #include "schedule/encode_worker.h"
 #include "schedule/request.h"
 #include "schedule/scheduler.h"
@@ -33,11 +33,11 @@ struct EngineOptions {
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
   VisionPrecision precision = VisionPrecision::automatic;
-  std::string kernels = "auto"; // on a CPU: also "ggml", or one by its name
-  int n_parallel = 1;           // requests that decode together
-  int kv_tokens = 0;            // of the cache; 0: n_parallel long answers
-  int encode_threads = 0;       // 0: encoding and decoding take turns on all threads
-  int max_waiting = 256;        // requests
+  std::string kernels = "auto";                    // on a CPU: also "ggml", or one by its name
+  int n_parallel = 1;                              // requests that decode together
+  int kv_tokens = 0;                               // of the cache; 0: n_parallel long answers
+  int encode_threads = 0;                          // 0: encoding and decoding share all threads
+  int max_waiting = 256;                           // requests
   std::size_t cache_bytes = std::size_t{64} << 20; // of image tokens
   bool deterministic = false;
 };
@@ -62,8 +62,8 @@ public:
   /// Queues the encoding of a picture alone; `image` is as it was after ErrorKind::queue_full.
   std::shared_ptr<Pending<EmbeddingsPtr>> submit_embedding(RgbImage &&image, std::string image_key);
 
-  /// Waits until the line has room, or the engine is closed. False if the time was too short.
-  bool wait_for_room(std::chrono::milliseconds limit);
+  /// Waits until the queue has space, or the engine is closed. False if the time was too short.
+  bool wait_for_queue_space(std::chrono::milliseconds limit);
 
   /// Ids of the prompt as they are fed; the image stands for rows * cols equal ids.
   std::vector<std::int32_t> prompt_tokens(const std::vector<Message> &messages,
@@ -92,7 +92,7 @@ private:
   const Vocabulary &vocabulary() const;
   std::size_t default_kv_tokens() const;
   std::size_t kv_tokens_of_one() const;
-  void require_room() const;
+  void require_queue_space() const;
   void start_threads();
   void fail_waiting();
 
@@ -105,7 +105,7 @@ private:
   mutable std::shared_mutex model_mutex_;
   std::optional<LanguageModel> language_model_; // the decoding thread's, save for its vocabulary
   std::optional<Encoder> encoder_;              // the encoding thread's
-  CoreTurns turns_;
+  CoreSharing sharing_;
   std::shared_ptr<Board> board_; // tickets ring it, and may outlive the engine
   std::optional<EncodeWorker> encode_worker_;
   std::optional<Scheduler> scheduler_;

@@ -33,12 +33,12 @@ const VisionKernels *vision_kernels_for(VisionPrecision precision, bool needs_fl
     return exact == nullptr ? nullptr : exact->vision;
   }
   if (precision == VisionPrecision::fast) {
-    // Tiles of bfloat16 are as fast as vectors of bytes.
-    const Kernels *bytes = first_available([](const Kernels &one) {
+    // Tiles of bfloat16 are as fast as vectors of int8.
+    const Kernels *int8 = first_available([](const Kernels &one) {
       return one.vision->inner_linear.numbers == LinearNumbers::int8 || one.vision->has_tiles;
     });
-    if (bytes != nullptr) {
-      return bytes->vision;
+    if (int8 != nullptr) {
+      return int8->vision;
     }
   }
   const Kernels *fastest = first_available([](const Kernels &) { return true; });

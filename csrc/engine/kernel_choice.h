@@ -21,7 +21,7 @@ struct KernelChoice {
 
 /// `name` is "ggml", or that of one of `kernels::available()` for both graphs, or "auto": for each
 /// graph the fastest, with float32 operands where the precision is exact or the graph's own file is
-/// in float32. The encoder's round to bytes only where the precision is fast, the decoder's never.
+/// in float32. The encoder's round to int8 only where the precision is fast, the decoder's never.
 /// Throws ErrorKind::option.
 KernelChoice choose_kernels(const std::string &name, VisionPrecision precision, const GgufFile &llm,
                             const GgufFile &mmproj);

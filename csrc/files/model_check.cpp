@@ -703,7 +703,7 @@ int64_t vision_ff(const GgufFile &file) {
 void check_vision_numbers(const GgufFile &file, Problems &problems) {
   const int64_t n_embd = integer(file, "clip.vision.embedding_length");
   const int64_t n_head = integer(file, "clip.vision.attention.head_count");
-  // Rotary positions turn half of each head, in pairs.
+  // Rotary positions rotate half of each head, in pairs.
   if (n_embd % n_head != 0 || (n_embd / n_head) % 4 != 0) {
     problems.add("an embedding of " + std::to_string(n_embd) + " cannot be split into " +
                  std::to_string(n_head) + " heads of a multiple of 4");

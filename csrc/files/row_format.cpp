@@ -57,9 +57,9 @@ bool all_finite(const float *values, int64_t n) {
 
 /// Block types keep their scales as F16; some of ggml's kernels abort on what is far beyond that.
 bool all_representable(ggml_type type, const float *values, int64_t n) {
-  constexpr float largest_half = 65504.0F;
+  constexpr float largest_f16 = 65504.0F;
   return !ggml_is_quantized(type) || std::all_of(values, values + n, [](float value) {
-    return std::fabs(value) <= largest_half;
+    return std::fabs(value) <= largest_f16;
   });
 }
 

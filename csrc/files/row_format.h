@@ -24,7 +24,7 @@ struct RowShape {
 
 /// Writes float32 rows in the type of that name with ggml's own kernels, so that the bytes are
 /// those of llama-quantize. `importance`: a weight for each element of a row, or null. `n_threads`:
-/// 0 for the machine's cores. `out` has room for n_rows * quantized_row_bytes(type, n_per_row).
+/// 0 for the machine's cores. `out` has space for n_rows * quantized_row_bytes(type, n_per_row).
 /// Throws Error(option) for a type that nothing can be written in, that needs `importance`, or
 /// whose blocks do not divide the rows, and for weights that are none; Error(model_format) if a
 /// value is not finite, or too large for the type.

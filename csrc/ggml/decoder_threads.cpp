@@ -49,8 +49,8 @@ public:
     }
     const DecoderKernels &kernels = threads->kernels();
     void *work = params->wdata;
-    std::size_t room = params->wsize;
-    work = std::align(cache_line, operation_.work_bytes(kernels, *op), work, room);
+    std::size_t space = params->wsize;
+    work = std::align(cache_line, operation_.work_bytes(kernels, *op), work, space);
     GGML_ASSERT(work != nullptr); // `work_size` asked for enough
     operation_.compute(kernels, *params, *op, work, threads->scratch(params->ith));
     return true;

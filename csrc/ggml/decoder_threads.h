@@ -14,7 +14,7 @@ namespace ppocrvl {
 void join_accelerators();
 
 /// Threads for a language model's graphs, in which what takes longest goes through our kernels
-/// (decoder_operation.h); everything else is ggml's. llama.cpp builds those graphs and has no room
+/// (decoder_operation.h); everything else is ggml's. llama.cpp builds those graphs and has no place
 /// for operations of others, but ggml's CPU backend asks a list of accelerators about each
 /// operation before it computes it (ggml-cpu/traits.h). Ours is in the list for the whole process
 /// and keeps to graphs that such threads compute.

@@ -55,7 +55,7 @@ ggml_backend_buffer_type_t repacking() {
   return nullptr;
 }
 
-// Q4_K: two halves, 12 bytes of scales, 128 bytes of nibbles for 256 columns of a row.
+// Q4_K: two float16, 12 bytes of scales, 128 bytes of nibbles for 256 columns of a row.
 constexpr std::size_t rows = 8;
 constexpr std::size_t columns = 256;
 constexpr std::size_t nibbles_at = 16;
@@ -78,11 +78,11 @@ Block marked_rows() {
   return block;
 }
 
-bool has_8_bytes_by_turns(const Block &block) {
-  constexpr std::size_t turn = 8;
+bool is_interleaved_by_8_bytes(const Block &block) {
+  constexpr std::size_t run = 8;
   for (std::size_t i = 0; i < rows * nibble_bytes; ++i) {
-    const std::size_t row = i / turn % rows;
-    const std::size_t byte = i / (turn * rows) * turn + i % turn;
+    const std::size_t row = i / run % rows;
+    const std::size_t byte = i / (run * rows) * run + i % run;
     if (block.at(rows * nibbles_at + i) != mark(row, byte)) {
       return false;
     }
@@ -90,9 +90,9 @@ bool has_8_bytes_by_turns(const Block &block) {
   return true;
 }
 
-/// What ggml marks weights with whose rows it made one, eight bytes by turns; null if it does not.
-/// It knows several orders, takes one by the CPU, and names none of them, so it is given eight rows
-/// to see.
+/// What ggml marks weights with whose rows it made one, interleaved by eight bytes; null if it does
+/// not. It knows several orders, takes one by the CPU, and names none of them, so it is given eight
+/// rows to see.
 const void *mark_of_8_rows() {
   ggml_backend_buffer_type_t kind = repacking();
   if (kind == nullptr) {
@@ -112,7 +112,7 @@ const void *mark_of_8_rows() {
   Block block = marked_rows();
   ggml_backend_tensor_set(weight, block.data(), 0, block.size());
   std::memcpy(block.data(), weight->data, block.size());
-  return has_8_bytes_by_turns(block) ? weight->extra : nullptr;
+  return is_interleaved_by_8_bytes(block) ? weight->extra : nullptr;
 }
 
 } // namespace

@@ -17,15 +17,15 @@ template <typename Product, bool rounds_scores> struct AttentionHeads : Panels<P
   using Range = typename Base::Range;
   using Math = typename Base::Math;
   using Base::group;
-  using Base::is_half;
+  using Base::is_bf16;
   using Base::packed_index;
   using Base::run;
   using Base::store_rows;
   using Base::to_operands;
   using Base::zero_padding;
 
-  static constexpr int score_terms = is_half && !rounds_scores ? 3 : 1;
-  static constexpr OperandLayout operands{is_half, score_terms, group};
+  static constexpr int score_terms = is_bf16 && !rounds_scores ? 3 : 1;
+  static constexpr OperandLayout operands{is_bf16, score_terms, group};
 
   /// Where the parts of one head lie in what `rotate` writes.
   template <typename Element> struct Head {
@@ -37,7 +37,7 @@ template <typename Product, bool rounds_scores> struct AttentionHeads : Panels<P
     std::int64_t keys;
 
     Head(Element *heads, std::int64_t head, std::int64_t d_head, std::int64_t n_panels)
-        : qk_rows(score_rows(is_half, score_terms, d_head)), v_rows(padded(d_head, group)),
+        : qk_rows(score_rows(is_bf16, score_terms, d_head)), v_rows(padded(d_head, group)),
           keys(n_panels * lanes) {
       q = heads + head * keys * (2 * qk_rows + v_rows);
       k = q + keys * qk_rows;
@@ -46,12 +46,12 @@ template <typename Product, bool rounds_scores> struct AttentionHeads : Panels<P
 
     /// One of a decoder's heads of queries, with the head of the cache that it sees.
     Head(const CacheAttention &task, std::int64_t head)
-        : qk_rows(score_rows(is_half, score_terms, task.d_head)),
+        : qk_rows(score_rows(is_bf16, score_terms, task.d_head)),
           v_rows(padded(task.d_head, group)), keys(padded(task.n_cells, lanes)) {
       const std::int64_t query_size = padded(task.n_tokens, lanes) * qk_rows;
-      auto *operands = static_cast<Element *>(task.work);
-      q = operands + head * query_size;
-      k = operands + task.n_heads * query_size +
+      auto *work = static_cast<Element *>(task.work);
+      q = work + head * query_size;
+      k = work + task.n_heads * query_size +
           head * task.n_cache_heads / task.n_heads * keys * (qk_rows + v_rows);
       v = k + keys * qk_rows;
     }
@@ -59,7 +59,7 @@ template <typename Product, bool rounds_scores> struct AttentionHeads : Panels<P
 
   /// A panel of keys [rows][lanes] as packed rows: one a key.
   static void pack_keys(const Operand *panel, std::int64_t rows, Operand *out) {
-    constexpr std::int64_t pair = is_half ? 2 : 1;
+    constexpr std::int64_t pair = is_bf16 ? 2 : 1;
     for (std::int64_t key = 0; key < lanes; ++key) {
       Operand *packed = out + key / group * group * rows;
       for (std::int64_t row = 0; row < rows; row += pair) {
@@ -87,7 +87,7 @@ template <typename Product, bool rounds_scores> struct AttentionHeads : Panels<P
     }
   }
 
-  /// Rows as the operand of scores: see `score_rows`. There is room for three times as many.
+  /// Rows as the operand of scores: see `score_rows`. `rows` has space for three times as many.
   static void store_for_scores(float *rows, std::int64_t d, bool is_query, Operand *out) {
     if constexpr (score_terms == 3) {
       float *second = rows + d * lanes;
@@ -99,7 +99,7 @@ template <typename Product, bool rounds_scores> struct AttentionHeads : Panels<P
       }
     }
     store_rows(out, 0, rows, score_terms * d);
-    if constexpr (is_half) {
+    if constexpr (is_bf16) {
       zero_padding(out, score_terms * d, {0, 1});
     }
   }

@@ -26,7 +26,7 @@ template <typename Kind> struct Avx2 {
 };
 
 /// Pairs of 16-bit numbers, summed in 32 bits. `Kind`: see Scalar.
-template <typename Kind> struct Avx2Shorts {
+template <typename Kind> struct Avx2Int16 {
   using Operand = std::int16_t;
   using Vector = __m256i;
   using Factor = __m256i;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernels for CPUs with AVX2 and FMA: linear layers in 16 bits, all else as avx2.
+// Kernels for CPUs with AVX2 and FMA: linear layers in int16, all else as avx2.
 #include "kernels/avx2.h"
+#include "kernels/int16_numbers.h"
 #include "kernels/integer_linear.h"
 #include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
-#include "kernels/shorts.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
 
@@ -17,7 +17,7 @@ struct ThisFile;
 using Product = VectorProduct<Avx2<ThisFile>, 3>;
 using Layer = LinearLayer<Product>;
 // Two rows of four registers, and one for each row, the panel and products before they are added.
-using Numbers = Shorts<Layer, VectorProduct<Avx2Shorts<ThisFile>, 2>>;
+using Numbers = Int16Numbers<Layer, VectorProduct<Avx2Int16<ThisFile>, 2>>;
 
 constexpr VisionKernels table() {
   VisionKernels kernels = PanelKernels<Product>::vision("avx2_int16");

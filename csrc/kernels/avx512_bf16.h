@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/half_formats.h"
-#include "kernels/half_pairs.h"
+#include "kernels/bf16_formats.h"
+#include "kernels/bf16_pairs.h"
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
@@ -16,8 +16,8 @@ template <typename Kind> struct Avx512Bf16 {
   using Operand = std::uint16_t;
   using Vector = __m512;
   using Factor = __m512bh;
-  using Pairs = HalfPairs<Kind>;
-  using Formats = HalfFormats<Kind>;
+  using Pairs = Bf16Pairs<Kind>;
+  using Formats = Bf16Formats<Kind>;
   static constexpr std::int64_t run = 2;
 
   static Vector load(const float *from) { return _mm512_loadu_ps(from); }

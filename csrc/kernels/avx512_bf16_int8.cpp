@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernels for CPUs with AVX512-BF16 and AVX512-VNNI: inner linear layers in bytes, all else as
+// Kernels for CPUs with AVX512-BF16 and AVX512-VNNI: inner linear layers in int8, all else as
 // avx512_bf16, with scores that are rounded once.
 #include "kernels/avx512_bf16.h"
-#include "kernels/bytes.h"
+#include "kernels/int8_numbers.h"
 #include "kernels/integer_linear.h"
 #include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
@@ -20,7 +20,7 @@ using Layer = LinearLayer<Product>;
 
 constexpr VisionKernels table() {
   VisionKernels kernels = PanelKernels<Product, /*rounds_scores=*/true>::vision("avx512_bf16_int8");
-  kernels.inner_linear = IntegerLinear<Layer, Bytes<Layer>>::kernel();
+  kernels.inner_linear = IntegerLinear<Layer, Int8Numbers<Layer>>::kernel();
   return kernels;
 }
 

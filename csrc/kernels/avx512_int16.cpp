@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernels for CPUs with AVX512 and AVX512-VNNI: linear layers in 16 bits, all else as avx512.
+// Kernels for CPUs with AVX512 and AVX512-VNNI: linear layers in int16, all else as avx512.
+#include "kernels/avx512_int16.h"
+
 #include "kernels/avx512.h"
-#include "kernels/avx512_shorts.h"
+#include "kernels/int16_numbers.h"
 #include "kernels/integer_linear.h"
 #include "kernels/linear_layer.h"
 #include "kernels/panel_kernels.h"
-#include "kernels/shorts.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
 
@@ -17,7 +18,7 @@ struct ThisFile;
 
 using Product = VectorProduct<Avx512<ThisFile>, 8>;
 using Layer = LinearLayer<Product>;
-using Numbers = Shorts<Layer, VectorProduct<Avx512Shorts<ThisFile>, 8>>;
+using Numbers = Int16Numbers<Layer, VectorProduct<Avx512Int16<ThisFile>, 8>>;
 
 constexpr VisionKernels table() {
   VisionKernels kernels = PanelKernels<Product>::vision("avx512_int16");

@@ -21,7 +21,7 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
   template <typename Element> using Head = typename Base::template Head<Element>;
   using Base::bytes_of;
   using Base::group;
-  using Base::is_half;
+  using Base::is_bf16;
   using Base::smaller;
   using Base::store_pair;
 
@@ -39,18 +39,18 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
     alignas(64) float total[lanes];     // of weights
   };
 
-  struct AttendRoom {
+  struct AttentionBuffers {
     float *scores;
     Operand *weights;
     Queries *queries;
 
-    AttendRoom(void *scratch, std::int64_t d) {
-      auto *room = static_cast<std::byte *>(scratch);
-      scores = Base::template carve<float>(room, key_block * lanes);
-      weights = Base::template carve<Operand>(room, key_block * lanes);
-      queries = Base::template carve<Queries>(room, query_panels);
+    AttentionBuffers(void *scratch, std::int64_t d) {
+      auto *rest = static_cast<std::byte *>(scratch);
+      scores = Base::template carve<float>(rest, key_block * lanes);
+      weights = Base::template carve<Operand>(rest, key_block * lanes);
+      queries = Base::template carve<Queries>(rest, query_panels);
       for (std::int64_t i = 0; i < query_panels; ++i) {
-        queries[i].sums = Base::template carve<float>(room, padded(d, group) * lanes);
+        queries[i].sums = Base::template carve<float>(rest, padded(d, group) * lanes);
       }
     }
   };
@@ -61,8 +61,8 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
   /// the first of a panel. `visible` has a word of bits, one a lane, for each panel and key, or is
   /// null.
   static void attend(const Head<const Operand> &head, std::int64_t d, Range all_keys, Range panels,
-                     const std::uint32_t *visible, const AttendRoom &room) {
-    Queries *queries = room.queries;
+                     const std::uint32_t *visible, const AttentionBuffers &buffers) {
+    Queries *queries = buffers.queries;
     const std::int64_t n = panels.end - panels.begin;
     for (std::int64_t i = 0; i < n; ++i) {
       queries[i].panel = head.q + (panels.begin + i) * head.qk_rows * lanes;
@@ -78,7 +78,7 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
         const std::uint32_t *seen =
             visible == nullptr ? nullptr : visible + (panels.begin + i) * head.keys;
         attend_block(head, d, seen == nullptr ? block : seen_of(seen, block), seen, queries[i],
-                     room);
+                     buffers);
       }
     }
   }
@@ -86,7 +86,8 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
   /// A panel of queries and keys of a block, the first of which is the first of a panel. `visible`
   /// is of all keys, or null.
   static void attend_block(const Head<const Operand> &head, std::int64_t d, Range keys,
-                           const std::uint32_t *visible, Queries &queries, const AttendRoom &room) {
+                           const std::uint32_t *visible, Queries &queries,
+                           const AttentionBuffers &buffers) {
     const std::int64_t n_keys = keys.end - keys.begin;
     const std::int64_t rows = padded(n_keys, lanes);
     if (n_keys == 0) {
@@ -94,13 +95,13 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
     }
     for (std::int64_t at = 0; at < rows; at += lanes) {
       Product::multiply(head.k + (keys.begin + at) * head.qk_rows, group * head.qk_rows,
-                        queries.panel, head.qk_rows, room.scores + at * lanes, lanes, false);
+                        queries.panel, head.qk_rows, buffers.scores + at * lanes, lanes, false);
     }
     if (visible != nullptr) {
-      hide(room.scores, visible + keys.begin, n_keys);
+      hide(buffers.scores, visible + keys.begin, n_keys);
     }
-    weigh(room.scores, n_keys, rows, room.weights, queries, d);
-    Product::multiply(head.v + keys.begin * group, group * head.keys, room.weights, rows,
+    weigh(buffers.scores, n_keys, rows, buffers.weights, queries, d);
+    Product::multiply(head.v + keys.begin * group, group * head.keys, buffers.weights, rows,
                       queries.sums, head.v_rows, true);
   }
 
@@ -167,7 +168,7 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
         float *some = pair + (i - row) * lanes;
         for (std::int64_t lane = 0; lane < lanes; ++lane) {
           some[lane] =
-              Math::template power_of_two<is_half>(scores[i * lanes + lane] - reference[lane]);
+              Math::template power_of_two<is_bf16>(scores[i * lanes + lane] - reference[lane]);
           total[lane] += some[lane];
         }
       }
@@ -181,7 +182,7 @@ struct BlockAttention : AttentionHeads<Product, rounds_scores> {
     alignas(64) float shrink[lanes];
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
       shrink[lane] =
-          Math::template power_of_two<is_half>(queries.reference[lane] - reference[lane]);
+          Math::template power_of_two<is_bf16>(queries.reference[lane] - reference[lane]);
       queries.total[lane] *= shrink[lane];
       queries.reference[lane] = reference[lane];
     }

@@ -15,7 +15,7 @@ namespace ppocrvl::kernels {
 template <typename Product, bool rounds_scores>
 struct CacheAttentionInPanels : BlockAttention<Product, rounds_scores> {
   using Base = BlockAttention<Product, rounds_scores>;
-  using AttendRoom = typename Base::AttendRoom;
+  using AttentionBuffers = typename Base::AttentionBuffers;
   using Math = typename Base::Math;
   using Operand = typename Base::Operand;
   using Queries = typename Base::Queries;
@@ -24,7 +24,7 @@ struct CacheAttentionInPanels : BlockAttention<Product, rounds_scores> {
   using Base::attend;
   using Base::bytes_of;
   using Base::group;
-  using Base::is_half;
+  using Base::is_bf16;
   using Base::pack_keys;
   using Base::pack_values;
   using Base::part_of;
@@ -41,9 +41,9 @@ struct CacheAttentionInPanels : BlockAttention<Product, rounds_scores> {
   /// Queries, and keys and values of the cells that some token sees, as `attend` wants them.
   static void pack_cache(const CacheAttention &task, Share share, void *scratch) {
     const std::int64_t d = task.d_head;
-    auto *room = static_cast<std::byte *>(scratch);
-    auto *rows = Base::template carve<float>(room, 3 * d * lanes);
-    auto *packed = Base::template carve<Operand>(room, score_rows(is_half, score_terms, d) * lanes);
+    auto *rest = static_cast<std::byte *>(scratch);
+    auto *rows = Base::template carve<float>(rest, 3 * d * lanes);
+    auto *packed = Base::template carve<Operand>(rest, score_rows(is_bf16, score_terms, d) * lanes);
     const Range queries = part_of(panels_of(task.n_tokens) * task.n_heads, share);
     for (std::int64_t i = queries.begin; i < queries.end; ++i) {
       pack_queries(task, i / task.n_heads, i % task.n_heads, rows);
@@ -121,13 +121,13 @@ struct CacheAttentionInPanels : BlockAttention<Product, rounds_scores> {
       const bool is_seen = ((seen >> static_cast<unsigned>(lane)) & 1U) != 0;
       const std::uint16_t *values = from.at(is_seen ? cell : 0, head);
       for (std::int64_t i = 0; i < task.d_head; ++i) {
-        rows[i * lanes + lane] = is_seen ? Math::float_of_half(values[i]) : 0.0F;
+        rows[i * lanes + lane] = is_seen ? Math::float_of_f16(values[i]) : 0.0F;
       }
     }
   }
 
   static void attend_cache(const CacheAttention &task, Share share, void *scratch) {
-    const AttendRoom room(scratch, task.d_head);
+    const AttentionBuffers buffers(scratch, task.d_head);
     const std::int64_t n_panels = panels_of(task.n_tokens);
     Product::begin();
     for (std::int64_t h = 0; h < task.n_heads; ++h) {
@@ -138,9 +138,9 @@ struct CacheAttentionInPanels : BlockAttention<Product, rounds_scores> {
           continue;
         }
         const Range panels{p, smaller(p + query_panels, n_panels)};
-        attend(head, task.d_head, {0, task.n_cells}, panels, visible_of(task), room);
+        attend(head, task.d_head, {0, task.n_cells}, panels, visible_of(task), buffers);
         for (std::int64_t i = 0; i < panels.end - p; ++i) {
-          store_tokens(task, h, p + i, room.queries[i]);
+          store_tokens(task, h, p + i, buffers.queries[i]);
         }
       }
     }

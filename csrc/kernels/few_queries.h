@@ -34,7 +34,7 @@ template <typename Kind> struct FewQueries {
       item.cache_head = cache_head;
       item.first_head = first + together * (i % parts) / parts;
       item.n_heads = first + together * (i % parts + 1) / parts - item.first_head;
-      attend_item(task, item, Room(scratch, task.d_head, item.n_heads));
+      attend_item(task, item, Buffers(scratch, task.d_head, item.n_heads));
     }
   }
 
@@ -47,7 +47,7 @@ private:
     std::int64_t n_heads;
   };
 
-  struct Room {
+  struct Buffers {
     float *keys;      // [n_cells][d_head], and so the values
     float *values;    //
     float *queries;   // [n_heads][d_head]
@@ -55,14 +55,14 @@ private:
     float *reference; // of each head, the greatest score so far,
     float *total;     // and the sum of weights relative to it
 
-    Room(void *scratch, std::int64_t d_head, std::int64_t n_heads)
+    Buffers(void *scratch, std::int64_t d_head, std::int64_t n_heads)
         : keys(static_cast<float *>(scratch)), values(keys + n_cells * d_head),
           queries(values + n_cells * d_head), sums(queries + n_heads * d_head),
           reference(sums + n_heads * d_head), total(reference + n_heads) {}
   };
 
-  static void attend_item(const CacheAttention &task, const Item &item, const Room &room) {
-    begin(task, item, room);
+  static void attend_item(const CacheAttention &task, const Item &item, const Buffers &buffers) {
+    begin(task, item, buffers);
     const std::uint16_t *mask = task.mask + item.token * task.mask_stride;
     std::int64_t cells[n_cells];
     std::int64_t count = 0;
@@ -71,36 +71,36 @@ private:
            seen &= seen - 1) {
         cells[count] = first + __builtin_ctz(seen);
         if (++count == n_cells) {
-          attend_cells(task, item, room, cells, count);
+          attend_cells(task, item, buffers, cells, count);
           count = 0;
         }
       }
     }
     if (count > 0) {
-      attend_cells(task, item, room, cells, count);
+      attend_cells(task, item, buffers, cells, count);
     }
-    end(task, item, room);
+    end(task, item, buffers);
   }
 
-  static void begin(const CacheAttention &task, const Item &item, const Room &room) {
+  static void begin(const CacheAttention &task, const Item &item, const Buffers &buffers) {
     const float scale = task.scale * 1.44269504F; // log2(e): scores are to be powers of two
     for (std::int64_t h = 0; h < item.n_heads; ++h) {
       const float *query = task.queries.at(item.token, item.first_head + h);
       for (std::int64_t i = 0; i < task.d_head; ++i) {
-        room.queries[h * task.d_head + i] = query[i] * scale;
-        room.sums[h * task.d_head + i] = 0.0F;
+        buffers.queries[h * task.d_head + i] = query[i] * scale;
+        buffers.sums[h * task.d_head + i] = 0.0F;
       }
-      room.reference[h] = -__builtin_inff();
-      room.total[h] = 0.0F;
+      buffers.reference[h] = -__builtin_inff();
+      buffers.total[h] = 0.0F;
     }
   }
 
-  static void end(const CacheAttention &task, const Item &item, const Room &room) {
+  static void end(const CacheAttention &task, const Item &item, const Buffers &buffers) {
     for (std::int64_t h = 0; h < item.n_heads; ++h) {
-      const float factor = 1.0F / room.total[h];
+      const float factor = 1.0F / buffers.total[h];
       float *to = task.out + (item.token * task.n_heads + item.first_head + h) * task.d_head;
       for (std::int64_t i = 0; i < task.d_head; ++i) {
-        to[i] = room.sums[h * task.d_head + i] * factor;
+        to[i] = buffers.sums[h * task.d_head + i] * factor;
       }
     }
   }
@@ -113,19 +113,19 @@ private:
     return _mm512_mask_testn_epi16_mask(there, values, values);
   }
 
-  static void attend_cells(const CacheAttention &task, const Item &item, const Room &room,
+  static void attend_cells(const CacheAttention &task, const Item &item, const Buffers &buffers,
                            const std::int64_t (&cells)[n_cells], std::int64_t count) {
     const std::int64_t d = task.d_head;
     for (std::int64_t i = 0; i < n_cells; ++i) {
       const std::int64_t cell = cells[i < count ? i : 0]; // weighed by zero behind the last
-      widen(task.keys.at(cell, item.cache_head), room.keys + i * d, d);
-      widen(task.values.at(cell, item.cache_head), room.values + i * d, d);
+      widen(task.keys.at(cell, item.cache_head), buffers.keys + i * d, d);
+      widen(task.values.at(cell, item.cache_head), buffers.values + i * d, d);
     }
     const auto there = static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
     for (std::int64_t h = 0; h < item.n_heads; ++h) {
-      const __m512 scores = scores_of(room.queries + h * d, room.keys, d);
+      const __m512 scores = scores_of(buffers.queries + h * d, buffers.keys, d);
       const float greatest = _mm512_mask_reduce_max_ps(there, scores);
-      const float before = room.reference[h];
+      const float before = buffers.reference[h];
       const float reference = before > greatest ? before : greatest;
       alignas(64) float weights[n_cells];
       _mm512_store_ps(weights, _mm512_sub_ps(scores, _mm512_set1_ps(reference)));
@@ -135,16 +135,16 @@ private:
       const __m512 of_cells = _mm512_maskz_loadu_ps(there, weights);
       _mm512_store_ps(weights, of_cells);
       const float shrink = Math::template power_of_two<false>(before - reference);
-      room.total[h] = room.total[h] * shrink + _mm512_reduce_add_ps(of_cells);
-      room.reference[h] = reference;
-      add_values(room.values, weights, shrink, room.sums + h * d, d);
+      buffers.total[h] = buffers.total[h] * shrink + _mm512_reduce_add_ps(of_cells);
+      buffers.reference[h] = reference;
+      add_values(buffers.values, weights, shrink, buffers.sums + h * d, d);
     }
   }
 
   static void widen(const std::uint16_t *from, float *to, std::int64_t count) {
     for (std::int64_t i = 0; i < count; i += width) {
-      const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from + i));
-      _mm512_storeu_ps(to + i, _mm512_cvtph_ps(halves));
+      const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from + i));
+      _mm512_storeu_ps(to + i, _mm512_cvtph_ps(values));
     }
   }
 

@@ -4,7 +4,7 @@
 // while it is in a register.
 #pragma once
 
-#include "kernels/half_formats.h"
+#include "kernels/bf16_formats.h"
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
@@ -103,11 +103,11 @@ private:
       const std::byte *eight =
           address(matrix, row, 0) + static_cast<std::size_t>(before) * matrix.block_bytes;
       prefetch(eight + group * static_cast<std::int64_t>(matrix.row_bytes), group * row_bytes);
-      HalfFormats<Kind>::decode_8_rows(eight, count, out, row_stride, width);
+      Bf16Formats<Kind>::decode_8_rows(eight, count, out, row_stride, width);
     } else {
       for (std::int64_t i = 0; i < n_rows; ++i) {
         prefetch(address(matrix, row + i + group, column), row_bytes);
-        HalfFormats<Kind>::decode(matrix.format, address(matrix, row + i, column), count,
+        Bf16Formats<Kind>::decode(matrix.format, address(matrix, row + i, column), count,
                                   out + i * row_stride, width);
       }
     }

@@ -31,7 +31,7 @@ struct Share {
 
 /// How weights are stored. Some kernels read those with a name by themselves. `q4_k_of_8_rows` is
 /// ggml's order for products with one token, which only kernels with bfloat16 operands can read:
-/// blocks of eight rows as one, eight bytes by turns.
+/// blocks of eight rows as one, interleaved by eight bytes.
 enum class Format { bf16, q4_0, q5_0, q8_0, q4_k, q4_k_of_8_rows, q5_k, q6_k, iq4_nl, other };
 
 /// Weights as the file stores them, one row an output feature.
@@ -84,10 +84,10 @@ struct Norm {
   void *out;
 };
 
-/// Turns queries and keys by their position and puts heads in the order that attention reads.
+/// Rotary position embedding of queries and keys; puts heads in the order that attention reads.
 struct Rotate {
-  const float *qkv;   // float panels of 3 * n_heads * d_head features
-  const float *turns; // float panels of d_head features: cosines of the d_head / 2 angles, sines
+  const float *qkv;    // float panels of 3 * n_heads * d_head features
+  const float *angles; // float panels of d_head features: cosines of d_head / 2 angles, then sines
   std::int64_t n_heads;
   std::int64_t d_head; // a multiple of 4
   std::int64_t n_panels;
@@ -144,7 +144,7 @@ struct CacheAttention {
   float *out; // [n_tokens][n_heads][d_head]
 };
 
-/// What linear layers round both sides to. All but int8 lose no more than files of half precision.
+/// What linear layers round both sides to. All but int8 lose no more than 16-bit files.
 enum class LinearNumbers { float32, bfloat16, int16, int8 };
 
 struct LinearKernel {
@@ -256,14 +256,14 @@ std::int64_t heads_elements(const OperandLayout &operands, std::int64_t n_heads,
 
 std::size_t cache_work_bytes(const OperandLayout &operands, const CacheAttention &task);
 
-/// Kernels that this CPU and its operating system can run, fastest first, those that round to bytes
+/// Kernels that this CPU and its operating system can run, fastest first, those that round to int8
 /// behind all others.
 const std::vector<Kernels> &available();
 
 /// The fastest available, or those that any CPU runs. They differ in the last digits of sums.
 LogitKernels logit_kernels();
 
-/// Scratch of some threads. Theirs before they begin, so that none of them ever wants for memory.
+/// Scratch memory of some threads, allocated before they begin, so that none of them can run out.
 class Scratch {
 public:
   explicit Scratch(int n_threads);

@@ -22,7 +22,7 @@ template <typename Product> struct LinearLayer : WeightBlocks<Product> {
   using Base::block_rows;
   using Base::bytes_of;
   using Base::group;
-  using Base::is_half;
+  using Base::is_bf16;
   using Base::is_plain;
   using Base::operand_size;
   using Base::pack;
@@ -69,13 +69,13 @@ template <typename Product> struct LinearLayer : WeightBlocks<Product> {
       const std::int64_t stride =
           plain ? row_bytes / std::int64_t{sizeof(Operand)} : row_stride(block);
       const std::int64_t n_rows = padded(block.height(), group);
-      if (n_lanes > Product::half) {
+      if (n_lanes > Product::sixteen_lanes) {
         Product::template multiply_plain<lanes>(rows, stride, n_rows, in, block.depth, buffers.c,
                                                 ahead);
       } else {
         std::memset(buffers.c, 0, bytes_of(n_rows * lanes, sizeof(float)));
-        Product::template multiply_plain<Product::half>(rows, stride, n_rows, in, block.depth,
-                                                        buffers.c, ahead);
+        Product::template multiply_plain<Product::sixteen_lanes>(rows, stride, n_rows, in,
+                                                                 block.depth, buffers.c, ahead);
       }
     }
   }
@@ -121,11 +121,11 @@ template <typename Product> struct LinearLayer : WeightBlocks<Product> {
     for (std::int64_t n = 1; n <= share.count; ++n) {
       if (share.count % n == 0) {
         const std::int64_t panels = parts_of(panels_of(task.n_tokens), n);
-        // All panels together may end with half a one; else somebody has whole ones.
-        const std::int64_t halves = n == 1 ? parts_of(task.n_tokens, lanes / 2) : 2 * panels;
+        // Of all panels together the last may need 16 lanes alone; else somebody has whole ones.
+        const std::int64_t sixteens = n == 1 ? parts_of(task.n_tokens, lanes / 2) : 2 * panels;
         const std::int64_t blocks = most_blocks(task, share.count / n);
         const std::int64_t work =
-            halves * (blocks + panel_cost) + 2 * parts_of(panels, step) * blocks;
+            sixteens * (blocks + panel_cost) + 2 * parts_of(panels, step) * blocks;
         if (least_work < 0 || work <= least_work) {
           least_work = work;
           across = n;
@@ -164,7 +164,7 @@ template <typename Product> struct LinearLayer : WeightBlocks<Product> {
           columns_of.matrix = &task.matrices[i];
           columns_of.first = first;
           columns_of.count = count;
-          columns_of.depth = is_half ? padded(count, 32) : count;
+          columns_of.depth = is_bf16 ? padded(count, 32) : count;
           some_columns(task, way, columns_of, above, panels, buffers);
           above += task.matrices[i].rows;
         }
@@ -217,7 +217,7 @@ template <typename Product> struct LinearLayer : WeightBlocks<Product> {
     if (task.out_operand != nullptr) {
       add_to(c, n_rows, bias, nullptr);
       for (std::int64_t i = 0; i < n_rows * lanes; ++i) {
-        c[i] = Math::template gelu_tanh<is_half>(c[i]);
+        c[i] = Math::template gelu_tanh<is_bf16>(c[i]);
       }
       store_rows(static_cast<Operand *>(task.out_operand) + panel * operand_size(way.n_rows), row,
                  c, n_rows);
@@ -235,7 +235,7 @@ template <typename Product> struct LinearLayer : WeightBlocks<Product> {
   /// Rows of lanes to the first of their lanes as rows, in place of what is there or added to it.
   static void store_transposed(const float *c, std::int64_t n_rows, bool is_first, float *to,
                                std::int64_t stride, std::int64_t n_lanes) {
-    if constexpr (is_half) {
+    if constexpr (is_bf16) {
       if (n_rows == block_rows) {
         constexpr std::int64_t size = 16;
         for (std::int64_t lane = 0; lane < n_lanes; lane += size) {
@@ -255,7 +255,7 @@ template <typename Product> struct LinearLayer : WeightBlocks<Product> {
   }
 
   static constexpr LinearKernel kernel() {
-    return {is_half ? LinearNumbers::bfloat16 : LinearNumbers::float32, linear};
+    return {is_bf16 ? LinearNumbers::bfloat16 : LinearNumbers::float32, linear};
   }
 };
 

@@ -14,7 +14,7 @@ template <typename Product> struct PanelLayouts : Panels<Product> {
   using Base = Panels<Product>;
   using Operand = typename Base::Operand;
   using Range = typename Base::Range;
-  using Base::is_half;
+  using Base::is_bf16;
   using Base::operand_size;
   using Base::part_of;
   using Base::smaller;
@@ -68,7 +68,7 @@ template <typename Product> struct PanelLayouts : Panels<Product> {
         const std::int64_t count = smaller(block, n_features - first);
         const float *from = in + p * lanes * n_features + first;
         Operand *to = panel + first * lanes;
-        if constexpr (is_half) {
+        if constexpr (is_bf16) {
           Product::Pairs::store_columns(to, from, n_features, n_lanes, count);
         } else {
           for (std::int64_t i = 0; i < count; ++i) {

@@ -22,7 +22,7 @@ template <typename Product> struct Panels {
   using Operand = typename Product::Operand;
   using Math = Scalar<Product>;
 
-  static constexpr bool is_half = sizeof(Operand) == 2;
+  static constexpr bool is_bf16 = sizeof(Operand) == 2;
   static constexpr std::int64_t group = Product::group;
   static constexpr std::int64_t run = Product::run; // columns of a packed row that lie together
 
@@ -58,13 +58,13 @@ template <typename Product> struct Panels {
   }
 
   static std::int64_t operand_size(std::int64_t n_features) {
-    return operand_rows(is_half, n_features) * lanes;
+    return operand_rows(is_bf16, n_features) * lanes;
   }
 
   /// Two rows of lanes at feature `row` (even) of an operand panel.
   static void store_pair(Operand *panel, std::int64_t row, const float *even, const float *odd) {
     Operand *to = panel + row * lanes;
-    if constexpr (is_half) {
+    if constexpr (is_bf16) {
       Product::Pairs::store(to, even, odd);
     } else {
       std::memcpy(to, even, lanes * sizeof(float));
@@ -81,7 +81,7 @@ template <typename Product> struct Panels {
       store_pair(panel, first + row, rows + row * lanes, rows + (row + 1) * lanes);
     }
     if (row < n_rows) {
-      if constexpr (is_half) {
+      if constexpr (is_bf16) {
         static constexpr float nothing[lanes] = {};
         store_pair(panel, first + row, rows + row * lanes, nothing);
       } else {
@@ -93,7 +93,7 @@ template <typename Product> struct Panels {
   /// The rows behind the last feature of operand panels, and its pair.
   static void zero_padding(void *operands, std::int64_t n_features, Range panels) {
     const std::int64_t size = operand_size(n_features);
-    const std::int64_t filled = (is_half ? padded(n_features, 2) : n_features) * lanes;
+    const std::int64_t filled = (is_bf16 ? padded(n_features, 2) : n_features) * lanes;
     for (std::int64_t p = panels.begin; p < panels.end; ++p) {
       std::memset(static_cast<Operand *>(operands) + p * size + filled, 0,
                   bytes_of(size - filled, sizeof(Operand)));
@@ -101,7 +101,7 @@ template <typename Product> struct Panels {
   }
 
   static void to_operands(const float *in, Operand *out, std::int64_t count) {
-    if constexpr (is_half) {
+    if constexpr (is_bf16) {
       for (std::int64_t i = 0; i < count; ++i) {
         out[i] = static_cast<std::uint16_t>(Math::rounded_to_bf16(in[i]) >> 16U);
       }

@@ -13,7 +13,7 @@ namespace ppocrvl::kernels {
 template <typename Product, bool rounds_scores>
 struct PictureAttention : BlockAttention<Product, rounds_scores> {
   using Base = BlockAttention<Product, rounds_scores>;
-  using AttendRoom = typename Base::AttendRoom;
+  using AttentionBuffers = typename Base::AttentionBuffers;
   using Operand = typename Base::Operand;
   using Queries = typename Base::Queries;
   using Range = typename Base::Range;
@@ -26,13 +26,13 @@ struct PictureAttention : BlockAttention<Product, rounds_scores> {
   using Base::store_rows;
   using Base::zero_padding;
 
-  // Threads take items by turns: the first panels of each head, then the next. Those of a head are
-  // not equally much work, the last of a picture being fewer and those of a prompt seeing more and
-  // more, so counting them head by head would give one thread all the small ones.
+  // Threads take items round robin: the first panels of each head, then the next. Those of a head
+  // are not equally much work, the last of a picture being fewer and those of a prompt seeing more
+  // and more, so counting them head by head would give one thread all the small ones.
 
   static void attention(const Attention &task, Share share, void *scratch) {
     const std::int64_t d = task.d_head;
-    const AttendRoom room(scratch, d);
+    const AttentionBuffers buffers(scratch, d);
     std::int64_t first = 0; // item of the picture
     Product::begin();
     for (std::int64_t s = 0; s < task.n_segments; ++s) {
@@ -50,9 +50,9 @@ struct PictureAttention : BlockAttention<Product, rounds_scores> {
                 segment.first_panel * lanes,
                 segment.first_panel * lanes + segment.n_patches,
             };
-            attend(head, d, keys, panels, nullptr, room);
+            attend(head, d, keys, panels, nullptr, buffers);
             for (std::int64_t i = 0; i < panels.end - p; ++i) {
-              store_attended(task, h, p + i, room.queries[i]);
+              store_attended(task, h, p + i, buffers.queries[i]);
             }
           }
         }

@@ -33,12 +33,12 @@ template <typename Kind> struct Scalar {
   }
 
   /// Of a float16. Multiplying by 2^112 moves the exponent, also that of denormal numbers.
-  static float float_of_half(std::uint16_t half) {
-    const std::uint32_t magnitude = (half & 0x7FFFU) << 13U;
+  static float float_of_f16(std::uint16_t value) {
+    const std::uint32_t magnitude = (value & 0x7FFFU) << 13U;
     const float moved = float_of(magnitude) * 5.192296858534828e33F;
     const bool is_finite = magnitude < 0x0F800000U;
     const std::uint32_t bits = is_finite ? bits_of(moved) : magnitude | 0x7F800000U;
-    return float_of(bits | ((half & 0x8000U) << 16U));
+    return float_of(bits | ((value & 0x8000U) << 16U));
   }
 
   /// 2^x for -126 <= x <= 127, 2^-126 below. To about one unit in the last place; for results that

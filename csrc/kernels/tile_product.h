@@ -4,8 +4,8 @@
 // of a panel. bfloat16 operands, float32 sums.
 #pragma once
 
-#include "kernels/half_formats.h"
-#include "kernels/half_pairs.h"
+#include "kernels/bf16_formats.h"
+#include "kernels/bf16_pairs.h"
 #include "kernels/kernels.h"
 
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace ppocrvl::kernels {
 /// load<tile>, store<tile>, zero<tile> and dot<sum, rows, panel>, with strides in bytes.
 template <typename Unit> struct TileProduct {
   using Operand = std::uint16_t;
-  using Pairs = HalfPairs<TileProduct>;
-  using Formats = HalfFormats<TileProduct>;
+  using Pairs = Bf16Pairs<TileProduct>;
+  using Formats = Bf16Formats<TileProduct>;
   static constexpr bool has_tiles = true;
   static constexpr std::int64_t group = 16;
   static constexpr std::int64_t run = 32;

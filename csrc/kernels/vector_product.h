@@ -19,7 +19,7 @@ template <typename Arithmetic, std::size_t height> struct VectorProduct {
   static constexpr std::int64_t run = Arithmetic::run;
   static constexpr std::size_t width = sizeof(Vector) / sizeof(float);
   static constexpr std::size_t n_lanes = lanes;
-  static constexpr std::int64_t half = lanes / 2;
+  static constexpr std::int64_t sixteen_lanes = lanes / 2;
 
   static void begin() {}
   static void end() {}

@@ -20,7 +20,7 @@ template <typename Product> struct WeightBlocks : Panels<Product> {
   using Math = typename Base::Math;
   using Base::bytes_of;
   using Base::group;
-  using Base::is_half;
+  using Base::is_bf16;
   using Base::packed_index;
   using Base::part_of;
   using Base::run;
@@ -69,24 +69,24 @@ template <typename Product> struct WeightBlocks : Panels<Product> {
     std::byte *end;
 
     Buffers(void *scratch, std::int64_t longest) {
-      auto *room = static_cast<std::byte *>(scratch);
-      packed = Base::template carve<Operand>(room, block_rows * (padded(longest, 32) + 32));
-      values = Base::template carve<float>(room, longest);
-      operands = Base::template carve<Operand>(room, longest);
-      c = Base::template carve<float>(room, block_rows * lanes);
-      end = room;
+      auto *rest = static_cast<std::byte *>(scratch);
+      packed = Base::template carve<Operand>(rest, block_rows * (padded(longest, 32) + 32));
+      values = Base::template carve<float>(rest, longest);
+      operands = Base::template carve<Operand>(rest, longest);
+      c = Base::template carve<float>(rest, block_rows * lanes);
+      end = rest;
     }
   };
 
   /// Whether `Product` decodes the block, and not ggml.
   static bool is_decoded_here(const Block &block) {
     const Format format = block.matrix->format;
-    return is_half && format != Format::bf16 && format != Format::other;
+    return is_bf16 && format != Format::bf16 && format != Format::other;
   }
 
   /// A row of a block as operands.
   static const Operand *decoded(const Block &block, std::int64_t row, const Buffers &buffers) {
-    if constexpr (is_half) {
+    if constexpr (is_bf16) {
       if (block.matrix->format == Format::bf16) {
         return reinterpret_cast<const Operand *>(block.row(row));
       }
@@ -97,7 +97,7 @@ template <typename Product> struct WeightBlocks : Panels<Product> {
       }
     }
     block.matrix->to_float(block.row(row), buffers.values, block.count);
-    if constexpr (is_half) {
+    if constexpr (is_bf16) {
       to_operands(buffers.values, buffers.operands, block.count);
       return buffers.operands;
     } else {
@@ -140,7 +140,7 @@ template <typename Product> struct WeightBlocks : Panels<Product> {
   /// for the next one meanwhile.
   static void pack(const Block &block, const Block &next, const Buffers &buffers) {
     const std::int64_t n_rows = padded(block.height(), group);
-    const bool has_8_rows_as_one = is_half && block.matrix->format == Format::q4_k_of_8_rows;
+    const bool has_8_rows_as_one = is_bf16 && block.matrix->format == Format::q4_k_of_8_rows;
     for (std::int64_t row = 0; row < n_rows; ++row) {
       prefetch(next, row, n_rows);
       const Place place = place_of(block, row, buffers);
@@ -149,7 +149,7 @@ template <typename Product> struct WeightBlocks : Panels<Product> {
       } else if (!has_8_rows_as_one) {
         pack_row(block, row, place, buffers);
       } else if (row % 8 == 0) {
-        if constexpr (is_half) {
+        if constexpr (is_bf16) {
           Product::Formats::decode_8_rows(block.eight_rows(row), block.count, place.first,
                                           place.row_stride, place.part_stride);
         }
@@ -159,7 +159,7 @@ template <typename Product> struct WeightBlocks : Panels<Product> {
 
   static void pack_row(const Block &block, std::int64_t row, const Place &place,
                        const Buffers &buffers) {
-    if constexpr (!is_half) { // a row lies in one piece, without zeros behind it
+    if constexpr (!is_bf16) { // a row lies in one piece, without zeros behind it
       static_assert(!Product::has_tiles);
       block.matrix->to_float(block.row(row), place.first, block.count);
     } else if (is_decoded_here(block)) {
@@ -186,7 +186,7 @@ template <typename Product> struct WeightBlocks : Panels<Product> {
 
   /// Whether the block's rows can be read where they are.
   static bool is_plain(const Block &block) {
-    return is_half && block.matrix->format == Format::bf16 && block.height() == block_rows &&
+    return is_bf16 && block.matrix->format == Format::bf16 && block.height() == block_rows &&
            block.depth == block.count;
   }
 };

@@ -37,10 +37,12 @@ int LanguageModel::n_embd() const { return llama_model_n_embd_inp(model_.get());
 
 int LanguageModel::n_ctx_train() const { return llama_model_n_ctx_train(model_.get()); }
 
-std::size_t LanguageModel::room() const { return context_ ? llama_n_ctx(context_.get()) : 0; }
+std::size_t LanguageModel::kv_capacity() const {
+  return context_ ? llama_n_ctx(context_.get()) : 0;
+}
 
-void LanguageModel::make_room(std::size_t wish, std::size_t least, std::optional<int> kept) {
-  if (wish <= room()) {
+void LanguageModel::grow_cache(std::size_t wish, std::size_t least, std::optional<int> kept) {
+  if (wish <= kv_capacity()) {
     return;
   }
   const AssertionGuard guard;

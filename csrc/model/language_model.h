@@ -38,7 +38,7 @@ struct Feed {
   bool want_logits = false;        // of the last token
 };
 
-/// The decoder and its KV cache, with room for several sequences. One thread at a time;
+/// The decoder and its KV cache, with slots for several sequences. One thread at a time;
 /// `vocabulary()` and the scalars are free.
 class LanguageModel {
 public:
@@ -57,18 +57,18 @@ public:
   int n_embd() const;
   int n_ctx_train() const;
 
-  /// Tokens that the cache has room for; all sequences together, unless the shares are separate.
-  std::size_t room() const;
+  /// Tokens that the cache can hold; all sequences together, unless the shares are separate.
+  std::size_t kv_capacity() const;
 
-  /// Makes room for `wish` tokens in all, for fewer where memory does not suffice, for `least` at
+  /// Makes the cache hold `wish` tokens in all, fewer where memory does not suffice, `least` at
   /// least. A cache that has to grow is made anew, without its sequences but for that in the slot
   /// `kept`. After an error there may be none at all; the next call makes one.
-  void make_room(std::size_t wish, std::size_t least, std::optional<int> kept);
+  void grow_cache(std::size_t wish, std::size_t least, std::optional<int> kept);
 
   /// Goes on with several sequences, at most `batch_tokens` in all: tokens and pictures in one pass
   /// over the weights. A true `abandoned` ends the call with ErrorKind::cancelled. After that and
   /// after ErrorKind::engine, nothing of the call is in the cache, nor of a picture that it was in
-  /// the middle of. Where there is no `room()` after ErrorKind::engine, all sequences are lost.
+  /// the middle of. Where `kv_capacity()` is 0 after ErrorKind::engine, all sequences are lost.
   void feed(const std::vector<Feed> &feeds, const std::function<bool()> &abandoned);
 
   /// float32 [vocabulary().size()]: those that `feed` was asked for, by the place of the feed.

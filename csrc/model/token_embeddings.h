@@ -16,7 +16,7 @@ public:
   /// The file must have passed the model check. Throws ErrorKind::model_format.
   explicit TokenEmbeddings(const std::string &path);
 
-  /// The embedding of a token of the vocabulary, as the graph would look it up. `values` has room
+  /// The embedding of a token of the vocabulary, as the graph would look it up. `values` has space
   /// for the model's width. Throws ErrorKind::engine if the file cannot be read any more.
   void read(std::int32_t token, float *values);
 

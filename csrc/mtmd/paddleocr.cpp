@@ -7,9 +7,9 @@
 // Where upstream's graph differs from the reference:
 //   * the learned position embedding is resized with antialiasing; the reference does not,
 //   * the projector's activation follows the encoder's tanh GELU; the reference has the erf GELU,
-//   * pixels are rounded to half precision,
-//   * on a CPU, the encoder's GELU is a half-precision table,
-//   * flash attention rounds keys and values to half precision; without it, all scores
+//   * pixels are rounded to float16,
+//   * on a CPU, the encoder's GELU is a float16 table,
+//   * flash attention rounds keys and values to float16; without it, all scores
 //     (4 * heads * patches^2 bytes) are held at once.
 #include "models/models.h"
 #include "mtmd/gelu_tanh.h"
@@ -48,15 +48,15 @@ constexpr float rope_beta_slow = 1.0F;
 constexpr float projector_norm_eps = 1e-5F;
 
 // Attention runs over slices of the queries, so that scores take little memory and no node runs for
-// long. clip.cpp has room for 8192 nodes and weights in a graph, which limits the number of slices:
-// 22 with the official 27 layers.
+// long. clip.cpp has space for 8192 nodes and weights in a graph, which limits the number of
+// slices: 22 with the official 27 layers.
 constexpr int64_t bytes_of_scores = 32LL << 20;
-constexpr int64_t graph_room = 7500;
+constexpr int64_t most_graph_nodes = 7500;
 constexpr int64_t layer_nodes = 56; // of a layer without its slices, weights included
 constexpr int64_t slice_nodes = 10;
 
 int64_t most_slices(int64_t n_layer) {
-  return std::max<int64_t>(1, (graph_room / n_layer - layer_nodes) / slice_nodes);
+  return std::max<int64_t>(1, (most_graph_nodes / n_layer - layer_nodes) / slice_nodes);
 }
 
 // ggml's fast float32 product (llamafile's) needs a dot product length of this multiple. The
@@ -89,7 +89,7 @@ public:
 
   /// Patches of the picture [n_embd, n_patches], with their position embedding.
   ggml_tensor *patches() {
-    // Not ggml_conv_2d, which rounds the pixels to half precision.
+    // Not ggml_conv_2d, which rounds the pixels to float16.
     ggml_tensor *kernel = in_f32(graph_.model.patch_embeddings_0);
     const int size = graph_.patch_size;
     ggml_tensor *pixels = ggml_im2col(ctx_, kernel, graph_.build_inp_raw(), size, size, 0, 0, 1, 1,
@@ -166,7 +166,7 @@ public:
 private:
   /// The kernels that were asked for, if they can compute this graph.
   [[nodiscard]] const kernels::VisionKernels *usable_kernels() const {
-    // A GELU follows one block of columns, and a thread's scratch has room for such heads.
+    // A GELU follows one block of columns, and a thread's scratch has space for such heads.
     constexpr int64_t widest_head = 256;
     const bool fits = graph_.n_embd <= kernels::longest_row && graph_.d_head <= widest_head &&
                       graph_.d_head % 4 == 0;
@@ -179,7 +179,7 @@ private:
     const StripPictures *strip = usable_strip();
     PanelGraph panels(ctx_, kernels, options_.scratch, strip);
     ggml_tensor *positions = strip == nullptr ? positions_ : panels.strip_positions(positions_);
-    ggml_tensor *turns = panels.turns(positions, graph_.d_head, n);
+    ggml_tensor *angles = panels.angles(positions, graph_.d_head, n);
     ggml_tensor *current = panels.to_panels(in);
     for (const clip_layer &layer : graph_.model.layers) {
       ggml_tensor *normed = panels.norm(current, layer.ln_1_w, layer.ln_1_b, graph_.eps);
@@ -189,7 +189,7 @@ private:
               : panels.linear_qkv(
                     {{layer.q_w, layer.q_b}, {layer.k_w, layer.k_b}, {layer.v_w, layer.v_b}},
                     normed, n);
-      ggml_tensor *attended = panels.attention(qkv, turns, graph_.d_head, n);
+      ggml_tensor *attended = panels.attention(qkv, angles, graph_.d_head, n);
       current = panels.linear({{layer.o_w, layer.o_b}}, attended, n, current);
       normed = panels.norm(current, layer.ln_2_w, layer.ln_2_b, graph_.eps);
       ggml_tensor *hidden = panels.linear_gelu({layer.ff_up_w, layer.ff_up_b}, normed, n);
@@ -310,7 +310,7 @@ private:
     return ggml_cont_2d(ctx_, out, graph_.n_embd, q->ne[1]);
   }
 
-  /// The same with half-precision keys and values.
+  /// The same with float16 keys and values.
   ggml_tensor *flash(ggml_tensor *q, ggml_tensor *k, ggml_tensor *v) {
     ggml_tensor *out = ggml_flash_attn_ext(ctx_, q, k, v, nullptr, graph_.kq_scale, 0.0F, 0.0F);
     ggml_prec_set_acc(out, GGML_PREC_F32);

@@ -22,7 +22,7 @@ using kernels::VisionKernels;
 
 using Numbers = std::array<int32_t, 3>;
 
-/// What a node needs beside its sources, and how much it computes. Lies in the room that ggml
+/// What a node needs beside its sources, and how much it computes. Lies in the space that ggml
 /// leaves behind its own parameters.
 struct Extra {
   const VisionKernels *kernels = nullptr;
@@ -53,12 +53,12 @@ const VisionKernels &kernels_of(const ggml_tensor *node) { return *extra_of(*nod
 const float *floats(const ggml_tensor *tensor) { return static_cast<const float *>(tensor->data); }
 
 /// Where panels begin. ggml aligns tensors to 32 bytes; a load across two cache lines takes twice
-/// as long, so every tensor of panels has room for one more and begins at a multiple of 64 bytes.
+/// as long, so every tensor of panels has space for one more and begins at a multiple of 64 bytes.
 void *panels_in(const ggml_tensor *tensor) {
   constexpr std::size_t line = 64;
   void *begin = tensor->data;
-  std::size_t room = ggml_nbytes(tensor);
-  return std::align(line, room - line, begin, room);
+  std::size_t space = ggml_nbytes(tensor);
+  return std::align(line, space - line, begin, space);
 }
 
 float *float_panels_in(const ggml_tensor *tensor) {
@@ -153,7 +153,7 @@ void run_to_operand(ggml_tensor *out, int index, int count, void * /*user*/) {
 
 /// The angles are the reference's: float32 inverse frequencies 10000^(-i / (d_head / 4)), the first
 /// half for the row, the second for the column.
-void run_turns(ggml_tensor *out, int index, int count, void * /*user*/) {
+void run_angles(ggml_tensor *out, int index, int count, void * /*user*/) {
   constexpr float theta = 10000.0F;
   const auto *positions = static_cast<const int32_t *>(out->src[0]->data);
   const int64_t d_head = features(out);
@@ -181,11 +181,11 @@ void run_turns(ggml_tensor *out, int index, int count, void * /*user*/) {
 
 void run_rotate(ggml_tensor *out, int index, int count, void * /*user*/) {
   const ggml_tensor *qkv = out->src[0];
-  const ggml_tensor *turns = out->src[1];
+  const ggml_tensor *angles = out->src[1];
   kernels::Rotate task{};
   task.qkv = float_panels_in(qkv);
-  task.turns = float_panels_in(turns);
-  task.d_head = features(turns);
+  task.angles = float_panels_in(angles);
+  task.d_head = features(angles);
   task.n_heads = features(qkv) / 3 / task.d_head;
   task.n_panels = n_panels(qkv);
   task.out = panels_in(out);
@@ -392,12 +392,12 @@ ggml_tensor *PanelGraph::linear_gelu(const LinearWeights &layer, ggml_tensor *in
              {n_patches});
 }
 
-ggml_tensor *PanelGraph::turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches) {
+ggml_tensor *PanelGraph::angles(ggml_tensor *positions, int64_t d_head, int64_t n_patches) {
   return add(GGML_TYPE_F32, lanes, d_head, kernels::panels_of(n_patches) + 1, {positions},
-             {"turns", run_turns}, {n_patches});
+             {"angles", run_angles}, {n_patches});
 }
 
-ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t d_head,
+ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *angles, int64_t d_head,
                                    int64_t n_patches) {
   const int64_t n_features = features(qkv) / 3;
   const int64_t n_heads = n_features / d_head;
@@ -405,7 +405,7 @@ ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t
   const int64_t n_elements =
       kernels::heads_elements(kernels_.operands, n_heads, d_head, n_panels(qkv)) + 2 * lanes;
   ggml_tensor *heads =
-      add(operand_type(kernels_), n_elements, 1, 1, {qkv, turns}, {"rotate", run_rotate});
+      add(operand_type(kernels_), n_elements, 1, 1, {qkv, angles}, {"rotate", run_rotate});
   return add(operand_type(kernels_), lanes,
              kernels::operand_rows(kernels_.operands.is_bf16, n_features), qkv->ne[2], {heads},
              {"attention", run_attention, 2 * mean_keys(strip_, n_patches)},

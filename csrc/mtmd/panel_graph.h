@@ -59,11 +59,11 @@ public:
   ggml_tensor *linear_gelu(const LinearWeights &layer, ggml_tensor *in, int64_t n_patches);
 
   /// Cosines and sines of each patch's angles, as float panels, of `positions`: rows, then columns.
-  ggml_tensor *turns(ggml_tensor *positions, int64_t d_head, int64_t n_patches);
+  ggml_tensor *angles(ggml_tensor *positions, int64_t d_head, int64_t n_patches);
 
   /// Attention of each picture's patches to each other, as operand panels, of queries, keys and
   /// values below each other.
-  ggml_tensor *attention(ggml_tensor *qkv, ggml_tensor *turns, int64_t d_head, int64_t n_patches);
+  ggml_tensor *attention(ggml_tensor *qkv, ggml_tensor *angles, int64_t d_head, int64_t n_patches);
 
 private:
   struct Operation {

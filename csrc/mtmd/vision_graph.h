@@ -18,8 +18,7 @@ constexpr std::size_t most_strip_pictures = 64;
 /// Number formats of the vision graph. The reference's mathematics (positions, kinds of GELU,
 /// epsilons) is the same in all of them.
 enum class VisionPrecision {
-  /// Attention over half-precision keys and values, and ggml's own GELU (on a CPU a table in half
-  /// precision).
+  /// Attention over float16 keys and values, and ggml's own GELU (on a CPU a table in float16).
   fast,
   /// float32 attention and GELU; linear layers as precise as their weights' type.
   automatic,
@@ -73,7 +72,7 @@ struct VisionGraphOptions {
 };
 
 /// The options of the graphs that the calling thread lets mtmd build while one of these lives.
-/// Graphs are built inside clip_image_batch_encode, whose interface has no room for them.
+/// Graphs are built inside clip_image_batch_encode, whose interface has no place for them.
 class UseVisionGraphOptions {
 public:
   explicit UseVisionGraphOptions(const VisionGraphOptions &options);

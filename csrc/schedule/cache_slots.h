@@ -30,7 +30,7 @@ std::size_t reusable(const CacheContent &content, const PreparedRequest &prepare
                      std::optional<std::size_t> chunk);
 
 /// The places in the KV cache that no request has at the moment. They keep what they hold until
-/// somebody needs them, or their room.
+/// somebody needs them, or their KV cells.
 class CacheSlots {
 public:
   struct Choice {

@@ -86,7 +86,7 @@ bool EncodeWorker::take() {
     board_.to_encode.erase(at);
   }
   lock.unlock();
-  board_.changed.notify_all(); // somebody may wait for room in the line
+  board_.changed.notify_all(); // somebody may wait for space in the queue
   return !jobs_.empty();
 }
 
@@ -137,14 +137,14 @@ bool EncodeWorker::finish_cached(EncodeJob &job) {
 /// What `encode` returns, which may use the cores and is told when to stop: once nobody waits for
 /// any of the pictures from `first` to before `last`.
 template <class Encode>
-auto EncodeWorker::with_turn(const EncodeJob *first, const EncodeJob *last, Encode encode) {
-  std::optional<CoreTurns::Encoding> turn;
-  if (turns_ != nullptr) {
-    turn.emplace(*turns_);
+auto EncodeWorker::with_cores(const EncodeJob *first, const EncodeJob *last, Encode encode) {
+  std::optional<CoreSharing::Encoding> cores;
+  if (sharing_ != nullptr) {
+    cores.emplace(*sharing_);
   }
   return encode([&] {
-    if (turns_ != nullptr) {
-      turns_->pause();
+    if (sharing_ != nullptr) {
+      sharing_->pause();
     }
     return !board_.closing && std::any_of(first, last, [](const EncodeJob &job) {
       return !request_of(job).is_over();
@@ -159,7 +159,7 @@ void EncodeWorker::encode_one(EncodeJob &job) {
       trace = &std::get<GenerateJob>(job).trace.emplace();
     }
     const Stopwatch stopwatch;
-    auto values = with_turn(&job, &job + 1, [&](const std::function<bool()> &goes_on) {
+    auto values = with_cores(&job, &job + 1, [&](const std::function<bool()> &goes_on) {
       return encoder_.encode(image_of(job), grid_of(job), goes_on, trace);
     });
     note_seconds(job, stopwatch.seconds());
@@ -201,10 +201,10 @@ std::vector<std::vector<float>> EncodeWorker::encode_together() {
   for (const EncodeJob &job : jobs_) {
     images.push_back({&image_of(job), grid_of(job)});
   }
-  return with_turn(jobs_.data(), jobs_.data() + jobs_.size(),
-                   [&](const std::function<bool()> &goes_on) {
-                     return encoder_.encode_together(images, goes_on);
-                   });
+  return with_cores(jobs_.data(), jobs_.data() + jobs_.size(),
+                    [&](const std::function<bool()> &goes_on) {
+                      return encoder_.encode_together(images, goes_on);
+                    });
 }
 
 EmbeddingsPtr EncodeWorker::cached(const std::string &key) {

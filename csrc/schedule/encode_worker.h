@@ -2,7 +2,7 @@
 #pragma once
 
 #include "schedule/board.h"
-#include "schedule/core_turns.h"
+#include "schedule/core_sharing.h"
 #include "vision/encoder.h"
 
 #include <cstddef>
@@ -16,9 +16,9 @@ namespace ppocrvl {
 class EncodeWorker {
 public:
   /// Encodes no picture before whose request `most_ahead` encoded ones wait for a place. Without
-  /// `turns` it does not share its cores.
-  EncodeWorker(Board &board, Encoder &encoder, CoreTurns *turns, std::size_t most_ahead)
-      : board_(board), encoder_(encoder), turns_(turns), most_ahead_(most_ahead) {
+  /// `sharing` it does not share its cores.
+  EncodeWorker(Board &board, Encoder &encoder, CoreSharing *sharing, std::size_t most_ahead)
+      : board_(board), encoder_(encoder), sharing_(sharing), most_ahead_(most_ahead) {
     jobs_.reserve(most_strip_pictures);
     board_.encoding.reserve(most_strip_pictures);
   }
@@ -39,13 +39,13 @@ private:
   void hand_on(EncodeJob &job, const EmbeddingsPtr &embeddings);
   void give_up(const EncodeJob &job) const noexcept;
   template <class Encode>
-  auto with_turn(const EncodeJob *first, const EncodeJob *last, Encode encode);
+  auto with_cores(const EncodeJob *first, const EncodeJob *last, Encode encode);
 
   Board &board_;
   Encoder &encoder_;
-  CoreTurns *turns_;
+  CoreSharing *sharing_;
   std::size_t most_ahead_;
-  std::vector<EncodeJob> jobs_; // that it works on; never more than there is room for
+  std::vector<EncodeJob> jobs_; // that it works on; never more than it was made for
 };
 
 } // namespace ppocrvl

@@ -40,7 +40,7 @@ struct Request {
 enum class FinishReason { stop, length, repetition, cancelled, deadline };
 
 struct Timings {
-  double queue = 0.0;  // seconds, like the next three: waiting for the encoder and for room
+  double queue = 0.0;  // seconds, like the next three: waiting for the encoder and for KV cells
   double encode = 0.0; // 0 for a cached picture
   double prefill = 0.0;
   double decode = 0.0;

@@ -56,10 +56,11 @@ template <class Job> void take_earlier(const std::vector<Job> &jobs, Deadline &e
 
 } // namespace
 
-Scheduler::Scheduler(Board &board, LanguageModel &model, CoreTurns *turns,
+Scheduler::Scheduler(Board &board, LanguageModel &model, CoreSharing *sharing,
                      const SchedulerOptions &options)
-    : board_(board), model_(model), turns_(turns), options_(options), slots_(options.n_parallel),
-      largest_(options.kv_tokens), needs_(static_cast<std::size_t>(options.n_parallel)) {
+    : board_(board), model_(model), sharing_(sharing), options_(options),
+      slots_(options.n_parallel), largest_(options.kv_tokens),
+      needs_(static_cast<std::size_t>(options.n_parallel)) {
   active_.reserve(needs_.size());
 }
 
@@ -108,7 +109,7 @@ bool Scheduler::collect() {
   // of work everything is looked at again, and the lock is held from the last look to the wait.
   const auto unlocked = [&](auto work) {
     lock.unlock();
-    board_.changed.notify_all(); // there is room in a line
+    board_.changed.notify_all(); // there is space in a queue
     work();
     lock.lock();
   };
@@ -150,7 +151,7 @@ std::optional<GenerateJob> Scheduler::take_next() {
   const auto at = board_.to_admit.begin() + static_cast<std::ptrdiff_t>(*next);
   const std::size_t need = at->prepared.n_reserved();
   wanted_ = tokens_together(need);
-  if (!leaves_room_for_urgent(at->prepared)) {
+  if (!leaves_capacity_for_urgent(at->prepared)) {
     return std::nullopt;
   }
   if (!active_.empty() && (wants_growth_ || !fits(need, 0))) {
@@ -174,9 +175,9 @@ void Scheduler::admit(GenerateJob job) {
   }
 }
 
-/// Whether places and room are left for those of higher priority whose pictures are not encoded
+/// Whether slots and KV cells are left for those of higher priority whose pictures are not encoded
 /// yet: a whole answer is longer to wait for than a picture. The board is locked.
-bool Scheduler::leaves_room_for_urgent(const PreparedRequest &next) const {
+bool Scheduler::leaves_capacity_for_urgent(const PreparedRequest &next) const {
   std::size_t places = 0;
   std::size_t tokens = 0;
   const auto count = [&](int priority, std::size_t reserved) {
@@ -197,9 +198,10 @@ bool Scheduler::leaves_room_for_urgent(const PreparedRequest &next) const {
     return true;
   }
   // While nothing runs the cache can still grow.
-  const std::size_t room = active_.empty() ? std::max(model_.room(), largest_) : model_.room();
+  const std::size_t capacity =
+      active_.empty() ? std::max(model_.kv_capacity(), largest_) : model_.kv_capacity();
   return places < slots_.count() &&
-         (options_.deterministic || reserved_ + next.n_reserved() + tokens <= room);
+         (options_.deterministic || reserved_ + next.n_reserved() + tokens <= capacity);
 }
 
 /// Tokens of as many requests as may run: of this one, of the largest that wait, and of others like
@@ -227,16 +229,16 @@ std::size_t Scheduler::tokens_together(std::size_t need) {
   return std::accumulate(needs_.begin(), needs_.end(), std::size_t{0});
 }
 
-/// Whether a request has room beside those that run and `held` tokens of those that ran.
+/// Whether a request has KV cells beside those that run and `held` tokens of those that ran.
 bool Scheduler::fits(std::size_t need, std::size_t held) const {
   if (options_.deterministic) {
-    return need * static_cast<std::size_t>(options_.n_parallel) <= model_.room();
+    return need * static_cast<std::size_t>(options_.n_parallel) <= model_.kv_capacity();
   }
-  return reserved_ + held + need <= model_.room();
+  return reserved_ + held + need <= model_.kv_capacity();
 }
 
-/// Whether fewer requests than may run have room, and the cache may grow.
-bool Scheduler::is_small() const { return model_.room() < std::min(largest_, wanted_); }
+/// Whether the cache holds fewer requests than may run, and the cache may grow.
+bool Scheduler::is_small() const { return model_.kv_capacity() < std::min(largest_, wanted_); }
 
 void Scheduler::start(GenerateJob job) {
   const PreparedRequest &prepared = job.prepared;
@@ -273,20 +275,20 @@ void Scheduler::make_place(std::size_t need, const CacheSlots::Choice &choice) {
 /// Makes the cache large enough for as many requests as may run, within the limit, or for as many
 /// as memory suffices for. Only while nothing runs.
 void Scheduler::grow(std::size_t need, const CacheSlots::Choice &choice) {
-  pass(FaultPoint::make_room);
+  pass(FaultPoint::grow_cache);
   const std::size_t least =
       options_.deterministic ? need * static_cast<std::size_t>(options_.n_parallel) : need;
   const std::size_t wish =
-      std::max(least, std::min(options_.kv_tokens, std::max(wanted_, 2 * model_.room())));
+      std::max(least, std::min(options_.kv_tokens, std::max(wanted_, 2 * model_.kv_capacity())));
   try {
-    model_.make_room(wish, least, choice.reused > 0 ? std::optional(choice.slot) : std::nullopt);
+    model_.grow_cache(wish, least, choice.reused > 0 ? std::optional(choice.slot) : std::nullopt);
   } catch (...) {
     drop(choice.slot);
     throw;
   }
-  // Where memory did not suffice, it is asked for again by a request that has no room otherwise,
+  // Where memory did not suffice, it is asked for again by a request that does not fit otherwise,
   // and not by each.
-  largest_ = model_.room() < wish ? model_.room() : options_.kv_tokens;
+  largest_ = model_.kv_capacity() < wish ? model_.kv_capacity() : options_.kv_tokens;
 }
 
 /// Gives up what an idle place holds.
@@ -322,13 +324,13 @@ void Scheduler::feed() {
     feeds.push_back(sequence.next(most));
     return feeds.back().count;
   };
-  int room = LanguageModel::batch_tokens;
+  int space = LanguageModel::batch_tokens;
   for (const SequencePtr &sequence : active_) {
     if (sequence->is_decoding()) {
-      room -= add(*sequence, 1);
+      space -= add(*sequence, 1);
     }
   }
-  int prompt = std::min(room, prompt_chunk());
+  int prompt = std::min(space, prompt_chunk());
   for (const SequencePtr &sequence : active_) {
     if (sequence->is_decoding()) {
       continue;
@@ -356,7 +358,7 @@ void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
   if (error == nullptr || board_.closing) {
     return;
   }
-  if (model_.room() == 0) {
+  if (model_.kv_capacity() == 0) {
     lose_cache(error);
     return;
   }
@@ -437,16 +439,16 @@ int Scheduler::prompt_chunk() const {
 /// for few, so while there is a place for a picture, encoding it sooner is worth more; those who
 /// watch their text come must not see it stop, though. Not where each is fed alone, and not where
 /// requests wait for more than a place.
-CoreTurns::Share Scheduler::encoder_share() const {
+CoreSharing::Share Scheduler::encoder_share() const {
   const std::scoped_lock lock(board_.mutex);
   if (options_.deterministic || !board_.to_admit.empty() ||
       active_.size() >= static_cast<std::size_t>(options_.n_parallel)) {
-    return CoreTurns::Share::equal;
+    return CoreSharing::Share::equal;
   }
   const bool streams = std::any_of(active_.begin(), active_.end(), [](const SequencePtr &sequence) {
     return sequence->ticket().is_streamed();
   });
-  return streams ? CoreTurns::Share::encoder_first : CoreTurns::Share::whole_picture;
+  return streams ? CoreSharing::Share::encoder_first : CoreSharing::Share::whole_picture;
 }
 
 /// Whether some request is to be answered now: it was cancelled, or is late.
@@ -461,12 +463,12 @@ bool Scheduler::is_urgent() const {
 }
 
 void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds) {
-  std::optional<CoreTurns::Decoding> turn;
-  if (turns_ != nullptr) {
-    turn.emplace(*turns_, encoder_share(), [this] { return is_urgent(); });
+  std::optional<CoreSharing::Decoding> cores;
+  if (sharing_ != nullptr) {
+    cores.emplace(*sharing_, encoder_share(), [this] { return is_urgent(); });
   }
   pass(FaultPoint::decode);
-  const Stopwatch stopwatch; // since it is our turn: waiting for the encoder is no work
+  const Stopwatch stopwatch; // since the cores are ours: waiting for the encoder is no work
   int prompt_rows = 0;
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     prompt_rows += sequences[i]->is_decoding() ? 0 : feeds[i].count;

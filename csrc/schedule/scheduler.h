@@ -5,7 +5,7 @@
 #include "schedule/board.h"
 #include "schedule/cache_slots.h"
 #include "schedule/chunk_size.h"
-#include "schedule/core_turns.h"
+#include "schedule/core_sharing.h"
 #include "schedule/sequence.h"
 
 #include <cstddef>
@@ -25,12 +25,13 @@ struct SchedulerOptions {
 
 /// What the decoding thread does: gives requests a place in the cache, feeds their prompts in
 /// chunks and lets all of them decode together. Each step takes one token of every sequence that
-/// decodes, so a request that ends makes room for the next one at the following step. What it
-/// leaves in the cache stays there until its place or room is needed: a request whose prompt begins
-/// in the same way, as the next turn about a picture does, goes on from there.
+/// decodes, so a request that ends makes way for the next one at the following step. What it
+/// leaves in the cache stays there until its slot or its KV cells are needed: a request whose
+/// prompt begins in the same way, as the next turn about a picture does, goes on from there.
 class Scheduler {
 public:
-  Scheduler(Board &board, LanguageModel &model, CoreTurns *turns, const SchedulerOptions &options);
+  Scheduler(Board &board, LanguageModel &model, CoreSharing *sharing,
+            const SchedulerOptions &options);
 
   /// Until the board closes; what has not ended by then fails.
   void run();
@@ -44,7 +45,7 @@ private:
   std::optional<EncodeJob> take_stopped();
   std::optional<GenerateJob> take_next();
   void admit(GenerateJob job);
-  [[nodiscard]] bool leaves_room_for_urgent(const PreparedRequest &next) const;
+  [[nodiscard]] bool leaves_capacity_for_urgent(const PreparedRequest &next) const;
   [[nodiscard]] bool fits(std::size_t need, std::size_t held) const;
   [[nodiscard]] bool is_small() const;
   [[nodiscard]] std::size_t tokens_together(std::size_t need);
@@ -60,7 +61,7 @@ private:
                                const std::vector<Feed> &feeds);
   void compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds);
   [[nodiscard]] int prompt_chunk() const;
-  [[nodiscard]] CoreTurns::Share encoder_share() const;
+  [[nodiscard]] CoreSharing::Share encoder_share() const;
   [[nodiscard]] bool is_urgent() const;
   void end(Sequence &sequence, std::optional<FinishReason> reason);
   void lose_cache(const std::exception_ptr &error);
@@ -72,7 +73,7 @@ private:
 
   Board &board_;
   LanguageModel &model_;
-  CoreTurns *turns_;
+  CoreSharing *sharing_;
   SchedulerOptions options_;
   std::vector<SequencePtr> active_; // in order of admission
   CacheSlots slots_;

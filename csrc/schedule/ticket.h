@@ -72,7 +72,8 @@ public:
     return value_.value();
   }
 
-  // Of several outcomes the first stays. They take no memory: want of it is what is often told.
+  // Of several outcomes the first stays. They take no memory: being out of it is what is often
+  // told.
 
   void fulfil(Value value) noexcept {
     change([&] {

@@ -32,8 +32,8 @@ private:
   ErrorKind kind_;
 };
 
-/// The Error that want of memory is reported as. Made when the process starts: making one takes
-/// memory.
+/// The Error that running out of memory is reported as. Made when the process starts: making one
+/// takes memory.
 std::exception_ptr memory_error() noexcept;
 
 /// The exception that is being handled as the Error that callers of the core are to see; upstream

@@ -6,7 +6,7 @@
 namespace ppocrvl {
 
 /// Places where tests let native work fail.
-enum class FaultPoint { none, encode, encode_together, make_room, allocate_cache, decode };
+enum class FaultPoint { none, encode, encode_together, grow_cache, allocate_cache, decode };
 
 /// Makes `count` passes of that place fail, in all engines of the process, after so many that do
 /// not. For tests.

@@ -124,7 +124,7 @@ void GrammarWalker::follow() {
 }
 
 void GrammarWalker::follow_rule(std::uint32_t at, std::uint32_t next) {
-  // What ends with a rule goes on behind itself: else each turn of a repetition would wait for the
+  // What ends with a rule goes on behind itself: else each round of a repetition would wait for the
   // next one's end.
   const bool is_last = grammar_->symbols_[at + 1].kind == Grammar::Kind::end;
   const std::uint32_t behind = is_last ? next : node_at(at + 1, next);

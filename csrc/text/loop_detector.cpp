@@ -12,15 +12,15 @@ namespace {
 
 constexpr std::size_t shortest_run = 48; // tokens; nothing shorter is looked at
 
-/// Room that one thing takes at least, in pixels of the resized picture, and the most of them.
-struct Room {
+/// Size that one thing takes at least, in pixels of the resized picture, and the most of them.
+struct Extent {
   double pixels; // of area for cells and characters, of height for lines
   double most;
 };
-constexpr Room table_cells{288.0, 1024.0}; // 24 x 12
-constexpr Room plain_signs{40.0, 640.0};   // 5 x 8: digits, dots, rules
-constexpr Room lines_of_signs{8.0, 160.0};
-constexpr Room lines_of_words{12.0, 48.0};
+constexpr Extent table_cells{288.0, 1024.0}; // 24 x 12
+constexpr Extent plain_signs{40.0, 640.0};   // 5 x 8: digits, dots, rules
+constexpr Extent lines_of_signs{8.0, 160.0};
+constexpr Extent lines_of_words{12.0, 48.0};
 constexpr double least_allowed = 8.0; // lines and cells, however small the picture
 
 constexpr std::size_t long_phrase = 8; // tokens
@@ -33,8 +33,8 @@ constexpr std::array<std::string_view, 5> cell_tags{
 };
 constexpr std::string_view row_tag = "<nl>";
 
-double room_for(const Room &room, double pixels) {
-  return std::max(least_allowed, std::min(room.most, pixels / room.pixels));
+double most_in(const Extent &extent, double pixels) {
+  return std::max(least_allowed, std::min(extent.most, pixels / extent.pixels));
 }
 
 /// Letters of any script; the dots of leaders are none.
@@ -102,13 +102,13 @@ double LoopDetector::most_repeats(std::size_t length) const {
     }
   }
   if (cells > 0.0) {
-    return room_for(table_cells, pixels_) / cells;
+    return most_in(table_cells, pixels_) / cells;
   }
   if (lines > 0.0) {
-    return room_for(letters ? lines_of_words : lines_of_signs, height_) / lines;
+    return most_in(letters ? lines_of_words : lines_of_signs, height_) / lines;
   }
   if (!letters) {
-    return room_for(plain_signs, pixels_) / std::max(signs, 1.0);
+    return most_in(plain_signs, pixels_) / std::max(signs, 1.0);
   }
   if (length >= long_phrase) {
     return most_long_phrases;

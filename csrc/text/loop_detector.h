@@ -12,7 +12,7 @@ namespace ppocrvl {
 /// Tells an answer that goes round in a circle from one that repeats what the picture repeats.
 ///
 /// A run is the same unit of 1 to 256 tokens again and again, up to the end of the answer. It is a
-/// loop once it is longer than what a picture of this size has room for in small print: so many
+/// loop once it is longer than what fits on a picture of this size in small print: so many
 /// table cells, lines, dots. For words within a line, which hardly ever repeat, a number is enough.
 /// docs/usage.md has the limits.
 class LoopDetector {

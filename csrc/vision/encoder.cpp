@@ -246,7 +246,7 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   input.set_size({picture.width, picture.height}, /*is_placeholder=*/true, /*is_audio=*/false);
   input.cpy_buf(picture.values);
   std::vector<float>().swap(picture.values);
-  // mtmd aborts the process if its token count is not the one it was given room for.
+  // mtmd aborts the process if its token count is not the one it was given space for.
   if (clip_n_output_tokens(context_.get(), &input) != picture.n_tokens) {
     throw Error(ErrorKind::engine, "the vision encoder disagrees about the number of image tokens");
   }
@@ -264,7 +264,7 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
     context_.reset(); // mtmd and ggml do not put right what they had begun
     std::rethrow_exception(error);
   }
-  // A graph that was left half-way reports success.
+  // A graph that was left before its end reports success.
   require_goes_on(!interrupter_->left());
   if (!encoded) {
     throw Error(ErrorKind::engine, "encoding the image failed: " + last_native_error());

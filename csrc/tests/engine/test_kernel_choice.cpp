@@ -44,7 +44,7 @@ TEST_CASE("kernel choice: each graph's kernels go by its own file") {
   }
 }
 
-TEST_CASE("kernel choice: bytes are for an encoder that is to be fast, never for a decoder") {
+TEST_CASE("kernel choice: int8 is for an encoder that is to be fast, never for a decoder") {
   for (const Kernels &one : kernels::available()) {
     const auto named = choose_kernels(one.vision->name, VisionPrecision::automatic,
                                       llm(GGML_TYPE_BF16), mmproj(GGML_TYPE_BF16));

@@ -28,7 +28,7 @@ std::vector<float> wave() {
   return values;
 }
 
-std::vector<std::uint8_t> room(const std::string &type) {
+std::vector<std::uint8_t> space_for(const std::string &type) {
   return std::vector<std::uint8_t>(static_cast<std::size_t>(shape.n_rows) *
                                    quantized_row_bytes(type, shape.n_per_row));
 }
@@ -41,7 +41,7 @@ TEST_CASE("row format: more bits lose less, and the loss is that of what is read
   const auto values = wave();
   double last = 0;
   for (const char *type : {"F32", "BF16", "Q8_0", "Q6_K", "Q5_K", "q4_k", "Q3_K", "Q2_K"}) {
-    auto bytes = room(type);
+    auto bytes = space_for(type);
     const RowLoss loss = quantize_rows(type, values.data(), shape, nullptr, 1, bytes.data());
     CHECK(relative(loss) >= last);
     last = relative(loss);
@@ -60,8 +60,8 @@ TEST_CASE("row format: more bits lose less, and the loss is that of what is read
 
 TEST_CASE("row format: threads change no byte") {
   const auto values = wave();
-  auto one = room("Q4_K");
-  auto many = room("Q4_K");
+  auto one = space_for("Q4_K");
+  auto many = space_for("Q4_K");
   quantize_rows("Q4_K", values.data(), shape, nullptr, 1, one.data());
   quantize_rows("Q4_K", values.data(), shape, nullptr, 7, many.data());
   CHECK(one == many);
@@ -93,7 +93,7 @@ TEST_CASE("row format: what ggml would abort on is refused") {
 TEST_CASE("row format: values that no scale can hold are refused in every type of blocks") {
   for (const char *type : {"Q8_0", "Q6_K", "Q4_K", "Q2_K", "Q4_0", "IQ4_NL", "IQ4_XS", "IQ3_S"}) {
     auto values = wave();
-    auto out = room("F32");
+    auto out = space_for("F32");
     values[300] = 1e18F; // IQ3_S would abort
     CHECK_THROWS_KIND(ErrorKind::model_format,
                       quantize_rows(type, values.data(), shape, nullptr, 2, out.data()));
@@ -101,7 +101,7 @@ TEST_CASE("row format: values that no scale can hold are refused in every type o
 }
 
 TEST_CASE("row format: values that are lost are refused") {
-  auto out = room("F32");
+  auto out = space_for("F32");
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30F}) {
     auto values = wave();
@@ -120,7 +120,7 @@ TEST_CASE("row format: importance moves the error to where it does not matter") 
     importance[i] = 100.0F;
   }
   const auto error_of_important = [&](const float *weights) {
-    auto bytes = room("Q4_K");
+    auto bytes = space_for("Q4_K");
     quantize_rows("Q4_K", values.data(), shape, weights, 1, bytes.data());
     std::vector<float> back(values.size());
     dequantize_rows("Q4_K", bytes.data(), shape, 1, back.data());

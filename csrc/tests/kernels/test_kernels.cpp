@@ -24,9 +24,9 @@ using namespace ppocrvl::kernels;
 
 /// Memory of exactly some values at a multiple of 64 bytes, so that a sanitizer sees the first byte
 /// too far.
-template <typename T> class Room {
+template <typename T> class Buffer {
 public:
-  explicit Room(std::int64_t count, T value = T{})
+  explicit Buffer(std::int64_t count, T value = T{})
       : values_(static_cast<std::size_t>(count), value) {}
 
   T *data() { return values_.data(); }
@@ -56,8 +56,8 @@ float draw(std::mt19937 &random) {
   return static_cast<float>(static_cast<int>(random() % 129U) - 64) / 64.0F;
 }
 
-Room<float> drawn(std::mt19937 &random, std::int64_t count) {
-  Room<float> values(count);
+Buffer<float> drawn(std::mt19937 &random, std::int64_t count) {
+  Buffer<float> values(count);
   for (std::int64_t i = 0; i < count; ++i) {
     values[i] = draw(random);
   }
@@ -117,9 +117,9 @@ std::size_t operand_bytes(const Kernels &kernels, std::int64_t n_features, std::
          (kernels.vision->operands.is_bf16 ? 2 : 4);
 }
 
-using Bytes = Room<std::byte>;
+using Bytes = Buffer<std::byte>;
 
-Bytes operand_of(const Kernels &kernels, Room<float> &panels, std::int64_t n_features,
+Bytes operand_of(const Kernels &kernels, Buffer<float> &panels, std::int64_t n_features,
                  std::int64_t n_panels) {
   // Filled with NaN: what a kernel must write and does not shows.
   Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, n_features, n_panels)),
@@ -205,7 +205,7 @@ void check_zeros_behind(const Kernels &kernels, Bytes &operand, std::int64_t n_r
 double linear_error(const Kernels &kernels, const LinearKernel &linear, const Shape &shape,
                     int n_threads, bool has_residual, bool has_gelu) {
   std::mt19937 random(static_cast<unsigned>(shape.rows * 31 + shape.columns));
-  Room<float> bias = drawn(random, 2 * shape.rows);
+  Buffer<float> bias = drawn(random, 2 * shape.rows);
   // Without activation, two matrices with one input, as queries and keys have.
   const Weights first = weights(random, shape.type, shape.rows, shape.columns, bias.data());
   const Weights second =
@@ -213,11 +213,11 @@ double linear_error(const Kernels &kernels, const LinearKernel &linear, const Sh
   const std::vector<Matrix> matrices{first.matrix, second.matrix};
   const int n_matrices = has_gelu ? 1 : 2;
   const std::int64_t n_rows = n_matrices * shape.rows;
-  Room<float> in = drawn(random, shape.columns * lanes * shape.n_panels);
-  Room<float> residual = drawn(random, n_rows * lanes * shape.n_panels);
+  Buffer<float> in = drawn(random, shape.columns * lanes * shape.n_panels);
+  Buffer<float> residual = drawn(random, n_rows * lanes * shape.n_panels);
   Bytes operand = operand_of(kernels, in, shape.columns, shape.n_panels);
   constexpr float unwritten = std::numeric_limits<float>::quiet_NaN();
-  Room<float> out(n_rows * lanes * shape.n_panels, unwritten);
+  Buffer<float> out(n_rows * lanes * shape.n_panels, unwritten);
   Bytes out_operand(static_cast<std::int64_t>(operand_bytes(kernels, n_rows, shape.n_panels)),
                     std::byte{0xFF});
   Linear task{};
@@ -279,8 +279,8 @@ struct Heads {
 /// Attention in double precision over float panels.
 class Reference {
 public:
-  Reference(const Heads &heads, Room<float> &qkv, Room<float> &turns)
-      : heads_(heads), qkv_(qkv), turns_(turns) {}
+  Reference(const Heads &heads, Buffer<float> &qkv, Buffer<float> &angles)
+      : heads_(heads), qkv_(qkv), angles_(angles) {}
 
   Rows attended() {
     const std::int64_t width = heads_.n_heads * heads_.d_head;
@@ -309,8 +309,8 @@ private:
   double turned(std::int64_t part, std::int64_t head, std::int64_t i, std::int64_t patch) {
     const std::int64_t d = heads_.d_head;
     const std::int64_t half = d / 2;
-    const auto cosine = static_cast<double>(turns_[place(d, i % half, patch)]);
-    const auto sine = static_cast<double>(turns_[place(d, half + i % half, patch)]);
+    const auto cosine = static_cast<double>(angles_[place(d, i % half, patch)]);
+    const auto sine = static_cast<double>(angles_[place(d, half + i % half, patch)]);
     const double here = value(part, head, i, patch);
     const double there = value(part, head, (i + half) % d, patch);
     return i < half ? here * cosine - there * sine : here * cosine + there * sine;
@@ -340,18 +340,18 @@ private:
   }
 
   const Heads &heads_;
-  Room<float> &qkv_;
-  Room<float> &turns_;
+  Buffer<float> &qkv_;
+  Buffer<float> &angles_;
 };
 
-Bytes run_attention(const Kernels &kernels, const Heads &heads, Room<float> &qkv,
-                    Room<float> &turns, int n_threads) {
+Bytes run_attention(const Kernels &kernels, const Heads &heads, Buffer<float> &qkv,
+                    Buffer<float> &angles, int n_threads) {
   const std::int64_t n_elements =
       heads_elements(kernels.vision->operands, heads.n_heads, heads.d_head, heads.n_panels);
   Bytes ordered(n_elements * (kernels.vision->operands.is_bf16 ? 2 : 4), std::byte{0xFF});
   Rotate rotate{};
   rotate.qkv = qkv.data();
-  rotate.turns = turns.data();
+  rotate.angles = angles.data();
   rotate.n_heads = heads.n_heads;
   rotate.d_head = heads.d_head;
   rotate.n_panels = heads.n_panels;
@@ -383,16 +383,16 @@ Heads some_heads(std::int64_t d_head, const std::vector<std::int64_t> &patches) 
   return heads;
 }
 
-Room<float> turns_of(std::mt19937 &random, const Heads &heads) {
-  Room<float> turns(heads.d_head * lanes * heads.n_panels);
+Buffer<float> angles_of(std::mt19937 &random, const Heads &heads) {
+  Buffer<float> angles(heads.d_head * lanes * heads.n_panels);
   for (std::int64_t patch = 0; patch < heads.n_panels * lanes; ++patch) {
     for (std::int64_t i = 0; i < heads.d_head / 2; ++i) {
       const float angle = 3.0F * draw(random);
-      turns[place(heads.d_head, i, patch)] = std::cos(angle);
-      turns[place(heads.d_head, heads.d_head / 2 + i, patch)] = std::sin(angle);
+      angles[place(heads.d_head, i, patch)] = std::cos(angle);
+      angles[place(heads.d_head, heads.d_head / 2 + i, patch)] = std::sin(angle);
     }
   }
-  return turns;
+  return angles;
 }
 
 /// Of a token in the middle of two sequences that share a cache: every third cell belongs to
@@ -437,7 +437,7 @@ public:
   double worst_error(const Kernels &kernels) {
     Bytes work(static_cast<std::int64_t>(cache_work_bytes(kernels.decoder->operands, task_)),
                std::byte{0xFF});
-    Room<float> out(n_tokens_ * n_heads * d_head_, NAN);
+    Buffer<float> out(n_tokens_ * n_heads * d_head_, NAN);
     task_.work = work.data();
     task_.out = out.data();
     in_shares(3, [&](Share share) { kernels.decoder->pack_cache(task_, share, thread_scratch()); });
@@ -447,7 +447,7 @@ public:
   }
 
   double worst_error_for_few(const Kernels &kernels, int n_shares) {
-    Room<float> out(n_tokens_ * n_heads * d_head_, NAN);
+    Buffer<float> out(n_tokens_ * n_heads * d_head_, NAN);
     task_.work = nullptr;
     task_.out = out.data();
     in_shares(n_shares,
@@ -459,7 +459,7 @@ private:
   static constexpr std::int64_t n_heads = 6;
   static constexpr std::int64_t n_cache_heads = 2;
 
-  [[nodiscard]] double worst_error_of(Room<float> &out) const {
+  [[nodiscard]] double worst_error_of(Buffer<float> &out) const {
     double worst = 0.0;
     for (std::int64_t i = 0; i < n_tokens_ * n_heads; ++i) {
       const auto expected = wanted(i / n_heads, i % n_heads);
@@ -525,10 +525,10 @@ private:
   std::int64_t d_head_;
   std::int64_t n_tokens_;
   std::int64_t n_cells_;
-  Room<float> queries_;
-  Room<std::uint16_t> keys_;
-  Room<std::uint16_t> values_;
-  Room<std::uint16_t> mask_;
+  Buffer<float> queries_;
+  Buffer<std::uint16_t> keys_;
+  Buffer<std::uint16_t> values_;
+  Buffer<std::uint16_t> mask_;
   CacheAttention task_{};
 };
 
@@ -537,13 +537,13 @@ double rows_error(const Kernels &kernels, std::int64_t columns, std::int64_t n_t
   constexpr std::int64_t n_rows = 75;
   std::mt19937 random(11);
   const Weights layer = weights(random, GGML_TYPE_BF16, n_rows, columns, nullptr);
-  Room<float> in = drawn(random, n_tokens * columns);
+  Buffer<float> in = drawn(random, n_tokens * columns);
   Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, columns, panels_of(n_tokens))),
                 std::byte{0xFF});
   in_shares(3, [&](Share share) {
     kernels.decoder->rows_to_operand(in.data(), operand.data(), columns, n_tokens, share);
   });
-  Room<float> out(n_tokens * n_rows, std::numeric_limits<float>::quiet_NaN());
+  Buffer<float> out(n_tokens * n_rows, std::numeric_limits<float>::quiet_NaN());
   Linear task{};
   task.matrices = &layer.matrix;
   task.n_matrices = 1;
@@ -584,12 +584,12 @@ double few_tokens_error(const Kernels &kernels, ggml_type type, std::int64_t col
   for (float &value : layer.values) { // as kernels round those of other formats
     value = ggml_bf16_to_fp32(ggml_fp32_to_bf16(value));
   }
-  Room<float> in = drawn(random, n_tokens * columns);
-  Room<std::uint16_t> rounded(n_tokens * columns);
+  Buffer<float> in = drawn(random, n_tokens * columns);
+  Buffer<std::uint16_t> rounded(n_tokens * columns);
   for (std::int64_t i = 0; i < in.size(); ++i) {
     rounded[i] = ggml_fp32_to_bf16(in[i]).bits;
   }
-  Room<float> out(n_tokens * rows, std::numeric_limits<float>::quiet_NaN());
+  Buffer<float> out(n_tokens * rows, std::numeric_limits<float>::quiet_NaN());
   in_shares(3, [&](Share share) {
     kernels.decoder->few_tokens({&layer.matrix, rounded.data(), out.data(), n_tokens}, share,
                                 thread_scratch());
@@ -625,7 +625,7 @@ double whole_numbers_error(const Kernels &kernels, const LinearKernel &linear,
                                                     : whole(-row_steps, row_steps);
   }
   std::memcpy(layer.bytes.data(), layer.values.data(), layer.bytes.size());
-  Room<float> in(columns * lanes * n_panels);
+  Buffer<float> in(columns * lanes * n_panels);
   for (std::int64_t patch = 0; patch < lanes * n_panels; ++patch) {
     const int least = has_16_bits ? -8191 : -static_cast<int>(patch);
     const int greatest = has_16_bits ? 8191 : least + 253;
@@ -640,7 +640,7 @@ double whole_numbers_error(const Kernels &kernels, const LinearKernel &linear,
     }
   }
   Bytes operand = operand_of(kernels, in, columns, n_panels);
-  Room<float> out(rows * lanes * n_panels);
+  Buffer<float> out(rows * lanes * n_panels);
   Linear task{};
   task.matrices = &layer.matrix;
   task.n_matrices = 1;
@@ -673,7 +673,7 @@ double error_beside_outliers(const Kernels &kernels) {
   constexpr std::int64_t columns = 400;
   std::mt19937 random(26);
   Weights layer = weights(random, GGML_TYPE_F32, rows, columns, nullptr);
-  Room<float> in = drawn(random, columns * lanes);
+  Buffer<float> in = drawn(random, columns * lanes);
   for (std::int64_t column = 0; column < columns; ++column) {
     const bool is_outlier = column >= 128 && column < 256;
     for (std::int64_t row = 0; is_outlier && row < rows; ++row) {
@@ -685,7 +685,7 @@ double error_beside_outliers(const Kernels &kernels) {
   }
   std::memcpy(layer.bytes.data(), layer.values.data(), layer.bytes.size());
   Bytes operand = operand_of(kernels, in, columns, 1);
-  Room<float> out(rows * lanes);
+  Buffer<float> out(rows * lanes);
   Linear task{};
   task.matrices = &layer.matrix;
   task.n_matrices = 1;
@@ -715,9 +715,9 @@ double all_ones(const Kernels &kernels, const LinearKernel &linear, std::int64_t
   Weights layer = weights(random, GGML_TYPE_F32, 8, columns, nullptr);
   std::fill(layer.values.begin(), layer.values.end(), 1.0F);
   std::memcpy(layer.bytes.data(), layer.values.data(), layer.bytes.size());
-  Room<float> in(columns * lanes, 1.0F);
+  Buffer<float> in(columns * lanes, 1.0F);
   Bytes operand = operand_of(kernels, in, columns, 1);
-  Room<float> out(8 * lanes);
+  Buffer<float> out(8 * lanes);
   Linear task{};
   task.matrices = &layer.matrix;
   task.n_matrices = 1;
@@ -729,15 +729,15 @@ double all_ones(const Kernels &kernels, const LinearKernel &linear, std::int64_t
 }
 
 /// Weights as a product with the identity shows them: [columns][rows].
-Room<float> shown_weights(const Kernels &kernels, const Weights &layer) {
+Buffer<float> shown_weights(const Kernels &kernels, const Weights &layer) {
   const std::int64_t columns = layer.matrix.columns;
-  Room<float> identity(columns * columns);
+  Buffer<float> identity(columns * columns);
   for (std::int64_t i = 0; i < columns; ++i) {
     identity[i * columns + i] = 1.0F;
   }
   Bytes operand(static_cast<std::int64_t>(operand_bytes(kernels, columns, panels_of(columns))));
   kernels.decoder->rows_to_operand(identity.data(), operand.data(), columns, columns, {0, 1});
-  Room<float> out(columns * layer.matrix.rows);
+  Buffer<float> out(columns * layer.matrix.rows);
   Linear task{};
   task.matrices = &layer.matrix;
   task.n_matrices = 1;
@@ -787,7 +787,7 @@ TEST_CASE("kernels: rows longer than a block of columns") {
 
 TEST_CASE("kernels: quantized weights") {
   each_linear([](const Kernels &kernels, const LinearKernel &linear) {
-    // Operands of half precision round once more.
+    // bfloat16 operands round once more.
     const double most = bound(linear, kernels.vision->operands.is_bf16 ? 4e-3 : 1e-6);
     for (const ggml_type type : {
              GGML_TYPE_Q8_0,
@@ -825,7 +825,7 @@ TEST_CASE("kernels: quantized weights are ggml's to the bit, rounded at most onc
       constexpr std::int64_t rows = 67;
       constexpr std::int64_t columns = 512;
       Weights layer = weights(random, type, rows, columns, nullptr);
-      Room<float> shown = shown_weights(kernels, layer);
+      Buffer<float> shown = shown_weights(kernels, layer);
       std::int64_t n_wrong = 0;
       for (std::int64_t row = 0; row < rows; ++row) {
         for (std::int64_t column = 0; column < columns; ++column) {
@@ -911,8 +911,8 @@ TEST_CASE("kernels: rows to operands as by way of panels") {
     for (const std::int64_t n_features : {1, 31, 37, 64, 100}) {
       for (const std::int64_t n_rows : {1, 31, 32, 33, 100}) {
         const std::int64_t n_panels = panels_of(n_rows);
-        Room<float> rows = drawn(random, n_rows * n_features);
-        Room<float> panels(n_features * lanes * n_panels);
+        Buffer<float> rows = drawn(random, n_rows * n_features);
+        Buffer<float> panels(n_features * lanes * n_panels);
         kernels.vision->to_panels(rows.data(), panels.data(), n_features, n_rows, {0, 1});
         Bytes wanted = operand_of(kernels, panels, n_features, n_panels);
         Bytes got(wanted.size(), std::byte{0xFF});
@@ -930,9 +930,9 @@ TEST_CASE("kernels: panels and back") {
     std::mt19937 random(4);
     for (const std::int64_t n_rows : {1, 31, 32, 33, 100}) {
       constexpr std::int64_t n_features = 37;
-      Room<float> rows = drawn(random, n_rows * n_features);
-      Room<float> panels(n_features * lanes * panels_of(n_rows), -1.0F);
-      Room<float> back(n_rows * n_features);
+      Buffer<float> rows = drawn(random, n_rows * n_features);
+      Buffer<float> panels(n_features * lanes * panels_of(n_rows), -1.0F);
+      Buffer<float> back(n_rows * n_features);
       in_shares(3, [&](Share share) {
         kernels.vision->to_panels(rows.data(), panels.data(), n_features, n_rows, share);
       });
@@ -952,12 +952,12 @@ TEST_CASE("kernels: layer norm") {
     std::mt19937 random(5);
     for (const std::int64_t n : {1, 2, 37, 200, 1152}) {
       constexpr std::int64_t n_panels = 3;
-      Room<float> in = drawn(random, n * lanes * n_panels);
+      Buffer<float> in = drawn(random, n * lanes * n_panels);
       for (std::int64_t i = 0; i < in.size(); ++i) {
         in[i] += 100.0F; // a mean far from zero, as residual streams have
       }
-      Room<float> weight = drawn(random, n);
-      Room<float> bias = drawn(random, n);
+      Buffer<float> weight = drawn(random, n);
+      Buffer<float> bias = drawn(random, n);
       Bytes out(static_cast<std::int64_t>(operand_bytes(kernels, n, n_panels)), std::byte{0xFF});
       constexpr float epsilon = 1e-6F;
       const Norm task{in.data(), weight.data(), bias.data(), epsilon, n, n_panels, out.data()};
@@ -992,10 +992,10 @@ TEST_CASE("kernels: attention of pictures of all sizes beside each other") {
            {std::vector<std::int64_t>{1}, {4, 33}, {129, 2, 64}, {300}}) {
         std::mt19937 random(6);
         const Heads heads = some_heads(d_head, patches);
-        Room<float> qkv = drawn(random, 6 * d_head * lanes * heads.n_panels);
-        Room<float> turns = turns_of(random, heads);
-        Bytes out = run_attention(kernels, heads, qkv, turns, 3);
-        const Rows wanted = Reference(heads, qkv, turns).attended();
+        Buffer<float> qkv = drawn(random, 6 * d_head * lanes * heads.n_panels);
+        Buffer<float> angles = angles_of(random, heads);
+        Bytes out = run_attention(kernels, heads, qkv, angles, 3);
+        const Rows wanted = Reference(heads, qkv, angles).attended();
         double worst = 0.0;
         for (const Segment &segment : heads.segments) {
           for (std::int64_t i = 0; i < segment.n_patches; ++i) {
@@ -1046,16 +1046,16 @@ TEST_CASE("kernels: scores far apart, and no picture sees another's NaN") {
   each([](const Kernels &kernels) {
     std::mt19937 random(7);
     const Heads heads = some_heads(8, {40, 40});
-    Room<float> qkv = drawn(random, 48 * lanes * heads.n_panels);
+    Buffer<float> qkv = drawn(random, 48 * lanes * heads.n_panels);
     for (std::int64_t patch = 0; patch < heads.n_panels * lanes; ++patch) {
       for (std::int64_t f = 0; f < 32; ++f) {
         qkv[place(48, f, patch)] *= 200.0F; // queries and keys: scores of some thousands
       }
     }
     qkv[place(48, 33, 64 + 5)] = std::numeric_limits<float>::quiet_NaN(); // of the second picture
-    Room<float> turns = turns_of(random, heads);
-    Bytes out = run_attention(kernels, heads, qkv, turns, 1);
-    const Rows wanted = Reference(heads, qkv, turns).attended();
+    Buffer<float> angles = angles_of(random, heads);
+    Bytes out = run_attention(kernels, heads, qkv, angles, 1);
+    const Rows wanted = Reference(heads, qkv, angles).attended();
     CHECK(std::isnan(operand_value(kernels, out, 16, 1, 64)));
     for (std::int64_t patch = 0; patch < 40; ++patch) {
       for (std::int64_t f = 0; f < 16; ++f) {
@@ -1075,16 +1075,16 @@ TEST_CASE("kernels: NaN in a product comes out, denormal numbers do no harm") {
   each_linear([](const Kernels &kernels, const LinearKernel &linear) {
     constexpr std::int64_t columns = 300;
     std::mt19937 random(8);
-    Room<float> bias(3);
+    Buffer<float> bias(3);
     Weights made = weights(random, GGML_TYPE_F32, 3, columns, bias.data());
     const float nan = std::numeric_limits<float>::quiet_NaN();
     std::memcpy(made.bytes.data() + made.bytes.size() - sizeof nan, &nan, sizeof nan);
-    Room<float> in(columns * lanes);
+    Buffer<float> in(columns * lanes);
     in[place(columns, 7, 2)] = std::numeric_limits<float>::quiet_NaN();
     in[place(columns, 7, 3)] = std::numeric_limits<float>::denorm_min();
     in[place(columns, 7, 4)] = std::numeric_limits<float>::infinity();
     Bytes operand = operand_of(kernels, in, columns, 1);
-    Room<float> out(3 * lanes);
+    Buffer<float> out(3 * lanes);
     Linear task{};
     task.matrices = &made.matrix;
     task.n_matrices = 1;

@@ -47,13 +47,13 @@ TEST_CASE("panel graph: each node says how much it computes") {
     ggml_tensor *normed = graph.norm(panels, with.bias, with.bias, 1e-6F);
     ggml_tensor *qkv = graph.linear_qkv({{with.weight, with.bias}}, normed, n_patches);
     ggml_tensor *positions = ggml_new_tensor_1d(with.context.get(), GGML_TYPE_I32, 4 * n_patches);
-    ggml_tensor *turns = graph.turns(positions, d_head, n_patches);
-    const ggml_tensor *attended = graph.attention(qkv, turns, d_head, n_patches);
+    ggml_tensor *angles = graph.angles(positions, d_head, n_patches);
+    const ggml_tensor *attended = graph.attention(qkv, angles, d_head, n_patches);
     // What reads each element once, however many sources it has.
     for (const ggml_tensor *node : {
              panels,
              normed,
-             turns,
+             angles,
              graph.from_panels(panels, n_patches),
              graph.gelu_erf(panels),
              graph.to_operand(panels),
@@ -80,7 +80,7 @@ TEST_CASE("panel graph: attention in a strip is over each picture's own keys") {
     ggml_tensor *qkv = graph.to_panels(with.matrix(3 * n_features, n_patches));
     ggml_tensor *positions = ggml_new_tensor_1d(with.context.get(), GGML_TYPE_I32, 4 * n_patches);
     const ggml_tensor *attended =
-        graph.attention(qkv, graph.turns(positions, d_head, n_patches), d_head, n_patches);
+        graph.attention(qkv, graph.angles(positions, d_head, n_patches), d_head, n_patches);
     CHECK_EQUAL(multiply_adds_of(*attended),
                 elements(attended) * 2 * (96 * 96 + 32 * 32) / n_patches);
   }

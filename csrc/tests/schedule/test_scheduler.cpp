@@ -139,10 +139,10 @@ Request variant(int n) {
   return question(5 + n % 7, 28 * (1 + n % 5), 28 * (1 + n % 2));
 }
 
-/// There may be room only until the encoder puts a request back into the line.
+/// There may be space only until the encoder puts a request back into the queue.
 TicketPtr submit_when_possible(Engine &engine, Request request) {
   while (true) {
-    engine.wait_for_room(10s);
+    engine.wait_for_queue_space(10s);
     try {
       return engine.submit(std::move(request)); // as it was where the line is full
     } catch (const ppocrvl::Error &error) {
@@ -222,7 +222,7 @@ TEST_CASE("scheduler: a cache made for small requests grows for larger ones") {
   }
   options->n_parallel = 4;
   Engine engine(*options);
-  // Room for four of the first, and for two of the others.
+  // KV cells for four of the first, and for two of the others.
   std::vector<TicketPtr> tickets{engine.submit(endless(1700))};
   std::string piece;
   CHECK(tickets[0]->wait_piece(piece, 10s) == Ticket::Next::piece);
@@ -232,7 +232,7 @@ TEST_CASE("scheduler: a cache made for small requests grows for larger ones") {
   CHECK(tickets[1]->wait_piece(piece, 10s) == Ticket::Next::piece);
   tickets[0]->cancel();
   wait(*tickets[0]);
-  CHECK(tickets[2]->wait_piece(piece, 100ms) == Ticket::Next::timeout); // though it had room
+  CHECK(tickets[2]->wait_piece(piece, 100ms) == Ticket::Next::timeout); // though it would fit
   tickets[1]->cancel();
   for (std::size_t i = 2; i < 6; ++i) {
     CHECK(tickets[i]->wait_piece(piece, 10s) == Ticket::Next::piece);
@@ -245,7 +245,7 @@ TEST_CASE("scheduler: a cache made for small requests grows for larger ones") {
   }
 }
 
-TEST_CASE("scheduler: a cache that grows has room for those that wait behind") {
+TEST_CASE("scheduler: a cache that grows holds those that wait behind") {
   auto options = test_model();
   if (!options) {
     return;
@@ -256,7 +256,7 @@ TEST_CASE("scheduler: a cache that grows has room for those that wait behind") {
   std::string piece;
   const auto small = engine.submit(endless(400));
   CHECK(small->wait_piece(piece, 10s) == Ticket::Next::piece); // the cache is made for it
-  const auto next = engine.submit(endless(2000)); // four like it leave no room for both others
+  const auto next = engine.submit(endless(2000)); // four like it leave no cells for both others
   const std::vector<TicketPtr> large{engine.submit(endless(3800)), engine.submit(endless(3800))};
   wait(*small);
   for (const auto &ticket : large) {
@@ -281,7 +281,7 @@ TEST_CASE("scheduler: a limited cache makes requests wait, and refuses what can 
   std::vector<TicketPtr> tickets;
   tickets.reserve(most_tickets);
   for (int i = 0; i < 6; ++i) {
-    tickets.push_back(engine.submit(endless(200))); // two have room
+    tickets.push_back(engine.submit(endless(200))); // two fit
   }
   for (const auto &ticket : tickets) {
     CHECK_EQUAL(wait(*ticket).token_ids.size(), 200U);
@@ -342,7 +342,7 @@ TEST_CASE("scheduler: the line has an end") {
     CHECK(is_full);
     CHECK_THROWS_KIND(ErrorKind::queue_full, engine.submit_embedding(std::move(image), ""));
     running->cancel();
-    CHECK(engine.wait_for_room(10s));
+    CHECK(engine.wait_for_queue_space(10s));
     // NOLINTNEXTLINE(bugprone-use-after-move): as it was, where it was refused
     waiting.push_back(engine.submit(std::move(one_more)));
     for (const auto &ticket : waiting) {
@@ -439,7 +439,7 @@ TEST_CASE("scheduler: what fails takes nobody with it") {
   CHECK(failed(*broken, ErrorKind::engine));
   CHECK(!wait(*whole).token_ids.empty());
 
-  inject_fault(FaultPoint::make_room, 1);
+  inject_fault(FaultPoint::grow_cache, 1);
   CHECK(failed(*engine.submit(endless(3000)), ErrorKind::engine));
   inject_fault(FaultPoint::none, 0);
   CHECK(wait(*engine.submit(endless(50))).token_ids == expected);
@@ -843,7 +843,7 @@ TEST_CASE("scheduler: long prompts are fed in the same chunks whatever runs") {
   }
 }
 
-TEST_CASE("scheduler: what was left makes room for others") {
+TEST_CASE("scheduler: what was left makes way for others") {
   auto options = test_model();
   if (!options) {
     return;
@@ -853,7 +853,7 @@ TEST_CASE("scheduler: what was left makes room for others") {
   Engine engine(*options);
   const auto first = wait(*engine.submit(turn(0, first_turn)));
   const auto turns = after(first_turn, first.text, "More?");
-  // The other place has room for this one, and the conversation is still there.
+  // The other slot holds this one, and the conversation is still there.
   wait(*engine.submit(endless(100)));
   CHECK(wait(*engine.submit(turn(0, turns))).timings.reused_tokens > 0);
   // It takes the whole cache, so that the conversation has to go.
@@ -864,7 +864,7 @@ TEST_CASE("scheduler: what was left makes room for others") {
   options->kv_tokens = 0;
   Engine growing(*options);
   wait(*growing.submit(turn(0, first_turn)));
-  inject_fault(FaultPoint::make_room, 1);
+  inject_fault(FaultPoint::grow_cache, 1);
   CHECK(failed(*growing.submit(turn(0, turns, 3000)), ErrorKind::engine));
   inject_fault(FaultPoint::none, 0);
   CHECK(!wait(*growing.submit(turn(0, turns, 3000))).token_ids.empty());
@@ -893,10 +893,10 @@ TEST_CASE("scheduler: who closes the engine while an admission fails is heard") 
     return;
   }
   Engine engine(*options);
-  Gate gate(FaultPoint::make_room);
-  inject_fault(FaultPoint::make_room, 1);
+  Gate gate(FaultPoint::grow_cache);
+  inject_fault(FaultPoint::grow_cache, 1);
   const auto ticket = engine.submit(endless(10));
-  CHECK(gate.wait_for(FaultPoint::make_room, 1));
+  CHECK(gate.wait_for(FaultPoint::grow_cache, 1));
   const auto closed = std::async(std::launch::async, [&engine] { engine.close(); });
   const auto is_closing = [&engine] {
     try {
@@ -922,8 +922,8 @@ TEST_CASE("scheduler: who is cancelled while an admission fails is answered") {
     return;
   }
   Decoder decoder(*options);
-  Gate gate(FaultPoint::make_room);
-  inject_fault(FaultPoint::make_room, 1);
+  Gate gate(FaultPoint::grow_cache);
+  inject_fault(FaultPoint::grow_cache, 1);
   auto fails = Decoder::job();
   auto cancelled = Decoder::job();
   const TicketPtr failing = fails.ticket;
@@ -934,7 +934,7 @@ TEST_CASE("scheduler: who is cancelled while an admission fails is answered") {
     decoder.board.to_encode.emplace_back(std::move(cancelled)); // which nobody does
   }
   decoder.board.ring();
-  CHECK(gate.wait_for(FaultPoint::make_room, 1));
+  CHECK(gate.wait_for(FaultPoint::grow_cache, 1));
   waiting->cancel();
   decoder.board.ring();
   gate.open();
@@ -943,13 +943,13 @@ TEST_CASE("scheduler: who is cancelled while an admission fails is answered") {
   inject_fault(FaultPoint::none, 0);
 }
 
-TEST_CASE("scheduler: who waits for room in the line hears of an admission that fails") {
+TEST_CASE("scheduler: who waits for space in the queue hears of an admission that fails") {
   const auto options = test_model();
   if (!options) {
     return;
   }
   Decoder decoder(*options);
-  inject_fault(FaultPoint::make_room, 1);
+  inject_fault(FaultPoint::grow_cache, 1);
   Board &board = decoder.board;
   auto job = Decoder::job();
   const TicketPtr ticket = job.ticket;

@@ -139,7 +139,7 @@ TEST_CASE("loops: all but the first round is repetition") {
   CHECK_EQUAL(rows.tokens - rows.repeated, 4 + 3);
 }
 
-TEST_CASE("loops: a small picture has room for less") {
+TEST_CASE("loops: a small picture holds less") {
   const Texts zeros = repeated({"<fcel>", "0"}, 2000);
   CHECK(run(280, 56, zeros).tokens < run(1000, 400, zeros).tokens);
   CHECK(run(0, 0, zeros).tokens >= run(1000, 1400, zeros).tokens);

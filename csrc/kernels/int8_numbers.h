@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bytes for `IntegerLinear`, four to a lane and instruction, for CPUs with AVX512-VNNI: weights are
-// rounded to 127 steps of the largest of their row, inputs to 253 steps from the least of their
-// patch to its greatest; of a block of columns, if rows are long.
+// int8 quantization for `IntegerLinear`, four numbers to a lane and instruction, for CPUs with
+// AVX512-VNNI: weights symmetric with a scale a row, inputs asymmetric with a scale and a zero
+// point a patch; of a block of columns, if rows are long.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -16,15 +16,15 @@ namespace ppocrvl::kernels {
 
 /// Layer are [n_features / 4][32][4], without a sign, as the instruction wants them; weights have
 /// one. Sums are exact.
-template <typename Layer> struct Bytes {
+template <typename Layer> struct Int8Numbers {
   using Operand = typename Layer::Operand;
 
   static constexpr LinearNumbers kind = LinearNumbers::int8;
   static constexpr std::int64_t row_group = 8;       // rows that are summed at once
   static constexpr std::int64_t near_columns = 1024; // columns of a panel in the nearest cache
   static constexpr std::int64_t cached_bytes = 1200 << 10;
-  static constexpr std::int64_t panel_cost = 2; // products that turning a panel outweighs
-  static constexpr float steps = 127.0F;
+  static constexpr std::int64_t panel_cost = 2;   // products that quantizing a panel outweighs
+  static constexpr float steps = 127.0F;          // of weights, to either side of zero
   static constexpr float byte_steps = 253.0F;     // rounding may add one at either end
   static constexpr float smallest_scale = 1e-37F; // the inverse of less overflows
 
@@ -38,7 +38,7 @@ template <typename Layer> struct Bytes {
     std::int32_t *zeros;
   };
 
-  struct Room {
+  struct Workspace {
     typename Layer::Buffers buffers;
     std::int64_t depth;      // of a panel
     std::int64_t row_stride; // bytes
@@ -49,15 +49,15 @@ template <typename Layer> struct Bytes {
     float *scales;
     std::int32_t *zeros;
 
-    Room(void *scratch, std::int64_t columns, std::int64_t n_panels)
+    Workspace(void *scratch, std::int64_t columns, std::int64_t n_panels)
         : buffers(scratch, columns), depth(padded(columns, 4)), row_stride(padded(columns, 64)),
           rows(reinterpret_cast<std::int8_t *>(buffers.packed)) {
-      std::byte *room = buffers.end;
-      row_scales = Layer::template carve<float>(room, Layer::block_rows);
-      row_sums = Layer::template carve<std::int32_t>(room, Layer::block_rows);
-      panels = Layer::template carve<std::uint8_t>(room, n_panels * depth * lanes);
-      scales = Layer::template carve<float>(room, n_panels * lanes);
-      zeros = Layer::template carve<std::int32_t>(room, n_panels * lanes);
+      std::byte *rest = buffers.end;
+      row_scales = Layer::template carve<float>(rest, Layer::block_rows);
+      row_sums = Layer::template carve<std::int32_t>(rest, Layer::block_rows);
+      panels = Layer::template carve<std::uint8_t>(rest, n_panels * depth * lanes);
+      scales = Layer::template carve<float>(rest, n_panels * lanes);
+      zeros = Layer::template carve<std::int32_t>(rest, n_panels * lanes);
     }
 
     [[nodiscard]] std::uint8_t *panel(std::int64_t i) const { return panels + i * depth * lanes; }
@@ -66,10 +66,10 @@ template <typename Layer> struct Bytes {
     }
   };
 
-  static void turn_panel(const Operand *panel, std::int64_t n_features, const Room &room,
-                         std::int64_t index) {
-    std::uint8_t *out = room.panel(index);
-    const Lanes of = room.of_panel(index);
+  static void quantize_panel(const Operand *panel, std::int64_t n_features, const Workspace &work,
+                             std::int64_t index) {
+    std::uint8_t *out = work.panel(index);
+    const Lanes of = work.of_panel(index);
     for (std::int64_t lane = 0; lane < lanes; lane += 16) {
       __m512 least = _mm512_setzero_ps();
       __m512 greatest = _mm512_setzero_ps();
@@ -105,16 +105,16 @@ template <typename Layer> struct Bytes {
     }
   }
 
-  static void turn_row(const Operand *row, std::int64_t count, const Room &room,
-                       std::int64_t index) {
-    std::int8_t *out = room.rows + index * room.row_stride;
+  static void quantize_row(const Operand *row, std::int64_t count, const Workspace &work,
+                           std::int64_t index) {
+    std::int8_t *out = work.rows + index * work.row_stride;
     __m512i greatest_bits = _mm512_setzero_si512();
     for (std::int64_t i = 0; i < count; i += 16) {
       const __m512 values = load(row + i, Layer::smaller(16, count - i));
       greatest_bits = _mm512_max_epu32(greatest_bits, magnitude(values));
     }
     const float greatest = Layer::Math::float_of(_mm512_reduce_max_epu32(greatest_bits));
-    room.row_scales[index] = greatest / steps;
+    work.row_scales[index] = greatest / steps;
     const __m512 inverse = _mm512_set1_ps(inverse_of(greatest));
     __m512i sums = _mm512_setzero_si512();
     for (std::int64_t i = 0; i < count; i += 16) {
@@ -125,18 +125,18 @@ template <typename Layer> struct Bytes {
       sums = _mm512_add_epi32(sums, numbers);
       _mm_storeu_si128(reinterpret_cast<__m128i *>(out + i), _mm512_cvtsepi32_epi8(numbers));
     }
-    room.row_sums[index] = _mm512_reduce_add_epi32(sums);
+    work.row_sums[index] = _mm512_reduce_add_epi32(sums);
   }
 
-  static void clear_row(const Room &room, std::int64_t index) {
-    std::memset(room.rows + index * room.row_stride, 0, static_cast<std::size_t>(room.row_stride));
+  static void clear_row(const Workspace &work, std::int64_t index) {
+    std::memset(work.rows + index * work.row_stride, 0, static_cast<std::size_t>(work.row_stride));
   }
 
   /// Of a block's rows with a panel, to `buffers.c`.
-  static void multiply(const Room &room, std::int64_t index, std::int64_t n_features,
+  static void multiply(const Workspace &work, std::int64_t index, std::int64_t n_features,
                        std::int64_t /*n_lanes*/, std::int64_t n_rows) {
-    multiply_bytes(room, room.panel(index), padded(n_features, 4), padded(n_rows, row_group));
-    to_floats(room, room.of_panel(index), n_rows);
+    multiply_bytes(work, work.panel(index), padded(n_features, 4), padded(n_rows, row_group));
+    to_floats(work, work.of_panel(index), n_rows);
   }
 
 private:
@@ -151,9 +151,9 @@ private:
   /// `count` up to 16 operands, zeros behind them.
   static __m512 load(const Operand *from, std::int64_t count) {
     const auto mask = static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
-    if constexpr (Layer::is_half) {
-      const __m256i halves = _mm256_maskz_loadu_epi16(mask, from);
-      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+    if constexpr (Layer::is_bf16) {
+      const __m256i numbers = _mm256_maskz_loadu_epi16(mask, from);
+      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(numbers), 16));
     } else {
       return _mm512_maskz_loadu_ps(mask, from);
     }
@@ -164,7 +164,7 @@ private:
     __m512 values[4] = {};
 
     Four(const Operand *panel, std::int64_t feature, std::int64_t n_features, std::int64_t lane) {
-      if constexpr (Layer::is_half) { // has rows of zeros
+      if constexpr (Layer::is_bf16) { // has rows of zeros
         for (std::int64_t pair = 0; pair < 2; ++pair) {
           const __m512i both = _mm512_loadu_si512(panel + (feature + 2 * pair) * lanes + 2 * lane);
           values[2 * pair] = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
@@ -182,19 +182,19 @@ private:
   };
 
   /// Sums of products as they are, int32 [n_rows][32], where `to_floats` wants them.
-  static void multiply_bytes(const Room &room, const std::uint8_t *panel, std::int64_t n_features,
-                             std::int64_t n_rows) {
-    auto *sums = reinterpret_cast<std::int32_t *>(room.buffers.c);
+  static void multiply_bytes(const Workspace &work, const std::uint8_t *panel,
+                             std::int64_t n_features, std::int64_t n_rows) {
+    auto *sums = reinterpret_cast<std::int32_t *>(work.buffers.c);
     for (std::int64_t first = 0; first < n_features; first += near_columns) {
       const std::int64_t depth = Layer::smaller(near_columns, n_features - first);
       for (std::int64_t row = 0; row < n_rows; row += row_group) {
-        some_rows(room.rows + row * room.row_stride + first, room.row_stride, panel + first * lanes,
+        some_rows(work.rows + row * work.row_stride + first, work.row_stride, panel + first * lanes,
                   depth, sums + row * lanes, first > 0);
       }
     }
   }
 
-  // See Avx512Shorts.
+  // See Avx512Int16.
   using Sums [[gnu::vector_size(64)]] = std::int32_t;
 
   static Sums load_sums(const std::int32_t *from) {
@@ -234,12 +234,12 @@ private:
   }
 
   /// In place.
-  static void to_floats(const Room &room, const Lanes &of, std::int64_t n_rows) {
+  static void to_floats(const Workspace &work, const Lanes &of, std::int64_t n_rows) {
     for (std::int64_t row = 0; row < n_rows; ++row) {
-      const __m512i sum = _mm512_set1_epi32(room.row_sums[row]);
-      const __m512 scale = _mm512_set1_ps(room.row_scales[row]);
+      const __m512i sum = _mm512_set1_epi32(work.row_sums[row]);
+      const __m512 scale = _mm512_set1_ps(work.row_scales[row]);
       for (std::int64_t lane = 0; lane < lanes; lane += 16) {
-        float *at = room.buffers.c + row * lanes + lane;
+        float *at = work.buffers.c + row * lanes + lane;
         const __m512i from_zero = _mm512_mullo_epi32(sum, _mm512_loadu_si512(of.zeros + lane));
         const __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(at), from_zero));
         _mm512_storeu_ps(

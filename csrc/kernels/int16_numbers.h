@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whole numbers of 16 bits for `IntegerLinear`, twice as many to an instruction as float32: on CPUs
-// without bfloat16 arithmetic the fastest that loses no more than that.
+// int16 quantization for `IntegerLinear`, twice as many numbers to an instruction as float32: on
+// CPUs without bfloat16 arithmetic the fastest that loses no more than that.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -12,22 +12,23 @@
 
 namespace ppocrvl::kernels {
 
-/// Weights are rounded to 2047 steps of the largest of their row (of a block of columns, if it is
-/// long), inputs to 8191 steps of the largest of `scaled_columns` features of their patch. Half a
-/// step is then 1/4094 of a row's largest weight, and bfloat16's at most 1/512 of each number. The
-/// sums of so many products fit into 32 bits; beyond, they are summed as float32. `Product`
-/// multiplies pairs of numbers: panels are [n_features / 2][32][2].
-template <typename Layer, typename Product> struct Shorts {
+/// Symmetric, with absolute maxima as scales: weights in [-2047, 2047] with a scale a row (a row of
+/// a block of columns, if it is long), inputs in [-8191, 8191] with one for each `scaled_columns`
+/// features of a patch. Rounding then loses at most 1/4094 of a row's largest weight, and
+/// bfloat16's at most 1/512 of each number. The sums of so many products fit into 32 bits; beyond,
+/// they are summed as float32. `Product` multiplies pairs of numbers: panels are [n_features /
+/// 2][32][2].
+template <typename Layer, typename Product> struct Int16Numbers {
   using Number = std::int16_t;
   using Math = typename Layer::Math;
 
-  static_assert(!Layer::is_half, "bfloat16 operands have instructions of their own");
+  static_assert(!Layer::is_bf16, "bfloat16 operands have instructions of their own");
   static_assert(Layer::depth_block % 128 == 0, "a block begins with features of their own scale");
 
   static constexpr LinearNumbers kind = LinearNumbers::int16;
   static constexpr std::int64_t row_group = Product::group;
   static constexpr std::int64_t cached_bytes = 1200 << 10;
-  static constexpr std::int64_t panel_cost = 2; // products that turning a panel outweighs
+  static constexpr std::int64_t panel_cost = 2; // products that quantizing a panel outweighs
   static constexpr std::int64_t scaled_columns = 128;
   static constexpr std::int32_t row_steps = 2047;
   static constexpr std::int32_t panel_steps = 8191;
@@ -45,7 +46,7 @@ template <typename Layer, typename Product> struct Shorts {
            scales_of(columns) * std::int64_t{sizeof(float)};
   }
 
-  struct Room {
+  struct Workspace {
     typename Layer::Buffers buffers;
     std::int64_t depth;      // numbers of a panel's lane
     std::int64_t n_scales;   // of a panel
@@ -56,14 +57,14 @@ template <typename Layer, typename Product> struct Shorts {
     float *row_scales;
     std::int32_t *sums; // [32][32]
 
-    Room(void *scratch, std::int64_t columns, std::int64_t n_panels)
+    Workspace(void *scratch, std::int64_t columns, std::int64_t n_panels)
         : buffers(scratch, columns), depth(depth_of(columns)), n_scales(scales_of(columns)),
           row_stride(padded(columns, 32) + 32), rows(reinterpret_cast<Number *>(buffers.packed)) {
-      std::byte *room = buffers.end;
-      panels = Layer::template carve<Number>(room, n_panels * depth * lanes);
-      panel_scales = Layer::template carve<float>(room, n_panels * n_scales);
-      row_scales = Layer::template carve<float>(room, Layer::block_rows);
-      sums = Layer::template carve<std::int32_t>(room, Layer::block_rows * lanes);
+      std::byte *rest = buffers.end;
+      panels = Layer::template carve<Number>(rest, n_panels * depth * lanes);
+      panel_scales = Layer::template carve<float>(rest, n_panels * n_scales);
+      row_scales = Layer::template carve<float>(rest, Layer::block_rows);
+      sums = Layer::template carve<std::int32_t>(rest, Layer::block_rows * lanes);
     }
 
     [[nodiscard]] Number *panel(std::int64_t i) const { return panels + i * depth * lanes; }
@@ -79,10 +80,10 @@ template <typename Layer, typename Product> struct Shorts {
   /// The nearest whole number in the lowest 16 bits, as adding 1.5 * 2^23 leaves it.
   static std::uint32_t nearest(float value) { return Math::bits_of(value + 12582912.0F); }
 
-  static void turn_panel(const float *panel, std::int64_t n_features, const Room &room,
-                         std::int64_t index) {
-    Number *out = room.panel(index);
-    float *scales = room.scales(index);
+  static void quantize_panel(const float *panel, std::int64_t n_features, const Workspace &work,
+                             std::int64_t index) {
+    Number *out = work.panel(index);
+    float *scales = work.scales(index);
     for (std::int64_t first = 0; first < n_features; first += scaled_columns, scales += lanes) {
       const std::int64_t end = Layer::smaller(first + scaled_columns, n_features);
       alignas(64) std::uint32_t greatest[lanes] = {};
@@ -98,12 +99,13 @@ template <typename Layer, typename Product> struct Shorts {
         inverse[lane] = inverse_of(scales[lane]);
       }
       for (std::int64_t i = first; i < end; i += 2) {
-        turn_pair(panel + i * lanes, i + 1 < end, inverse, out + i * lanes);
+        quantize_pair(panel + i * lanes, i + 1 < end, inverse, out + i * lanes);
       }
     }
   }
 
-  static void turn_row(const float *row, std::int64_t count, const Room &room, std::int64_t index) {
+  static void quantize_row(const float *row, std::int64_t count, const Workspace &work,
+                           std::int64_t index) {
     std::uint32_t greatest = 0;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::uint32_t bits = magnitude(row[i]);
@@ -111,8 +113,8 @@ template <typename Layer, typename Product> struct Shorts {
     }
     const float scale = Math::float_of(greatest) / static_cast<float>(row_steps);
     const float inverse = inverse_of(scale);
-    room.row_scales[index] = scale;
-    Number *out = room.rows + index * room.row_stride;
+    work.row_scales[index] = scale;
+    Number *out = work.rows + index * work.row_stride;
     for (std::int64_t i = 0; i < count; ++i) {
       out[i] = static_cast<Number>(nearest(row[i] * inverse));
     }
@@ -121,46 +123,46 @@ template <typename Layer, typename Product> struct Shorts {
     }
   }
 
-  static void clear_row(const Room &room, std::int64_t index) {
-    room.row_scales[index] = 0.0F;
-    std::memset(room.rows + index * room.row_stride, 0,
-                Layer::bytes_of(room.depth, sizeof(Number)));
+  static void clear_row(const Workspace &work, std::int64_t index) {
+    work.row_scales[index] = 0.0F;
+    std::memset(work.rows + index * work.row_stride, 0,
+                Layer::bytes_of(work.depth, sizeof(Number)));
   }
 
   /// Of a block's rows with a panel that has so many lanes in use, to `buffers.c`.
-  static void multiply(const Room &room, std::int64_t index, std::int64_t n_features,
+  static void multiply(const Workspace &work, std::int64_t index, std::int64_t n_features,
                        std::int64_t n_lanes, std::int64_t n_rows) {
     const std::int64_t n = padded(n_rows, row_group);
-    const bool is_whole = n_lanes > Product::half;
+    const bool is_whole = n_lanes > Product::sixteen_lanes;
     const auto nothing = [](std::int64_t) {};
     if (!is_whole) {
-      std::memset(room.sums, 0, Layer::bytes_of(n * lanes, sizeof *room.sums));
+      std::memset(work.sums, 0, Layer::bytes_of(n * lanes, sizeof *work.sums));
     }
-    const float *scales = room.scales(index);
-    auto *sums = reinterpret_cast<float *>(room.sums); // `Product` knows better
+    const float *scales = work.scales(index);
+    auto *sums = reinterpret_cast<float *>(work.sums); // `Product` knows better
     const std::int64_t end = depth_of(n_features);
     for (std::int64_t first = 0; first < end; first += scaled_columns, scales += lanes) {
-      const Number *rows = room.rows + first;
-      const Number *panel = room.panel(index) + first * lanes;
+      const Number *rows = work.rows + first;
+      const Number *panel = work.panel(index) + first * lanes;
       const std::int64_t depth = Layer::smaller(scaled_columns, end - first);
       if (is_whole) {
-        Product::template multiply_plain<lanes>(rows, room.row_stride, n, panel, depth, sums,
+        Product::template multiply_plain<lanes>(rows, work.row_stride, n, panel, depth, sums,
                                                 nothing);
       } else {
-        Product::template multiply_plain<Product::half>(rows, room.row_stride, n, panel, depth,
-                                                        sums, nothing);
+        Product::template multiply_plain<Product::sixteen_lanes>(rows, work.row_stride, n, panel,
+                                                                 depth, sums, nothing);
       }
-      add_scaled(room.sums, scales, n, first > 0, room.buffers.c);
+      add_scaled(work.sums, scales, n, first > 0, work.buffers.c);
     }
     for (std::int64_t row = 0; row < n; ++row) {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        room.buffers.c[row * lanes + lane] *= room.row_scales[row];
+        work.buffers.c[row * lanes + lane] *= work.row_scales[row];
       }
     }
   }
 
 private:
-  static void turn_pair(const float *rows, bool has_second, const float *inverse, Number *out) {
+  static void quantize_pair(const float *rows, bool has_second, const float *inverse, Number *out) {
     alignas(64) std::uint32_t pairs[lanes];
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
       pairs[lane] = nearest(rows[lane] * inverse[lane]) & 0xFFFFU;

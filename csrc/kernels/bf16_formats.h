@@ -14,7 +14,7 @@ namespace ppocrvl::kernels {
 
 /// Rounding by AVX512-BF16, of the numbers that ggml's functions of the same formats give. `Kind`:
 /// see Scalar.
-template <typename Kind> struct HalfFormats {
+template <typename Kind> struct Bf16Formats {
   using Operand = std::uint16_t;
 
   static constexpr std::int64_t width = 32; // weights of one register
@@ -65,7 +65,7 @@ private:
     }
   }
 
-  static float half(const std::uint8_t *from) {
+  static float f16(const std::uint8_t *from) {
     std::int16_t bits = 0;
     std::memcpy(&bits, from, sizeof bits);
     const __m256i vector = _mm256_castsi128_si256(_mm_cvtsi32_si128(bits));
@@ -102,19 +102,19 @@ private:
 
   static void q4_0(const std::uint8_t *block, Operand *out, std::int64_t /*stride*/) {
     const __m512 values = _mm512_sub_ps(zero_to_15(), _mm512_set1_ps(8.0F));
-    const __m512 scaled = _mm512_mul_ps(values, _mm512_set1_ps(half(block)));
+    const __m512 scaled = _mm512_mul_ps(values, _mm512_set1_ps(f16(block)));
     look_up(rounded(scaled, scaled), nibbles(block + 2), out);
   }
 
   static void iq4_nl(const std::uint8_t *block, Operand *out, std::int64_t /*stride*/) {
     const __m512 values =
         _mm512_setr_ps(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
-    const __m512 scaled = _mm512_mul_ps(values, _mm512_set1_ps(half(block)));
+    const __m512 scaled = _mm512_mul_ps(values, _mm512_set1_ps(f16(block)));
     look_up(rounded(scaled, scaled), nibbles(block + 2), out);
   }
 
   static void q5_0(const std::uint8_t *block, Operand *out, std::int64_t /*stride*/) {
-    const __m512 scale = _mm512_set1_ps(half(block));
+    const __m512 scale = _mm512_set1_ps(f16(block));
     const __m512 low = _mm512_sub_ps(zero_to_15(), _mm512_set1_ps(16.0F));
     const __m512i table = rounded(_mm512_mul_ps(low, scale), _mm512_mul_ps(zero_to_15(), scale));
     __mmask32 fifth_bits = 0;
@@ -127,7 +127,7 @@ private:
   }
 
   static void q8_0(const std::uint8_t *block, Operand *out, std::int64_t /*stride*/) {
-    const __m512 scale = _mm512_set1_ps(half(block));
+    const __m512 scale = _mm512_set1_ps(f16(block));
     bytes_times(load(block + 2), scale, scale, out);
   }
 
@@ -146,10 +146,10 @@ private:
     alignas(32) float scales[8] = {};
     alignas(32) float least[8] = {};
 
-    /// Two halves, then eight pairs of six bits in twelve bytes: four low pairs whole, of the
+    /// Two float16, then eight pairs of six bits in twelve bytes: four low pairs whole, of the
     /// others the lower four bits together and the upper two on top of the first.
     explicit Parts(const std::uint8_t *block)
-        : Parts(block + 4, _mm256_set1_ps(half(block)), _mm256_set1_ps(half(block + 2))) {}
+        : Parts(block + 4, _mm256_set1_ps(f16(block)), _mm256_set1_ps(f16(block + 2))) {}
 
     /// Of the twelve bytes, with the unit of each part.
     Parts(const std::uint8_t *packed, __m256 scale_units, __m256 least_units) {
@@ -190,17 +190,17 @@ private:
     }
   }
 
-  static __m256 eight_halves(const std::uint8_t *from) {
-    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from));
-    return _mm512_castps512_ps256(_mm512_cvtph_ps(_mm256_castsi128_si256(halves)));
+  static __m256 eight_f16(const std::uint8_t *from) {
+    const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from));
+    return _mm512_castps512_ps256(_mm512_cvtph_ps(_mm256_castsi128_si256(values)));
   }
 
-  /// Eight pairs of halves, the twelve bytes of each part with a pair of six bits for every row,
+  /// Eight pairs of float16, the twelve bytes of each part with a pair of six bits for every row,
   /// and the nibbles, eight bytes of a row after those of the row before.
   static void q4_k_of_8_rows(const std::uint8_t *block, Operand *out, std::int64_t row_stride,
                              std::int64_t stride) {
-    const __m256 scale_units = eight_halves(block);
-    const __m256 least_units = eight_halves(block + 16);
+    const __m256 scale_units = eight_f16(block);
+    const __m256 least_units = eight_f16(block + 16);
     for (std::int64_t part = 0; part < 8; part += 2) {
       const Parts even(block + 32 + part * 12, scale_units, least_units); // of the rows
       const Parts odd(block + 32 + (part + 1) * 12, scale_units, least_units);
@@ -214,18 +214,18 @@ private:
           const __m512 of_low = even.values(i, 0.0F);
           const __m512 of_high = odd.values(i, 0.0F);
           Operand *to = out + i * row_stride + part * stride;
-          look_up(rounded(of_low, of_low), half_of(low, i), to);
-          look_up(rounded(of_high, of_high), half_of(high, i), to + stride);
+          look_up(rounded(of_low, of_low), four_rows_of(low, i), to);
+          look_up(rounded(of_high, of_high), four_rows_of(high, i), to + stride);
         }
       }
     }
   }
 
-  static __m256i half_of(__m512i rows, std::int64_t row) {
+  static __m256i four_rows_of(__m512i rows, std::int64_t row) {
     return row < 4 ? _mm512_castsi512_si256(rows) : _mm512_extracti64x4_epi64(rows, 1);
   }
 
-  /// 256 bytes, eight of each row by turns.
+  /// 256 bytes, of eight rows, interleaved by eight bytes.
   static void eight_rows(const std::uint8_t *from, __m512i (&rows)[4]) {
     const __m512i first = _mm512_loadu_si512(from);
     const __m512i second = _mm512_loadu_si512(from + 64);
@@ -269,7 +269,7 @@ private:
     alignas(64) float scales[16];
     const __m512 numbers = _mm512_cvtepi32_ps(
         _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(block + 192))));
-    _mm512_store_ps(scales, _mm512_mul_ps(numbers, _mm512_set1_ps(half(block + 208))));
+    _mm512_store_ps(scales, _mm512_mul_ps(numbers, _mm512_set1_ps(f16(block + 208))));
     const __m256i upper_two = _mm256_set1_epi8(0x30);
     for (std::int64_t side = 0; side < 2; ++side) {
       const __m256i high = load(block + 128 + side * width);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "schedule/core_turns.h"
+#include "schedule/core_sharing.h"
 #include "tests/check.h"
 
 #include <atomic>
@@ -10,11 +10,11 @@
 #include <utility>
 
 using namespace std::chrono_literals;
-using ppocrvl::CoreTurns;
-using Share = CoreTurns::Share;
+using ppocrvl::CoreSharing;
+using Share = CoreSharing::Share;
 
-TEST_CASE("core turns: never both, and both get on") {
-  CoreTurns turns;
+TEST_CASE("core sharing: never both, and both get on") {
+  CoreSharing sharing;
   std::atomic<int> inside{0};
   std::atomic<bool> both{false};
   std::atomic<bool> stop{false};
@@ -27,17 +27,17 @@ TEST_CASE("core turns: never both, and both get on") {
   };
   std::thread encoder([&] {
     while (!stop) {
-      const CoreTurns::Encoding turn(turns);
+      const CoreSharing::Encoding cores(sharing);
       for (int i = 0; i < 20 && !stop; ++i) {
         work();
-        turns.pause();
+        sharing.pause();
         ++slices;
       }
     }
   });
   std::thread decoder([&] {
     while (!stop) {
-      const CoreTurns::Decoding turn(turns);
+      const CoreSharing::Decoding cores(sharing);
       work();
       ++steps;
     }
@@ -52,39 +52,39 @@ TEST_CASE("core turns: never both, and both get on") {
   CHECK(slices > 10);
 }
 
-TEST_CASE("core turns: one alone waits for nobody") {
-  CoreTurns turns;
+TEST_CASE("core sharing: one alone waits for nobody") {
+  CoreSharing sharing;
   for (int i = 0; i < 3; ++i) {
-    const CoreTurns::Decoding turn(turns);
+    const CoreSharing::Decoding cores(sharing);
   }
   for (int i = 0; i < 3; ++i) {
-    const CoreTurns::Encoding turn(turns);
-    turns.pause();
+    const CoreSharing::Encoding cores(sharing);
+    sharing.pause();
   }
-  const CoreTurns::Decoding turn(turns);
+  const CoreSharing::Decoding cores(sharing);
 }
 
-TEST_CASE("core turns: the encoder has more time where it is asked for") {
+TEST_CASE("core sharing: the encoder has more time where it is asked for") {
   const auto share_of_encoder = [](Share share) {
-    CoreTurns turns;
+    CoreSharing sharing;
     std::atomic<bool> stop{false};
     std::chrono::duration<double> encoded{0};
     std::chrono::duration<double> decoded{0};
     const auto work = [](auto &total, auto time) {
-      const auto begin = CoreTurns::Clock::now();
+      const auto begin = CoreSharing::Clock::now();
       std::this_thread::sleep_for(time);
-      total += CoreTurns::Clock::now() - begin;
+      total += CoreSharing::Clock::now() - begin;
     };
     std::thread encoder([&] {
-      const CoreTurns::Encoding turn(turns);
+      const CoreSharing::Encoding cores(sharing);
       while (!stop) {
         work(encoded, 1ms);
-        turns.pause();
+        sharing.pause();
       }
     });
     std::thread decoder([&] {
       for (int step = 0; step < 20; ++step) {
-        const CoreTurns::Decoding turn(turns, share);
+        const CoreSharing::Decoding cores(sharing, share);
         work(decoded, 10ms);
       }
       stop = true;
@@ -100,20 +100,20 @@ namespace {
 
 /// How long a step that follows another at once waits for an encoder that works for `encoding`, a
 /// millisecond at a time.
-CoreTurns::Clock::duration wait_for(
+CoreSharing::Clock::duration wait_for(
     std::chrono::milliseconds encoding, Share share,
     std::function<bool()> is_urgent = [] { return false; }) {
-  CoreTurns turns;
+  CoreSharing sharing;
   std::atomic<bool> encodes{false};
   std::atomic<bool> stop{false};
-  std::optional<CoreTurns::Decoding> step(turns);
+  std::optional<CoreSharing::Decoding> step(sharing);
   std::thread encoder([&] {
     encodes = true;
-    const CoreTurns::Encoding turn(turns);
-    const auto end = CoreTurns::Clock::now() + encoding;
-    while (!stop && CoreTurns::Clock::now() < end) {
+    const CoreSharing::Encoding cores(sharing);
+    const auto end = CoreSharing::Clock::now() + encoding;
+    while (!stop && CoreSharing::Clock::now() < end) {
       std::this_thread::sleep_for(1ms);
-      turns.pause();
+      sharing.pause();
     }
   });
   while (!encodes) {
@@ -121,9 +121,9 @@ CoreTurns::Clock::duration wait_for(
   }
   std::this_thread::sleep_for(20ms); // until it waits
   step.reset();
-  const auto begin = CoreTurns::Clock::now();
-  step.emplace(turns, share, std::move(is_urgent));
-  const auto waited = CoreTurns::Clock::now() - begin;
+  const auto begin = CoreSharing::Clock::now();
+  step.emplace(sharing, share, std::move(is_urgent));
+  const auto waited = CoreSharing::Clock::now() - begin;
   stop = true;
   step.reset();
   encoder.join();
@@ -132,13 +132,14 @@ CoreTurns::Clock::duration wait_for(
 
 } // namespace
 
-TEST_CASE("core turns: a picture is encoded to its end, or for a while, where that is asked for") {
+TEST_CASE(
+    "core sharing: a picture is encoded to its end, or for a while, where that is asked for") {
   CHECK(wait_for(300ms, Share::whole_picture) >= 290ms);
-  CHECK(wait_for(60s, Share::whole_picture) >= CoreTurns::most_at_first - 10ms);
+  CHECK(wait_for(60s, Share::whole_picture) >= CoreSharing::most_at_first - 10ms);
   CHECK(wait_for(60s, Share::whole_picture) < 30s);
-  CHECK(wait_for(60s, Share::encoder_first) < CoreTurns::most_at_first / 2);
+  CHECK(wait_for(60s, Share::encoder_first) < CoreSharing::most_at_first / 2);
 }
 
-TEST_CASE("core turns: what is urgent waits for no share") {
-  CHECK(wait_for(60s, Share::whole_picture, [] { return true; }) < CoreTurns::most_at_first / 2);
+TEST_CASE("core sharing: what is urgent waits for no share") {
+  CHECK(wait_for(60s, Share::whole_picture, [] { return true; }) < CoreSharing::most_at_first / 2);
 }

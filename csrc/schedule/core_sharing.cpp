@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "schedule/core_turns.h"
+#include "schedule/core_sharing.h"
 
 #include <algorithm>
 
 namespace ppocrvl {
 
-void CoreTurns::pause() {
-  if (decoder_waits_.load(std::memory_order_relaxed) && is_decoders_turn()) {
+void CoreSharing::pause() {
+  if (decoder_waits_.load(std::memory_order_relaxed) && is_decoder_next()) {
     end_encoding();
     begin_encoding();
   }
 }
 
-bool CoreTurns::is_decoders_turn() {
+bool CoreSharing::is_decoder_next() {
   const std::scoped_lock lock(mutex_); // what the waiting step said
   const Clock::time_point now = Clock::now();
   if (is_urgent_()) {
@@ -26,7 +26,7 @@ bool CoreTurns::is_decoders_turn() {
   return now - encoding_since_ >= most;
 }
 
-void CoreTurns::begin_decoding(Share share, std::function<bool()> is_urgent) {
+void CoreSharing::begin_decoding(Share share, std::function<bool()> is_urgent) {
   std::unique_lock<std::mutex> lock(mutex_);
   share_ = share;
   is_urgent_ = std::move(is_urgent);
@@ -37,7 +37,7 @@ void CoreTurns::begin_decoding(Share share, std::function<bool()> is_urgent) {
   decoding_since_ = Clock::now();
 }
 
-void CoreTurns::end_decoding() {
+void CoreSharing::end_decoding() {
   {
     const std::scoped_lock lock(mutex_);
     decoding_ = false;
@@ -47,7 +47,7 @@ void CoreTurns::end_decoding() {
   changed_.notify_all();
 }
 
-void CoreTurns::begin_encoding() {
+void CoreSharing::begin_encoding() {
   std::unique_lock<std::mutex> lock(mutex_);
   encoder_waits_ = true;
   changed_.wait(lock, [this] {
@@ -58,7 +58,7 @@ void CoreTurns::begin_encoding() {
   encoding_since_ = Clock::now();
 }
 
-void CoreTurns::end_encoding() {
+void CoreSharing::end_encoding() {
   {
     const std::scoped_lock lock(mutex_);
     encoding_ = false;

@@ -10,10 +10,10 @@
 
 namespace ppocrvl {
 
-/// Lets encoding and decoding take turns on the same cores: each spins at the barriers of its
-/// threads, so running both at once on all cores costs more than it gains. A decoding step waits
-/// until the encoder has had its share and comes by a place where it can pause.
-class CoreTurns {
+/// Lets encoding and decoding share the same cores, one at a time: each spins at the barriers of
+/// its threads, so running both at once on all cores costs more than it gains. A decoding step
+/// waits until the encoder has had its share and comes by a place where it can pause.
+class CoreSharing {
 public:
   using Clock = std::chrono::steady_clock;
 
@@ -30,35 +30,35 @@ public:
   /// While it lives, the encoder pauses. For the decoding thread.
   class Decoding {
   public:
-    /// Waits for its turn. As soon as `is_urgent`, which the encoder's thread asks meanwhile, is
-    /// true, the encoder pauses wherever it can.
+    /// Waits until decoding has the cores. As soon as `is_urgent`, which the encoder's thread asks
+    /// meanwhile, is true, the encoder pauses wherever it can.
     explicit Decoding(
-        CoreTurns &turns, Share share = Share::equal,
+        CoreSharing &sharing, Share share = Share::equal,
         std::function<bool()> is_urgent = [] { return false; })
-        : turns_(turns) {
-      turns_.begin_decoding(share, std::move(is_urgent));
+        : sharing_(sharing) {
+      sharing_.begin_decoding(share, std::move(is_urgent));
     }
-    ~Decoding() { turns_.end_decoding(); }
+    ~Decoding() { sharing_.end_decoding(); }
     Decoding(const Decoding &) = delete;
     Decoding &operator=(const Decoding &) = delete;
 
   private:
-    CoreTurns &turns_;
+    CoreSharing &sharing_;
   };
 
   /// While it lives, decoding waits for `pause`. For the encoding thread.
   class Encoding {
   public:
-    explicit Encoding(CoreTurns &turns) : turns_(turns) {
-      turns_.begin_encoding();
-      turns_.begun_ = Clock::now();
+    explicit Encoding(CoreSharing &sharing) : sharing_(sharing) {
+      sharing_.begin_encoding();
+      sharing_.begun_ = Clock::now();
     }
-    ~Encoding() { turns_.end_encoding(); }
+    ~Encoding() { sharing_.end_encoding(); }
     Encoding(const Encoding &) = delete;
     Encoding &operator=(const Encoding &) = delete;
 
   private:
-    CoreTurns &turns_;
+    CoreSharing &sharing_;
   };
 
   /// Lets a decoding step go ahead if one waits and the encoder has had its share. Called by the
@@ -70,7 +70,7 @@ private:
   void end_decoding();
   void begin_encoding();
   void end_encoding();
-  [[nodiscard]] bool is_decoders_turn();
+  [[nodiscard]] bool is_decoder_next();
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -10,7 +10,7 @@
 namespace ppocrvl::kernels {
 
 /// Pairs of 16-bit numbers, summed in 32 bits by AVX512-VNNI. `Kind`: see Scalar.
-template <typename Kind> struct Avx512Shorts {
+template <typename Kind> struct Avx512Int16 {
   using Operand = std::int16_t;
   // Not __m512i, of which GCC 12 copies all registers in every step.
   using Vector [[gnu::vector_size(64)]] = std::int32_t;
