@@ -8,16 +8,12 @@ import hashlib
 import json
 import math
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import gguf
 import numpy as np
 import pytest
 
-import ppocrvl
-import ppocrvl.exporter as export_package
 from ppocrvl.errors import CheckpointError, OptionError
 from ppocrvl.exporter import export, export_llm, export_mmproj
 from ppocrvl.exporter.chat_template import chat_template
@@ -555,16 +551,3 @@ def test_progress_counts_to_the_end(synthetic: Callable[..., Path], tmp_path: Pa
         assert len(steps) > 10
         assert steps == sorted(steps)
         assert steps[-1][0] == steps[-1][1] <= path.stat().st_size
-
-
-def test_package_and_function_share_a_name(synthetic: Callable[..., Path], tmp_path: Path) -> None:
-    """`import ppocrvl.export` must not take `ppocrvl.export()` away, whichever comes first."""
-    assert callable(export_package)
-    code = (
-        "import ppocrvl.exporter, sys; ppocrvl.export(sys.argv[1], sys.argv[2]);"
-        "from ppocrvl.exporter import export, ExportResult; import ppocrvl.exporter.encode;"
-        "assert ppocrvl.ExportResult is ExportResult; ppocrvl.export(*sys.argv[1:3])"
-    )
-    command = [sys.executable, "-W", "error", "-c", code, str(synthetic()), str(tmp_path)]
-    subprocess.run(command, check=True)
-    assert ppocrvl.export(synthetic(), tmp_path).llm.is_file()

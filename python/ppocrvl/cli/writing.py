@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ class ProgressLine:
                 total=total,
                 unit=f" {self._unit}" if self._divisor == 1 else "B",
                 unit_scale=self._divisor != 1,
-                dynamic_ncols=True,
+                **_bar_size(),
             )
         self._bar.update(done - self._bar.n)
         if done == total:
@@ -74,3 +75,11 @@ class ProgressLine:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _bar_size() -> dict[str, Any]:
+    """For tqdm, which shows nothing on a terminal that states no size, as some in containers."""
+    with contextlib.suppress(OSError):
+        if os.get_terminal_size(sys.stderr.fileno()).columns == 0:
+            return {"ncols": 80, "nrows": 24}
+    return {"dynamic_ncols": True}
