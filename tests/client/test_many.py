@@ -86,7 +86,7 @@ def test_what_a_server_cannot_do_is_said(stub: Stub, picture: bytes) -> None:
 
 
 def many(url: str, items: list[Any], **options: Any) -> list[ppocrvl.Outcome]:
-    with ppocrvl.Client(url, parallel=THREADS) as client:
+    with ppocrvl.Client(url, n_parallel=THREADS) as client:
         return list(client.ocr_many(items, **options))
 
 
@@ -97,14 +97,14 @@ def many_async(url: str, items: list[Any], **options: Any) -> list[ppocrvl.Outco
             yield item
 
     async def read() -> list[ppocrvl.Outcome]:
-        async with ppocrvl.AsyncClient(url, parallel=THREADS) as client:
+        async with ppocrvl.AsyncClient(url, n_parallel=THREADS) as client:
             return [one async for one in client.aocr_many(source(), **options)]
 
     return asyncio.run(read())
 
 
 def submitted(url: str, items: list[Any], **options: Any) -> list[ppocrvl.Outcome]:
-    with ppocrvl.Client(url, parallel=THREADS) as client:
+    with ppocrvl.Client(url, n_parallel=THREADS) as client:
         return [one.result(SECONDS) for one in [client.submit(one, **options) for one in items]]
 
 
@@ -202,7 +202,7 @@ def test_an_attempt_that_fails_leaves_the_answer_that_there_is(stub: Stub, pictu
 
 def test_a_future_that_is_cancelled_ends_its_request(stub: Stub, picture: bytes) -> None:
     stub.answers = [SILENCE, completion("next")]
-    with ppocrvl.Client(stub.url, parallel=1) as client:
+    with ppocrvl.Client(stub.url, n_parallel=1) as client:
         answer, following = client.submit(picture), client.submit(picture)
         assert stub.silent.acquire(timeout=SECONDS)
         assert answer.cancel()
@@ -215,7 +215,7 @@ def test_a_future_that_is_cancelled_ends_its_request(stub: Stub, picture: bytes)
 
 def test_futures_of_a_client_that_is_closed(stub: Stub, picture: bytes) -> None:
     stub.answers = [SILENCE]
-    with ppocrvl.Client(stub.url, parallel=1) as client:
+    with ppocrvl.Client(stub.url, n_parallel=1) as client:
         answers = [client.submit(picture) for _ in range(2)]
         assert stub.silent.acquire(timeout=SECONDS)
     for answer in answers:

@@ -299,7 +299,7 @@ def gone(stub: Stub, count: int) -> bool:
 
 def test_closing_ocr_many_ends_its_requests(stub: Stub) -> None:
     stub.answers = [completion("first"), SILENCE, completion("next")]
-    with ppocrvl.Client(stub.url, parallel=1) as client:
+    with ppocrvl.Client(stub.url, n_parallel=1) as client:
         outcomes = client.ocr_many([PICTURE] * 3)
         assert isinstance(next(outcomes), ppocrvl.Result)
         assert stub.silent.acquire(timeout=SECONDS)
@@ -362,7 +362,7 @@ def test_a_client_that_nobody_closed_ends_with_its_last_user(stub: Stub) -> None
 def test_more_at_once_than_a_pool_of_connections_has_by_default(stub: Stub) -> None:
     count = 110
     stub.answers = [SILENCE] * count
-    with ppocrvl.Client(stub.url, parallel=count) as client:
+    with ppocrvl.Client(stub.url, n_parallel=count) as client:
         outcomes = client.ocr_many([PICTURE] * count)
         with ThreadPoolExecutor() as pool:
             first = pool.submit(next, outcomes)

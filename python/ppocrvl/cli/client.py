@@ -7,6 +7,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ppocrvl.cli.asked import add_picture_arguments, asked_for
 from ppocrvl.cli.output_flags import add_output_flags, is_plain, output_sink
 from ppocrvl.cli.read_pictures import read_all, read_one
 from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
@@ -23,9 +24,7 @@ USUAL_PARALLEL = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="picture to read; - for standard input"
-    )
+    add_picture_arguments(parser)
     parser.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
     add_server_flags(parser)
     parser.add_argument(
@@ -86,7 +85,7 @@ def make_client(args: argparse.Namespace, url: str, n_parallel: int) -> Client:
     """The client of the flags."""
     from ppocrvl.client import Client
 
-    return Client(url, parallel=n_parallel, **_server_options(args))
+    return Client(url, n_parallel=n_parallel, **_server_options(args))
 
 
 def _server_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -97,12 +96,13 @@ def _server_options(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     """Read the pictures in order."""
     options = as_keywords(request_options(args))
-    can_stream = is_plain(args) and not args.retry
+    asked = asked_for(args)
+    can_stream = is_plain(args, asked) and not args.retry
     if args.stream and not can_stream:
         raise OptionError("--stream is for the text of one picture, without -o and --retry")
     streams = can_stream and (sys.stdout.isatty() if args.stream is None else args.stream)
-    sink = None if streams else output_sink(args)
+    sink = None if streams else output_sink(args, asked)
     with make_client(args, args.url, args.n_parallel) as client:
         if sink is None:
-            return read_one(client, args.images[0], options)
-        return read_all(client, args.images, options, sink)
+            return read_one(client, asked[0], options)
+        return read_all(client, asked, options, sink)

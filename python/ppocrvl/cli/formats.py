@@ -43,12 +43,17 @@ def _html(name: str, result: Result) -> str:
     return f'<article data-source="{escape(name)}">{result_html(result)}</article>'
 
 
+def _values(name: str, result: Result) -> dict[str, object]:
+    values = {"image": name, **result.to_dict()}
+    return values if result.tag is None else {**values, "tag": result.tag}
+
+
 def _indented(name: str, result: Result) -> str:
-    return json.dumps({"image": name, **result.to_dict()}, ensure_ascii=False, indent=2)
+    return json.dumps(_values(name, result), ensure_ascii=False, indent=2)
 
 
 def _line(name: str, result: Result) -> str:
-    return json.dumps({"image": name, **result.to_dict()}, ensure_ascii=False)
+    return json.dumps(_values(name, result), ensure_ascii=False)
 
 
 FORMATS = {

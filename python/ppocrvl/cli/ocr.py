@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ppocrvl.cli.asked import add_picture_arguments, asked_for
 from ppocrvl.cli.client import USUAL_PARALLEL, add_server_flags, given_server_flags, make_client
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
 from ppocrvl.cli.messages import note
@@ -25,9 +26,7 @@ HELP = "read pictures: text, tables, formulas"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="picture to read; - for standard input"
-    )
+    add_picture_arguments(parser)
     add_engine_flags(parser)
     parser.add_argument(
         "--server", metavar="URL", help="read on this server instead of in this process"
@@ -54,13 +53,19 @@ def run(args: argparse.Namespace) -> int:
     """Read the pictures in order. One that fails is reported, and the others are still read."""
     options = as_keywords(request_options(args))
     _refuse_what_cannot_apply(args)
-    streams = is_plain(args) and not args.retry
-    sink = None if streams else output_sink(args)
+    asked = asked_for(args)
+    n_parallel = args.n_parallel if args.n_parallel is not None else min(USUAL_PARALLEL, len(asked))
+    streams = is_plain(args, asked) and not args.retry
+    sink = None if streams else output_sink(args, asked)
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
-    backend = _engine(args) if args.server is None else _client(args)
+    backend: Backend
+    if args.server is None:
+        backend = _engine(args, n_parallel)
+    else:
+        backend = make_client(args, args.server, n_parallel)
     if sink is None:
-        return read_one(backend, args.images[0], options)
-    return read_all(backend, args.images, options, sink)
+        return read_one(backend, asked[0], options)
+    return read_all(backend, asked, options, sink)
 
 
 def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
@@ -74,22 +79,12 @@ def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
         raise OptionError(f"{wrong[0]} is {why}")
 
 
-def _engine(args: argparse.Namespace) -> Backend:
+def _engine(args: argparse.Namespace, n_parallel: int) -> Backend:
     from ppocrvl.engine.engine import Engine
     from ppocrvl.models.folder import BUILT_IN_NOTE
 
     limit = {} if args.max_image_pixels is None else {"max_image_pixels": args.max_image_pixels}
-    engine = Engine(args.model, n_parallel=_parallel(args), **limit, **engine_options(args))
+    engine = Engine(args.model, n_parallel=n_parallel, **limit, **engine_options(args))
     if engine.paths.built_in:
         note(BUILT_IN_NOTE)
     return engine
-
-
-def _client(args: argparse.Namespace) -> Backend:
-    return make_client(args, args.server, _parallel(args))
-
-
-def _parallel(args: argparse.Namespace) -> int:
-    if args.n_parallel is not None:
-        return int(args.n_parallel)
-    return min(USUAL_PARALLEL, len(args.images))

@@ -12,7 +12,9 @@ from ppocrvl.errors import OptionError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
+    from ppocrvl.cli.asked import Asked
     from ppocrvl.cli.sinks import Sink
 
 
@@ -29,7 +31,8 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS),
-        help="of the answers (default: by the extension of --output, else text)",
+        help="of the answers (default: by the extension of --output, else jsonl with "
+        "--jsonl-requests, else text)",
     )
     parser.add_argument(
         "--json",
@@ -38,8 +41,8 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def output_sink(args: argparse.Namespace) -> Sink:
-    """What takes the answers to `args.images`.
+def output_sink(args: argparse.Namespace, asked: Sequence[Asked]) -> Sink:
+    """What takes the answers.
 
     Raises:
         OptionError: --json beside another --format, or a file for several pictures.
@@ -47,11 +50,14 @@ def output_sink(args: argparse.Namespace) -> Sink:
     """
     if args.json and args.format not in {None, "jsonl"}:
         raise OptionError(f"--json is --format jsonl; leave it out for --format {args.format}")
-    form = format_of("jsonl" if args.json else args.format, args.output)
-    return make_sink(args.output, form, args.images)
+    said = "jsonl" if args.json else args.format
+    if said is None and args.output is None and args.jsonl_requests is not None:
+        said = "jsonl"
+    return make_sink(args.output, format_of(said, args.output), len(asked))
 
 
-def is_plain(args: argparse.Namespace) -> bool:
+def is_plain(args: argparse.Namespace, asked: Sequence[Asked]) -> bool:
     """Whether one picture's text goes to standard output, and can be printed as it comes."""
     is_stdout = args.output is None or str(args.output) == "-"
-    return len(args.images) == 1 and is_stdout and not args.json and args.format in {None, "text"}
+    is_one = len(asked) == 1 and args.jsonl_requests is None
+    return is_one and is_stdout and not args.json and args.format in {None, "text"}

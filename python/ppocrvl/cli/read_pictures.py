@@ -9,39 +9,43 @@ from typing import TYPE_CHECKING, Any
 from ppocrvl.cli.messages import note, report
 from ppocrvl.cli.writing import ProgressLine
 from ppocrvl.errors import ExitCode, OptionError, PpocrvlError, ServerAccessError
+from ppocrvl.requests.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ppocrvl.cli.asked import Asked
     from ppocrvl.cli.sinks import Sink
     from ppocrvl.engine.backend import Backend
-    from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.results import Result
 
 
-def read_one(backend: Backend, name: str, options: dict[str, Any]) -> int:
+def read_one(backend: Backend, asked: Asked, options: dict[str, Any]) -> int:
     """Print one picture's text as it comes."""
-    with backend.stream(_source(name), **options) as stream:
+    with backend.stream(asked.item, **options) as stream:
         for piece in stream:
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
         sys.stdout.flush()
-        _warn_of_the_end(name, stream.result)
+        _warn_of_the_end(asked.name, stream.result)
     return ExitCode.OK
 
 
-def read_all(backend: Backend, names: Sequence[str], options: dict[str, Any], sink: Sink) -> int:
+def read_all(backend: Backend, asked: Sequence[Asked], options: dict[str, Any], sink: Sink) -> int:
     """Hand each answer to the sink in its turn. One that fails is reported, the others are read."""
     first_failure: int = ExitCode.OK
     show = ProgressLine(unit="pictures", divisor=1)
-    shows = len(names) > 1 and not sys.stdout.isatty()
+    shows = len(asked) > 1 and not sys.stdout.isatty()
     if shows:
-        show("read", 0, len(names))
-    outcomes = backend.ocr_many((_source(name) for name in names), **options)
-    for number, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1):
-        if isinstance(outcome, OptionError | ServerAccessError):
+        show("read", 0, len(asked))
+    outcomes = backend.ocr_many((one.item for one in asked), **options)
+    for number, (one, outcome) in enumerate(zip(asked, outcomes, strict=True), 1):
+        name = one.name
+        if isinstance(outcome, ServerAccessError):
             raise outcome  # it would fail for every picture
+        if isinstance(outcome, OptionError) and not isinstance(one.item, Request):
+            raise outcome  # likewise: all have the same options
         if isinstance(outcome, PpocrvlError) or outcome.finish_reason != "stop":
             show.clear()  # something will be said
         if isinstance(outcome, PpocrvlError):
@@ -52,7 +56,7 @@ def read_all(backend: Backend, names: Sequence[str], options: dict[str, Any], si
             sink.put(name, outcome)
             _warn_of_the_end(name, outcome)
         if shows:
-            show("read", number, len(names))
+            show("read", number, len(asked))
     sink.close()
     return first_failure
 
@@ -60,10 +64,6 @@ def read_all(backend: Backend, names: Sequence[str], options: dict[str, Any], si
 def _naming(name: str, error: PpocrvlError) -> PpocrvlError:
     """The error with the picture's name, which only those have that come of its file."""
     return error if name in str(error) or name == "-" else type(error)(f"{name}: {error}")
-
-
-def _source(name: str) -> ImageSource:
-    return sys.stdin.buffer if name == "-" else name
 
 
 def _warn_of_the_end(name: str, result: Result) -> None:

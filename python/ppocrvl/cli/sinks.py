@@ -14,8 +14,6 @@ from ppocrvl.errors import OptionError
 from ppocrvl.support.output import make_folder, require_folder, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ppocrvl.cli.formats import Format
     from ppocrvl.errors import PpocrvlError
     from ppocrvl.requests.results import Result
@@ -42,33 +40,38 @@ def format_of(name: str | None, output: Path | None) -> Format:
     return next((one for one in FORMATS.values() if one.extension == extension), FORMATS["text"])
 
 
-def make_sink(output: Path | None, form: Format, names: Sequence[str]) -> Sink:
-    """What takes the answers to the pictures of these names.
+def make_sink(output: Path | None, form: Format, count: int) -> Sink:
+    """What takes the answers to so many pictures.
 
     Args:
         output: None or - for standard output. A file for one picture, and for any number as jsonl;
             else a folder, which is made.
         form: the format.
-        names: of the pictures.
+        count: of the pictures.
 
     Raises:
         OptionError: the file lies in no folder.
         OutputError: the folder cannot be made.
     """
     if output is None or str(output) == "-":
-        return _Stdout(form, several=len(names) > 1)
+        return _Stdout(form, several=count > 1)
     is_folder = output.is_dir() or str(output).endswith((os.sep, "/"))
-    if not is_folder and (len(names) == 1 or form.name == "jsonl"):
+    if not is_folder and (count == 1 or form.name == "jsonl"):
         require_folder(output)
         return _OneFile(output, form)
     if output.is_file():
-        raise OptionError(f"-o {output} is a file; for {len(names)} pictures it must be a folder")
+        raise OptionError(f"-o {output} is a file; for {count} pictures it must be a folder")
     return _Folder(make_folder(output), form)
 
 
-def error_values(name: str, error: PpocrvlError) -> dict[str, str]:
+def error_values(name: str, error: PpocrvlError) -> dict[str, object]:
     """A picture without an answer, for JSON."""
-    return {"image": name, "error": type(error).__name__, "message": str(error)}
+    values: dict[str, object] = {
+        "image": name,
+        "error": type(error).__name__,
+        "message": str(error),
+    }
+    return values if error.tag is None else {**values, "tag": error.tag}
 
 
 def _error_text(form: Format, name: str, error: PpocrvlError) -> str | None:

@@ -30,7 +30,7 @@ class AsyncClient:
         url: as for `Client`.
         api_key: likewise.
         model: likewise.
-        parallel: likewise.
+        n_parallel: likewise.
         timeout: likewise.
         retries: likewise.
 
@@ -44,12 +44,17 @@ class AsyncClient:
         *,
         api_key: str | None = None,
         model: str | None = None,
-        parallel: int = 4,
+        n_parallel: int = 4,
         timeout: float = 600.0,
         retries: int = 5,
     ) -> None:
         self._client = Client(
-            url, api_key=api_key, model=model, parallel=parallel, timeout=timeout, retries=retries
+            url,
+            api_key=api_key,
+            model=model,
+            n_parallel=n_parallel,
+            timeout=timeout,
+            retries=retries,
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import partial
@@ -52,7 +53,7 @@ class Client(Closing):
         url: of the server, like http://127.0.0.1:8080; with or without /v1.
         api_key: None for that of the environment variable PPOCRVL_API_KEY, if there is one.
         model: name on the server; None for the first that it lists.
-        parallel: requests that `ocr_many`, `aocr_many` and `submit` send at once, 1 to 1024.
+        n_parallel: requests that `ocr_many`, `aocr_many` and `submit` send at once, 1 to 1024.
         timeout: seconds that the server may be silent.
         retries: how often a request is sent again after 429, 503, or where there is no connection.
 
@@ -67,17 +68,25 @@ class Client(Closing):
         *,
         api_key: str | None = None,
         model: str | None = None,
-        parallel: int = 4,
+        n_parallel: int = 4,
         timeout: float = 600.0,
         retries: int = 5,
+        parallel: int | None = None,
     ) -> None:
-        check_int("parallel", parallel, 1, 1024)
+        if parallel is not None:
+            warnings.warn(
+                "Client() takes n_parallel, as Engine() does; parallel will go",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            n_parallel = parallel
+        check_int("n_parallel", n_parallel, 1, 1024)
         check_int("retries", retries, 0, 1000)
         self._connection = Connection(
             url, api_key, check_number("timeout", timeout, 0.001, 1e6), retries
         )
         self._name = model
-        self._parallel = parallel
+        self._n_parallel = n_parallel
         self._model: ServerModel | None = None
         self._places: tuple[int, asyncio.Semaphore] | None = None
 
@@ -132,8 +141,8 @@ class Client(Closing):
     ) -> Generator[Outcome]:
         """Read many pictures, several at once, as `Engine.ocr_many`.
 
-        `parallel` + 2 are taken before the first outcome is given, and prepared in up to 4 threads.
-        Closing the generator, or dropping it, cancels what runs.
+        `n_parallel` + 2 are taken before the first outcome is given, and prepared in up to 4
+        threads. Closing the generator, or dropping it, cancels what runs.
 
         Args:
             images: as for `Engine.ocr_many`.
@@ -149,7 +158,7 @@ class Client(Closing):
             OptionError: an option is out of range.
         """
         find_task(RequestOptions(**options).task, self.model.version)
-        at_once = asyncio.Semaphore(self._parallel)
+        at_once = asyncio.Semaphore(self._n_parallel)
 
         def begin(item: Item) -> Future[Result]:
             try:
@@ -160,7 +169,7 @@ class Client(Closing):
                 return failed
             return self._connection.submit(self._read(request, at_once))
 
-        return outcomes(images, begin, at_once=self._parallel, ordered=ordered)
+        return outcomes(images, begin, at_once=self._n_parallel, ordered=ordered)
 
     def submit(
         self,
@@ -171,7 +180,7 @@ class Client(Closing):
     ) -> Answer:
         """Read one picture in the background, as `Engine.submit`.
 
-        `parallel` of them are prepared and sent at once; the others wait.
+        `n_parallel` of them are prepared and sent at once; the others wait.
 
         Raises:
             OptionError: an option is out of range, or one that a server cannot be asked for, as
@@ -218,7 +227,7 @@ class Client(Closing):
             As `ocr_many`.
         """
         RequestOptions(**options)  # now, not with the first picture
-        at_once = asyncio.Semaphore(self._parallel)
+        at_once = asyncio.Semaphore(self._n_parallel)
 
         async def keep(item: Item) -> Item:
             request = Request.of_many(item, options)
@@ -231,7 +240,7 @@ class Client(Closing):
             reading = self._read(Request.of_many(item, options), at_once)
             return await awaited(self._connection.submit(reading))
 
-        return async_outcomes(images, read, keep=keep, at_once=self._parallel, ordered=ordered)
+        return async_outcomes(images, read, keep=keep, at_once=self._n_parallel, ordered=ordered)
 
     async def astream(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
@@ -289,9 +298,12 @@ class Client(Closing):
         self._connection.close()
 
     async def _read_in_place(self, request: Request) -> Result:
-        """As `_read`, when one of `parallel` places is free."""
+        """As `_read`, when one of `n_parallel` places is free."""
         if self._places is None or self._places[0] != os.getpid():
-            self._places = os.getpid(), asyncio.Semaphore(self._parallel)  # a fork has its own loop
+            self._places = (
+                os.getpid(),
+                asyncio.Semaphore(self._n_parallel),
+            )  # a fork has its own loop
         async with self._places[1]:
             return await self._read(request)
 
