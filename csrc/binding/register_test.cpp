@@ -87,6 +87,7 @@ std::map<std::string, int> live_objects() {
 } // namespace
 
 void register_test(py::module_ &module) {
+  // In every build: the tests run against what is installed, as users have it.
   auto test = module.def_submodule("_test");
   test.def("decode_utf8", &decode_utf8, py::arg("chunks"),
            "Puts the chunks through the assembler that makes text of token bytes.");

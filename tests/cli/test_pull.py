@@ -356,10 +356,10 @@ def test_repository_of_several_models(pull: Pull, served: Hub, tmp_path: Path) -
     done = pull()
     assert done.returncode == ExitCode.HUB
     assert f"there are 2 ({LLM}, model-Q8_0.gguf); see --llm" in done.stderr
-    assert pull("--llm", "*Q4*").returncode == ExitCode.HUB
-    assert pull("-o", tmp_path, "--llm", "*Q8_0*").stdout == f"{tmp_path}\n"
+    assert pull("--llm-file", "*Q4*").returncode == ExitCode.HUB
+    assert pull("-o", tmp_path, "--llm-file", "*Q8_0*").stdout == f"{tmp_path}\n"
     # a second one in the same folder: then the folder alone does not name a model
-    assert pull("-o", tmp_path, "--llm", "*BF16*").stdout == f"{tmp_path / LLM}\n"
+    assert pull("-o", tmp_path, "--llm-file", "*BF16*").stdout == f"{tmp_path / LLM}\n"
 
 
 def test_names_from_the_hub_stay_in_the_folder(pull: Pull, served: Hub, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from ppocrvl.evaluation import Item, evaluate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ppocrvl.evaluation import Reading
+    from ppocrvl.evaluation import EvaluatedItem
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_a_task_that_the_model_does_not_know_is_found_before_anything_is_read(
     engine: ppocrvl.Engine, samples: Path
 ) -> None:
     items = [Item(samples / "hello.png", "x"), Item(samples / "hello.png", "x", "nonsense")]
-    readings: list[Reading] = []
+    readings: list[EvaluatedItem] = []
     with pytest.raises(ppocrvl.OptionError, match="nonsense"):
         evaluate(engine, items, keep=readings.append)
     assert readings == []

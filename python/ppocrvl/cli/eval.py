@@ -14,7 +14,7 @@ from ppocrvl.errors import DatasetError, ExitCode
 if TYPE_CHECKING:
     import argparse
 
-    from ppocrvl.evaluation import Item, Reading
+    from ppocrvl.evaluation import EvaluatedItem, Item
     from ppocrvl.evaluation.partial import PartialReport
 
 NAME = "eval"
@@ -118,7 +118,7 @@ def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | Non
 
     line = ProgressLine("pictures", 1)
 
-    def keep(reading: Reading) -> None:
+    def keep(reading: EvaluatedItem) -> None:
         if reading.error:
             line.clear()
             note(reading.error)

@@ -27,8 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="DIR", help="folder for the files (default: in the user's cache)"
     )
-    parser.add_argument("--llm", metavar="PATTERN", help="which LLM file, if there are several")
-    parser.add_argument("--mmproj", metavar="PATTERN", help="which mmproj file, likewise")
+    parser.add_argument(
+        "--llm-file", metavar="PATTERN", help="which LLM file, if there are several"
+    )
+    parser.add_argument("--mmproj-file", metavar="PATTERN", help="which mmproj file, likewise")
     parser.add_argument("--offline", action="store_true", help="only find what was pulled before")
 
 
@@ -40,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
         args.repo,
         revision=args.revision,
         folder=args.output,
-        llm=args.llm,
-        mmproj=args.mmproj,
+        llm=args.llm_file,
+        mmproj=args.mmproj_file,
         offline=args.offline,
     )
     sys.stdout.write(f"{path}\n")

@@ -75,7 +75,7 @@ def server_model(answer: dict[str, Any], name: str | None) -> ServerModel:
         if isinstance(one, dict) and one.get("id")
     ]
     if not models and name is None:
-        raise ServerError("the server lists no model; name one (--server-model)")
+        raise ServerError("the server lists no model; name one")
     found = [one for one in models if name is None or one["id"] == name]
     if not found and list(map(_is_own, models)) == [True]:
         found = models

@@ -8,13 +8,13 @@ several reports side by side.
 
 from ppocrvl.evaluation.agreement import Agreement, agreement
 from ppocrvl.evaluation.dataset import Item, read_dataset
-from ppocrvl.evaluation.run import Evaluation, Reading, Summary, evaluate
+from ppocrvl.evaluation.run import EvaluatedItem, Evaluation, Summary, evaluate
 
 __all__ = [
     "Agreement",
+    "EvaluatedItem",
     "Evaluation",
     "Item",
-    "Reading",
     "Summary",
     "agreement",
     "evaluate",

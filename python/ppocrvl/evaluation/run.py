@@ -28,7 +28,7 @@ DEFAULT_MAX_TOKENS = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EvaluatedItem:
     """What became of an item.
 
     Attributes:
@@ -111,7 +111,7 @@ class Evaluation:
     """
 
     model: str
-    readings: tuple[Reading, ...]
+    readings: tuple[EvaluatedItem, ...]
     tasks: dict[str, Summary]
     tags: dict[str, dict[str, dict[str, Summary]]]
     n_bytes: int = 0
@@ -131,7 +131,7 @@ def evaluate(
     *,
     model: str = "",
     max_tokens: int = DEFAULT_MAX_TOKENS,
-    keep: Callable[[Reading], None] | None = None,
+    keep: Callable[[EvaluatedItem], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Reads every item, one after the other.
@@ -175,7 +175,7 @@ def evaluate(
     )
 
 
-def summarize(readings: Iterable[Reading]) -> Summary:
+def summarize(readings: Iterable[EvaluatedItem]) -> Summary:
     """The figures of some readings."""
     every = list(readings)
     read = [r for r in every if not r.error]
@@ -197,8 +197,8 @@ def summarize(readings: Iterable[Reading]) -> Summary:
     )
 
 
-def _by_task(readings: Iterable[Reading]) -> dict[str, Summary]:
-    groups: dict[str, list[Reading]] = {}
+def _by_task(readings: Iterable[EvaluatedItem]) -> dict[str, Summary]:
+    groups: dict[str, list[EvaluatedItem]] = {}
     for reading in readings:
         groups.setdefault(reading.item.task, []).append(reading)
     return {task: summarize(some) for task, some in groups.items()}
@@ -221,14 +221,14 @@ def _with_name(item: Item, error: Exception) -> str:
     return str(error) if str(item.image) in str(error) else f"{item.image}: {error}"
 
 
-def _read(engine: Engine, item: Item, max_tokens: int) -> Reading:
+def _read(engine: Engine, item: Item, max_tokens: int) -> EvaluatedItem:
     started = time.perf_counter()
     try:
         result = engine.ocr(item.image, task=item.task, max_tokens=max_tokens)
     except (ImageError, ContextError) as error:
         seconds = time.perf_counter() - started
         words = len(item.text.split())
-        return Reading(
+        return EvaluatedItem(
             item,
             "",
             "error",
@@ -242,7 +242,7 @@ def _read(engine: Engine, item: Item, max_tokens: int) -> Reading:
         )
     seconds = time.perf_counter() - started
     is_table = item.task == "table"
-    return Reading(
+    return EvaluatedItem(
         item=item,
         text=result.text,
         finish_reason=result.finish_reason,

@@ -24,8 +24,8 @@ MODEL_VARIABLE = "PPOCRVL_MODEL"
 BUILT_IN_FOLDER = Path(__file__).parent / "builtin"
 BUILT_IN_NOTE = (
     "using the small built-in model, which reads printed English (lines, blocks, small tables); "
-    "for the real one: ppocrvl pull PaddlePaddle/PaddleOCR-VL-1.6-GGUF, then name its folder as "
-    "the model, or set PPOCRVL_MODEL"
+    "for the real one: ppocrvl pull PaddlePaddle/PaddleOCR-VL-1.6-GGUF, then give that name as "
+    "the model, or as PPOCRVL_MODEL"
 )
 """What whoever uses it by default is told once."""
 

@@ -274,8 +274,8 @@ def _select(
     encoders = [file for file in files if "mmproj" in file.name.lower()]
     return Selection(
         commit,
-        _pick("LLM", "--llm", llm, [file for file in files if file not in encoders], repo),
-        _pick("mmproj", "--mmproj", mmproj, encoders, repo),
+        _pick("LLM", "llm", llm, [file for file in files if file not in encoders], repo),
+        _pick("mmproj", "mmproj", mmproj, encoders, repo),
     )
 
 
@@ -307,14 +307,16 @@ def _listing(hub: ModuleType, repo: str, revision: str | None) -> tuple[str, lis
 
 
 def _pick(
-    what: str, option: str, pattern: str | None, files: list[RemoteFile], repo: str
+    what: str, argument: str, pattern: str | None, files: list[RemoteFile], repo: str
 ) -> RemoteFile:
     matching = [file for file in files if pattern is None or fnmatch(file.name, pattern)]
     if len(matching) == 1:
         return matching[0]
     have = ", ".join(file.name for file in files) or "none"
     problem = f"{len(matching)} match" if pattern is not None else f"there are {len(files)}"
-    raise HubError(f"{repo} must give one {what} GGUF file but {problem} ({have}); see {option}")
+    raise HubError(
+        f"{repo} must give one {what} GGUF file but {problem} ({have}); give a pattern as {argument}"
+    )
 
 
 def fetch_file(repo: str, revision: str, file: RemoteFile, folder: str | os.PathLike[str]) -> Path:
