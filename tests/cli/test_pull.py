@@ -355,7 +355,7 @@ def test_repository_of_several_models(pull: Pull, served: Hub, tmp_path: Path) -
     served.files["model-Q8_0.gguf"] = served.files[LLM]
     done = pull()
     assert done.returncode == ExitCode.HUB
-    assert f"there are 2 ({LLM}, model-Q8_0.gguf); give a pattern as llm" in done.stderr
+    assert f"there are 2 ({LLM}, model-Q8_0.gguf); name it by llm" in done.stderr
     assert pull("--llm-file", "*Q4*").returncode == ExitCode.HUB
     assert pull("-o", tmp_path, "--llm-file", "*Q8_0*").stdout == f"{tmp_path}\n"
     # a second one in the same folder: then the folder alone does not name a model

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
             "ppocrvl: error: argument COMMAND: there is no 'a.tif'; choose from ocr, ",
         ),
         (("--versoin", "doctor"), "ppocrvl: error: there is no option --versoin; did you mean "),
-        (("ocr",), "ppocrvl: error: name a picture, or - for standard input"),
         (
             ("ocr", "--task", "tabl", "x.png"),
             "ppocrvl ocr: error: argument --task: there is no 'tabl'; did you mean table?",

@@ -315,7 +315,7 @@ def _pick(
     have = ", ".join(file.name for file in files) or "none"
     problem = f"{len(matching)} match" if pattern is not None else f"there are {len(files)}"
     raise HubError(
-        f"{repo} must give one {what} GGUF file but {problem} ({have}); give a pattern as {argument}"
+        f"{repo} must give one {what} GGUF file but {problem} ({have}); name it by {argument}"
     )
 
 
