@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Unpack
 
 from ppocrvl.engine.engine import Engine
-from ppocrvl.models.folder import BUILT_IN_NOTE, FileKey, PathLike, file_key, find_model
+from ppocrvl.models.folder import FileKey, PathLike, built_in_note, file_key, find_model
 
 if TYPE_CHECKING:
     from ppocrvl.engine.answers import Stream
@@ -47,7 +47,7 @@ class _LastEngine:
                 self._key = key
                 if paths.built_in and not self._has_told:
                     self._has_told = True
-                    _logger.warning("%s", BUILT_IN_NOTE)
+                    _logger.warning("%s", built_in_note("model="))
             return self._engine
 
 

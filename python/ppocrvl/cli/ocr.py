@@ -81,10 +81,10 @@ def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
 
 def _engine(args: argparse.Namespace, n_parallel: int) -> Backend:
     from ppocrvl.engine.engine import Engine
-    from ppocrvl.models.folder import BUILT_IN_NOTE
+    from ppocrvl.models.folder import built_in_note
 
     limit = {} if args.max_image_pixels is None else {"max_image_pixels": args.max_image_pixels}
     engine = Engine(args.model, n_parallel=n_parallel, **limit, **engine_options(args))
     if engine.paths.built_in:
-        note(BUILT_IN_NOTE)
+        note(built_in_note("--model "))
     return engine

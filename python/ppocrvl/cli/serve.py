@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
             'pip install "ppocrvl[server]"'
         )
     from ppocrvl.engine.engine import Engine
-    from ppocrvl.models.folder import BUILT_IN_NOTE, find_model
+    from ppocrvl.models.folder import built_in_note, find_model
     from ppocrvl.server.auth import LOOPBACK_NAMES, read_keys
     from ppocrvl.server.lifecycle import ServerOptions, serve
 
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
         limits=limits,
     )
     if paths.built_in:
-        note(BUILT_IN_NOTE)
+        note(built_in_note("--model "))
     if not keys and args.host not in LOOPBACK_NAMES:
         note("warning: without --api-key-file everybody who reaches this address may use it")
 

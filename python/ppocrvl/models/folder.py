@@ -22,12 +22,6 @@ FileKey: TypeAlias = tuple[Path, int, int]
 
 MODEL_VARIABLE = "PPOCRVL_MODEL"
 BUILT_IN_FOLDER = Path(__file__).parent / "builtin"
-BUILT_IN_NOTE = (
-    "using the small built-in model, which reads printed English (lines, blocks, small tables); "
-    "for the real one: ppocrvl pull PaddlePaddle/PaddleOCR-VL-1.6-GGUF, then give that name as "
-    "the model, or as PPOCRVL_MODEL"
-)
-"""What whoever uses it by default is told once."""
 
 _ROLE_NAMES = {"llm": "language model (LLM)", "mmproj": "vision encoder (mmproj)"}
 
@@ -83,6 +77,20 @@ def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) ->
             "mmproj", (file for file in _gguf_files(path.parent) if file != path), path.parent
         )
     return ModelPaths(llm=path, mmproj=mmproj_path)
+
+
+def built_in_note(how: str) -> str:
+    """What whoever uses the built-in model by default is told once.
+
+    Args:
+        how: to name a model, such as "model=", as the caller would write it before the name.
+    """
+    official = "PaddlePaddle/PaddleOCR-VL-1.6-GGUF"
+    return (
+        "using the small built-in model, which reads printed English (lines, blocks, small "
+        f"tables); for the real one: ppocrvl pull {official}, then {how}{official} or "
+        f"{MODEL_VARIABLE}"
+    )
 
 
 def built_in_model() -> ModelPaths:
