@@ -104,6 +104,7 @@ void *or_throw(void *memory) {
 } // namespace
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
+// NOLINTBEGIN(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory): this is the allocator.
 void *operator new(std::size_t size) { return or_throw(new_or_null(size)); }
 void *operator new[](std::size_t size) { return or_throw(new_or_null(size)); }
 void *operator new(std::size_t size, std::align_val_t alignment) {
@@ -127,3 +128,4 @@ void operator delete[](void *memory, std::align_val_t /*alignment*/) noexcept { 
 void operator delete(void *memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
   std::free(memory);
 }
+// NOLINTEND(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory)

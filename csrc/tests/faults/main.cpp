@@ -7,12 +7,15 @@
 #include "tests/engine_cases.h"
 #include "tests/faults/failing_memory.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <memory>
+#include <new>
 #include <random>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -20,14 +23,10 @@ namespace {
 using namespace ppocrvl;
 using namespace ppocrvl::test;
 
-[[noreturn]] void give_up(const std::string &what) {
-  std::fprintf(stderr, "%s\n", what.c_str());
-  std::exit(1);
-}
-
 /// Small pictures that are encoded together, one that is encoded alone, and a text.
 std::vector<Request> requests() {
   std::vector<Request> all;
+  all.reserve(4);
   all.push_back(question(4));
   all.push_back(question(4, 112, 28));
   all.push_back(question(2, 28 * 20, 28 * 14));
@@ -51,6 +50,13 @@ struct Outcome {
   }
 };
 
+void require_engine_error(const Error &error) {
+  if (error.kind() != ErrorKind::engine) {
+    const failing_memory::Pardon pardon;
+    throw std::logic_error(std::string("an error of the wrong kind: ") + error.what());
+  }
+}
+
 Outcome read_all(Engine &engine) {
   Outcome outcome;
   std::vector<Request> asked;
@@ -64,6 +70,7 @@ Outcome read_all(Engine &engine) {
     try {
       tickets.push_back(engine.submit(std::move(request)));
     } catch (const Error &error) {
+      require_engine_error(error);
       outcome.add(error);
     } catch (const std::bad_alloc &error) {
       outcome.add(error); // the binding's translator makes it an EngineError
@@ -75,85 +82,113 @@ Outcome read_all(Engine &engine) {
     try {
       outcome.add(ticket->value().text);
     } catch (const Error &error) {
-      if (error.kind() != ErrorKind::engine) {
-        give_up(std::string("an error of the wrong kind: ") + error.what());
-      }
+      require_engine_error(error);
       outcome.add(error);
     }
   }
   return outcome;
 }
 
+/// Null where it could not be had.
 std::unique_ptr<Engine> load(const EngineOptions &options) {
   try {
     return std::make_unique<Engine>(options);
   } catch (const Error &error) {
-    if (error.kind() != ErrorKind::engine) {
-      give_up(std::string("an error of the wrong kind: ") + error.what());
-    }
+    require_engine_error(error);
+    return nullptr;
   } catch (const std::bad_alloc &) {
-    // as above
+    return nullptr; // as above
   }
-  return nullptr;
 }
 
-} // namespace
+/// An engine, and how often it asks for memory and threads.
+class Subject {
+public:
+  explicit Subject(EngineOptions options)
+      : options_(std::move(options)), asked_by_load_(count([this] { engine_ = load(options_); })),
+        expected_(read_all(*engine_)), asked_by_reading_(count([this] { read_all(*engine_); })) {
+    std::cerr << "asked for: " << asked_by_load_ << " times to load, " << asked_by_reading_
+              << " times to read\n";
+  }
 
-int main(int argc, char **argv) {
+  /// Throws if the engine does not read as before afterwards.
+  void meet_fault(long number) {
+    std::mt19937_64 random(static_cast<std::uint64_t>(number) + 1);
+    const bool loads = number % 4 == 0;
+    const long most = loads ? asked_by_load_ : asked_by_reading_;
+    const long first = static_cast<long>(random() % static_cast<std::uint64_t>(most));
+    const long count = 1L << (random() % 4);
+    if (loads) {
+      engine_.reset();
+    }
+    failing_memory::refuse(first, count);
+    if (loads) {
+      engine_ = load(options_);
+      n_failed_ += engine_ == nullptr ? 1 : 0;
+    } else {
+      n_failed_ += read_all(*engine_).n_errors > 0 ? 1 : 0;
+    }
+    failing_memory::stop();
+    n_refused_ += failing_memory::refused() ? 1 : 0;
+    if (engine_ == nullptr) {
+      engine_ = load(options_);
+    }
+    const Outcome after = read_all(*engine_);
+    if (after.n_errors > 0 || after.text != expected_.text) {
+      throw std::logic_error("after fault " + std::to_string(number) + " (" +
+                             (loads ? "load" : "read") + ", " + std::to_string(count) + " from " +
+                             std::to_string(first) + " on) the engine does not read as before:\n" +
+                             after.errors + after.text + "instead of\n" + expected_.text);
+    }
+  }
+
+  void report() const {
+    std::cerr << n_refused_ << " times something was refused, " << n_failed_
+              << " times with an error\n";
+  }
+
+private:
+  template <typename Work> static long count(Work work) {
+    failing_memory::refuse(0, 0);
+    work();
+    return failing_memory::stop();
+  }
+
+  EngineOptions options_;
+  std::unique_ptr<Engine> engine_;
+  long asked_by_load_;
+  Outcome expected_;
+  long asked_by_reading_;
+  long n_refused_ = 0;
+  long n_failed_ = 0;
+};
+
+void run(const std::vector<std::string> &arguments) {
   auto options = test_model();
   if (!options) {
-    return 0;
+    return;
   }
   options->n_threads = 2;
   options->n_parallel = 3;
   options->gpu_layers = 0;
   options->cache_bytes = 0; // each picture is encoded each time
-  const long n_faults = argc > 1 ? std::atol(argv[1]) : 300;
-  const long only = argc > 2 ? std::atol(argv[2]) : -1;
-
-  failing_memory::refuse(0, 0);
-  auto engine = load(*options);
-  const long asked_by_load = failing_memory::stop();
-  const Outcome expected = read_all(*engine);
-  failing_memory::refuse(0, 0);
-  read_all(*engine);
-  const long asked_by_reading = failing_memory::stop();
-  std::fprintf(stderr, "asked for: %ld times to load, %ld times to read\n", asked_by_load,
-               asked_by_reading);
-  long n_refused = 0;
-  long n_failed = 0;
-  for (long i = only >= 0 ? only : 0; i < (only >= 0 ? only + 1 : n_faults); ++i) {
-    std::mt19937_64 random(static_cast<std::uint64_t>(i) + 1);
-    const bool loads = i % 4 == 0;
-    const long most = loads ? asked_by_load : asked_by_reading;
-    const long first = static_cast<long>(random() % static_cast<std::uint64_t>(most));
-    const long count = 1L << (random() % 4);
-    std::fprintf(stderr, "\rfault %ld: %s, %ld of them from number %ld on    ", i,
-                 loads ? "load" : "read", count, first);
-    if (loads) {
-      engine.reset();
-      failing_memory::refuse(first, count);
-      engine = load(*options);
-      failing_memory::stop();
-      n_failed += engine == nullptr ? 1 : 0;
-      n_refused += failing_memory::refused() ? 1 : 0;
-      if (engine == nullptr) {
-        engine = load(*options);
-      }
-    } else {
-      failing_memory::refuse(first, count);
-      const Outcome outcome = read_all(*engine);
-      failing_memory::stop();
-      n_failed += outcome.n_errors > 0 ? 1 : 0;
-      n_refused += failing_memory::refused() ? 1 : 0;
-    }
-    const Outcome after = read_all(*engine);
-    if (after.n_errors > 0 || after.text != expected.text) {
-      give_up("\nafter fault " + std::to_string(i) + " the engine does not read as before:\n" +
-              after.errors + after.text + "instead of\n" + expected.text);
-    }
+  const long n_faults = arguments.empty() ? 300 : std::stol(arguments[0]);
+  const long first = arguments.size() < 2 ? 0 : std::stol(arguments[1]);
+  Subject subject(options.value());
+  for (long i = first; i < first + n_faults; ++i) {
+    subject.meet_fault(i);
   }
-  std::fprintf(stderr, "\n%ld faults: %ld times something was refused, %ld times with an error\n",
-               n_faults, n_refused, n_failed);
-  return 0;
+  subject.report();
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  try {
+    run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception &error) {
+    std::cerr << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
 }
