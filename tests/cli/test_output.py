@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import ppocrvl
 from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.cli.conftest import Program
@@ -111,3 +113,20 @@ def test_completion(ppocrvl_program: Program, shell: str) -> None:
     done = ppocrvl_program("completion", shell)
     assert done.returncode == ExitCode.OK
     assert "--max-pixels" in done.stdout
+
+
+def test_what_was_read_is_kept_when_the_rest_is_not(
+    ppocrvl_program: Program, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after the first of two."""
+    read = ppocrvl.Engine.ocr_many
+
+    def interrupted(*args: Any, **options: Any) -> Iterator[ppocrvl.Outcome]:
+        yield next(iter(read(*args, **options)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ppocrvl.Engine, "ocr_many", interrupted)
+    file = tmp_path / "all.jsonl"
+    command = ("ocr", picture, picture, "--max-tokens", 3, "-o", file)
+    assert ppocrvl_program(*command).returncode == ExitCode.INTERRUPTED
+    assert json.loads(file.read_text())["image"] == str(picture)

@@ -39,25 +39,27 @@ def read_all(backend: Backend, asked: Sequence[Asked], options: dict[str, Any], 
     shows = len(asked) > 1 and not sys.stdout.isatty()
     if shows:
         show("read", 0, len(asked))
-    outcomes = backend.ocr_many((one.item for one in asked), **options)
-    for number, (one, outcome) in enumerate(zip(asked, outcomes, strict=True), 1):
-        name = one.name
-        if isinstance(outcome, ServerAccessError):
-            raise outcome  # it would fail for every picture
-        if isinstance(outcome, OptionError) and not isinstance(one.item, Request):
-            raise outcome  # likewise: all have the same options
-        if isinstance(outcome, PpocrvlError) or outcome.finish_reason != "stop":
-            show.clear()  # something will be said
-        if isinstance(outcome, PpocrvlError):
-            code = report(_naming(name, outcome))
-            first_failure = first_failure or code
-            sink.fail(name, outcome)
-        else:
-            sink.put(name, outcome)
-            _warn_of_the_end(name, outcome)
-        if shows:
-            show("read", number, len(asked))
-    sink.close()
+    try:
+        outcomes = backend.ocr_many((one.item for one in asked), **options)
+        for number, (one, outcome) in enumerate(zip(asked, outcomes, strict=True), 1):
+            name = one.name
+            if isinstance(outcome, ServerAccessError):
+                raise outcome  # it would fail for every picture
+            if isinstance(outcome, OptionError) and not isinstance(one.item, Request):
+                raise outcome  # likewise: all have the same options
+            if isinstance(outcome, PpocrvlError) or outcome.finish_reason != "stop":
+                show.clear()  # something will be said
+            if isinstance(outcome, PpocrvlError):
+                code = report(_naming(name, outcome))
+                first_failure = first_failure or code
+                sink.fail(name, outcome)
+            else:
+                sink.put(name, outcome)
+                _warn_of_the_end(name, outcome)
+            if shows:
+                show("read", number, len(asked))
+    finally:
+        sink.close()  # what was read is kept, also after Ctrl-C
     return first_failure
 
 

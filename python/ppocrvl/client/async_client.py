@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ppocrvl.client.client import Client
+from ppocrvl.support.closing import AsyncClosing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-    from types import TracebackType
 
     from ppocrvl.client.streams import AsyncRemoteStream
     from ppocrvl.engine.many import Item
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ppocrvl.requests.results import Outcome, Result
 
 
-class AsyncClient:
+class AsyncClient(AsyncClosing):
     """As `Client`, with the methods for asyncio alone: `async with AsyncClient(url) as client`.
 
     It never makes the event loop wait: pictures and HTTP have threads of their own. It may be used
@@ -102,14 +102,3 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Cancel what runs, and end the connections. The client cannot be used afterwards."""
         await asyncio.to_thread(self._client.close)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()

@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ppocrvl.client.completion import choice_of, part_of, text_of
 from ppocrvl.errors import ServerError
-from ppocrvl.support.closing import Closing
+from ppocrvl.support.closing import AsyncClosing, Closing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ppocrvl.client.connection import AsyncEvents, Events
     from ppocrvl.client.request import Question
     from ppocrvl.requests.results import Result
@@ -126,7 +124,7 @@ class RemoteStream(Closing, Iterator[str]):
         self.close()
 
 
-class AsyncRemoteStream(AsyncIterator[str]):
+class AsyncRemoteStream(AsyncClosing, AsyncIterator[str]):
     """As `RemoteStream`, for asyncio. Leaving its `async with` block ends the request."""
 
     def __init__(self, answer: StreamedAnswer, events: AsyncEvents | None) -> None:
@@ -165,17 +163,6 @@ class AsyncRemoteStream(AsyncIterator[str]):
         """End the request if it still runs."""
         if self._events is not None:
             self._events.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __del__(self) -> None:
         if self._events is not None:

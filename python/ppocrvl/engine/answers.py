@@ -8,17 +8,15 @@ import concurrent.futures
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from ppocrvl.engine.forks import Home
 from ppocrvl.errors import CancelledError, EngineError, PpocrvlError
 from ppocrvl.requests.results import Result
-from ppocrvl.support.closing import Closing
+from ppocrvl.support.closing import AsyncClosing, Closing
 from ppocrvl.support.resources import memory_for
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ppocrvl.engine.notifier import Notifier
     from ppocrvl.engine.pending import PendingAnswer
 
@@ -205,7 +203,7 @@ class Stream(Closing, Iterator[str]):
             pending.cancel()
 
 
-class AsyncStream(AsyncIterator[str]):
+class AsyncStream(AsyncClosing, AsyncIterator[str]):
     """As `Stream`, for asyncio. Leaving its `async with` block cancels the request."""
 
     def __init__(self, pending: PendingAnswer, notifier: Notifier, *, pieces: bool = True) -> None:
@@ -272,17 +270,6 @@ class AsyncStream(AsyncIterator[str]):
     async def aclose(self) -> None:
         """Cancel the request if it still runs."""
         self._pending.cancel()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __del__(self) -> None:
         if (pending := getattr(self, "_pending", None)) is not None:
