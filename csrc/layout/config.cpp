@@ -19,16 +19,16 @@ public:
 
   [[nodiscard]] std::int64_t integer(const std::string &name, std::int64_t least,
                                      std::int64_t most) const {
-    return integer_of(value(name, GgufType::u32, 1), 0, name, least, most);
+    return within(value(name, GgufType::u32, 1).get<std::uint32_t>(), name, least, most);
   }
 
   template <std::size_t count>
   [[nodiscard]] std::array<std::int64_t, count>
   integers(const std::string &name, std::int64_t least, std::int64_t most) const {
-    const GgufValue &found = value(name, GgufType::u32, count);
+    const GgufValue &found = value(name, GgufType::i32, count);
     std::array<std::int64_t, count> numbers{};
     for (std::size_t i = 0; i < count; ++i) {
-      numbers[i] = integer_of(found, i, name, least, most);
+      numbers[i] = within(found.get<std::int32_t>(i), name, least, most);
     }
     return numbers;
   }
@@ -80,10 +80,8 @@ private:
     return *found;
   }
 
-  [[nodiscard]] std::int64_t integer_of(const GgufValue &found, std::size_t index,
-                                        const std::string &name, std::int64_t least,
-                                        std::int64_t most) const {
-    const std::int64_t number = found.get<std::uint32_t>(index);
+  [[nodiscard]] std::int64_t within(std::int64_t number, const std::string &name,
+                                    std::int64_t least, std::int64_t most) const {
     if (number < least || number > most) {
       fail(name, "is " + std::to_string(number) + ", not " + std::to_string(least) + " to " +
                      std::to_string(most));

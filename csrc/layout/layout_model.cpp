@@ -125,8 +125,8 @@ std::vector<Region> LayoutModel::run(const PageImage &page, float threshold, Sta
   const std::lock_guard<std::mutex> lock(mutex_);
   const PagePixels resize(page, pixels_, config_.mean, config_.std);
   const std::int64_t n_parts = 4LL * workers_.count();
-  std::vector<std::int32_t> rows(PagePixels::scratch_bytes(pixels_) / sizeof(std::int32_t) *
-                                 static_cast<std::size_t>(workers_.count()));
+  std::vector<float> rows(PagePixels::scratch_bytes(pixels_) / sizeof(float) *
+                          static_cast<std::size_t>(workers_.count()));
   workers_.run(n_parts, [&](std::int64_t part, int thread) {
     resize.resize_rows(config_.height * part / n_parts, config_.height * (part + 1) / n_parts,
                        rows.data() + static_cast<std::size_t>(thread) * rows.size() /

@@ -6,33 +6,25 @@
 #include <cstddef>
 
 namespace ppocrvl::layout {
-namespace {
-
-constexpr float one = 2048.0F; // of weights
-
-/// Ties to even, as OpenCV's cvRound.
-std::int32_t rounded(float value) { return static_cast<std::int32_t>(std::nearbyint(value)); }
-
-} // namespace
 
 std::vector<CubicTap> cubic_taps(std::int64_t from, std::int64_t to) {
-  const double scale = 1.0 / (static_cast<double>(to) / static_cast<double>(from));
+  const double scale = static_cast<double>(from) / static_cast<double>(to);
   std::vector<CubicTap> taps(static_cast<std::size_t>(to));
   for (std::int64_t i = 0; i < to; ++i) {
-    const auto at = static_cast<float>((static_cast<double>(i) + 0.5) * scale - 0.5);
+    const double at = (static_cast<double>(i) + 0.5) * scale - 0.5;
     const auto position = static_cast<std::int64_t>(std::floor(at));
-    const float x = at - static_cast<float>(position);
-    constexpr float a = -0.75F;
-    std::array<float, 4> weights{};
+    const double x = at - static_cast<double>(position);
+    constexpr double a = -0.75;
+    std::array<double, 4> weights{};
     weights[0] = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a;
     weights[1] = ((a + 2) * x - (a + 3)) * x * x + 1;
     weights[2] = ((a + 2) * (1 - x) - (a + 3)) * (1 - x) * (1 - x) + 1;
-    weights[3] = 1.0F - weights[0] - weights[1] - weights[2];
+    weights[3] = 1 - weights[0] - weights[1] - weights[2];
     CubicTap &tap = taps[static_cast<std::size_t>(i)];
     for (std::size_t k = 0; k < weights.size(); ++k) {
       tap.positions[k] =
           std::clamp<std::int64_t>(position - 1 + static_cast<std::int64_t>(k), 0, from - 1);
-      tap.weights[k] = rounded(weights[k] * one);
+      tap.weights[k] = static_cast<float>(weights[k]);
     }
   }
   return taps;
@@ -49,34 +41,29 @@ PagePixels::PagePixels(const PageImage &page, const FeatureMap &out,
   }
 }
 
-void PagePixels::resize_rows(std::int64_t begin, std::int64_t end, std::int32_t *scratch) const {
+void PagePixels::resize_rows(std::int64_t begin, std::int64_t end, float *scratch) const {
   const std::int64_t length = 3 * out_.width;
   for (std::int64_t y = begin; y < end; ++y) {
     const CubicTap &row = rows_[static_cast<std::size_t>(y)];
     for (std::size_t k = 0; k < row.positions.size(); ++k) {
       const std::uint8_t *from = page_.pixels + row.positions[k] * page_.width * 3;
-      std::int32_t *to = scratch + static_cast<std::int64_t>(k) * length;
+      float *to = scratch + static_cast<std::int64_t>(k) * length;
       for (const CubicTap &column : columns_) {
         for (std::int64_t channel = 0; channel < 3; ++channel) {
-          std::int32_t sum = 0;
+          float sum = 0.0F;
           for (std::size_t i = 0; i < column.positions.size(); ++i) {
-            sum += column.weights[i] * from[3 * column.positions[i] + channel];
+            sum += column.weights[i] * static_cast<float>(from[3 * column.positions[i] + channel]);
           }
           *to++ = sum;
         }
       }
     }
-    // OpenCV's vectors do this in float32.
-    std::array<float, 4> weights{};
-    for (std::size_t k = 0; k < weights.size(); ++k) {
-      weights[k] = static_cast<float>(row.weights[k]) * (1.0F / (one * one));
-    }
     for (std::int64_t i = 0; i < length; ++i) {
       const auto value = [&](std::int64_t k) {
-        return static_cast<float>(scratch[k * length + i]) * weights[static_cast<std::size_t>(k)];
+        return scratch[k * length + i] * row.weights[static_cast<std::size_t>(k)];
       };
-      const std::int32_t level =
-          std::clamp(rounded(value(0) + (value(1) + (value(2) + value(3)))), 0, 255);
+      const float sum = (value(0) + value(1)) + (value(2) + value(3));
+      const auto level = static_cast<std::int64_t>(std::nearbyint(std::clamp(sum, 0.0F, 255.0F)));
       out_.at(i % 3, y * out_.width + i / 3) =
           values_[static_cast<std::size_t>(i % 3)][static_cast<std::size_t>(level)];
     }

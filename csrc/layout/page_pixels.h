@@ -17,13 +17,15 @@ struct PageImage {
 };
 
 /// Where along one side a pixel of the resized page comes from: four neighbours, those outside cut
-/// to the edge, and their weights in 1/2048.
+/// to the edge, and their weights.
 struct CubicTap {
   std::array<std::int64_t, 4> positions;
-  std::array<std::int32_t, 4> weights;
+  std::array<float, 4> weights;
 };
 
-/// OpenCV's INTER_CUBIC for 8 bits: a = -0.75, no antialiasing, weights rounded to 11 bits.
+/// OpenCV's INTER_CUBIC: a = -0.75, no antialiasing. Not its own code for 8 bits, which rounds the
+/// weights to 11 bits: its packages for x86 leave this to Intel's IPP, which does not, so that 4 %
+/// of all pixels differ by one level.
 std::vector<CubicTap> cubic_taps(std::int64_t from, std::int64_t to);
 
 /// Some rows of the page stretched to a map of three channels, each (value / 255 - mean) / std.
@@ -33,10 +35,10 @@ public:
              const std::array<float, 3> &std);
 
   /// Any thread. `scratch`: `scratch_bytes`.
-  void resize_rows(std::int64_t begin, std::int64_t end, std::int32_t *scratch) const;
+  void resize_rows(std::int64_t begin, std::int64_t end, float *scratch) const;
 
   static std::size_t scratch_bytes(const FeatureMap &out) {
-    return static_cast<std::size_t>(4 * 3 * out.width) * sizeof(std::int32_t);
+    return static_cast<std::size_t>(4 * 3 * out.width) * sizeof(float);
   }
 
 private:

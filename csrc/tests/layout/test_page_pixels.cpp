@@ -17,12 +17,12 @@ using ppocrvl::test::OwnMap;
 TEST_CASE("layout pixels: taps of OpenCV's bicubic filter") {
   // Half the size: each pixel lies between two, where the filter is -3/32, 19/32, 19/32, -3/32.
   const std::vector<CubicTap> half = cubic_taps(8, 4);
-  CHECK(half[1].weights == (std::array<std::int32_t, 4>{-192, 1216, 1216, -192}));
+  CHECK(half[1].weights == (std::array<float, 4>{-0.09375F, 0.59375F, 0.59375F, -0.09375F}));
   CHECK(half[1].positions == (std::array<std::int64_t, 4>{1, 2, 3, 4}));
   CHECK(half[0].positions == (std::array<std::int64_t, 4>{0, 0, 1, 2})); // cut to the edge
   CHECK(half[3].positions == (std::array<std::int64_t, 4>{5, 6, 7, 7}));
   // The same size: nothing changes.
-  CHECK(cubic_taps(5, 5)[2].weights == (std::array<std::int32_t, 4>{0, 2048, 0, 0}));
+  CHECK(cubic_taps(5, 5)[2].weights == (std::array<float, 4>{0, 1, 0, 0}));
 }
 
 TEST_CASE("layout pixels: a page of the model's size is only normalised") {
@@ -33,7 +33,7 @@ TEST_CASE("layout pixels: a page of the model's size is only normalised") {
     bytes[i] = static_cast<std::uint8_t>(i * 7 % 256);
   }
   const PagePixels pixels({bytes.data(), 40, 33}, out.map, {0.0F, 0.5F, 0.0F}, {1.0F, 1.0F, 0.5F});
-  std::vector<std::int32_t> scratch(PagePixels::scratch_bytes(out.map) / sizeof(std::int32_t));
+  std::vector<float> scratch(PagePixels::scratch_bytes(out.map) / sizeof(float));
   pixels.resize_rows(0, 20, scratch.data());
   pixels.resize_rows(20, 33, scratch.data());
   bool is_right = true;
@@ -52,7 +52,7 @@ TEST_CASE("layout pixels: a page of one pixel fills the model's input") {
   const OwnMap out(3, 32, 32, numbers);
   const std::vector<std::uint8_t> white(3, 255);
   const PagePixels pixels({white.data(), 1, 1}, out.map, {}, {1.0F, 1.0F, 1.0F});
-  std::vector<std::int32_t> scratch(PagePixels::scratch_bytes(out.map) / sizeof(std::int32_t));
+  std::vector<float> scratch(PagePixels::scratch_bytes(out.map) / sizeof(float));
   pixels.resize_rows(0, 32, scratch.data());
   bool is_right = true;
   for (std::int64_t pixel = 0; pixel < 32 * 32; ++pixel) {
