@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         ServerAccessError,
         ServerError,
     )
-    from ppocrvl.exporter import ExportResult, export
+    from ppocrvl.exporter import ExportResult, export, export_layout
     from ppocrvl.inspection import inspect_model
     from ppocrvl.quantizer import QuantizeResult, quantize
     from ppocrvl.quantizer.collect import imatrix
@@ -99,6 +99,7 @@ __all__ = [
     "Timings",
     "__version__",
     "export",
+    "export_layout",
     "imatrix",
     "inspect_model",
     "ocr",
@@ -127,6 +128,7 @@ _HOME = {
     "Task": "requests.tasks",
     "Timings": "requests.results",
     "export": "exporter",
+    "export_layout": "exporter",
     "imatrix": "quantizer.collect",
     "inspect_model": "inspection",
     "ocr": "api",
