@@ -19,13 +19,13 @@ namespace ppocrvl::binding {
 namespace {
 
 using layout::LayoutModel;
+using layout::LayoutTrace;
 using layout::Region;
-using layout::Stages;
 
 /// float32 [3, height, width].
 using Pixels = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
-py::dict to_dict(const std::vector<Region> &regions, const Stages *stages) {
+py::dict to_dict(const std::vector<Region> &regions, const LayoutTrace *trace) {
   const auto n = static_cast<py::ssize_t>(regions.size());
   py::array_t<float> boxes({n, py::ssize_t{4}});
   py::array_t<float> scores(n);
@@ -48,19 +48,20 @@ py::dict to_dict(const std::vector<Region> &regions, const Stages *stages) {
   result["labels"] = labels;
   result["order"] = order;
   result["queries"] = queries;
-  if (stages != nullptr) {
+  if (trace != nullptr) {
     py::dict by_name;
-    for (const auto &[name, array] : *stages) {
+    for (const auto &[name, array] : trace->stages) {
       by_name[py::str(name)] = to_array(array);
     }
     result["stages"] = by_name;
+    result["step_seconds"] = trace->step_seconds;
   }
   return result;
 }
 
 py::dict run(LayoutModel &model, const py::object &object, float threshold, bool trace) {
   const RgbImage image = to_image(object);
-  Stages stages;
+  LayoutTrace kept;
   std::vector<Region> regions;
   bool is_interrupted = false;
   const auto has_signal = [&is_interrupted] {
@@ -71,25 +72,25 @@ py::dict run(LayoutModel &model, const py::object &object, float threshold, bool
   try {
     const py::gil_scoped_release no_gil;
     regions = model.run({image.pixels.data(), image.width, image.height}, threshold,
-                        trace ? &stages : nullptr, has_signal);
+                        trace ? &kept : nullptr, has_signal);
   } catch (const Error &) {
     if (is_interrupted) {
       throw py::error_already_set();
     }
     throw;
   }
-  return to_dict(regions, trace ? &stages : nullptr);
+  return to_dict(regions, trace ? &kept : nullptr);
 }
 
 py::dict run_pixels(LayoutModel &model, const Pixels &pixels, float threshold, bool trace) {
   const std::vector<float> values(pixels.data(), pixels.data() + pixels.size());
-  Stages stages;
+  LayoutTrace kept;
   std::vector<Region> regions;
   {
     const py::gil_scoped_release no_gil;
-    regions = model.run_pixels(values, threshold, trace ? &stages : nullptr);
+    regions = model.run_pixels(values, threshold, trace ? &kept : nullptr);
   }
-  return to_dict(regions, trace ? &stages : nullptr);
+  return to_dict(regions, trace ? &kept : nullptr);
 }
 
 } // namespace
@@ -127,7 +128,7 @@ Args:
 Returns:
     "boxes": float32 [n, 4], x0, y0, x1, y1 in pixels of the image; "scores": float32 [n];
     "labels", "order", "queries": int64 [n], in reading order. With trace "stages": float32 arrays
-    by name.
+    by name; "step_seconds": names of steps and how long they took, in their order.
 
 Raises:
     ImageError: The array is no such image.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layout/backbone.h"
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -67,8 +67,8 @@ void build_backbone(Builder &build, const LayoutConfig &config, const FeatureMap
   for (std::size_t stage = 0; stage < stages.size(); ++stage) {
     const FeatureMap &out = stages[stage];
     // A block's input lies where its layers' outputs follow, so that nothing is copied.
-    std::optional<MapBuffer> parts;
-    parts.emplace(build.map(concat_length(config, stage, n_in), out.width, out.height));
+    auto parts = std::make_unique<MapBuffer>(
+        build.map(concat_length(config, stage, n_in), out.width, out.height));
     if (stage == 0) {
       build_stem(build, config, pixels, parts->map().channels(0, n_in));
     } else {
@@ -80,13 +80,12 @@ void build_backbone(Builder &build, const LayoutConfig &config, const FeatureMap
         build_block(build, config, stage, block, n_in, *parts, out);
         break;
       }
-      std::optional<MapBuffer> next;
-      next.emplace(build.map(concat_length(config, stage, out.n_channels), out.width, out.height));
+      auto next = std::make_unique<MapBuffer>(
+          build.map(concat_length(config, stage, out.n_channels), out.width, out.height));
       build_block(build, config, stage, block, n_in, *parts,
                   next->map().channels(0, out.n_channels));
       n_in = out.n_channels;
-      parts.reset();
-      parts.emplace(std::move(*next));
+      parts = std::move(next);
     }
     n_in = out.n_channels;
   }

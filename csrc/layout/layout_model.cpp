@@ -8,11 +8,11 @@
 #include "layout/hybrid_encoder.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
+#include "support/stopwatch.h"
 
 #include <array>
 #include <cstring>
 #include <new>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -57,17 +57,18 @@ void LayoutModel::build(Program &program, BufferPlan &plan) {
   Builder builder(program, plan, weights_, kernels::map_kernels(), results_, workers_.count());
   const MapBuffer pixels = builder.map(3, config_.width, config_.height);
   pixels_ = pixels;
-  std::optional<MapBuffer> prototypes;
-  std::array<std::optional<MapBuffer>, LayoutConfig::n_levels> levels;
+  std::unique_ptr<MapBuffer> prototypes;
+  std::vector<MapBuffer> levels;
   std::array<FeatureMap, LayoutConfig::n_levels> level_maps;
   if (config_.has_masks) {
-    prototypes.emplace(builder.map(config_.n_prototypes, config_.width / 4, config_.height / 4));
+    prototypes = std::make_unique<MapBuffer>(
+        builder.map(config_.n_prototypes, config_.width / 4, config_.height / 4));
   }
-  for (std::size_t level = 0; level < levels.size(); ++level) {
+  for (std::size_t level = 0; level < level_maps.size(); ++level) {
     const auto index = static_cast<std::int64_t>(level);
-    levels[level].emplace(builder.map(config_.encoder_length, config_.level_width(index),
-                                      config_.level_height(index)));
-    level_maps[level] = *levels[level];
+    levels.push_back(builder.map(config_.encoder_length, config_.level_width(index),
+                                 config_.level_height(index)));
+    level_maps[level] = levels.back();
   }
   {
     std::vector<MapBuffer> stages;
@@ -93,31 +94,37 @@ void LayoutModel::build(Program &program, BufferPlan &plan) {
   build_decoder(builder, config_, level_maps, prototypes ? &prototypes->map() : nullptr);
 }
 
-void LayoutModel::compute(Stages *stages, const std::function<bool()> &is_cancelled) {
-  results_.stages = stages;
-  if (stages != nullptr) {
-    stages->emplace_back("pixels", map_array(pixels_));
+void LayoutModel::compute(LayoutTrace *trace, const std::function<bool()> &is_cancelled) {
+  results_.stages = trace == nullptr ? nullptr : &trace->stages;
+  if (trace != nullptr) {
+    trace->stages.emplace_back("pixels", map_array(pixels_));
   }
   for (const Step &step : program_.steps()) {
     if (is_cancelled && is_cancelled()) {
       throw Error(ErrorKind::cancelled, "the page's layout was cancelled");
     }
+    const Stopwatch watch;
     workers_.run(step.n_parts, [&](std::int64_t part, int thread) {
       step.compute(
           {part, step.n_parts, scratch_.get() + static_cast<std::size_t>(thread) * scratch_bytes_});
     });
+    if (trace != nullptr) {
+      trace->step_seconds.emplace_back(step.name, watch.seconds());
+    }
   }
-  if (stages != nullptr) {
+  if (trace != nullptr) {
     const auto n_queries = static_cast<std::size_t>(config_.n_queries);
     std::vector<float> selected(results_.selected.begin(), results_.selected.end());
-    stages->emplace_back("selected", Array{{n_queries}, std::move(selected)});
-    stages->emplace_back("logits", Array{{n_queries, config_.labels.size()}, results_.logits});
-    stages->emplace_back("boxes", Array{{n_queries, 4}, results_.boxes});
-    stages->emplace_back("order_logits", Array{{n_queries, n_queries}, results_.order_logits});
+    trace->stages.emplace_back("selected", Array{{n_queries}, std::move(selected)});
+    trace->stages.emplace_back("logits",
+                               Array{{n_queries, config_.labels.size()}, results_.logits});
+    trace->stages.emplace_back("boxes", Array{{n_queries, 4}, results_.boxes});
+    trace->stages.emplace_back("order_logits",
+                               Array{{n_queries, n_queries}, results_.order_logits});
   }
 }
 
-std::vector<Region> LayoutModel::run(const PageImage &page, float threshold, Stages *stages,
+std::vector<Region> LayoutModel::run(const PageImage &page, float threshold, LayoutTrace *trace,
                                      const std::function<bool()> &is_cancelled) {
   if (page.width < 1 || page.height < 1) {
     throw Error(ErrorKind::image, "the page has no pixels; give one with both sides at least 1");
@@ -132,12 +139,12 @@ std::vector<Region> LayoutModel::run(const PageImage &page, float threshold, Sta
                        rows.data() + static_cast<std::size_t>(thread) * rows.size() /
                                          static_cast<std::size_t>(workers_.count()));
   });
-  compute(stages, is_cancelled);
+  compute(trace, is_cancelled);
   return find_regions(results_, config_.n_labels(), threshold, page.width, page.height);
 }
 
 std::vector<Region> LayoutModel::run_pixels(const std::vector<float> &pixels, float threshold,
-                                            Stages *stages) {
+                                            LayoutTrace *trace) {
   if (pixels.size() != static_cast<std::size_t>(3 * pixels_.n_pixels())) {
     throw Error(ErrorKind::image, "the input is no float32 [3, " + std::to_string(config_.height) +
                                       ", " + std::to_string(config_.width) + "]");
@@ -149,7 +156,7 @@ std::vector<Region> LayoutModel::run_pixels(const std::vector<float> &pixels, fl
           pixels[static_cast<std::size_t>(channel * pixels_.n_pixels() + pixel)];
     }
   }
-  compute(stages, {});
+  compute(trace, {});
   return find_regions(results_, config_.n_labels(), threshold, config_.width, config_.height);
 }
 

@@ -15,9 +15,16 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ppocrvl::layout {
+
+/// What was computed on the way, and how long each step took.
+struct LayoutTrace {
+  Stages stages;
+  std::vector<std::pair<std::string, double>> step_seconds; // in the order of the steps
+};
 
 /// A layout model in memory, with its threads and its buffers.
 ///
@@ -36,14 +43,15 @@ public:
   /// Buffers and scratch, without the weights.
   [[nodiscard]] std::size_t buffer_bytes() const;
 
-  /// Reads a page. `stages` gets what was computed on the way, unless null. Asks `is_cancelled`,
+  /// Reads a page. `trace` gets what was computed on the way, unless null. Asks `is_cancelled`,
   /// unless that is empty, between steps. From any thread, one page after another. Throws
   /// Error(image) for a page without pixels, Error(cancelled); std::bad_alloc.
-  std::vector<Region> run(const PageImage &page, float threshold, Stages *stages,
+  std::vector<Region> run(const PageImage &page, float threshold, LayoutTrace *trace,
                           const std::function<bool()> &is_cancelled);
 
   /// The same from the model's input, float32 [3][height][width].
-  std::vector<Region> run_pixels(const std::vector<float> &pixels, float threshold, Stages *stages);
+  std::vector<Region> run_pixels(const std::vector<float> &pixels, float threshold,
+                                 LayoutTrace *trace);
 
 private:
   struct Free {
@@ -54,7 +62,7 @@ private:
   static Memory allocate(std::size_t bytes);
   /// Adds all steps to a program.
   void build(Program &program, class BufferPlan &plan);
-  void compute(Stages *stages, const std::function<bool()> &is_cancelled);
+  void compute(LayoutTrace *trace, const std::function<bool()> &is_cancelled);
 
   GgufFile file_;
   LayoutConfig config_;
