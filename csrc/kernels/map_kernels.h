@@ -93,11 +93,17 @@ struct MapKernels {
 /// Row-major weights [n_rows][n_columns] to [n_rows / 8][n_columns][8], zeros behind the last row.
 void pack_weights(const float *rows, std::int64_t n_rows, std::int64_t n_columns, float *packed);
 
+/// Whether a convolution's input is read where it is; else the panels of what the window sees are
+/// put together first.
+[[gnu::always_inline]] constexpr bool is_direct(const Window &window) {
+  return window.size == 1 && window.step == 1 && window.padding == 0;
+}
+
 /// Bytes of scratch that `convolve` needs, aligned to 64.
-std::size_t convolution_scratch(std::int64_t n_columns);
+std::size_t convolution_scratch(const Window &window, std::int64_t n_channels);
 
 /// How many panels one thread should convolve in a call: more read the weights less often.
-std::int64_t convolution_panels(std::int64_t n_columns);
+std::int64_t convolution_panels(const Window &window, std::int64_t n_channels);
 
 /// The fastest that this CPU can run.
 const MapKernels &map_kernels();

@@ -25,9 +25,13 @@ template <typename Product> struct MapPanels {
 
   static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-  static std::int64_t panels_at_once(std::int64_t n_columns) {
-    const std::int64_t most = cached_numbers / (n_columns * lanes);
-    return most < 1 ? 1 : smaller(most, most_panels);
+  static std::int64_t panels_at_once(const Window &window, std::int64_t n_channels) {
+    const std::int64_t most = cached_numbers / (columns_of(window, n_channels) * lanes);
+    return is_direct(window) ? most_panels : most < 1 ? 1 : smaller(most, most_panels);
+  }
+
+  static std::int64_t columns_of(const Window &window, std::int64_t n_channels) {
+    return window.size * window.size * n_channels;
   }
 
   /// What the lanes of a panel see of a map at one place of the window. Lanes that see nothing have
@@ -245,16 +249,14 @@ template <typename Product> struct MapPanels {
 
   static void convolve(const Convolution &task, std::int64_t first_panel, std::int64_t n_panels,
                        void *scratch) {
-    const Window &window = task.window;
-    const std::int64_t n_columns = window.size * window.size * task.n_channels;
-    const bool is_direct = window.size == 1 && window.step == 1 && window.padding == 0;
-    const std::int64_t at_once = panels_at_once(n_columns);
+    const std::int64_t n_columns = columns_of(task.window, task.n_channels);
+    const std::int64_t at_once = panels_at_once(task.window, task.n_channels);
     auto *sums = static_cast<float *>(scratch);
     float *gathered = sums + most_panels * row_block * lanes;
     for (std::int64_t done = 0; done < n_panels; done += at_once) {
       const std::int64_t panel = first_panel + done;
       const std::int64_t count = smaller(at_once, n_panels - done);
-      if (is_direct) {
+      if (is_direct(task.window)) {
         multiply(task, n_columns, task.in + panel * task.in_stride, task.in_stride, panel, count,
                  sums);
         continue;

@@ -25,14 +25,17 @@ void pack_weights(const float *rows, std::int64_t n_rows, std::int64_t n_columns
   }
 }
 
-std::size_t convolution_scratch(std::int64_t n_columns) {
-  const std::int64_t numbers = Blocks::most_panels * Blocks::row_block * lanes +
-                               Blocks::panels_at_once(n_columns) * n_columns * lanes;
-  return static_cast<std::size_t>(numbers) * sizeof(float);
+std::size_t convolution_scratch(const Window &window, std::int64_t n_channels) {
+  const std::int64_t sums = Blocks::most_panels * Blocks::row_block * lanes;
+  const std::int64_t gathered = is_direct(window)
+                                    ? 0
+                                    : Blocks::panels_at_once(window, n_channels) *
+                                          Blocks::columns_of(window, n_channels) * lanes;
+  return static_cast<std::size_t>(sums + gathered) * sizeof(float);
 }
 
-std::int64_t convolution_panels(std::int64_t n_columns) {
-  return Blocks::panels_at_once(n_columns);
+std::int64_t convolution_panels(const Window &window, std::int64_t n_channels) {
+  return Blocks::panels_at_once(window, n_channels);
 }
 
 } // namespace ppocrvl::kernels

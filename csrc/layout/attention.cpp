@@ -48,8 +48,9 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
 
   const std::size_t scores_bytes =
       static_cast<std::size_t>(padded(n_tokens, map_group) * lanes) * sizeof(float);
-  const std::size_t product_bytes =
-      std::max(kernels::convolution_scratch(d_head), kernels::convolution_scratch(n_tokens));
+  constexpr kernels::Window panel_alone{1, 1, 0, lanes, 1, lanes, 1};
+  const std::size_t product_bytes = std::max(kernels::convolution_scratch(panel_alone, d_head),
+                                             kernels::convolution_scratch(panel_alone, n_tokens));
   const std::int64_t n_panels = queries.n_panels();
   const auto attend = [=, &kernels = build.kernels()](const Part &part) {
     const std::int64_t head = part.index / n_panels;
@@ -57,7 +58,7 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
     auto *scores = reinterpret_cast<float *>(part.scratch);
     std::byte *scratch = part.scratch + scores_bytes;
     kernels::Convolution task{};
-    task.window = {1, 1, 0, lanes, 1, lanes, 1};
+    task.window = panel_alone;
     task.n_channels = d_head;
     task.n_rows = n_tokens;
     task.weights = packed_keys + head * keys_size;

@@ -74,10 +74,9 @@ void Builder::convolve(const std::string &name, const FeatureMap &in, const Feat
   }
   task.out = out.data;
   task.out_stride = out.stride;
-  const std::int64_t n_columns = size * size * in.n_channels;
   add_panels(
-      name, out.n_panels(), kernels::convolution_panels(n_columns),
-      kernels::convolution_scratch(n_columns),
+      name, out.n_panels(), kernels::convolution_panels(task.window, in.n_channels),
+      kernels::convolution_scratch(task.window, in.n_channels),
       [task, &kernels = kernels_](std::int64_t first, std::int64_t count, std::byte *scratch) {
         kernels.convolve(task, first, count, scratch);
       });

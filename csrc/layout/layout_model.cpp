@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::align_val_t alignment{64};
 
+// Ten times what the official models need. Places in maps are 32-bit numbers.
+constexpr std::size_t most_memory = std::size_t{2} << 30;
+
 } // namespace
 
 void LayoutModel::Free::operator()(std::byte *memory) const {
@@ -42,6 +45,11 @@ LayoutModel::LayoutModel(const std::string &path, int n_threads)
     build(measured, plan);
     memory_bytes_ = plan.bytes();
     scratch_bytes_ = measured.scratch_bytes();
+    if (memory_bytes_ > most_memory) {
+      throw Error(ErrorKind::model_format,
+                  path + ": its sizes would take " + std::to_string(memory_bytes_ >> 20U) +
+                      " MiB of buffers, more than any layout model's; export it again");
+    }
   }
   memory_ = allocate(memory_bytes_);
   scratch_ = allocate(scratch_bytes_ * static_cast<std::size_t>(workers_.count()));

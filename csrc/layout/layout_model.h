@@ -28,10 +28,10 @@ struct LayoutTrace {
 
 /// A layout model in memory, with its threads and its buffers.
 ///
-/// It takes the weights in float32, the buffers of the plan (BufferPlan), and for each thread the
-/// most scratch that one step needs: at most 256 KiB and a panel of the deepest product's columns,
-/// or 768 KiB if that is more. Pages share all of it, one after another, and of a page of any size
-/// only the resized pixels are kept.
+/// It takes the weights in float32, the buffers of the plan (BufferPlan, at most 2 GiB), and for
+/// each thread the most scratch that one step needs: for a convolution 256 KiB, and 768 KiB or one
+/// panel of all that its window sees (128 bytes * size^2 * channels) if that is more. Pages share
+/// all of it, one after another, and of a page of any size only the resized pixels are kept.
 class LayoutModel {
 public:
   /// `path` is UTF-8. `n_threads`: 0 takes the physical cores. Throws Error(model_format),

@@ -15,12 +15,14 @@ namespace {
 
 using kernels::lanes;
 
+constexpr kernels::Window panel_alone{1, 1, 0, lanes, 1, lanes, 1};
+
 float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 
 kernels::Convolution masks_of_panel(const FeatureMap &prototypes, std::int64_t panel,
                                     const float *packed, std::int64_t n_queries, float *out) {
   kernels::Convolution task{};
-  task.window = {1, 1, 0, lanes, 1, lanes, 1};
+  task.window = panel_alone;
   task.n_channels = prototypes.n_channels;
   task.n_rows = n_queries;
   task.weights = packed;
@@ -44,20 +46,21 @@ void build_mask_boxes(Builder &build, const FeatureMap &mask_queries, const Feat
   const auto extents =
       std::make_shared<std::vector<MaskExtent>>(static_cast<std::size_t>(n_parts * n_queries));
   const std::size_t masks_bytes = static_cast<std::size_t>(n_queries * lanes) * sizeof(float);
-  build.add(
-      {"mask_extents", n_parts, masks_bytes + kernels::convolution_scratch(prototypes.n_channels),
-       [=, &kernels = build.kernels()](const Part &part) {
-         MaskExtent *found = extents->data() + part.index * n_queries;
-         std::fill_n(found, n_queries, MaskExtent{});
-         auto *masks = reinterpret_cast<float *>(part.scratch);
-         for (std::int64_t panel = part.begin(n_panels); panel < part.end(n_panels); ++panel) {
-           kernels.convolve(masks_of_panel(prototypes, panel, rows, n_queries, masks), 0, 1,
-                            part.scratch + masks_bytes);
-           for (std::int64_t query = 0; query < n_queries; ++query) {
-             extend(found[query], masks + query * lanes, panel, prototypes);
-           }
-         }
-       }});
+  build.add({"mask_extents", n_parts,
+             masks_bytes + kernels::convolution_scratch(panel_alone, prototypes.n_channels),
+             [=, &kernels = build.kernels()](const Part &part) {
+               MaskExtent *found = extents->data() + part.index * n_queries;
+               std::fill_n(found, n_queries, MaskExtent{});
+               auto *masks = reinterpret_cast<float *>(part.scratch);
+               for (std::int64_t panel = part.begin(n_panels); panel < part.end(n_panels);
+                    ++panel) {
+                 kernels.convolve(masks_of_panel(prototypes, panel, rows, n_queries, masks), 0, 1,
+                                  part.scratch + masks_bytes);
+                 for (std::int64_t query = 0; query < n_queries; ++query) {
+                   extend(found[query], masks + query * lanes, panel, prototypes);
+                 }
+               }
+             }});
   build.add_single("mask_boxes", [=] {
     for (std::int64_t query = 0; query < n_queries; ++query) {
       MaskExtent all;

@@ -55,6 +55,10 @@ std::vector<float> Weights::read(const std::string &name, std::int64_t n_per_row
   if (tensor->shape[0] != n_per_row || tensor->n_elements() != n_per_row * n_rows) {
     fail("has another shape than the file's keys say");
   }
+  const std::string type = tensor_type_name(tensor->type);
+  if (type != "F32" && type != "F16" && type != "BF16" && type != "Q8_0") {
+    fail("is of the type " + type + ", which layout models do not have");
+  }
   std::vector<std::uint8_t> bytes(tensor->n_bytes);
   stream_.clear();
   stream_.seekg(static_cast<std::streamoff>(tensor->offset));
@@ -63,8 +67,7 @@ std::vector<float> Weights::read(const std::string &name, std::int64_t n_per_row
     fail("cannot be read");
   }
   std::vector<float> values(static_cast<std::size_t>(n_per_row * n_rows));
-  dequantize_rows(tensor_type_name(tensor->type), bytes.data(), {n_rows, n_per_row}, 1,
-                  values.data());
+  dequantize_rows(type, bytes.data(), {n_rows, n_per_row}, 1, values.data());
   for (const float value : values) {
     if (!std::isfinite(value)) {
       fail("holds a value that is no finite number");

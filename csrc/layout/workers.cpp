@@ -13,8 +13,8 @@ constexpr int most_looks = 4000; // before a thread sleeps
 } // namespace
 
 Workers::Workers(int n_threads) {
-  threads_.reserve(static_cast<std::size_t>(n_threads));
   try {
+    threads_.reserve(static_cast<std::size_t>(n_threads));
     for (int thread = 1; thread < n_threads; ++thread) {
       threads_.emplace_back([this, thread] { work(thread); });
     }
@@ -22,6 +22,9 @@ Workers::Workers(int n_threads) {
     end();
     throw Error(ErrorKind::engine,
                 "no more threads can be started for the layout model; use fewer threads");
+  } catch (...) {
+    end();
+    throw;
   }
 }
 

@@ -146,6 +146,48 @@ def test_other_files_are_refused(layout_file: Path, tmp_path: Path) -> None:
         _native.LayoutModel(str(cut))
 
 
+def test_changed_bytes_are_refused_or_read(layout_file: Path, tmp_path: Path) -> None:
+    """No file ends the process: what stands before the weights is changed at random."""
+    original = layout_file.read_bytes()
+    generator = np.random.default_rng(0)
+    header = original.index(b"mask.query.2.weight" if b"mask.query.2" in original else b"dec.class")
+    changed = tmp_path / "changed.gguf"
+    n_refused = 0
+    for _ in range(60):
+        data = bytearray(original)
+        for place in generator.integers(0, header, 3):
+            data[place] ^= 1 << int(generator.integers(0, 8))
+        changed.write_bytes(data)
+        try:
+            _native.LayoutModel(str(changed), 1).run(page(30, 40))
+        except (errors.ModelFormatError, errors.ModelMismatchError):
+            n_refused += 1
+    assert n_refused > 10
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("enc.aifi.0.attn_q.weight", "is missing"), ("backbone.stem1.bias", "is missing")],
+)
+def test_missing_tensors_are_named(
+    layout_file: Path, tmp_path: Path, place: str, words: str
+) -> None:
+    changed = tmp_path / "changed.gguf"
+    renamed = place.replace("0", "9").replace("stem1", "stem7")
+    changed.write_bytes(layout_file.read_bytes().replace(place.encode(), renamed.encode()))
+    with pytest.raises(errors.ModelFormatError, match=f"{place} {words}"):
+        _native.LayoutModel(str(changed), 1)
+
+
+def test_weights_that_are_no_numbers_are_refused(layout_file: Path, tmp_path: Path) -> None:
+    data = bytearray(layout_file.read_bytes())
+    data[-4:] = np.float32(np.nan).tobytes()  # of the last tensor
+    changed = tmp_path / "changed.gguf"
+    changed.write_bytes(data)
+    with pytest.raises(errors.ModelFormatError, match="no finite number"):
+        _native.LayoutModel(str(changed), 1)
+
+
 def test_a_language_model_is_no_layout_model() -> None:
     for file in sorted(BUILT_IN_FOLDER.glob("*.gguf")):
         with pytest.raises(errors.ModelMismatchError, match="no layout model"):

@@ -99,7 +99,7 @@ bool convolves(const MapKernels &tested, const Shape &shape, Numbers &numbers,
   task.residual_stride = out.stride;
   task.out = out.data;
   task.out_stride = out.stride;
-  OwnScratch scratch(kernels::convolution_scratch(n_columns));
+  OwnScratch scratch(kernels::convolution_scratch(task.window, n_in));
   const std::int64_t middle = out.n_panels() / 2;
   tested.convolve(task, 0, middle, scratch.data());
   tested.convolve(task, middle, out.n_panels() - middle, scratch.data());
@@ -177,7 +177,7 @@ TEST_CASE("map kernels: deep products, many rows") {
     task.in_stride = in.map.stride;
     task.out = out.map.data;
     task.out_stride = out.map.stride;
-    OwnScratch scratch(kernels::convolution_scratch(n_in));
+    OwnScratch scratch(kernels::convolution_scratch(task.window, n_in));
     tested->convolve(task, 0, out.map.n_panels(), scratch.data());
     bool is_right = true;
     for (std::int64_t channel = 0; channel < n_out; channel += 23) {
