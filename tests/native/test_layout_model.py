@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,6 +114,29 @@ def test_pages_do_not_depend_on_those_before_and_on_threads(layout_file: Path) -
     for name, values in first.items():
         assert np.array_equal(values, again[name])
         assert np.array_equal(values, alone[name])
+
+
+def test_threads_take_turns(layout_file: Path) -> None:
+    model = _native.LayoutModel(str(layout_file), 2)
+    pages = [page(100 + i, 120, i) for i in range(6)]
+    expected = [model.run(image)["boxes"] for image in pages]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda image: model.run(image)["boxes"], pages))
+    for boxes, wanted in zip(found, expected, strict=True):
+        assert np.array_equal(boxes, wanted)
+
+
+def test_ctrl_c_ends_a_page(layout_file: Path) -> None:
+    model = _native.LayoutModel(str(layout_file), 2)
+    image = page(100, 120)
+    expected = model.run(image)["boxes"]
+    done: list[Any] = []
+    # No bytecode runs between the two calls, so that only the second can see the signal.
+    calls = [ctypes.pythonapi.PyErr_SetInterrupt, partial(model.run, image)]
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(map(methodcaller("__call__"), calls))
+    assert len(done) == 1
+    assert np.array_equal(model.run(image)["boxes"], expected)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (4000, 2), (320, 320)])
