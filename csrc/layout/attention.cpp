@@ -38,13 +38,17 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
   const Buffer packed = build.buffer(n_heads * (keys_size + values_size));
   float *packed_keys = packed.data();
   float *packed_values = packed.data() + n_heads * keys_size;
-  build.add({"pack_heads", n_heads, 0, [=](const Part &part) {
-               const std::int64_t head = part.index;
-               pack_tokens(keys, head * d_head, d_head,
-                           1.0F / std::sqrt(static_cast<float>(d_head)),
-                           packed_keys + head * keys_size);
-               pack_values(values, head * d_head, d_head, packed_values + head * values_size);
-             }});
+  build.add({
+      "pack_heads",
+      n_heads,
+      0,
+      [=](const Part &part) {
+        const std::int64_t head = part.index;
+        pack_tokens(keys, head * d_head, d_head, 1.0F / std::sqrt(static_cast<float>(d_head)),
+                    packed_keys + head * keys_size);
+        pack_values(values, head * d_head, d_head, packed_values + head * values_size);
+      },
+  });
 
   const std::size_t scores_bytes =
       static_cast<std::size_t>(padded(n_tokens, map_group) * lanes) * sizeof(float);

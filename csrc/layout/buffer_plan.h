@@ -67,7 +67,8 @@ public:
         map_{buffer_.data(), n_channels * kernels::lanes, n_channels, width, height} {}
 
   [[nodiscard]] const FeatureMap &map() const { return map_; }
-  operator const FeatureMap &() const { return map_; } // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(*-explicit-*): it is a map that owns its memory
+  operator const FeatureMap &() const { return map_; }
 
 private:
   Buffer buffer_;

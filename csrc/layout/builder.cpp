@@ -47,12 +47,16 @@ void Builder::add_panels(
     std::function<void(std::int64_t first, std::int64_t count, std::byte *scratch)> compute) {
   // At least two for each thread, so that one that is held up does not hold up the others.
   const std::int64_t parts =
-      std::max((n_panels + most - 1) / most, std::min<std::int64_t>(n_panels, 2 * n_threads_));
-  program_.add(
-      {name, parts, scratch_bytes, [n_panels, compute = std::move(compute)](const Part &part) {
-         const std::int64_t first = part.begin(n_panels);
-         compute(first, part.end(n_panels) - first, part.scratch);
-       }});
+      std::max((n_panels + most - 1) / most, std::min(n_panels, std::int64_t{2} * n_threads_));
+  program_.add({
+      name,
+      parts,
+      scratch_bytes,
+      [n_panels, compute = std::move(compute)](const Part &part) {
+        const std::int64_t first = part.begin(n_panels);
+        compute(first, part.end(n_panels) - first, part.scratch);
+      },
+  });
 }
 
 void Builder::convolve(const std::string &name, const FeatureMap &in, const FeatureMap &out,
@@ -84,21 +88,23 @@ void Builder::convolve(const std::string &name, const FeatureMap &in, const Feat
 
 void Builder::linear(const std::string &name, const FeatureMap &in, const FeatureMap &out,
                      Activation activation, const FeatureMap *residual) {
-  convolve(name, in, out, 1, {}, activation, residual);
+  convolve(name, in, out, 1, Stride{}, activation, residual);
 }
 
 void Builder::depthwise(const std::string &name, const FeatureMap &in, const FeatureMap &out,
                         std::int64_t size, Stride stride, Activation activation) {
   const ProductWeights &weights = weights_.depthwise(name, in.n_channels, size);
-  const kernels::Depthwise task{window_of(size, stride, in, out),
-                                in.n_channels,
-                                weights.packed.data(),
-                                weights.bias.data(),
-                                activation,
-                                in.data,
-                                in.stride,
-                                out.data,
-                                out.stride};
+  const kernels::Depthwise task{
+      window_of(size, stride, in, out),
+      in.n_channels,
+      weights.packed.data(),
+      weights.bias.data(),
+      activation,
+      in.data,
+      in.stride,
+      out.data,
+      out.stride,
+  };
   add_panels(name, out.n_panels(), many_panels, 0,
              [task, &kernels = kernels_](std::int64_t first, std::int64_t count, std::byte *) {
                kernels.depthwise(task, first, count);
@@ -107,7 +113,8 @@ void Builder::depthwise(const std::string &name, const FeatureMap &in, const Fea
 
 void Builder::max_pool(const FeatureMap &in, const FeatureMap &out) {
   const kernels::MaxPool task{
-      window_of(2, {}, in, out), in.n_channels, in.data, in.stride, out.data, out.stride};
+      window_of(2, Stride{}, in, out), in.n_channels, in.data, in.stride, out.data, out.stride,
+  };
   add_panels("max_pool", out.n_panels(), many_panels, 0,
              [task, &kernels = kernels_](std::int64_t first, std::int64_t count, std::byte *) {
                kernels.max_pool(task, first, count);

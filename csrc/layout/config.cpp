@@ -39,7 +39,8 @@ public:
     std::vector<float> numbers(count);
     for (std::size_t i = 0; i < count; ++i) {
       numbers[i] = found.get<float>(i);
-      if (!(numbers[i] >= least && numbers[i] <= most)) {
+      const bool is_within = numbers[i] >= least && numbers[i] <= most; // NaN is not
+      if (!is_within) {
         fail(name, "is " + std::to_string(numbers[i]) + ", which no such model has");
       }
     }

@@ -9,7 +9,7 @@
 namespace ppocrvl::layout {
 namespace {
 
-constexpr std::int64_t most_samples = 16 * 3; // points and levels
+constexpr std::int64_t most_samples = 48; // points and levels
 constexpr std::int64_t longest_head = 1024;
 
 /// Adds a weighted value, if the pixel is inside.
@@ -29,9 +29,10 @@ void add_sample(const ValueLevel &level, float x, float y, float weight, std::in
                 std::int64_t first, std::int64_t count, float *sums) {
   const float at_x = x * static_cast<float>(level.width) - 0.5F;
   const float at_y = y * static_cast<float>(level.height) - 0.5F;
-  // Also refuses what is no number, and what no integer holds.
-  if (!(at_x > -1.0F && at_x < static_cast<float>(level.width) && at_y > -1.0F &&
-        at_y < static_cast<float>(level.height))) {
+  // What is no number, or more than integers hold, is not near.
+  const bool is_near = at_x > -1.0F && at_x < static_cast<float>(level.width) && at_y > -1.0F &&
+                       at_y < static_cast<float>(level.height);
+  if (!is_near) {
     return;
   }
   const float left = std::floor(at_x);

@@ -137,7 +137,7 @@ std::vector<Region> LayoutModel::run(const PageImage &page, float threshold, Lay
   if (page.width < 1 || page.height < 1) {
     throw Error(ErrorKind::image, "the page has no pixels; give one with both sides at least 1");
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   const PagePixels resize(page, pixels_, config_.mean, config_.std);
   const std::int64_t n_parts = 4LL * workers_.count();
   std::vector<float> rows(PagePixels::scratch_bytes(pixels_) / sizeof(float) *
@@ -157,7 +157,7 @@ std::vector<Region> LayoutModel::run_pixels(const std::vector<float> &pixels, fl
     throw Error(ErrorKind::image, "the input is no float32 [3, " + std::to_string(config_.height) +
                                       ", " + std::to_string(config_.width) + "]");
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   for (std::int64_t channel = 0; channel < 3; ++channel) {
     for (std::int64_t pixel = 0; pixel < pixels_.n_pixels(); ++pixel) {
       pixels_.at(channel, pixel) =

@@ -47,14 +47,14 @@ void PagePixels::resize_rows(std::int64_t begin, std::int64_t end, float *scratc
     const CubicTap &row = rows_[static_cast<std::size_t>(y)];
     for (std::size_t k = 0; k < row.positions.size(); ++k) {
       const std::uint8_t *from = page_.pixels + row.positions[k] * page_.width * 3;
-      float *to = scratch + static_cast<std::int64_t>(k) * length;
+      std::int64_t to = static_cast<std::int64_t>(k) * length;
       for (const CubicTap &column : columns_) {
         for (std::int64_t channel = 0; channel < 3; ++channel) {
           float sum = 0.0F;
           for (std::size_t i = 0; i < column.positions.size(); ++i) {
             sum += column.weights[i] * static_cast<float>(from[3 * column.positions[i] + channel]);
           }
-          *to++ = sum;
+          scratch[to++] = sum;
         }
       }
     }

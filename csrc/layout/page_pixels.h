@@ -38,7 +38,7 @@ public:
   void resize_rows(std::int64_t begin, std::int64_t end, float *scratch) const;
 
   static std::size_t scratch_bytes(const FeatureMap &out) {
-    return static_cast<std::size_t>(4 * 3 * out.width) * sizeof(float);
+    return static_cast<std::size_t>(12 * out.width) * sizeof(float);
   }
 
 private:

@@ -37,7 +37,7 @@ void build_mask_boxes(Builder &build, const FeatureMap &mask_queries, const Feat
                       const FeatureMap &references) {
   const std::int64_t n_queries = mask_queries.n_pixels();
   const std::int64_t n_panels = prototypes.n_panels();
-  const std::int64_t n_parts = std::min<std::int64_t>(n_panels, 4 * build.n_threads());
+  const std::int64_t n_parts = std::min(n_panels, std::int64_t{4} * build.n_threads());
   const Buffer packed = build.buffer(kernels::packed_weights(n_queries, prototypes.n_channels));
   float *rows = packed.data();
   build.add_single("pack_mask_queries",
@@ -46,21 +46,23 @@ void build_mask_boxes(Builder &build, const FeatureMap &mask_queries, const Feat
   const auto extents =
       std::make_shared<std::vector<MaskExtent>>(static_cast<std::size_t>(n_parts * n_queries));
   const std::size_t masks_bytes = static_cast<std::size_t>(n_queries * lanes) * sizeof(float);
-  build.add({"mask_extents", n_parts,
-             masks_bytes + kernels::convolution_scratch(panel_alone, prototypes.n_channels),
-             [=, &kernels = build.kernels()](const Part &part) {
-               MaskExtent *found = extents->data() + part.index * n_queries;
-               std::fill_n(found, n_queries, MaskExtent{});
-               auto *masks = reinterpret_cast<float *>(part.scratch);
-               for (std::int64_t panel = part.begin(n_panels); panel < part.end(n_panels);
-                    ++panel) {
-                 kernels.convolve(masks_of_panel(prototypes, panel, rows, n_queries, masks), 0, 1,
-                                  part.scratch + masks_bytes);
-                 for (std::int64_t query = 0; query < n_queries; ++query) {
-                   extend(found[query], masks + query * lanes, panel, prototypes);
-                 }
-               }
-             }});
+  build.add({
+      "mask_extents",
+      n_parts,
+      masks_bytes + kernels::convolution_scratch(panel_alone, prototypes.n_channels),
+      [=, &kernels = build.kernels()](const Part &part) {
+        MaskExtent *found = extents->data() + part.index * n_queries;
+        std::fill_n(found, n_queries, MaskExtent{});
+        auto *masks = reinterpret_cast<float *>(part.scratch);
+        for (std::int64_t panel = part.begin(n_panels); panel < part.end(n_panels); ++panel) {
+          kernels.convolve(masks_of_panel(prototypes, panel, rows, n_queries, masks), 0, 1,
+                           part.scratch + masks_bytes);
+          for (std::int64_t query = 0; query < n_queries; ++query) {
+            extend(found[query], masks + query * lanes, panel, prototypes);
+          }
+        }
+      },
+  });
   build.add_single("mask_boxes", [=] {
     for (std::int64_t query = 0; query < n_queries; ++query) {
       MaskExtent all;
@@ -83,9 +85,14 @@ void keep_masks(Builder &build, const std::string &name, const FeatureMap &mask_
       return;
     }
     const std::int64_t n_queries = mask_queries.n_pixels();
-    Array masks{{static_cast<std::size_t>(n_queries), static_cast<std::size_t>(prototypes.height),
-                 static_cast<std::size_t>(prototypes.width)},
-                {}};
+    Array masks{
+        {
+            static_cast<std::size_t>(n_queries),
+            static_cast<std::size_t>(prototypes.height),
+            static_cast<std::size_t>(prototypes.width),
+        },
+        {},
+    };
     masks.values.reserve(static_cast<std::size_t>(n_queries * prototypes.n_pixels()));
     for (std::int64_t query = 0; query < n_queries; ++query) {
       for (std::int64_t pixel = 0; pixel < prototypes.n_pixels(); ++pixel) {

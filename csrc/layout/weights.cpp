@@ -97,8 +97,11 @@ const ProductWeights &Weights::depthwise(const std::string &name, std::int64_t n
   if (found != products_.end()) {
     return found->second;
   }
-  ProductWeights weights{read(name + ".weight", size * size, n_channels),
-                         read(name + ".bias", n_channels, 1), n_channels};
+  ProductWeights weights{
+      read(name + ".weight", size * size, n_channels),
+      read(name + ".bias", n_channels, 1),
+      n_channels,
+  };
   return products_.emplace(name, std::move(weights)).first->second;
 }
 

@@ -32,7 +32,7 @@ Workers::~Workers() { end(); }
 
 void Workers::end() {
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     ending_ = true;
     ++round_;
   }
@@ -45,7 +45,7 @@ void Workers::end() {
 
 void Workers::run(std::int64_t n_parts, const Task &task) {
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     task_ = &task;
     n_parts_ = n_parts;
     next_ = 0;
@@ -80,7 +80,7 @@ void Workers::work(int thread) {
     take_parts(thread);
     bool is_last = false;
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       is_last = --busy_ == 0;
     }
     if (is_last) {
@@ -96,7 +96,7 @@ void Workers::take_parts(int thread) noexcept {
     }
   } catch (...) {
     next_ = n_parts_;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     if (!error_) {
       error_ = std::current_exception();
     }
