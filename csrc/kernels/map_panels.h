@@ -27,7 +27,10 @@ template <typename Product> struct MapPanels {
 
   static std::int64_t panels_at_once(const Window &window, std::int64_t n_channels) {
     const std::int64_t most = cached_numbers / (columns_of(window, n_channels) * lanes);
-    return is_direct(window) ? most_panels : most < 1 ? 1 : smaller(most, most_panels);
+    if (is_direct(window)) {
+      return most_panels;
+    }
+    return most < 1 ? 1 : smaller(most, most_panels);
   }
 
   static std::int64_t columns_of(const Window &window, std::int64_t n_channels) {
@@ -51,9 +54,9 @@ template <typename Product> struct MapPanels {
   /// Pixels of the output that are the lanes of a panel.
   struct Pixels {
     std::int64_t panel;
-    std::int64_t x[lanes];
-    std::int64_t y[lanes];
-    bool is_there[lanes];
+    std::int64_t x[lanes] = {};
+    std::int64_t y[lanes] = {};
+    bool is_there[lanes] = {};
 
     Pixels(const Window &window, std::int64_t index) : panel(index) {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
@@ -97,7 +100,11 @@ template <typename Product> struct MapPanels {
     const std::int64_t first = panel * stride + shift;
     const std::int64_t second = (panel + 1) * stride + shift - lanes;
     // A panel that nobody sees may not exist.
-    sight.first = sees_first ? first : (sees_second ? second : 0);
+    if (!sees_first) {
+      sight.first = sees_second ? second : 0;
+    } else {
+      sight.first = first;
+    }
     sight.second = sees_second ? second : sight.first;
   }
 
@@ -109,7 +116,8 @@ template <typename Product> struct MapPanels {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
         const float one = first[lane];
         const float other = second[lane];
-        to[lane] = sight.from_first[lane] != 0 ? one : sight.from_second[lane] != 0 ? other : 0.0F;
+        const float beside = sight.from_second[lane] != 0 ? other : 0.0F;
+        to[lane] = sight.from_first[lane] != 0 ? one : beside;
       }
     } else {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
@@ -121,7 +129,7 @@ template <typename Product> struct MapPanels {
 
   static void gather(const Convolution &task, std::int64_t panel, float *to) {
     const Pixels pixels(task.window, panel);
-    Sight sight;
+    Sight sight{};
     for (std::int64_t row = 0; row < task.window.size; ++row) {
       for (std::int64_t column = 0; column < task.window.size; ++column) {
         look(task.window, pixels, row, column, task.in_stride, sight);
@@ -254,17 +262,17 @@ template <typename Product> struct MapPanels {
     auto *sums = static_cast<float *>(scratch);
     float *gathered = sums + most_panels * row_block * lanes;
     for (std::int64_t done = 0; done < n_panels; done += at_once) {
-      const std::int64_t panel = first_panel + done;
-      const std::int64_t count = smaller(at_once, n_panels - done);
+      const std::int64_t begin = first_panel + done;
+      const std::int64_t size = smaller(at_once, n_panels - done);
       if (is_direct(task.window)) {
-        multiply(task, n_columns, task.in + panel * task.in_stride, task.in_stride, panel, count,
+        multiply(task, n_columns, task.in + begin * task.in_stride, task.in_stride, begin, size,
                  sums);
         continue;
       }
-      for (std::int64_t i = 0; i < count; ++i) {
-        gather(task, panel + i, gathered + i * n_columns * lanes);
+      for (std::int64_t i = 0; i < size; ++i) {
+        gather(task, begin + i, gathered + i * n_columns * lanes);
       }
-      multiply(task, n_columns, gathered, n_columns * lanes, panel, count, sums);
+      multiply(task, n_columns, gathered, n_columns * lanes, begin, size, sums);
     }
   }
 
@@ -272,7 +280,7 @@ template <typename Product> struct MapPanels {
 
   /// What the lanes of a panel see at each place of the window.
   struct Sights {
-    Sight at[largest_window * largest_window];
+    Sight at[largest_window * largest_window] = {};
 
     Sights(const Window &window, std::int64_t panel, std::int64_t stride) {
       const Pixels pixels(window, panel);
@@ -291,8 +299,8 @@ template <typename Product> struct MapPanels {
       float *out = task.out + panel * task.out_stride;
       for (std::int64_t channel = 0; channel < task.n_channels; ++channel) {
         float sums[lanes];
-        for (std::int64_t lane = 0; lane < lanes; ++lane) {
-          sums[lane] = task.bias[channel];
+        for (float &sum : sums) {
+          sum = task.bias[channel];
         }
         for (std::int64_t place = 0; place < n_places; ++place) {
           float seen[lanes];
@@ -347,8 +355,8 @@ template <typename Product> struct MapPanels {
         sums[lane] += power;
       }
     }
-    for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      sums[lane] = 1.0F / sums[lane];
+    for (float &sum : sums) {
+      sum = 1.0F / sum;
     }
     for (std::int64_t row = 0; row < n_rows; ++row) {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {

@@ -25,8 +25,8 @@ void build_stem(Builder &build, const LayoutConfig &config, const FeatureMap &pi
     const MapBuffer first = build.map(length, width, height);
     build.convolve("backbone.stem1", pixels, first, 3, {2, 1}, Activation::relu);
     const MapBuffer half = build.map(length / 2, width, height);
-    build.convolve("backbone.stem2a", first, half, 2, {}, Activation::relu);
-    build.convolve("backbone.stem2b", half, convolved, 2, {}, Activation::relu);
+    build.convolve("backbone.stem2a", first, half, 2, every_pixel, Activation::relu);
+    build.convolve("backbone.stem2b", half, convolved, 2, every_pixel, Activation::relu);
     build.max_pool(first, pooled);
   }
   const MapBuffer third = build.map(length, width / 2, height / 2);

@@ -88,7 +88,7 @@ void Builder::convolve(const std::string &name, const FeatureMap &in, const Feat
 
 void Builder::linear(const std::string &name, const FeatureMap &in, const FeatureMap &out,
                      Activation activation, const FeatureMap *residual) {
-  convolve(name, in, out, 1, Stride{}, activation, residual);
+  convolve(name, in, out, 1, every_pixel, activation, residual);
 }
 
 void Builder::depthwise(const std::string &name, const FeatureMap &in, const FeatureMap &out,
@@ -113,7 +113,7 @@ void Builder::depthwise(const std::string &name, const FeatureMap &in, const Fea
 
 void Builder::max_pool(const FeatureMap &in, const FeatureMap &out) {
   const kernels::MaxPool task{
-      window_of(2, Stride{}, in, out), in.n_channels, in.data, in.stride, out.data, out.stride,
+      window_of(2, every_pixel, in, out), in.n_channels, in.data, in.stride, out.data, out.stride,
   };
   add_panels("max_pool", out.n_panels(), many_panels, 0,
              [task, &kernels = kernels_](std::int64_t first, std::int64_t count, std::byte *) {

@@ -22,6 +22,8 @@ struct Stride {
   std::int64_t padding = 0;
 };
 
+constexpr Stride every_pixel{1, 0};
+
 /// Adds steps to a program. Maps are the caller's; an output may be some channels of a larger map,
 /// and what is added may be the output itself. Names are those of the weights in the file.
 class Builder {

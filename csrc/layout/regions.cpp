@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <tuple>
 
 namespace ppocrvl::layout {
 
@@ -34,8 +35,10 @@ std::vector<Region> find_regions(const Results &results, std::int64_t n_labels, 
     }
     regions.push_back(region);
   }
-  std::stable_sort(regions.begin(), regions.end(),
-                   [](const Region &a, const Region &b) { return a.order < b.order; });
+  // A query's regions have the same rank.
+  std::sort(regions.begin(), regions.end(), [](const Region &a, const Region &b) {
+    return std::tuple(a.order, -a.score, a.label) < std::tuple(b.order, -b.score, b.label);
+  });
   return regions;
 }
 
