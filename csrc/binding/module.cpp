@@ -11,6 +11,7 @@ PYBIND11_MODULE(_native, module) {
   ppocrvl::binding::register_request(module);
   ppocrvl::binding::register_engine(module);
   ppocrvl::binding::register_files(module);
+  ppocrvl::binding::register_layout(module);
   ppocrvl::binding::register_quantize(module);
   ppocrvl::binding::register_system(module);
   ppocrvl::binding::register_teacher_forcing(module);

@@ -10,6 +10,7 @@ void register_errors(pybind11::module_ &module);
 void register_request(pybind11::module_ &module);
 void register_engine(pybind11::module_ &module);
 void register_files(pybind11::module_ &module);
+void register_layout(pybind11::module_ &module);
 void register_quantize(pybind11::module_ &module);
 void register_system(pybind11::module_ &module);
 void register_teacher_forcing(pybind11::module_ &module);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/kernels.h"
 #include "kernels/logits.h"
+#include "kernels/map_kernels.h"
+#include "kernels/plain_maps.h"
 
 #include <memory>
 #include <new>
@@ -137,6 +139,26 @@ std::size_t cache_work_bytes(const OperandLayout &operands, const CacheAttention
   return static_cast<std::size_t>(count) *
              (operands.is_bf16 ? sizeof(std::uint16_t) : sizeof(float)) +
          static_cast<std::size_t>(words) * sizeof(std::uint32_t);
+}
+
+std::vector<const MapKernels *> all_map_kernels() {
+  std::vector<const MapKernels *> all;
+#ifdef PPOCRVL_X86_KERNELS
+  const Cpu cpu = this_cpu();
+  if (cpu.avx512) {
+    all.push_back(&maps::avx512);
+  }
+  if (cpu.avx2) {
+    all.push_back(&maps::avx2);
+  }
+#endif
+  all.push_back(&plain_maps);
+  return all;
+}
+
+const MapKernels &map_kernels() {
+  static const MapKernels &fastest = *all_map_kernels().front();
+  return fastest;
 }
 
 const std::vector<Kernels> &available() {

@@ -5,6 +5,7 @@
 
 #include "kernels/few_queries.h"
 #include "kernels/logits.h"
+#include "kernels/map_panels.h"
 #include "kernels/panel_kernels.h"
 #include "kernels/tables.h"
 #include "kernels/vector_product.h"
@@ -14,7 +15,8 @@ namespace {
 
 struct ThisFile;
 
-using Tables = PanelKernels<VectorProduct<Avx512<ThisFile>, 8>>;
+using Product = VectorProduct<Avx512<ThisFile>, 8>;
+using Tables = PanelKernels<Product>;
 
 constexpr DecoderKernels decoder_table() {
   DecoderKernels kernels = Tables::decoder("avx512");
@@ -27,5 +29,6 @@ constexpr DecoderKernels decoder_table() {
 const VisionKernels vision::avx512 = Tables::vision("avx512");
 const DecoderKernels decoder::avx512 = decoder_table();
 const LogitKernels logits::avx512 = Logits<ThisFile>::table();
+const MapKernels maps::avx512 = MapPanels<Product>::table("avx512");
 
 } // namespace ppocrvl::kernels

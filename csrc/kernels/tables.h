@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/kernels.h"
+#include "kernels/map_kernels.h"
 
 namespace ppocrvl::kernels {
 
@@ -29,5 +30,10 @@ namespace logits {
 extern const LogitKernels avx512;
 extern const LogitKernels avx2;
 } // namespace logits
+
+namespace maps {
+extern const MapKernels avx512;
+extern const MapKernels avx2;
+} // namespace maps
 
 } // namespace ppocrvl::kernels

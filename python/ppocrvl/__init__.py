@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         ServerAccessError,
         ServerError,
     )
-    from ppocrvl.exporter import ExportResult, export
+    from ppocrvl.exporter import ExportResult, export, export_layout
     from ppocrvl.inspection import inspect_model
     from ppocrvl.models.hub import pull
     from ppocrvl.quantizer import QuantizeResult, quantize
@@ -104,6 +104,7 @@ __all__ = [
     "Timings",
     "__version__",
     "export",
+    "export_layout",
     "imatrix",
     "inspect_model",
     "ocr",
@@ -136,6 +137,7 @@ _HOME = {
     "Task": "requests.tasks",
     "Timings": "requests.results",
     "export": "exporter",
+    "export_layout": "exporter",
     "imatrix": "quantizer.collect",
     "inspect_model": "inspection",
     "ocr": "api",

@@ -2,7 +2,7 @@
 # What the extension offers; its docstrings are in csrc/binding. tests/native compares the two.
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -295,6 +295,23 @@ class TeacherForcing:
         keep_logits: bool = True,
     ) -> NDArray[np.float32]: ...
     def sums(self) -> dict[str, tuple[NDArray[np.float64], int]]: ...
+
+class LayoutModel:
+    def __init__(self, path: str, n_threads: int = 0) -> None: ...
+    @property
+    def labels(self) -> list[str]: ...
+    @property
+    def thresholds(self) -> list[float]: ...
+    @property
+    def n_threads(self) -> int: ...
+    @property
+    def buffer_bytes(self) -> int: ...
+    def run(
+        self, image: NDArray[np.uint8], *, threshold: float = 0.0, trace: bool = False
+    ) -> dict[str, Any]: ...
+    def run_pixels(
+        self, pixels: NDArray[np.float32], *, threshold: float = 0.0, trace: bool = False
+    ) -> dict[str, Any]: ...
 
 class RowLoss:
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ppocrvl export`: a checkpoint to the two GGUF files."""
+"""`ppocrvl export`: a checkpoint to its GGUF files: two, or one of a layout model."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ from typing import TYPE_CHECKING, Any
 from ppocrvl.cli.messages import exit_code
 from ppocrvl.cli.usage import Parser
 from ppocrvl.cli.writing import ProgressLine, cleanup_on_termination
-from ppocrvl.errors import ExitCode
+from ppocrvl.errors import ExitCode, OptionError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
 NAME = "export"
-HELP = "convert a safetensors checkpoint to the two GGUF files"
+HELP = "convert a safetensors checkpoint to GGUF files"
 
 FILE_TYPES = ("f32", "f16", "bf16", "q8_0")
 VERSIONS = ("1.0", "1.5", "1.6")
+_DEFAULT_TYPE = "bf16"
+_LAYOUT_FLAGS = ("layout_type",)
+_OTHER_FLAGS = (
+    "llm_type",
+    "mmproj_type",
+    "model_version",
+    "min_pixels",
+    "max_pixels",
+    "modelfile",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="DIR",
         help="folder for <name>-<TYPE>.gguf and mmproj-<name>-<TYPE>.gguf; files of these names "
-        "are replaced",
+        "are replaced; of a layout model, only the first one is written",
     )
-    add_type_argument(parser, "--llm-type")
-    add_type_argument(parser, "--mmproj-type")
+    # None is the default's place, to tell a flag that was given from one that was not.
+    add_type_argument(parser, "--llm-type", default=None)
+    add_type_argument(parser, "--mmproj-type", default=None)
+    parser.add_argument(
+        "--layout-type",
+        choices=FILE_TYPES,
+        type=str.lower,
+        help="for a layout model's checkpoint (PP-DocLayoutV3 or V2); default: f32",
+    )
     add_shared_arguments(parser)
     parser.add_argument(
         "--modelfile",
@@ -55,10 +72,16 @@ def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_type_argument(parser: argparse.ArgumentParser, flag: str) -> None:
+def add_type_argument(
+    parser: argparse.ArgumentParser, flag: str, *, default: str | None = _DEFAULT_TYPE
+) -> None:
     """The number format of one file."""
     parser.add_argument(
-        flag, choices=FILE_TYPES, default="bf16", type=str.lower, help="default: bf16"
+        flag,
+        choices=FILE_TYPES,
+        default=default,
+        type=str.lower,
+        help=f"default: {_DEFAULT_TYPE}",
     )
 
 
@@ -89,14 +112,27 @@ def shared_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and print the paths."""
-    from ppocrvl.exporter import export
+    from ppocrvl.exporter import export, export_layout, is_layout_checkpoint
 
+    is_layout = is_layout_checkpoint(args.checkpoint)
+    _refuse(args, _OTHER_FLAGS if is_layout else _LAYOUT_FLAGS, is_layout=is_layout)
     with cleanup_on_termination():
+        if is_layout:
+            path = export_layout(
+                args.checkpoint,
+                args.output,
+                layout_type=args.layout_type or "f32",
+                name=args.name,
+                revision=args.revision,
+                progress=ProgressLine(),
+            )
+            sys.stdout.write(f"{path}\n")
+            return 0
         result = export(
             args.checkpoint,
             args.output,
-            llm_type=args.llm_type,
-            mmproj_type=args.mmproj_type,
+            llm_type=args.llm_type or _DEFAULT_TYPE,
+            mmproj_type=args.mmproj_type or _DEFAULT_TYPE,
             modelfile=args.modelfile,
             progress=ProgressLine(),
             **shared_options(args),
@@ -104,6 +140,19 @@ def run(args: argparse.Namespace) -> int:
     paths = [result.llm, result.mmproj, *([result.modelfile] if result.modelfile else [])]
     sys.stdout.write("".join(f"{path}\n" for path in paths))
     return 0
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], *, is_layout: bool) -> None:
+    """A flag that cannot apply is an error.
+
+    Raises:
+        OptionError: One of these was given.
+    """
+    given = [name for name in names if getattr(args, name)]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        kind = "a layout model" if is_layout else "no layout model"
+        raise OptionError(f"{flags} cannot apply: {args.checkpoint} holds {kind}")
 
 
 def run_script(program: str, export_one: Callable[..., Path], *, pixels: bool) -> int:

@@ -62,11 +62,7 @@ def open_checkpoint(folder: Path) -> Iterator[Checkpoint]:
     Raises:
         CheckpointError: A file is missing or damaged, or the tensors do not fit the configuration.
     """
-    folder = folder.resolve()
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"{folder}: not a folder; name the folder that holds {_MODEL_FILE} and config.json"
-        )
+    folder = checkpoint_folder(folder)
     config_path = folder / "config.json"
     config_data = read_json_object(config_path)
     config = parse_config(config_data, str(config_path))
@@ -90,6 +86,20 @@ def open_checkpoint(folder: Path) -> Iterator[Checkpoint]:
             preprocessor_path=preprocessor_path,
             pixels=stored_pixels(preprocessor_data),
         )
+
+
+def checkpoint_folder(folder: Path) -> Path:
+    """The folder's absolute path.
+
+    Raises:
+        CheckpointError: There is no such folder.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"{folder}: not a folder; name the folder that holds {_MODEL_FILE} and config.json"
+        )
+    return folder
 
 
 def tensor_files(folder: Path) -> list[Path]:

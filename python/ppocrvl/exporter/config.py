@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import CheckpointError
+from ppocrvl.exporter.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,10 @@ def parse_config(data: Mapping[str, Any], path: str) -> ModelConfig:
         CheckpointError: Another architecture, a value missing, of the wrong type or out of range,
             or a variant that llama.cpp's graph cannot run.
     """
+    if str(data.get("model_type")).startswith("pp_doclayout"):
+        raise CheckpointError(
+            f"{path}: this is a layout model's checkpoint; ppocrvl.export_layout exports it"
+        )
     if data.get("model_type") != "paddleocr_vl":
         raise CheckpointError(
             f"{path}: model_type is {data.get('model_type')!r}, only 'paddleocr_vl' can be exported"
@@ -147,36 +149,8 @@ def _vision_config(section: _Section) -> VisionConfig:
     return config
 
 
-class _Section:
-    """Typed, range-checked access to one JSON object of `config.json`."""
-
-    def __init__(self, data: Mapping[str, Any], path: str, prefix: str) -> None:
-        self._data = data
-        self._path = path
-        self._prefix = prefix
-
-    def error(self, what: str) -> CheckpointError:
-        return CheckpointError(f"{self._path}: {self._prefix}{what}")
-
-    def integer(self, key: str, low: int, high: int, *, default: int | None = None) -> int:
-        value = self._data.get(key)
-        if value is None and default is not None:
-            value = default
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self.error(f"{key} must be an integer, found {value!r}")
-        return self._in_range(key, value, low, high)
-
-    def real(self, key: str, low: float, high: float) -> float:
-        value = self._data.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-            raise self.error(f"{key} must be a number, found {value!r}")
-        return self._in_range(key, float(value), low, high)
-
-    def require(self, key: str, wanted: object) -> None:
-        """An absent key means the model's own value; another value needs another graph."""
-        value = self._data.get(key, wanted)
-        if value != wanted:
-            raise self.error(f"{key} is {value!r}, but llama.cpp runs this model with {wanted!r}")
+class _Section(Section):
+    """The objects of this model's `config.json`."""
 
     def rope(self) -> _Section:
         """`rope_scaling` of the original layout, or `rope_parameters` of transformers 5."""
@@ -184,7 +158,7 @@ class _Section:
             value = self._data.get(key)
             if isinstance(value, dict):
                 theta = {"rope_theta": self._data.get("rope_theta")}
-                rope = _Section({**theta, **value}, self._path, f"{self._prefix}{key}.")
+                rope = _Section({**theta, **value}, self.path, f"{self._prefix}{key}.")
                 rope.require("rope_type", "default")
                 return rope
         raise self.error("rope_scaling with its mrope_section is missing")
@@ -198,15 +172,3 @@ class _Section:
         ):
             raise self.error(f"mrope_section must be three small integers, found {value!r}")
         return (value[0], value[1], value[2])
-
-    def _in_range(self, key: str, value: _Number, low: _Number, high: _Number) -> _Number:
-        if not low <= value <= high:
-            raise self.error(f"{key} is {value}, outside {low} to {high}")
-        return value
-
-
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer too large for a float
-        return False

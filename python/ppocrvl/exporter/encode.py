@@ -90,7 +90,7 @@ def encode_chunk(
         raise CheckpointError(f"{name} holds NaN or infinity; the checkpoint is damaged")
     if dtype == kind.name:
         return chunk
-    values = _to_float32(chunk, dtype)
+    values = to_float32(chunk, dtype)
     if kind is GGMLQuantizationType.Q8_0:
         values = np.where(np.abs(values) < _Q8_0_SMALLEST, np.float32(0), values)
     try:
@@ -110,7 +110,8 @@ def _is_finite(chunk: npt.NDArray[np.generic], dtype: str) -> bool:
     return bool(np.isfinite(chunk.astype(np.float32, copy=False)).all())
 
 
-def _to_float32(chunk: npt.NDArray[np.generic], dtype: str) -> npt.NDArray[np.float32]:
+def to_float32(chunk: npt.NDArray[np.generic], dtype: str) -> npt.NDArray[np.float32]:
+    """The values of a chunk; `dtype` is "F32", "F16" or "BF16"."""
     if dtype == "BF16":
         return (chunk.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return chunk.astype(np.float32, copy=False)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +14,11 @@ from ppocrvl.exporter.gguf_output import PendingGguf
 from ppocrvl.exporter.llm import llm_metadata
 from ppocrvl.exporter.metadata import Provenance
 from ppocrvl.exporter.mmproj import mmproj_metadata
+from ppocrvl.exporter.model_name import check_name, check_revision, hub_name
 from ppocrvl.exporter.modelfile import ollama_modelfile
 from ppocrvl.exporter.preprocessor import Preprocessor, parse_preprocessor
 from ppocrvl.exporter.version import ModelVersion, detect_version
 from ppocrvl.support.output import PendingFile, Progress, TextFile, make_folder, write_files
-
-# A space and what follows it are for people who name a model "PaddleOCR-VL 1.6 (ours)".
-_NAME = re.compile(r"[^\W_][\w .()+-]{0,127}")
-_REVISION = re.compile(r"[0-9A-Za-z._-]{1,128}")
-# The folder that the hub's client downloads to: models--<owner>--<name>/snapshots/<commit>.
-_HUB_REPOSITORY = re.compile(r"models--.+--(?P<name>[^\W_][\w.-]*)")
 
 StrPath = str | os.PathLike[str]
 
@@ -143,14 +137,8 @@ class _Plan:
         min_pixels: int | None = None,
         max_pixels: int | None = None,
     ) -> None:
-        if name is not None and not _NAME.fullmatch(name):
-            raise OptionError(
-                f"the name {name!r} cannot be part of a file name; take letters, digits and . _ -"
-            )
-        if revision is not None and not _REVISION.fullmatch(revision):
-            raise OptionError(
-                f"the revision {revision!r} is no commit; take its letters and digits"
-            )
+        check_name(name)
+        check_revision(revision)
         for limit in (min_pixels, max_pixels):
             if limit is not None and limit < 1:
                 raise OptionError(f"a pixel limit of {limit} is not positive")
@@ -164,11 +152,7 @@ class _Plan:
 
     def name(self, checkpoint: Checkpoint) -> str | None:
         """What the user or the hub calls the model; None leaves it to the folder's name."""
-        folder = checkpoint.folder
-        hub = _HUB_REPOSITORY.fullmatch(folder.parent.parent.name)
-        if self._name is None and hub is not None and folder.parent.name == "snapshots":
-            return hub["name"]
-        return self._name
+        return self._name or hub_name(checkpoint.folder)
 
     def llm(self, checkpoint: Checkpoint, path: Path, file_type: FileType) -> PendingGguf:
         metadata = llm_metadata(

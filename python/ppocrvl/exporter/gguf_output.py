@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gguf import GGUFValueType
 
@@ -13,12 +13,37 @@ from ppocrvl.exporter.encode import FileType, encode_chunk, encoded_bytes, tenso
 from ppocrvl.support.gguf_header import TensorEntry, header, key_value, pad
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy.typing as npt
     from gguf import GGUFWriter
 
-    from ppocrvl.exporter.tensor_source import TensorSource
+    from ppocrvl.exporter.tensor_spec import TensorSpec
     from ppocrvl.support.output import Progress
+
+
+class TensorData(Protocol):
+    """A tensor to be written: what the table says of it, and its rows."""
+
+    @property
+    def spec(self) -> TensorSpec:
+        """Name and shape in the file, and the rule of its type."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What error messages call it."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """What the chunks hold: "F32", "F16" or "BF16"."""
+        ...
+
+    def chunks(self) -> Iterator[npt.NDArray[np.generic]]:
+        """Yields consecutive rows; bf16 comes as its uint16 bits."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +52,7 @@ class PendingGguf:
 
     path: Path
     metadata: GGUFWriter
-    tensors: list[TensorSource]
+    tensors: Sequence[TensorData]
     file_type: FileType
 
     def write(self, path: Path, progress: Progress | None) -> None:
@@ -53,7 +78,7 @@ class PendingGguf:
             for source, entry in zip(self.tensors, entries, strict=True):
                 start = out.tell()
                 for chunk in source.chunks():
-                    encoded = encode_chunk(chunk, source.dtype, entry.type, source.stored.name)
+                    encoded = encode_chunk(chunk, source.dtype, entry.type, source.name)
                     out.write(encoded.data)
                     done += encoded.nbytes
                     if progress:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ppocrvl.exporter.encode import FileType
-    from ppocrvl.exporter.tensor_source import TensorSource
+    from ppocrvl.exporter.gguf_output import TensorData
     from ppocrvl.exporter.version import ModelVersion
 
 # Changes only when the bytes that the exporter writes change.
@@ -40,7 +40,7 @@ def start_metadata(
     kind: str,
     folder: Path,
     name: str | None,
-    tensors: Iterable[TensorSource],
+    tensors: Iterable[TensorData],
 ) -> gguf.GGUFWriter:
     """A writer that holds the `general.*` keys, chosen by gguf-py as in upstream's converter.
 
@@ -91,9 +91,14 @@ def finish_metadata(writer: gguf.GGUFWriter, provenance: Provenance) -> None:
     """Adds the `ppocrvl.*` keys of both files."""
     writer.add_uint32("ppocrvl.format_version", FORMAT_VERSION)
     writer.add_string("ppocrvl.model_version", provenance.version.value)
-    writer.add_string("ppocrvl.source.sha256", provenance.sha256)
-    if provenance.revision is not None:
-        writer.add_string("ppocrvl.source.revision", provenance.revision)
+    add_source(writer, provenance.sha256, provenance.revision)
+
+
+def add_source(writer: gguf.GGUFWriter, sha256: str, revision: str | None) -> None:
+    """Adds the keys that say which weights were exported."""
+    writer.add_string("ppocrvl.source.sha256", sha256)
+    if revision is not None:
+        writer.add_string("ppocrvl.source.revision", revision)
 
 
 def add_file_type(writer: gguf.GGUFWriter, file_type: FileType) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # 2^20 elements keep the temporaries of the conversions below 40 MiB.
 CHUNK_ELEMENTS = 1 << 20
-_DTYPES: dict[str, np.dtype[np.generic]] = {
+DTYPES: dict[str, np.dtype[np.generic]] = {
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
     "BF16": np.dtype("<u2"),
@@ -51,6 +51,11 @@ class TensorSource:
     channels_last: bool
 
     @property
+    def name(self) -> str:
+        """The tensor's name in the checkpoint."""
+        return self.stored.name
+
+    @property
     def dtype(self) -> str:
         """Number format of the stored values: "F32", "F16" or "BF16"."""
         return self.stored.dtype
@@ -61,7 +66,7 @@ class TensorSource:
         Raises:
             CheckpointError: The file ends early or cannot be read.
         """
-        dtype = _DTYPES[self.dtype]
+        dtype = DTYPES[self.dtype]
         n_rows, *row_shape = self.spec.shape
         row_elements = math.prod(row_shape)
         step = max(1, CHUNK_ELEMENTS // row_elements)
@@ -97,7 +102,7 @@ def match_tensors(
         CheckpointError: One error that lists all tensors that are missing, unexpected, repeated,
             mis-shaped, or of a type that cannot be converted.
     """
-    problems = _Problems()
+    problems = Problems()
     found: dict[str, tuple[SafetensorsFile, StoredTensor]] = {}
     for file in files:
         for stored in file.tensors.values():
@@ -143,7 +148,7 @@ def _find(
     return TensorSource(spec, file, stored, part * spec.shape[0], channels_last=False)
 
 
-def _check(source: TensorSource, problems: _Problems) -> None:
+def _check(source: TensorSource, problems: Problems) -> None:
     stored, spec = source.stored, source.spec
     expected = spec.shape
     if source.channels_last:
@@ -154,20 +159,22 @@ def _check(source: TensorSource, problems: _Problems) -> None:
         problems.add(
             "mis-shaped", f"{stored.name} {list(stored.shape)} instead of {list(expected)}"
         )
-    if stored.dtype not in _DTYPES:
+    if stored.dtype not in DTYPES:
         problems.add("not F32, F16 or BF16", f"{stored.name} ({stored.dtype})")
 
 
-class _Problems:
+class Problems:
     """Collects what is wrong, so that one error tells all of it."""
 
     def __init__(self) -> None:
         self._by_kind: dict[str, dict[str, None]] = {}
 
     def add(self, kind: str, what: str) -> None:
+        """Adds one fault; a kind is "missing", "mis-shaped", ..."""
         self._by_kind.setdefault(kind, {})[what] = None
 
     def raise_if_any(self, folder: str) -> None:
+        """Raises one `CheckpointError` that lists all faults."""
         if not self._by_kind:
             return
         kinds = []

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layout/layout_model.h"
+
+#include "kernels/map_kernels.h"
+#include "layout/backbone.h"
+#include "layout/buffer_plan.h"
+#include "layout/decoder.h"
+#include "layout/hybrid_encoder.h"
+#include "support/cpu_count.h"
+#include "support/error.h"
+#include "support/stopwatch.h"
+
+#include <array>
+#include <cstring>
+#include <new>
+#include <string>
+#include <utility>
+
+namespace ppocrvl::layout {
+namespace {
+
+constexpr std::align_val_t alignment{64};
+
+// Ten times what the official models need. Places in maps are 32-bit numbers.
+constexpr std::size_t most_memory = std::size_t{2} << 30;
+
+} // namespace
+
+void LayoutModel::Free::operator()(std::byte *memory) const {
+  ::operator delete(memory, alignment);
+}
+
+LayoutModel::Memory LayoutModel::allocate(std::size_t bytes) {
+  Memory memory(static_cast<std::byte *>(::operator new(bytes, alignment)));
+  std::memset(memory.get(), 0, bytes); // lanes that nobody writes are read
+  return memory;
+}
+
+LayoutModel::LayoutModel(const std::string &path, int n_threads)
+    : file_(read_gguf(path)), config_(read_config(file_)), weights_(file_),
+      workers_(n_threads > 0 ? n_threads : usable_physical_cores()) {
+  {
+    Program measured;
+    BufferPlan plan(nullptr);
+    build(measured, plan);
+    memory_bytes_ = plan.bytes();
+    scratch_bytes_ = measured.scratch_bytes();
+    if (memory_bytes_ > most_memory) {
+      throw Error(ErrorKind::model_format,
+                  path + ": its sizes would take " + std::to_string(memory_bytes_ >> 20U) +
+                      " MiB of buffers, more than any layout model's; export it again");
+    }
+  }
+  memory_ = allocate(memory_bytes_);
+  scratch_ = allocate(scratch_bytes_ * static_cast<std::size_t>(workers_.count()));
+  BufferPlan plan(memory_.get());
+  build(program_, plan);
+}
+
+std::size_t LayoutModel::buffer_bytes() const {
+  return memory_bytes_ + scratch_bytes_ * static_cast<std::size_t>(workers_.count());
+}
+
+void LayoutModel::build(Program &program, BufferPlan &plan) {
+  Builder builder(program, plan, weights_, kernels::map_kernels(), results_, workers_.count());
+  const MapBuffer pixels = builder.map(3, config_.width, config_.height);
+  pixels_ = pixels;
+  std::unique_ptr<MapBuffer> prototypes;
+  std::vector<MapBuffer> levels;
+  std::array<FeatureMap, LayoutConfig::n_levels> level_maps;
+  if (config_.has_masks) {
+    prototypes = std::make_unique<MapBuffer>(
+        builder.map(config_.n_prototypes, config_.width / 4, config_.height / 4));
+  }
+  for (std::size_t level = 0; level < level_maps.size(); ++level) {
+    const auto index = static_cast<std::int64_t>(level);
+    levels.push_back(builder.map(config_.encoder_length, config_.level_width(index),
+                                 config_.level_height(index)));
+    level_maps[level] = levels.back();
+  }
+  {
+    std::vector<MapBuffer> stages;
+    std::array<FeatureMap, LayoutConfig::n_stages> stage_maps;
+    for (std::size_t stage = 0; stage < stage_maps.size(); ++stage) {
+      stages.push_back(builder.map(config_.out_lengths[stage], config_.width / (4LL << stage),
+                                   config_.height / (4LL << stage)));
+      stage_maps[stage] = stages.back();
+    }
+    build_backbone(builder, config_, pixels, stage_maps);
+    for (std::size_t stage = 0; stage < stage_maps.size(); ++stage) {
+      builder.keep_map("backbone." + std::to_string(stage), stage_maps[stage]);
+    }
+    build_hybrid_encoder(builder, config_, stage_maps, level_maps);
+    for (std::size_t level = 0; level < level_maps.size(); ++level) {
+      builder.keep_map("encoder." + std::to_string(level), level_maps[level]);
+    }
+    if (prototypes) {
+      build_prototypes(builder, config_, stage_maps[0], level_maps, *prototypes);
+      builder.keep_map("prototypes", *prototypes);
+    }
+  }
+  build_decoder(builder, config_, level_maps, prototypes ? &prototypes->map() : nullptr);
+}
+
+void LayoutModel::compute(LayoutTrace *trace, const std::function<bool()> &is_cancelled) {
+  results_.stages = trace == nullptr ? nullptr : &trace->stages;
+  if (trace != nullptr) {
+    trace->stages.emplace_back("pixels", map_array(pixels_));
+  }
+  for (const Step &step : program_.steps()) {
+    if (is_cancelled && is_cancelled()) {
+      throw Error(ErrorKind::cancelled, "the page's layout was cancelled");
+    }
+    const Stopwatch watch;
+    workers_.run(step.n_parts, [&](std::int64_t part, int thread) {
+      step.compute(
+          {part, step.n_parts, scratch_.get() + static_cast<std::size_t>(thread) * scratch_bytes_});
+    });
+    if (trace != nullptr) {
+      trace->step_seconds.emplace_back(step.name, watch.seconds());
+    }
+  }
+  if (trace != nullptr) {
+    const auto n_queries = static_cast<std::size_t>(config_.n_queries);
+    std::vector<float> selected(results_.selected.begin(), results_.selected.end());
+    trace->stages.emplace_back("selected", Array{{n_queries}, std::move(selected)});
+    trace->stages.emplace_back("logits",
+                               Array{{n_queries, config_.labels.size()}, results_.logits});
+    trace->stages.emplace_back("boxes", Array{{n_queries, 4}, results_.boxes});
+    trace->stages.emplace_back("order_logits",
+                               Array{{n_queries, n_queries}, results_.order_logits});
+  }
+}
+
+std::vector<Region> LayoutModel::run(const PageImage &page, float threshold, LayoutTrace *trace,
+                                     const std::function<bool()> &is_cancelled) {
+  if (page.width < 1 || page.height < 1) {
+    throw Error(ErrorKind::image, "the page has no pixels; give one with both sides at least 1");
+  }
+  const std::scoped_lock lock(mutex_);
+  const PagePixels resize(page, pixels_, config_.mean, config_.std);
+  const std::int64_t n_parts = 4LL * workers_.count();
+  std::vector<float> rows(PagePixels::scratch_bytes(pixels_) / sizeof(float) *
+                          static_cast<std::size_t>(workers_.count()));
+  workers_.run(n_parts, [&](std::int64_t part, int thread) {
+    resize.resize_rows(config_.height * part / n_parts, config_.height * (part + 1) / n_parts,
+                       rows.data() + static_cast<std::size_t>(thread) * rows.size() /
+                                         static_cast<std::size_t>(workers_.count()));
+  });
+  compute(trace, is_cancelled);
+  return find_regions(results_, config_.n_labels(), threshold, page.width, page.height);
+}
+
+std::vector<Region> LayoutModel::run_pixels(const std::vector<float> &pixels, float threshold,
+                                            LayoutTrace *trace) {
+  if (pixels.size() != static_cast<std::size_t>(3 * pixels_.n_pixels())) {
+    throw Error(ErrorKind::image, "the input is no float32 [3, " + std::to_string(config_.height) +
+                                      ", " + std::to_string(config_.width) + "]");
+  }
+  const std::scoped_lock lock(mutex_);
+  for (std::int64_t channel = 0; channel < 3; ++channel) {
+    for (std::int64_t pixel = 0; pixel < pixels_.n_pixels(); ++pixel) {
+      pixels_.at(channel, pixel) =
+          pixels[static_cast<std::size_t>(channel * pixels_.n_pixels() + pixel)];
+    }
+  }
+  compute(trace, {});
+  return find_regions(results_, config_.n_labels(), threshold, config_.width, config_.height);
+}
+
+} // namespace ppocrvl::layout

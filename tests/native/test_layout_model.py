@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layout model in the extension: against transformers' stages, and with bad input."""
+
+from __future__ import annotations
+
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.native.layout_stages import ReferenceStages, relative_error
+
+from ppocrvl import errors
+from ppocrvl.exporter.layout.exporter import export_layout
+from ppocrvl.exporter.layout.synthetic import write_synthetic_layout
+from ppocrvl.models.folder import BUILT_IN_FOLDER
+from ppocrvl.support.native import _native
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CHECKPOINTS: dict[str, dict[str, Any]] = {
+    "masks": {},
+    "no_masks": {
+        "mask_enhanced": False,
+        "ppocrvl_layout": {"masks": False, "thresholds": [0.4]},
+    },
+}
+SIDE = 320
+
+
+@pytest.fixture(scope="module", params=sorted(CHECKPOINTS))
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(request.param) / "layout"
+    write_synthetic_layout(folder, changes=CHECKPOINTS[request.param], image_size=SIDE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def layout_file(checkpoint: Path) -> Path:
+    return export_layout(checkpoint, checkpoint.parent)
+
+
+def page(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Grey and coloured blocks on white."""
+    generator = np.random.default_rng(seed)
+    image = np.full((height, width, 3), 255, np.uint8)
+    for _ in range(40):
+        row, column = int(generator.integers(0, height)), int(generator.integers(0, width))
+        rows, columns = generator.integers(2, 40, 2)
+        image[row : row + rows, column : column + 3 * columns] = generator.integers(0, 256, 3)
+    return image
+
+
+@pytest.mark.reference
+@pytest.mark.timeout(300)
+def test_stages_are_those_of_transformers(checkpoint: Path, layout_file: Path) -> None:
+    found = _native.LayoutModel(str(layout_file), 2).run(page(500, 400), trace=True)
+    ours = found["stages"]
+    ours["order_logits"] = np.triu(ours["order_logits"], 1)
+    reference = ReferenceStages(checkpoint)
+    expected = reference.from_ours(ours)
+    differing = {
+        name: error
+        for name, values in expected.items()
+        if (error := relative_error(ours[name], values)) > 1e-5
+    }
+    assert not differing
+    assert expected.keys() | {"pixels", "selected", "boxes"} == ours.keys()
+
+
+def test_the_best_tokens_are_selected(layout_file: Path) -> None:
+    ours = _native.LayoutModel(str(layout_file), 2).run(page(500, 400), trace=True)["stages"]
+    best = np.concatenate([ours[f"encoder_classes.{level}"] for level in range(3)]).max(axis=1)
+    expected = np.argsort(-best, kind="stable")[: len(ours["selected"])]
+    assert np.array_equal(ours["selected"], expected)
+
+
+def test_regions_are_made_of_the_heads_outputs(layout_file: Path) -> None:
+    found = _native.LayoutModel(str(layout_file), 2).run(page(500, 400), trace=True)
+    ours = found["stages"]
+    logits = ours["logits"].astype(np.float64)
+    n_queries, n_labels = logits.shape
+    scores = 1 / (1 + np.exp(-logits.ravel()))
+    pairs = np.triu(ours["order_logits"].astype(np.float64), 1)
+    order_scores = 1 / (1 + np.exp(-pairs))
+    before = np.triu(order_scores, 1)
+    ranks = np.argsort(np.argsort((before + np.tril(1 - before.T, -1)).sum(axis=0)))
+    best = np.argsort(-scores, kind="stable")[:n_queries]
+    expected = sorted(
+        (int(ranks[i // n_labels]), int(i % n_labels), int(i // n_labels)) for i in best
+    )
+    rows = zip(found["order"], found["labels"], found["queries"], strict=True)
+    assert sorted((int(o), int(label), int(query)) for o, label, query in rows) == expected
+    assert np.all(np.diff(found["order"]) >= 0)
+    indices = found["queries"] * n_labels + found["labels"]
+    assert np.allclose(found["scores"], scores[indices], rtol=1e-5)
+    x, y, width, height = ours["boxes"][found["queries"]].T
+    corners = np.stack((x - width / 2, y - height / 2, x + width / 2, y + height / 2), axis=1)
+    assert np.allclose(found["boxes"], corners * [400, 500, 400, 500], atol=1e-3)
+
+
+def test_pages_do_not_depend_on_those_before_and_on_threads(layout_file: Path) -> None:
+    model = _native.LayoutModel(str(layout_file), 3)
+    first = model.run(page(90, 200, 1))
+    model.run(page(500, 400, 2), trace=True)
+    again = model.run(page(90, 200, 1))
+    alone = _native.LayoutModel(str(layout_file), 1).run(page(90, 200, 1))
+    for name, values in first.items():
+        assert np.array_equal(values, again[name])
+        assert np.array_equal(values, alone[name])
+
+
+def test_threads_take_turns(layout_file: Path) -> None:
+    model = _native.LayoutModel(str(layout_file), 2)
+    pages = [page(100 + i, 120, i) for i in range(6)]
+    expected = [model.run(image)["boxes"] for image in pages]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda image: model.run(image)["boxes"], pages))
+    for boxes, wanted in zip(found, expected, strict=True):
+        assert np.array_equal(boxes, wanted)
+
+
+def test_ctrl_c_ends_a_page(layout_file: Path) -> None:
+    model = _native.LayoutModel(str(layout_file), 2)
+    image = page(100, 120)
+    expected = model.run(image)["boxes"]
+    done: list[Any] = []
+    # No bytecode runs between the two calls, so that only the second can see the signal.
+    calls = [ctypes.pythonapi.PyErr_SetInterrupt, partial(model.run, image)]
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(map(methodcaller("__call__"), calls))
+    assert len(done) == 1
+    assert np.array_equal(model.run(image)["boxes"], expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (4000, 2), (320, 320)])
+def test_pages_of_any_size(layout_file: Path, shape: tuple[int, int]) -> None:
+    found = _native.LayoutModel(str(layout_file), 2).run(page(*shape))
+    assert len(found["scores"]) == 100
+    assert np.isfinite(found["boxes"]).all()
+
+
+def test_threshold(layout_file: Path) -> None:
+    model = _native.LayoutModel(str(layout_file), 2)
+    scores = model.run(page(500, 400))["scores"]
+    middle = float(np.sort(scores)[50])
+    kept = model.run(page(500, 400), threshold=middle)["scores"]
+    assert np.array_equal(kept, scores[scores >= middle])
+
+
+def test_wrong_images_are_refused(layout_file: Path) -> None:
+    model = _native.LayoutModel(str(layout_file), 1)
+    with pytest.raises(errors.ImageError):
+        model.run(np.zeros((10, 10), np.uint8))
+    with pytest.raises(errors.ImageError):
+        model.run(np.zeros((0, 10, 3), np.uint8))
+    with pytest.raises(errors.ImageError, match=r"\[3, 320, 320\]"):
+        model.run_pixels(np.zeros((3, 32, 32), np.float32))
+
+
+def test_other_files_are_refused(layout_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(errors.ModelFormatError):
+        _native.LayoutModel(str(tmp_path / "nothing.gguf"))
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(layout_file.read_bytes()[:-1000])
+    with pytest.raises(errors.ModelFormatError):
+        _native.LayoutModel(str(cut))
+
+
+def test_changed_bytes_are_refused_or_read(layout_file: Path, tmp_path: Path) -> None:
+    """No file ends the process: what stands before the weights is changed at random."""
+    original = layout_file.read_bytes()
+    generator = np.random.default_rng(0)
+    header = original.index(b"mask.query.2.weight" if b"mask.query.2" in original else b"dec.class")
+    changed = tmp_path / "changed.gguf"
+    n_refused = 0
+    for _ in range(60):
+        data = bytearray(original)
+        for place in generator.integers(0, header, 3):
+            data[place] ^= 1 << int(generator.integers(0, 8))
+        changed.write_bytes(data)
+        try:
+            _native.LayoutModel(str(changed), 1).run(page(30, 40))
+        except (errors.ModelFormatError, errors.ModelMismatchError):
+            n_refused += 1
+    assert n_refused > 10
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("enc.aifi.0.attn_q.weight", "is missing"), ("backbone.stem1.bias", "is missing")],
+)
+def test_missing_tensors_are_named(
+    layout_file: Path, tmp_path: Path, place: str, words: str
+) -> None:
+    changed = tmp_path / "changed.gguf"
+    renamed = place.replace("0", "9").replace("stem1", "stem7")
+    changed.write_bytes(layout_file.read_bytes().replace(place.encode(), renamed.encode()))
+    with pytest.raises(errors.ModelFormatError, match=f"{place} {words}"):
+        _native.LayoutModel(str(changed), 1)
+
+
+def test_weights_that_are_no_numbers_are_refused(layout_file: Path, tmp_path: Path) -> None:
+    data = bytearray(layout_file.read_bytes())
+    data[-4:] = np.float32(np.nan).tobytes()  # of the last tensor
+    changed = tmp_path / "changed.gguf"
+    changed.write_bytes(data)
+    with pytest.raises(errors.ModelFormatError, match="no finite number"):
+        _native.LayoutModel(str(changed), 1)
+
+
+def test_a_language_model_is_no_layout_model() -> None:
+    for file in sorted(BUILT_IN_FOLDER.glob("*.gguf")):
+        with pytest.raises(errors.ModelMismatchError, match="no layout model"):
+            _native.LayoutModel(str(file))
