@@ -13,7 +13,7 @@ import pytest
 from ppocrvl.errors import ModelError, ModelFormatError, ModelMismatchError
 from ppocrvl.exporter.layout.exporter import export_layout
 from ppocrvl.exporter.layout.synthetic import write_synthetic_layout
-from ppocrvl.models.folder import built_in_model
+from ppocrvl.models.folder import built_in_model, find_model
 from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
@@ -186,6 +186,18 @@ def test_files_in_the_wrong_place(layout_file: Callable[..., Path]) -> None:
     for path in (pair.llm, pair.mmproj):
         with pytest.raises(ModelMismatchError, match="it was given as the layout model"):
             _native.check_layout(str(path))
+
+
+def test_layout_file_given_as_the_model(layout_file: Callable[..., Path], tmp_path: Path) -> None:
+    pair = built_in_model()
+    with pytest.raises(ModelMismatchError, match="this is a layout model's file"):
+        find_model(layout_file())
+    with pytest.raises(ModelMismatchError, match="this is a layout model's file"):
+        find_model(layout_file(), pair.mmproj)
+    for file in (pair.llm, pair.mmproj, layout_file()):
+        (tmp_path / file.name).symlink_to(file)
+    found = find_model(tmp_path)
+    assert (found.llm.name, found.mmproj.name) == (pair.llm.name, pair.mmproj.name)
 
 
 def test_damaged_headers(layout_file: Callable[..., Path], tmp_path: Path) -> None:
