@@ -109,7 +109,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 _IMAGE_SIZES = {"v3": 800, "v2": 800, "v3-small": 448, "v2-small": 448}
 _CALIBRATION_SIDE = 256
-_CLASS_BIAS = -5.0
+_CLASS_BIAS = -4.0
 
 
 def write_synthetic_layout(
