@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/register.h"
 #include "files/gguf_file.h"
+#include "files/layout_check.h"
 #include "files/model_check.h"
 
 #include <pybind11/stl.h>
@@ -150,6 +151,13 @@ Raises:
 Raises:
     ModelFormatError: Damaged, incomplete, or of another architecture.
     ModelMismatchError: It is an LLM file.)");
+  module.def(
+      "check_layout", [](const std::string &path) { check_layout(read_gguf(path)); },
+      py::arg("path"), released(), R"(Passes if the layout graph will load and run the file.
+
+Raises:
+    ModelFormatError: Damaged, incomplete, or of another architecture.
+    ModelMismatchError: It is a part of a language model.)");
   module.def(
       "check_pair",
       [](const std::string &llm, const std::string &mmproj) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "files/model_check.h"
 
+#include "files/key_rules.h"
+#include "files/layout_check.h"
 #include "support/error.h"
 
 #include <ggml.h>
@@ -8,9 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
-#include <iomanip>
 #include <limits>
-#include <sstream>
 #include <string_view>
 #include <unordered_set>
 
@@ -18,55 +18,9 @@ namespace ppocrvl {
 
 namespace {
 
-constexpr const char *again = "; download or export it again";
-
-/// Collects what is wrong with one file, to report it in one line.
-class Problems {
-public:
-  explicit Problems(const GgufFile &file) : path_(file.path) {}
-
-  void add(std::string problem) { list_.push_back(std::move(problem)); }
-
-  void throw_if_any() const {
-    constexpr size_t most = 8;
-    if (list_.empty()) {
-      return;
-    }
-    std::string message = path_ + ": not a model that can run: ";
-    for (size_t i = 0; i < list_.size() && i < most; ++i) {
-      message += (i == 0 ? "" : "; ") + list_[i];
-    }
-    if (list_.size() > most) {
-      message += "; and " + std::to_string(list_.size() - most) + " more problems";
-    }
-    throw Error(ErrorKind::model_format, message + again);
-  }
-
-private:
-  std::string path_;
-  std::vector<std::string> list_;
-};
+using namespace key_rules;
 
 // ---- keys ----------------------------------------------------------------------------------
-
-/// What a metadata key must look like. llama.cpp aborts or throws on a key of another type.
-struct KeyRule {
-  const char *key;
-  GgufType type;
-  uint32_t count; // 0: a scalar; any: an array of any length
-  bool needed;
-  double least; // range of every element of a number
-  double most;
-};
-
-constexpr uint32_t any = std::numeric_limits<uint32_t>::max();
-constexpr bool required = true;
-constexpr bool optional = false;
-constexpr auto u32 = GgufType::u32;
-constexpr auto i32 = GgufType::i32;
-constexpr auto f32 = GgufType::f32;
-constexpr auto boolean = GgufType::boolean;
-constexpr auto string = GgufType::string;
 
 // A number of the header is believed only as far as the memory and the time that it costs are
 // bounded. Weights, positions and the vocabulary are in the file with all their bytes, so their
@@ -178,59 +132,6 @@ constexpr KeyRule mmproj_keys[] = {
 
 constexpr const char *tasks[] = {"ocr", "table", "formula", "chart", "spotting", "seal"};
 
-std::string number_text(double value) {
-  std::ostringstream text;
-  text << std::setprecision(9) << value;
-  return text.str();
-}
-
-std::string wanted_type(const KeyRule &rule) {
-  std::string name = gguf_type_name(rule.type);
-  if (rule.count == 0) {
-    return name;
-  }
-  return rule.count == any ? name + " array" : name + "[" + std::to_string(rule.count) + "]";
-}
-
-void check_key(const GgufFile &file, const KeyRule &rule, Problems &problems) {
-  const GgufValue *value = file.find(rule.key);
-  const std::string key = std::string("key '") + rule.key + "'";
-  if (value == nullptr) {
-    if (rule.needed) {
-      problems.add(key + " is missing");
-    }
-    return;
-  }
-  const bool same_count = rule.count == any || rule.count == 0 || value->count() == rule.count;
-  if (value->type != rule.type || value->is_array != (rule.count != 0) || !same_count) {
-    problems.add(key + " is not " + wanted_type(rule));
-    return;
-  }
-  if (value->type == GgufType::string) {
-    // llama.cpp reads C strings; tokens have a check of their own.
-    if (!value->is_array && value->strings.front().find('\0') != std::string::npos) {
-      problems.add(key + " holds a NUL character");
-    }
-    return;
-  }
-  for (size_t i = 0; i < value->count(); ++i) {
-    const double number = value->number(i);
-    const bool is_inside = number >= rule.least && number <= rule.most; // never for a NaN
-    if (!is_inside) {
-      problems.add(key + " is " + number_text(number) + ", outside " + number_text(rule.least) +
-                   " to " + number_text(rule.most));
-      return;
-    }
-  }
-}
-
-template <size_t n>
-void check_keys(const GgufFile &file, const KeyRule (&rules)[n], Problems &problems) {
-  for (const KeyRule &rule : rules) {
-    check_key(file, rule, problems);
-  }
-}
-
 /// Keys that llama.cpp would act on in ways that no PaddleOCR-VL file needs (experts, rope scaling,
 /// split files, ...) lead to code that is neither checked here nor meant for this model.
 template <size_t n>
@@ -247,25 +148,6 @@ void refuse_other_keys(const GgufFile &file, const char *prefix, const KeyRule (
       problems.add("key " + in_quotes(key) + " is not supported for this model");
     }
   }
-}
-
-int64_t integer(const GgufFile &file, const char *key, int64_t fallback) {
-  const GgufValue *value = file.find(key);
-  return value == nullptr ? fallback : int64_t{value->get<uint32_t>()};
-}
-
-/// A number that the key check found within its bounds, so never 0 where something is divided.
-int64_t integer(const GgufFile &file, const char *key) {
-  const GgufValue *value = file.find(key);
-  if (value == nullptr) {
-    throw Error(ErrorKind::model_format, file.path + ": key '" + key + "' is missing" + again);
-  }
-  return value->get<uint32_t>();
-}
-
-std::string text(const GgufFile &file, const char *key) {
-  const GgufValue *value = file.find(key);
-  return value == nullptr ? std::string() : value->strings.front();
 }
 
 // ---- tensors -------------------------------------------------------------------------------
@@ -392,18 +274,6 @@ bool is_allowed(Types types, int32_t type) {
 
 using Shape = std::array<int64_t, 4>;
 
-std::string shape_text(const Shape &shape) {
-  size_t n = shape.size();
-  while (n > 1 && shape[n - 1] == 1) {
-    --n;
-  }
-  std::string text = "[";
-  for (size_t i = 0; i < n; ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  }
-  return text + "]";
-}
-
 std::string layer_name(const std::string &pattern, int64_t layer) {
   const size_t place = pattern.find("%d");
   return place == std::string::npos
@@ -498,7 +368,7 @@ void check_byte_tokens(const std::unordered_set<std::string> &byte_texts, Proble
 }
 
 void check_vocabulary(const GgufFile &file, Problems &problems) {
-  const std::string model = text(file, "tokenizer.ggml.model");
+  const std::string model = key_text(file, "tokenizer.ggml.model");
   if (model != "llama") {
     problems.add("the tokenizer is " + in_quotes(model) + " instead of 'llama'");
   }
@@ -547,7 +417,7 @@ void check_vocabulary(const GgufFile &file, Problems &problems) {
     }
   }
   const auto n_tokens = static_cast<int64_t>(tokens.size());
-  if (integer(file, "paddleocr.vocab_size", n_tokens) != n_tokens) {
+  if (key_integer(file, "paddleocr.vocab_size", n_tokens) != n_tokens) {
     problems.add("key 'paddleocr.vocab_size' is not the number of tokens");
   }
 }
@@ -564,7 +434,7 @@ void check_llm_numbers(const GgufFile &file, int64_t n_head, int64_t n_head_kv, 
                  std::to_string(n_head_kv) + " key/value heads");
   }
   for (const char *key : {"paddleocr.attention.value_length", "paddleocr.rope.dimension_count"}) {
-    if (integer(file, key, head_dim) != head_dim) {
+    if (key_integer(file, key, head_dim) != head_dim) {
       problems.add(std::string("key '") + key + "' is not the head size " +
                    std::to_string(head_dim));
     }
@@ -588,7 +458,7 @@ void check_llm_numbers(const GgufFile &file, int64_t n_head, int64_t n_head_kv, 
 void check_cache(const GgufFile &file, int64_t n_head_kv, int64_t head_dim, Problems &problems) {
   constexpr uint64_t always_allowed = 1 << 13; // (18 layers of 2 heads of 128: 4608)
   constexpr uint64_t file_bytes_for_one = 1 << 12;
-  const int64_t numbers = integer(file, "paddleocr.block_count") * n_head_kv * head_dim;
+  const int64_t numbers = key_integer(file, "paddleocr.block_count") * n_head_kv * head_dim;
   const uint64_t most = std::max(always_allowed, file.size / file_bytes_for_one);
   if (static_cast<uint64_t>(numbers) > most) {
     problems.add("the KV cache would take " + std::to_string(numbers) +
@@ -598,7 +468,7 @@ void check_cache(const GgufFile &file, int64_t n_head_kv, int64_t head_dim, Prob
 }
 
 void check_version(const GgufFile &file, Problems &problems) {
-  const std::string version = text(file, "ppocrvl.model_version");
+  const std::string version = key_text(file, "ppocrvl.model_version");
   if (!version.empty() && version != "1.0" && version != "1.5" && version != "1.6") {
     problems.add("key 'ppocrvl.model_version' is " + in_quotes(version) +
                  "; known are 1.0, 1.5 and 1.6");
@@ -620,6 +490,11 @@ void check_role(const GgufFile &file, ModelRole wanted) {
                 file.path + ": this is the LLM file; it was given as the mmproj; give it as the "
                             "model, and the mmproj-*.gguf file as mmproj");
   }
+  if (role == ModelRole::layout) {
+    throw Error(ErrorKind::model_mismatch,
+                file.path + ": this is a layout model's file; it was given as a part of the "
+                            "language model; give it as the layout model");
+  }
   const std::string architecture = file.architecture();
   throw Error(ErrorKind::model_format,
               file.path + ": not a PaddleOCR-VL file: " +
@@ -629,9 +504,9 @@ void check_role(const GgufFile &file, ModelRole wanted) {
 }
 
 int64_t head_size(const GgufFile &file) {
-  const int64_t n_head = integer(file, "paddleocr.attention.head_count");
-  return integer(file, "paddleocr.attention.key_length",
-                 integer(file, "paddleocr.embedding_length") / n_head);
+  const int64_t n_head = key_integer(file, "paddleocr.attention.head_count");
+  return key_integer(file, "paddleocr.attention.key_length",
+                     key_integer(file, "paddleocr.embedding_length") / n_head);
 }
 
 void check_token_id_keys(const GgufFile &file, Problems &problems) {
@@ -666,9 +541,9 @@ void check_task_keys(const GgufFile &file, Problems &problems) {
 
 void check_most_tokens(const GgufFile &file, const std::string &key, int64_t n_tokens,
                        Problems &problems) {
-  const int64_t patch_size = integer(file, "clip.vision.patch_size");
+  const int64_t patch_size = key_integer(file, "clip.vision.patch_size");
   const int64_t token_pixels = 4 * patch_size * patch_size;
-  const int64_t n_pixels = integer(file, key.c_str());
+  const int64_t n_pixels = key_integer(file, key.c_str());
   if (n_pixels > n_tokens * token_pixels) {
     problems.add("key '" + key + "' is " + std::to_string(n_pixels) + ", more than " +
                  std::to_string(n_tokens) + " image tokens of " + std::to_string(token_pixels) +
@@ -694,15 +569,15 @@ void check_pixels(const GgufFile &file, const PixelKeys &keys, Problems &problem
 /// Rows of the encoder's FFN: as the file's key says, or zero-padded for block quantization, which
 /// leaves the result unchanged (by less than the largest block, 256).
 int64_t vision_ff(const GgufFile &file) {
-  const int64_t plain = integer(file, "clip.vision.feed_forward_length");
+  const int64_t plain = key_integer(file, "clip.vision.feed_forward_length");
   const GgufTensor *up = file.find_tensor("v.blk.0.ffn_up.weight");
   const int64_t rows = up == nullptr ? plain : up->shape[1];
   return rows >= plain && rows < plain + 256 ? rows : plain;
 }
 
 void check_vision_numbers(const GgufFile &file, Problems &problems) {
-  const int64_t n_embd = integer(file, "clip.vision.embedding_length");
-  const int64_t n_head = integer(file, "clip.vision.attention.head_count");
+  const int64_t n_embd = key_integer(file, "clip.vision.embedding_length");
+  const int64_t n_head = key_integer(file, "clip.vision.attention.head_count");
   // Rotary positions rotate half of each head, in pairs.
   if (n_embd % n_head != 0 || (n_embd / n_head) % 4 != 0) {
     problems.add("an embedding of " + std::to_string(n_embd) + " cannot be split into " +
@@ -725,6 +600,9 @@ ModelRole model_role(const GgufFile &file) {
   if (architecture == "paddleocr") {
     return ModelRole::llm;
   }
+  if (architecture == layout_architecture) {
+    return ModelRole::layout;
+  }
   return architecture == "clip" ? ModelRole::mmproj : ModelRole::other;
 }
 
@@ -734,6 +612,8 @@ const char *model_role_name(ModelRole role) noexcept {
     return "llm";
   case ModelRole::mmproj:
     return "mmproj";
+  case ModelRole::layout:
+    return "layout";
   case ModelRole::other:
     break;
   }
@@ -749,8 +629,8 @@ void check_llm(const GgufFile &file) {
   refuse_other_keys(file, "paddleocr.", llm_keys, problems);
   problems.throw_if_any(); // the rest relies on these
 
-  const int64_t n_head = integer(file, "paddleocr.attention.head_count");
-  const int64_t n_head_kv = integer(file, "paddleocr.attention.head_count_kv", n_head);
+  const int64_t n_head = key_integer(file, "paddleocr.attention.head_count");
+  const int64_t n_head_kv = key_integer(file, "paddleocr.attention.head_count_kv", n_head);
   const int64_t head_dim = head_size(file);
   check_version(file, problems);
   check_llm_numbers(file, n_head, n_head_kv, head_dim, problems);
@@ -759,14 +639,14 @@ void check_llm(const GgufFile &file) {
 
   std::array<int64_t, n_dims> dims{};
   dims[one] = 1;
-  dims[embd] = integer(file, "paddleocr.embedding_length");
-  dims[ff] = integer(file, "paddleocr.feed_forward_length");
+  dims[embd] = key_integer(file, "paddleocr.embedding_length");
+  dims[ff] = key_integer(file, "paddleocr.feed_forward_length");
   dims[vocab] = static_cast<int64_t>(file.find("tokenizer.ggml.tokens")->count());
   dims[q] = n_head * head_dim;
   dims[kv] = n_head_kv * head_dim;
   dims[qkv] = dims[q] + 2 * dims[kv];
   TensorCheck(file, dims, "blk.%d.attn_qkv.weight", problems)
-      .run(llm_tensors, integer(file, "paddleocr.block_count"));
+      .run(llm_tensors, key_integer(file, "paddleocr.block_count"));
   problems.throw_if_any();
 }
 
@@ -779,9 +659,9 @@ void check_mmproj(const GgufFile &file) {
   check_task_keys(file, problems);
   problems.throw_if_any();
 
-  std::string projector = text(file, "clip.projector_type");
+  std::string projector = key_text(file, "clip.projector_type");
   if (projector.empty()) {
-    projector = text(file, "clip.vision.projector_type");
+    projector = key_text(file, "clip.vision.projector_type");
   }
   if (projector != "paddleocr") {
     problems.add("its projector is " + in_quotes(projector) + " instead of 'paddleocr'");
@@ -796,16 +676,16 @@ void check_mmproj(const GgufFile &file) {
 
   std::array<int64_t, n_dims> dims{};
   dims[one] = 1;
-  dims[embd] = integer(file, "clip.vision.embedding_length");
+  dims[embd] = key_integer(file, "clip.vision.embedding_length");
   dims[ff] = vision_ff(file);
   dims[qkv] = 3 * dims[embd];
-  dims[patch] = integer(file, "clip.vision.patch_size");
+  dims[patch] = key_integer(file, "clip.vision.patch_size");
   dims[channels] = 3;
   dims[grid] = position_grid(file);
   dims[merged] = 4 * dims[embd]; // 2x2 patches are merged into one token
-  dims[projected] = integer(file, "clip.vision.projection_dim");
+  dims[projected] = key_integer(file, "clip.vision.projection_dim");
   TensorCheck(file, dims, "v.blk.%d.attn_qkv.weight", problems)
-      .run(mmproj_tensors, integer(file, "clip.vision.block_count"));
+      .run(mmproj_tensors, key_integer(file, "clip.vision.block_count"));
   problems.throw_if_any();
 }
 
@@ -814,16 +694,16 @@ void check_pair(const GgufFile &llm, const GgufFile &mmproj) {
   check_mmproj(mmproj);
   const std::string both = llm.path + " and " + mmproj.path + " do not belong together: ";
   const char *advice = "; use the two files of one model";
-  const int64_t wanted = integer(llm, "paddleocr.embedding_length");
-  const int64_t given = integer(mmproj, "clip.vision.projection_dim");
+  const int64_t wanted = key_integer(llm, "paddleocr.embedding_length");
+  const int64_t given = key_integer(mmproj, "clip.vision.projection_dim");
   if (wanted != given) {
     throw Error(ErrorKind::model_mismatch,
                 both + "the LLM takes embeddings of " + std::to_string(wanted) +
                     " numbers, the mmproj makes " + std::to_string(given) + advice);
   }
   for (const char *key : {"ppocrvl.model_version", "ppocrvl.source.sha256"}) {
-    const std::string ours = text(llm, key);
-    const std::string theirs = text(mmproj, key);
+    const std::string ours = key_text(llm, key);
+    const std::string theirs = key_text(mmproj, key);
     if (!ours.empty() && !theirs.empty() && ours != theirs) {
       throw Error(ErrorKind::model_mismatch, both + "key '" + key + "' is " + in_quotes(ours) +
                                                  " in one, " + in_quotes(theirs) + " in the other" +

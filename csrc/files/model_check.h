@@ -5,7 +5,7 @@
 
 namespace ppocrvl {
 
-enum class ModelRole { llm, mmproj, other };
+enum class ModelRole { llm, mmproj, layout, other };
 
 /// What a file says it is (its architecture key), checked no further.
 ModelRole model_role(const GgufFile &file);

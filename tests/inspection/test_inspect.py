@@ -19,8 +19,10 @@ from ppocrvl.errors import (
     ModelNotFoundError,
     OptionError,
 )
-from ppocrvl.exporter import export
+from ppocrvl.exporter import export, export_layout
+from ppocrvl.exporter.layout.synthetic import write_synthetic_layout
 from ppocrvl.inspection import Component, Inspection, inspect_model
+from ppocrvl.inspection.text import render
 from ppocrvl.quantizer import quantize
 
 if TYPE_CHECKING:
@@ -274,3 +276,31 @@ def test_errors(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert run_command(["inspect", str(tmp_path / "text.gguf")]) == ExitCode.MODEL
     assert "not a GGUF file" in capsys.readouterr().err
     assert run_command(["inspect", str(model), "--image-size", "large"]) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("size", ["v3-small", "v2-small"])
+def test_layout_model(size: str, tmp_path: Path) -> None:
+    """A checkpoint and its file: components by name, nothing left over."""
+    folder = tmp_path / "layout"
+    write_synthetic_layout(folder, size, image_size=160)
+    found = inspect_model(folder)
+    (part,) = found.parts
+    assert (found.kind, part.part.role, found.problem) == ("checkpoint", "layout", None)
+    assert {tensor.name for tensor in part.part.dead_tensors} >= {
+        "model.denoising_class_embed.weight"
+    }
+
+    found = inspect_model(export_layout(folder, tmp_path))
+    (part,) = found.parts
+    assert (found.kind, part.part.role, found.problem) == ("file", "layout", None)
+    names = [child.name for child in part.tree.children]
+    masks = ["masks"] if size == "v3-small" else []
+    order = ["query selection", "decoder", "reading order"]
+    assert names == ["backbone", "hybrid encoder", *masks, *order]
+    assert [child.name for child in part.tree.children[0].children] == [
+        "stem",
+        *("stage 1", "stage 2", "stage 3", "stage 4"),
+    ]
+    assert sum(child.n_bytes for child in part.tree.children) == part.part.n_bytes
+    assert "layout model" in render(found)
+    assert found.memory is None

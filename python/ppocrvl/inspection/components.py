@@ -33,6 +33,23 @@ _PLACES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"v\.post_ln\.", "post-norm"),
         (r"mm\.input_norm\.", "projector / norm"),
         (r"mm\.[12]\.", "projector / linear layers"),
+        (r"backbone\.stem", "backbone / stem"),
+        (r"backbone\.0\.", "backbone / stage 1"),
+        (r"backbone\.1\.", "backbone / stage 2"),
+        (r"backbone\.2\.", "backbone / stage 3"),
+        (r"backbone\.3\.", "backbone / stage 4"),
+        (r"enc\.proj\.", "hybrid encoder / input projections"),
+        (r"enc\.(aifi|pos_embd)", "hybrid encoder / attention layers"),
+        (r"enc\.(lateral|fpn)\.", "hybrid encoder / top-down"),
+        (r"enc\.(down|pan)\.", "hybrid encoder / bottom-up"),
+        (r"mask\.query\.", "masks / queries"),
+        (r"mask\.", "masks / prototypes"),
+        (r"dec\.(proj\.|anchors|memory|enc_)", "query selection"),
+        (r"dec\.\d+\.(attn|cross)_", "decoder / attention"),
+        (r"dec\.\d+\.ffn_", "decoder / feed-forward"),
+        (r"dec\.", "decoder / heads"),
+        (r"order\.(head|pointer)\.", "reading order / pointer"),
+        (r"order\.", "reading order / order net"),
     )
 )
 

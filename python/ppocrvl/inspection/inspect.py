@@ -39,7 +39,7 @@ class Inspection:
     Attributes:
         path: what was inspected.
         kind: "checkpoint", "file" or "model".
-        parts: LLM and mmproj, or the one file.
+        parts: LLM and mmproj, or the one file, or the layout model.
         memory: of a run; None unless both parts are there and there is no problem.
         problem: why the files could not be run; None where they can, or for a checkpoint.
     """
@@ -73,7 +73,8 @@ def inspect_model(
     Reads headers only.
 
     Args:
-        path: a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file.
+        path: a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file; the
+            checkpoint or the file may be a layout model's.
         image_size: (width, height) in pixels of the picture to estimate the memory for.
         max_tokens: limit of its answer.
 
@@ -107,6 +108,8 @@ def _problem(parts: list[ModelPart]) -> str | None:
             _native.check_pair(str(parts[0].path), str(parts[1].path))
         elif parts[0].role == "mmproj":
             _native.check_mmproj(str(parts[0].path))
+        elif parts[0].role == "layout":
+            _native.check_layout(str(parts[0].path))
         else:
             _native.check_llm(str(parts[0].path))
     except ModelError as error:

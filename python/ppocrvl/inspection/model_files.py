@@ -11,6 +11,9 @@ from ppocrvl.errors import ModelNotFoundError
 from ppocrvl.exporter.checkpoint import tensor_files
 from ppocrvl.exporter.config import ModelConfig, parse_config
 from ppocrvl.exporter.json_file import read_json_object
+from ppocrvl.exporter.layout.checkpoint import read_layout_config
+from ppocrvl.exporter.layout.config import is_layout
+from ppocrvl.exporter.layout.table import layout_tensors, module_name
 from ppocrvl.exporter.preprocessor import (
     parse_preprocessor,
     read_preprocessor_data,
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-Role = Literal["llm", "mmproj", "other"]
+Role = Literal["llm", "mmproj", "layout", "other"]
+
+_ROLES: tuple[Role, ...] = ("llm", "mmproj", "layout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +98,12 @@ class ModelPart:
     """The language model or the vision side, as a file or as part of a checkpoint.
 
     Attributes:
-        role: "llm", "mmproj", or "other" for a GGUF file of another kind of model.
+        role: "llm", "mmproj", "layout", or "other" for a GGUF file of another kind of model.
         path: the file, or the checkpoint's folder.
         file_bytes: of a GGUF file; None for a part of a checkpoint.
         tensors: those that the part's computation uses, in file order.
         dead_tensors: those of a checkpoint that nothing uses, or that are unknown here.
-        sizes: None where role is "other", or the file lacks the keys.
+        sizes: None for layout models and others, or where the file lacks the keys.
     """
 
     role: Role
@@ -143,7 +148,7 @@ def _read_gguf(path: Path) -> ModelPart:
         Tensor(t.name, t.shape, t.type, t.n_bytes, error)
         for t, error in zip(file.tensors, _quantization_errors(file), strict=True)
     )
-    role: Role = "llm" if file.role == "llm" else "mmproj" if file.role == "mmproj" else "other"
+    role: Role = next((r for r in _ROLES if r == file.role), "other")
     numbers = {key: value for key, value in file.metadata.items() if type(value) is int}
     try:
         sizes = _gguf_sizes(role, numbers, {tensor.name: tensor for tensor in tensors})
@@ -200,7 +205,10 @@ def _pixel_limit(numbers: dict[str, int], name: str) -> int:
 
 def _read_checkpoint(folder: Path) -> list[ModelPart]:
     config_path = folder / "config.json"
-    config = parse_config(read_json_object(config_path), str(config_path))
+    data = read_json_object(config_path)
+    if is_layout(data):
+        return [_read_layout_checkpoint(folder)]
+    config = parse_config(data, str(config_path))
     roles: dict[str, tuple[Role, str]] = {}
     for spec in llm_tensors(config):
         roles[spec.source] = ("llm", spec.target)
@@ -230,6 +238,26 @@ def _read_checkpoint(folder: Path) -> list[ModelPart]:
             _vision_sizes(config, folder),
         ),
     ]
+
+
+def _read_layout_checkpoint(folder: Path) -> ModelPart:
+    """The tensors by the name of what they go into; a norm goes into its convolution."""
+    config = read_layout_config(folder)
+    targets: dict[str, str] = {}
+    for row in layout_tensors(config):
+        for source in row.sources:
+            targets.setdefault(source, row.spec.target)
+    used: list[Tensor] = []
+    dead: list[Tensor] = []
+    for path in tensor_files(folder):
+        with SafetensorsFile(path) as file:
+            for stored in file.tensors.values():
+                target = targets.get(module_name(stored.name))
+                if target is None:
+                    dead.append(_tensor(stored, stored.name))
+                else:
+                    used.append(_tensor(stored, target))
+    return ModelPart("layout", folder, None, tuple(used), tuple(dead))
 
 
 def _tensor(stored: StoredTensor, name: str) -> Tensor:

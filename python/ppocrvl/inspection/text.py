@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from ppocrvl.inspection.quantizations import Quantization
     from ppocrvl.inspection.run_memory import RunMemory
 
-_TITLES = {"llm": "language model", "mmproj": "vision encoder and projector", "other": "file"}
+_TITLES = {
+    "llm": "language model",
+    "mmproj": "vision encoder and projector",
+    "layout": "layout model",
+    "other": "file",
+}
 
 
 def render(inspection: Inspection) -> str:

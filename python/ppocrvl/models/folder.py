@@ -9,7 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ppocrvl.errors import ModelAmbiguousError, ModelFormatError, ModelNotFoundError, OptionError
+from ppocrvl.errors import (
+    ModelAmbiguousError,
+    ModelFormatError,
+    ModelMismatchError,
+    ModelNotFoundError,
+    OptionError,
+)
 from ppocrvl.models.cache import REPOSITORY, repository_folder
 from ppocrvl.models.pins import PINS
 from ppocrvl.support.native import _native
@@ -56,6 +62,7 @@ def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) ->
         ModelAmbiguousError: the folder holds several files of a kind, or several revisions of the
             model were pulled.
         ModelFormatError: the folder lacks a file, and holds one that is damaged.
+        ModelMismatchError: `model` is a layout model's file.
         OptionError: an empty path, or `mmproj` without `model`.
     """
     if model is None:
@@ -72,6 +79,7 @@ def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) ->
             llm=_only("llm", files, path),
             mmproj=mmproj_path if mmproj_path is not None else _only("mmproj", files, path),
         )
+    _refuse_layout(path)
     if mmproj_path is None:
         mmproj_path = _only(
             "mmproj", (file for file in _gguf_files(path.parent) if file != path), path.parent
@@ -196,6 +204,19 @@ def _only(role: str, files: Iterable[Path], folder: Path) -> Path:
         f"{folder} holds no GGUF file of a {_ROLE_NAMES[role]}; a model is a folder with one LLM "
         "and one mmproj file"
     )
+
+
+def _refuse_layout(file: Path) -> None:
+    """Says so before the file beside it is looked for, which would be the wrong complaint."""
+    try:
+        is_layout = _role(file_key(file)) == "layout"
+    except ModelFormatError:  # whoever loads it says what is wrong
+        return
+    if is_layout:
+        raise ModelMismatchError(
+            f"{file}: this is a layout model's file; it was given as the language model; give the "
+            "folder with an LLM and an mmproj file"
+        )
 
 
 @lru_cache(maxsize=64)

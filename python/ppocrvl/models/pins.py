@@ -24,6 +24,14 @@ class Pin:
     mmproj: PinnedFile
 
 
+@dataclass(frozen=True, slots=True)
+class CheckpointPin:
+    """The weights of a checkpoint at one commit; the configurations beside them are small."""
+
+    revision: str
+    weights: PinnedFile
+
+
 PINS = {
     "PaddlePaddle/PaddleOCR-VL-1.6-GGUF": Pin(
         revision="511b09642bb324401f15f97cc23bc67e8f0a291d",
@@ -40,3 +48,15 @@ PINS = {
     ),
 }
 """Repository -> what `ppocrvl pull` fetches and checks when no other revision is asked for."""
+
+LAYOUT_CHECKPOINTS = {
+    "PaddlePaddle/PP-DocLayoutV3_safetensors": CheckpointPin(
+        revision="97d101e6db2642e162a1d05392d1b0231c91033e",
+        weights=PinnedFile(
+            name="model.safetensors",
+            size=133_270_468,
+            sha256="5ea422c6cc5fe759a47e1357c35639b58173508e025a3131cbe4b6ac59e2b85e",
+        ),
+    ),
+}
+"""Repository -> the layout model's checkpoint that is exported after it was fetched."""

@@ -193,7 +193,7 @@ class Graph:
         weights = weights.unflatten(-1, (3, points))
         where = boxes[:, None, None, None]
         where = where[..., :2] + offsets / points * where[..., 2:] / 2
-        total, start = 0, 0
+        total, start = torch.zeros(()), 0
         for level, (width, height) in enumerate(sizes):
             part = value[start : start + width * height].permute(1, 2, 0)
             part = part.unflatten(-1, (height, width))

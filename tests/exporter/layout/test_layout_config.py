@@ -183,3 +183,9 @@ def test_pixels_that_we_do_not_make(preprocessor: dict[str, Any], told: str) -> 
     with pytest.raises(CheckpointError, match=r"pre\.json: ") as error:
         parse(V3, preprocessor)
     assert told in str(error.value)
+
+
+def test_what_would_need_too_much_memory() -> None:
+    with pytest.raises(CheckpointError, match="would have 109051904 elements, more than 67108864"):
+        parse(V3, {"size": {"height": 2048, "width": 2048}})
+    parse(V3, {"size": {"height": 1024, "width": 1280}})

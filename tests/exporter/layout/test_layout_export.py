@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,18 @@ from ppocrvl.cli.main import run_command
 from ppocrvl.errors import CheckpointError, OptionError
 from ppocrvl.exporter import export, export_layout
 from ppocrvl.exporter.layout.checkpoint import open_layout_checkpoint
+from ppocrvl.exporter.layout.config import parse_layout_config
 from ppocrvl.exporter.layout.official import LABELS
+from ppocrvl.exporter.layout.synthetic import CONFIGS, checkpoint_tensors, saved_name
+from ppocrvl.models.pins import LAYOUT_CHECKPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.exporter.conftest import Reader, Safetensors
+
+OFFICIAL_V3 = "PaddlePaddle/PP-DocLayoutV3_safetensors"
 
 
 def values(tensor: gguf.ReaderTensor) -> np.ndarray[Any, Any]:
@@ -349,3 +355,18 @@ def test_names_fit_into_ggml(either_checkpoint: Path) -> None:
         names = [tensor.spec.target for tensor in checkpoint.tensors]
     assert max(map(len, names)) <= 63
     assert len(set(names)) == len(names)
+
+
+def test_official_file_has_the_size_of_the_table() -> None:
+    """To the byte: so its tensors have these names and shapes, and there are no others."""
+    data = {**CONFIGS["v3"], "id2label": {str(i): label for i, label in enumerate(LABELS)}}
+    side = {"size": {"height": 800, "width": 800}}
+    config = parse_layout_config(data, "config.json", side, "preprocessor_config.json")
+    shapes = {saved_name(name): shape for name, shape in checkpoint_tensors(config).items()}
+    header: dict[str, Any] = {}
+    end = 0
+    for name in sorted(shapes):
+        begin, end = end, end + 4 * math.prod(shapes[name])
+        header[name] = {"dtype": "F32", "shape": shapes[name], "data_offsets": [begin, end]}
+    length = len(json.dumps(header, separators=(",", ":")))
+    assert 8 + length + -length % 8 + end == LAYOUT_CHECKPOINTS[OFFICIAL_V3].weights.size

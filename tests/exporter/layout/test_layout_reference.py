@@ -55,7 +55,7 @@ def test_table_is_the_state_dict(size: str) -> None:
         assert n_tensors in {None, len(specs)}
 
 
-@pytest.mark.parametrize(("width", "height"), [(800, 800), (448, 448), (160, 96)])
+@pytest.mark.parametrize(("width", "height"), [(800, 800), (448, 448), (160, 96), (1600, 800)])
 def test_anchors(width: int, height: int) -> None:
     import torch
     from transformers.models.pp_doclayout_v3.modeling_pp_doclayout_v3 import PPDocLayoutV3Model

@@ -14,7 +14,7 @@ from ppocrvl.exporter.layout.official import LABELS, thresholds
 from ppocrvl.exporter.section import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MODEL_TYPES = {"pp_doclayout_v3": 3, "pp_doclayout_v2": 2}
 STRIDES = (8, 16, 32)
@@ -22,6 +22,9 @@ N_LEVELS = len(STRIDES)
 N_STAGES = 4
 # transformers' frozen batch norms of the backbone, and those of torch where no other is given.
 BATCH_NORM_EPSILON = 1e-5
+
+MAX_ELEMENTS = 1 << 26
+"""Of one map, of an attention's scores, or of the masks of all queries."""
 
 _OURS = "ppocrvl_layout"
 _GRAPH = "ppocrvl"
@@ -213,7 +216,7 @@ def parse_layout_config(
         pointer = sub
     else:
         pointer = section
-    return LayoutConfig(
+    config = LayoutConfig(
         version=version,
         labels=labels,
         thresholds=_thresholds(ours, version, labels),
@@ -232,9 +235,42 @@ def parse_layout_config(
         batch_norm_eps=section.real("batch_norm_eps", 1e-12, 1, default=1e-5),
         layer_norm_eps=section.real("layer_norm_eps", 1e-12, 1, default=1e-5),
     )
+    for what, elements in _largest_tensors(config):
+        if elements > MAX_ELEMENTS:
+            raise section.error(
+                f"{what} would have {elements} elements, more than {MAX_ELEMENTS}; the picture of "
+                f"{image.width} x {image.height} pixels is too large for it"
+            )
+    return config
 
 
-# The ranges below are those of docs/layout-format.md.
+# The ranges below are those of csrc/files/layout_check.cpp: what is exported loads.
+
+
+def _largest_tensors(config: LayoutConfig) -> Iterator[tuple[str, int]]:
+    """What the graph allocates, in elements."""
+    image, backbone, encoder = config.input, config.backbone, config.encoder
+
+    def positions(stride: int) -> int:
+        return image.width // stride * (image.height // stride)
+
+    yield "the stem", 2 * backbone.stem_channels[1] * positions(2)
+    n_in = backbone.stem_channels[2]
+    for stage, n_out in enumerate(backbone.stage_out_channels):
+        inner = backbone.stage_num_layers[stage] * backbone.stage_mid_channels[stage]
+        yield "a stage of the backbone", (max(n_in, n_out) + inner) * positions(4 << stage)
+        n_in = n_out
+    tokens = positions(STRIDES[-1])
+    yield "the encoder", 2 * (encoder.dim + encoder.csp_dim) * positions(STRIDES[0])
+    yield "the encoder's attention", tokens * tokens * encoder.num_heads
+    yield "the encoder's FFN", tokens * encoder.ffn_dim
+    yield "the memory of the decoder", image.num_anchors * config.decoder.dim
+    yield "the class scores", image.num_anchors * len(config.labels)
+    if config.mask is not None:
+        widest = max(
+            *config.mask.feature_channels, config.mask.num_prototypes, config.decoder.num_queries
+        )
+        yield "the masks", widest * positions(4)
 
 
 def _subsection(section: Section, data: Mapping[str, Any], path: str, key: str) -> Section:

@@ -19,11 +19,7 @@ _INVALID = float(np.finfo(np.float32).max)
 
 
 def anchors(image: InputConfig) -> tuple[Array, Array]:
-    """Centre and size of every anchor in inverse sigmoid [A, 4], and 1 where it is valid [A, 1].
-
-    The values are compared with the margin in float32, as in the reference: the outermost anchors
-    of a map of 50 positions lie exactly on it.
-    """
+    """Centre and size of every anchor in inverse sigmoid [A, 4], and 1 where it is valid [A, 1]."""
     levels = []
     for level, stride in enumerate(STRIDES):
         width, height = image.map_size(stride)
@@ -33,10 +29,7 @@ def anchors(image: InputConfig) -> tuple[Array, Array]:
             np.stack(((x.ravel() + 0.5) / width, (y.ravel() + 0.5) / height, side, side), axis=1)
         )
     boxes = np.concatenate(levels)
-    rounded = boxes.astype(np.float32)
-    valid = np.all(
-        (rounded > np.float32(_MARGIN)) & (rounded < np.float32(1 - _MARGIN)), axis=1, keepdims=True
-    )
+    valid = np.all((boxes > _MARGIN) & (boxes < 1 - _MARGIN), axis=1, keepdims=True)
     with np.errstate(divide="ignore"):
         logits = np.log(boxes / (1 - boxes))
     return np.where(valid, logits, _INVALID), valid.astype(np.float64)

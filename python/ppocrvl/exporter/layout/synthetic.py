@@ -109,7 +109,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 _IMAGE_SIZES = {"v3": 800, "v2": 800, "v3-small": 448, "v2-small": 448}
 _CALIBRATION_SIDE = 256
-_CLASS_BIAS = -5.0
+_CLASS_BIAS = -4.0
 
 
 def write_synthetic_layout(
@@ -170,6 +170,20 @@ def saved_name(name: str) -> str:
     )
 
 
+def checkpoint_tensors(config: LayoutConfig) -> dict[str, Shape]:
+    """Shape by module name of all tensors of a checkpoint as the official ones are.
+
+    V3's heads of the decoder are left out: they are tied to the encoder's.
+    """
+    shapes = needed_tensors(layout_tensors(config)) | _dead_tensors(config)
+    tied = ("model.decoder.class_embed.", "model.decoder.bbox_embed.")
+    return {
+        name: shape
+        for name, shape in shapes.items()
+        if not (config.version == 3 and name.startswith(tied))
+    }
+
+
 class _Weights:
     """Tensors by module name."""
 
@@ -178,28 +192,15 @@ class _Weights:
         self._seed = seed
         self._tensors: dict[str, Array] = {}
 
-    def all(self) -> dict[str, npt.NDArray[np.generic]]:
+    def all(self) -> dict[str, Array]:
         """Every tensor of the checkpoint by the name that is saved, those that nobody reads too."""
         tokens = _pass_through(self, self._config)
         self._calibrate_heads(tokens)
-        shapes = needed_tensors(layout_tensors(self._config))
-        for name, shape in (*shapes.items(), *_dead_tensors(self._config).items()):
+        shapes = checkpoint_tensors(self._config)
+        for name, shape in shapes.items():
             if name not in self._tensors:
                 self._tensors[name] = self._plain(name, shape)
-        tensors: dict[str, npt.NDArray[np.generic]] = {
-            name: values
-            for name, values in self._tensors.items()
-            if not (
-                self._config.version == 3
-                and name.startswith(("model.decoder.class_embed.", "model.decoder.bbox_embed."))
-            )  # tied to the encoder's
-        }
-        for name in list(tensors):
-            # The backbone's norms are frozen, so they do not count.
-            if name.endswith(".running_var") and ".backbone." not in name:
-                counter = name.replace("running_var", "num_batches_tracked")
-                tensors[counter] = np.zeros((), np.int64)
-        return {saved_name(name): tensors[name] for name in sorted(tensors, key=saved_name)}
+        return {saved_name(name): self._tensors[name] for name in sorted(shapes, key=saved_name)}
 
     def normal(self, name: str, shape: Shape, deviation: float = 1.0) -> Array:
         """Random numbers that the name decides."""
@@ -508,12 +509,12 @@ def _standardize(x: Array) -> Array:
     return result
 
 
-def _write_safetensors(path: Path, tensors: dict[str, npt.NDArray[np.generic]]) -> None:
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+def _write_safetensors(path: Path, tensors: dict[str, Array]) -> None:
+    header: dict[str, Any] = {}
     offset = 0
     for name, values in tensors.items():
         header[name] = {
-            "dtype": "I64" if values.dtype == np.int64 else "F32",
+            "dtype": "F32",
             "shape": list(values.shape),
             "data_offsets": [offset, offset + values.nbytes],
         }
@@ -523,4 +524,4 @@ def _write_safetensors(path: Path, tensors: dict[str, npt.NDArray[np.generic]]) 
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for values in tensors.values():
-            file.write(values.tobytes())
+            file.write(values.astype("<f4").tobytes())
