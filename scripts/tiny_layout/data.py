@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of painted pages. Sample n of a seed is always the same, so a run resumes by its step."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pages import squash
+from pages.labels import ID, UNTRAINED
+from pages.maker import Page, make
+from pages.sheet import Box
+from pages.worn import wear
+
+LEAST = 3  # pixels of a side on the page; smaller regions are not learned
+
+
+@dataclass
+class Batch:
+    """``pixels`` [n, 3, size, size] in 0..1; ``targets`` in the form that transformers' model takes.
+
+    A target's ``boxes`` are centre and size in 0..1, its regions stand in reading order.
+    """
+
+    pixels: torch.Tensor
+    targets: list[dict[str, torch.Tensor]]
+
+
+def trained(page: Page) -> tuple[list[Box], list[int]]:
+    """Boxes and class ids of the regions that are trained, in reading order."""
+    kept = [r for r in page.regions if r.label not in UNTRAINED and r.box]
+    return [r.box for r in kept if r.box], [ID[r.label] for r in kept]
+
+
+def target(
+    boxes: list[Box | None], ids: list[int], size: tuple[int, int]
+) -> dict[str, torch.Tensor]:
+    """Regions as the network is told them; those that are None or tiny are left out."""
+    rows, kept = [], []
+    for box, label in zip(boxes, ids, strict=True):
+        if box and box[2] - box[0] >= LEAST and box[3] - box[1] >= LEAST:
+            x0, y0, x1, y1 = box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]
+            rows.append(((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0))
+            kept.append(label)
+    return {
+        "boxes": torch.tensor(rows, dtype=torch.float32).reshape(-1, 4),
+        "class_labels": torch.tensor(kept, dtype=torch.int64),
+    }
+
+
+def sample(seed: str, size: int) -> tuple[np.ndarray, dict[str, torch.Tensor]]:
+    """A training page as uint8 [size, size, 3] and its target."""
+    page = make(seed)
+    rng = random.Random(seed + " use")
+    paper = page.image.getpixel((0, 0))
+    assert isinstance(paper, tuple)
+    boxes, ids = trained(page)
+    image = page.image
+    if rng.random() < 0.5:
+        image, boxes = wear(rng, image, boxes, paper[:3])
+    elif rng.random() < 0.5:
+        image = image.convert("L").convert("RGB")
+    framed: list[Box | None] = list(boxes)
+    if rng.random() < 0.5:
+        image, framed = squash.frame(rng, image, boxes, paper[:3])
+    return np.asarray(squash.squash_anyhow(rng, image, size)), target(framed, ids, image.size)
+
+
+def batch(seed: int, step: int, count: int, size: int) -> Batch:
+    """The batch of a step: pages that no other step has."""
+    samples = [sample(f"{seed} {step * count + i}", size) for i in range(count)]
+    pixels = torch.from_numpy(np.stack([image for image, _ in samples])).permute(0, 3, 1, 2)
+    pixels = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
+    return Batch(pixels, [told for _, told in samples])
