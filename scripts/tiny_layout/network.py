@@ -24,7 +24,7 @@ SIZE = 512  # pixels of a side that the finished model sees
 # Lengths of the built-in model; tests use smaller ones.
 BUILT_IN: dict[str, Any] = {
     "width": 96,
-    "heads": 4,
+    "heads": 6,
     "hidden": 384,
     "layers": 3,
     "queries": 128,
