@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the built-in layout model from nothing (or go on) on pages that are painted while it trains.
+"""Train the built-in layout model from nothing on pages that are painted while it trains.
 
     python scripts/train_layout.py --out RUN --hours 20 --threads 2
 
-The hours are those of one core: 20 of them are 10 on two cores that do nothing else, and a machine
-that is busy with other work takes longer, not less care. RUN holds the state (``state.pt``: weights, their average, optimizer, step, time used), which
-``--resume`` continues, ``log.csv``, and ``model``, the average as a checkpoint of the official
-layout. A file RUN/stop ends the training early. Pages of step n depend on the seed and n alone.
+The hours are those of one core: 20 of them are 10 on two cores that do nothing else. RUN holds the
+state (``state.pt``: weights, their average, optimizer, step, time used), which ``--resume``
+continues, ``log.csv``, and ``model``, the average as a checkpoint of the official layout. A file
+RUN/stop ends the training early. The pages of step n depend on the seed and n alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
 
 
 def learning_rate(peak: float, step: int, progress: float) -> float:
-    """Warm-up, a level quarter, then a cosine that ends at 2 % of the peak when the time is over."""
+    """Warm-up, a level quarter, then a cosine that ends at 2 % of the peak."""
     falling = max(0.0, (min(1.0, progress) - 0.25) / 0.75)
     return peak * min(1.0, step / WARMUP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * falling)))
 

@@ -134,7 +134,7 @@ def font(path: str, size: int) -> ImageFont.FreeTypeFont:
 
 @dataclass(frozen=True)
 class Glyphs:
-    """A word's ink: an 8-bit mask whose corner lies at (left, top) from the start of the baseline."""
+    """A word's ink: a mask whose corner lies at (left, top) from the start of the baseline."""
 
     mask: Image.Image | None  # None for a word without ink
     left: int

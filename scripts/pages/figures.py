@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from pages.faces import font
 
@@ -157,8 +157,6 @@ def picture(pen: Pen, column: Column, label: str = "image") -> bool:
 
 def ink_of(image: Image.Image, paper: Colour) -> Image.Image:
     """A mask of what is not paper, as one rectangle, so that holes stay holes."""
-    from PIL import ImageChops
-
     box = ImageChops.difference(image, Image.new("RGB", image.size, paper)).getbbox()
     mask = Image.new("L", image.size, 0)
     if box:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pages.captions import caption, note
 from pages.charts import chart
 from pages.figures import picture
-from pages.formulas import formula
+from pages.formulas import formula, worded
 from pages.listings import code
 from pages.prose import heading, items, paragraph
 from pages.tables import table
@@ -65,6 +65,7 @@ BLOCKS: Mapping[str, Block] = {
     "picture": _captioned(picture, "figure", 0.1),
     "chart": _captioned(chart, "chart", 0.15),
     "formula": _worded_formula,
+    "worded": worded,
     "code": code,
 }
 
@@ -99,13 +100,13 @@ MIXES: Mapping[str, Mapping[str, float]] = {
         "chart": 2,
     },
     "novel": {"paragraph": 30, "section": 1},
-    "mathematics": {"paragraph": 5, "section": 0.7, "items": 0.5, "formula": 6},
+    "mathematics": {"paragraph": 3, "worded": 3, "section": 0.7, "items": 0.5, "formula": 6},
     "data": {"paragraph": 2, "section": 1, "table": 5, "chart": 3},
 }
 
 
 def fill(pen: Pen, column: Column, mix: Mapping[str, float], until: float = 1.0) -> None:
-    """Set blocks of ``mix`` down to ``until`` of the column's height, which it ends there by chance.
+    """Set blocks of ``mix`` until ``until`` of the column's height is passed or none fits.
 
     A block that does not fit is tried again as another kind, so that columns end full or ragged.
     """

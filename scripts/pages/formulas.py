@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.faces import SIGNS, advance, find, font
+from pages.prose import Setting, wrap
 
 if TYPE_CHECKING:
     import random
 
     from pages.sheet import Colour, Face, Sheet
     from pages.style import Column, Pen
+
+# ruff: noqa: RUF001 - the signs are meant
 
 GREEK = {
     "α": r"\alpha",
@@ -200,6 +203,14 @@ class Typesetter:
             parts += [self.sign(sign, latex, size, find(SIGNS)), self.term(size, depth)]
         return self.row(parts, size * 0.22)
 
+    def inline(self, size: int) -> Formula:
+        """Something short without limits or fractions."""
+        parts = [self.scripted(size)]
+        if self._rng.random() < 0.6:
+            sign, latex = self._rng.choice(list(BETWEEN.items()))
+            parts += [self.sign(sign, latex, size, find(SIGNS)), self.scripted(size)]
+        return self.row(parts, size * 0.22)
+
     def equation(self, size: int, width: float) -> Formula:
         """A whole formula no wider than ``width``."""
         for count in (6, 4, 3, 2, 1, 0):
@@ -208,6 +219,46 @@ class Typesetter:
             if whole.width <= width:
                 return whole
         return self.scripted(size)
+
+
+def worded(pen: Pen, column: Column) -> bool:
+    """A paragraph in which formulas stand in place of some of its words."""
+    rng, s = pen.rng, pen.style
+    setting = Setting(s.body, s.ink, max(1.3, s.leading), "left")
+    count = min(rng.randint(2, 6), int(column.height / setting.line))
+    if count < 2 or column.width < 15 * s.size:
+        return False
+    setter = Typesetter(rng, s.family.italic, s.family.regular)
+    lines = wrap(pen.topic.words(count * 14), setting, column.width)[:count]
+    with pen.sheet.region("text"):
+        for words, _ in lines:
+            at = rng.randrange(len(words)) if rng.random() < 0.6 else -1
+            _line(pen, (words, at, setter.inline(s.size)), column, setting)
+    column.y += s.gap
+    return True
+
+
+def _line(pen: Pen, said: tuple[list[str], int, Formula], column: Column, setting: Setting) -> None:
+    """Words, but the formula in place of the one at the index, as far as there is room."""
+    words, at, inline = said
+    done = []
+    x, end = column.x, column.x + column.width
+    baseline = column.y + setting.line * 0.5 + setting.face[1] * 0.35
+    for i, word in enumerate(words):
+        wide = inline.width if i == at else advance(*setting.face, word)
+        if x + wide > end:
+            break
+        if i == at:
+            with pen.sheet.region("inline_formula") as formula_region:
+                formula_region.latex = inline.latex
+                inline.paint(pen.sheet, x, baseline, setting.ink)
+            x += wide
+        else:
+            x = pen.sheet.word(x, baseline, word, setting.face, setting.ink)
+        done.append(f"${inline.latex}$" if i == at else word)
+        x += advance(*setting.face, " ")
+    pen.sheet.current.lines.append(" ".join(done))
+    column.y += setting.line
 
 
 def formula(pen: Pen, column: Column) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands around the text: running heads and feet, page numbers, notes, logos, seals, margins."""
+"""What stands around the text: running heads and feet, numbers, notes, logos, seals."""
 
 from __future__ import annotations
 
@@ -159,8 +159,9 @@ def margin_note(pen: Pen, left: float, top: float, width: float) -> None:
     text(pen, column, setting, pen.rng.randint(2, 7), "aside_text")
 
 
-def upright(pen: Pen, x: float, y: float, label: str, words: list[str], scale: float) -> None:
-    """A line that is turned by a quarter, read upwards."""
+def upright(pen: Pen, at: tuple[float, float], label: str, words: list[str], scale: float) -> None:
+    """A line that is turned by a quarter, read upwards; ``at`` is its upper left corner."""
+    x, y = at
     s = pen.style
     face = (s.family.regular, s.scaled(scale))
     said = " ".join(words)

@@ -142,7 +142,7 @@ def proceedings(pen: Pen) -> None:
 
 
 def outline(pen: Pen) -> None:
-    """Front matter: contents, or an abstract and a list of references, with a title turned sideways."""
+    """Front matter: contents, or an abstract and references; a title turned sideways."""
     rng = pen.rng
     area = margins(pen, 0.1, 0.15)
     left, top, right, bottom = area
@@ -151,7 +151,7 @@ def outline(pen: Pen) -> None:
     kind = rng.random()
     if kind < 0.4:
         matter.contents(pen, column)
-        furniture.upright(pen, left * 0.3, top * 2, "vertical_text", pen.topic.title(3), 1.2)
+        furniture.upright(pen, (left * 0.3, top * 2), "vertical_text", pen.topic.title(3), 1.2)
         return
     matter.title(pen, column)
     matter.abstract(pen, column)

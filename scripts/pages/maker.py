@@ -40,7 +40,7 @@ LEAFLET = ((8.27, 11.69), (11.69, 8.27), (11, 8.5), (8.5, 11))
 
 @dataclass(frozen=True)
 class Kind:
-    """A template, its share of the pages, the page sizes in inches, and how much larger its type."""
+    """A template, its share of the pages, page sizes in inches, how much larger its type is."""
 
     paint: Template
     share: float
@@ -51,14 +51,15 @@ class Kind:
 TRAIN = (
     Kind(printed.article, 44),
     Kind(printed.book, 9, SMALL),
-    Kind(printed.listing, 6),
+    Kind(printed.listing, 7),
     Kind(printed.magazine, 11),
     Kind(printed.leaflet, 6, LEAFLET),
     Kind(office.letter, 7),
     Kind(office.invoice, 6),
     Kind(office.form, 6),
     Kind(office.slide, 7, WIDE, 2.0),
-    Kind(office.poster, 2),
+    Kind(office.poster, 3),
+    Kind(office.certificate, 3),
 )
 HELD_OUT = (
     Kind(unseen.newsletter, 1),

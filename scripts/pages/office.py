@@ -67,7 +67,7 @@ def letterhead(pen: Pen, area: tuple[float, float, float, float]) -> float:
     sheet.place = Place.FOOT
     if rng.random() < 0.6:
         under = Column(left, bottom + s.size, right - left, sheet.height)
-        if rng.random() < 0.25:
+        if rng.random() < 0.4:
             furniture.logo(pen, left, under.y, s.size * 2, "footer_image")
         else:
             face = Setting(
@@ -189,6 +189,37 @@ def invoice(pen: Pen) -> None:
     if rng.random() < 0.4:
         side = int(s.size * rng.uniform(6, 10))
         furniture.seal(pen, rng.uniform(left, right - side), min(column.y, bottom - side), side)
+
+
+def certificate(pen: Pen) -> None:
+    """A diploma or permit in a frame: centred lines of many sizes, signatures, a seal."""
+    rng, s, sheet = pen.rng, pen.style, pen.sheet
+    edge = s.size * rng.uniform(1, 2.5)
+    for inset in (edge, edge * 1.4)[: rng.randint(0, 2)]:
+        box = (inset, inset, sheet.width - inset, sheet.height - inset)
+        sheet.frame(box, s.accent, rng.choice((1, 2, 4)))
+    left, top, right, bottom = margins(pen, 0.12, 0.2)
+    column = Column(left, top, right - left, bottom)
+    matter.title(pen, column, scale=rng.choice((2, 2.6, 3)), authors=False)
+    while column.height > 12 * s.line:
+        column.y += s.size * rng.uniform(0.8, 2)
+        face = (
+            rng.choice((s.family.regular, s.family.italic, s.family.bold)),
+            s.scaled(rng.choice((1, 1.2, 1.6))),
+        )
+        setting = Setting(face, s.ink, 1.3, "centre")
+        lines = wrap(pen.topic.words(rng.randint(3, 18)), setting, column.width)[:3]
+        with sheet.region("text") as region:
+            write(pen, region, lines, column, setting)
+    names = (
+        Column(left, column.y + 4 * s.line, column.width * 0.4, bottom),
+        Column(right - column.width * 0.4, column.y + 4 * s.line, column.width * 0.4, bottom),
+    )
+    for name in names[: rng.randint(1, 2)]:
+        sheet.fill((name.x, name.y - 2, name.x + name.width, name.y - 1), s.ink)
+        block(pen, name, [pen.topic.name().split(), pen.topic.title(2)], "text", align="centre")
+    side = int(s.size * rng.uniform(7, 12))
+    furniture.seal(pen, rng.uniform(left, right - side), min(column.y, bottom - side), side)
 
 
 def form(pen: Pen) -> None:
@@ -332,8 +363,7 @@ def poster(pen: Pen) -> None:
         x = rng.choice((area[0] * 0.2, area[2] + (sheet.width - area[2]) * 0.3))
         furniture.upright(
             pen,
-            x,
-            sheet.height * rng.uniform(0.1, 0.5),
+            (x, sheet.height * rng.uniform(0.1, 0.5)),
             "vertical_text",
             pen.topic.title(rng.randint(2, 6)),
             rng.choice((1, 1.5)),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pages import flow, furniture, matter
-from pages.prose import Setting, heading, paragraph, text
+from pages.prose import Setting, heading, initial, paragraph, text
 from pages.style import Column
 
 if TYPE_CHECKING:
@@ -57,14 +57,15 @@ def _float(pen: Pen, area: Margins, mix: str) -> Margins:
 def article(pen: Pen) -> None:
     """A page of a paper, report or manual in one to three columns, first pages with a title."""
     rng = pen.rng
-    mix = rng.choice(("paper", "paper", "manual", "report", "mathematics", "data"))
+    mix = rng.choice(("paper", "paper", "manual", "manual", "report", "mathematics", "data"))
     count = rng.choice((1, 1, 2, 2, 2, 2, 3))
     area = margins(pen)
     left, top, right, bottom = area
     furniture.head_and_foot(pen, area)
     if rng.random() < 0.12:
         words = ["arXiv:", str(rng.randint(1000, 9999)), *pen.topic.title(3)]
-        furniture.upright(pen, left * 0.3, top + 0.2 * (bottom - top), "aside_text", words, 1.3)
+        at = (left * 0.3, top + 0.2 * (bottom - top))
+        furniture.upright(pen, at, "aside_text", words, 1.3)
     if rng.random() < 0.35:
         whole = Column(left, top, right - left, bottom)
         matter.title(pen, whole)
@@ -87,7 +88,7 @@ def article(pen: Pen) -> None:
 
 
 def book(pen: Pen) -> None:
-    """A page of a book: one column, wide margins, perhaps a chapter's beginning, notes beside it."""
+    """A page of a book: one column, wide margins, perhaps a chapter's beginning, notes."""
     rng = pen.rng
     left, top, right, bottom = margins(pen, 0.11, 0.2)
     furniture.head_and_foot(pen, (left, top, right, bottom))
@@ -99,6 +100,8 @@ def book(pen: Pen) -> None:
     if rng.random() < 0.3:
         furniture.footnotes(pen, column)
     body_top = column.y
+    if rng.random() < 0.15:
+        initial(pen, column)
     flow.fill(pen, column, flow.MIXES[rng.choice(("novel", "novel", "report", "mathematics"))])
     if rng.random() < 0.3 and pen.sheet.width - right > 6 * pen.style.size:
         x = right + pen.style.size
@@ -115,7 +118,7 @@ def listing(pen: Pen) -> None:
     area = margins(pen)
     furniture.head_and_foot(pen, area)
     two = rng.random() < 0.4
-    which = rng.choice((matter.contents, matter.references, matter.references))
+    which = rng.choice((matter.contents, matter.references))
     for column in columns(pen, area, 2 if two else 1):
         if which is matter.contents and two:
             matter.contents(pen, column)
@@ -132,6 +135,9 @@ def magazine(pen: Pen) -> None:
     left, top, right, bottom = area
     furniture.head_and_foot(pen, area)
     whole = Column(left, top, right - left, bottom)
+    if rng.random() < 0.25:
+        at = (rng.choice((left * 0.2, right + left * 0.3)), rng.uniform(top, bottom * 0.6))
+        furniture.upright(pen, at, "vertical_text", pen.topic.title(rng.randint(1, 4)), 1)
     if rng.random() < 0.5:
         flow.BLOCKS["picture"](pen, Column(left, top, right - left, bottom))
         regions = pen.sheet.regions()
@@ -155,6 +161,8 @@ def magazine(pen: Pen) -> None:
     for i, column in enumerate(spaces):
         if i and rng.random() < 0.15:
             _quotation(pen, column)
+        elif not i and rng.random() < 0.4:
+            initial(pen, column)
         flow.fill(pen, column, {"paragraph": 12, "section": 1.2, "picture": 0.9, "items": 0.3}, 1.0)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pages.faces import SIGNS, advance, find
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pages.style import Column, Pen
 
 WORD = 3.1  # an average word and its space in ems, to guess how many fill a line
-BULLETS = "••••–■▪◦○►✓"
+BULLETS = "••••–■▪◦○►✓"  # noqa: RUF001 - a dash is a bullet
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,18 @@ class Setting:
     ink: Colour
     leading: float  # ems
     align: str  # "left", "justified", "centre" or "right"
-    first: float = 0.0  # indent of the first line
+    first: float = 0.0  # indent of the first line (or lines)
     rest: float = 0.0  # indent of the others
+    firsts: int = 1  # how many lines have the first indent
 
     @property
     def line(self) -> float:
         """Line height in pixels."""
         return self.face[1] * self.leading
+
+    def indent(self, line: int) -> float:
+        """The indent of a line."""
+        return self.first if line < self.firsts else self.rest
 
 
 def body(pen: Pen, *, first: float = 0.0, rest: float = 0.0, scale: float = 1.0) -> Setting:
@@ -46,12 +51,12 @@ def wrap(words: list[str], setting: Setting, width: float) -> list[tuple[list[st
     space = advance(*setting.face, " ")
     lines: list[tuple[list[str], float]] = []
     line: list[str] = []
-    used, room = 0.0, width - setting.first
+    used, room = 0.0, width - setting.indent(0)
     for word in words:
         wide = advance(*setting.face, word)
         if line and used + space + wide > room:
             lines.append((line, used))
-            line, used, room = [], 0.0, width - setting.rest
+            line, used, room = [], 0.0, width - setting.indent(len(lines))
         used += wide + (space if line else 0)
         line.append(word)
     if line:
@@ -65,7 +70,7 @@ def write(
     """Set broken lines at the column's y and move it to where a further line would begin."""
     space = advance(*setting.face, " ")
     for i, (words, used) in enumerate(lines):
-        indent = setting.rest if i else setting.first
+        indent = setting.indent(i)
         room = column.width - indent
         x, gap = column.x + indent, space
         if setting.align == "centre":
@@ -82,7 +87,7 @@ def write(
 
 
 def text(pen: Pen, column: Column, setting: Setting, count: int, label: str | None) -> bool:
-    """About ``count`` lines of sentences as a region, or as part of the open one without a label."""
+    """About ``count`` lines of sentences: a region, or without a label part of the open one."""
     count = min(count, int(column.height / setting.line))
     if count < 1 or column.width < 4 * setting.face[1]:
         return False
@@ -104,6 +109,25 @@ def paragraph(pen: Pen, column: Column, count: int | None = None, label: str = "
     if not text(pen, column, body(pen, first=indent), count, label):
         return False
     column.y += pen.style.gap
+    return True
+
+
+def initial(pen: Pen, column: Column) -> bool:
+    """A paragraph that begins with a letter two or three lines high."""
+    rng, s = pen.rng, pen.style
+    lines = rng.choice((2, 2, 3))
+    face = (s.heading_family.regular, s.scaled(lines * s.leading * 1.1))
+    letter = rng.choice("ABCDEFGHIKLMNOPRSTUVW")
+    if column.height < (lines + 2) * s.line:
+        return False
+    wide = advance(*face, letter) + s.size * 0.3
+    with pen.sheet.region("text") as region:
+        baseline = column.y + (lines - 0.5) * s.line + s.size * 0.35
+        pen.sheet.word(column.x, baseline, letter, face, s.accent)
+        setting = replace(body(pen, first=wide), firsts=lines)
+        text(pen, column, setting, lines + rng.randint(1, 6), None)
+        region.lines[0] = letter + region.lines[0]
+    column.y += s.gap
     return True
 
 
@@ -129,6 +153,10 @@ def heading(pen: Pen, column: Column, level: int = 1, label: str = "paragraph_ti
     if before + len(lines) * setting.line + after + 2 * s.line > column.height:
         return False
     column.y += before
+    if s.heading_shaded:
+        end = column.y + len(lines) * setting.line
+        pen.sheet.fill((column.x - s.size * 0.3, column.y, column.x + column.width, end), s.accent)
+        setting = replace(setting, ink=pen.sheet.paper if sum(s.accent) < 500 else s.ink)
     with pen.sheet.region(label) as region:
         write(pen, region, lines, column, setting)
     if s.heading_ruled:

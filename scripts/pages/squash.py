@@ -22,7 +22,7 @@ LEAST_LEFT = 0.6  # of a region that a cut page keeps; less is no longer told
 
 
 def squash(image: Image.Image, size: int) -> Image.Image:
-    """As the official pipeline: cubic, without antialiasing; but halved by boxes while twice as large."""
+    """As the official pipeline: cubic, not antialiased; but halved first while twice as large."""
     while min(image.size) >= 2 * size:
         image = image.reduce(2)
     scale = (image.width / size, 0, 0, 0, image.height / size, 0)

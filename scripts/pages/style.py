@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one page is set: faces, sizes, spaces, colours. Chosen once, so that a page looks of a piece."""
+"""How one page is set: faces, sizes, spaces, colours, chosen once for all of it."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class Style:
     heading_centred: bool
     heading_numbered: bool
     heading_ruled: bool
+    heading_shaded: bool
 
     @property
     def body(self) -> Face:
@@ -98,6 +99,7 @@ def choose(rng: random.Random, faces: Faces, dpi: float) -> Style:
         heading_centred=rng.random() < 0.15,
         heading_numbered=rng.random() < 0.45,
         heading_ruled=rng.random() < 0.1,
+        heading_shaded=rng.random() < 0.07,
     )
 
 

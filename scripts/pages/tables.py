@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pages.faces import advance
@@ -88,7 +89,7 @@ def _shades(pen: Pen, shape: Shape, rules: str) -> bool:
     xs, ys = shape.xs, shape.ys
     if rules == "zebra":
         shade = rng.randint(215, 243)
-        for top, bottom in list(zip(ys, ys[1:], strict=False))[1::2]:
+        for top, bottom in list(pairwise(ys))[1::2]:
             sheet.fill((xs[0], top, xs[-1], bottom), (shade, shade, shade))
     if not shape.head or rng.random() > 0.35:
         return False

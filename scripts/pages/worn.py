@@ -24,7 +24,7 @@ TILE = 192  # pixels: noise repeats, which no one sees and which costs a tenth
 def wear(
     rng: random.Random, image: Image.Image, boxes: list[Box], paper: Colour
 ) -> tuple[Image.Image, list[Box]]:
-    """Some of: turned, grey, unevenly lit, shadowed, blurred, noisy, JPEG. Boxes turn with the page."""
+    """Some of: turned (boxes too), grey, unevenly lit, shadowed, blurred, noisy, JPEG."""
     if rng.random() < 0.6:
         image = image.convert("L").convert("RGB") if rng.random() < 0.6 else image
         image, boxes = turn(rng, image, boxes, paper)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def assign(cost: NDArray[np.float64]) -> NDArray[np.int64]:
     """For every row of ``cost`` [rows, columns], rows ≤ columns, its column in the cheapest choice.
 
-    Shortest augmenting paths with potentials; each row is added to the assignment of those before it.
+    Shortest augmenting paths with potentials; rows are added one by one.
     """
     rows, columns = cost.shape
     of_row, of_column = np.zeros(rows), np.zeros(columns)  # potentials

@@ -29,7 +29,7 @@ def overlap(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
 
 def suppress(boxes: torch.Tensor, scores: torch.Tensor, most: float) -> list[int]:
-    """Indices of what is left, best first, where none covers a better one by an IoU above ``most``."""
+    """Indices, best first, of the boxes whose IoU with a better one is at most ``most``."""
     order = scores.argsort(descending=True)
     iou, _ = overlap(boxes[order][:, None], boxes[order][None])
     kept: list[int] = []

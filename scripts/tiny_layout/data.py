@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,15 +13,19 @@ import torch
 from pages import squash
 from pages.labels import ID, UNTRAINED
 from pages.maker import Page, make
-from pages.sheet import Box
 from pages.worn import wear
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pages.sheet import Box
 
 LEAST = 3  # pixels of a side on the page; smaller regions are not learned
 
 
 @dataclass
 class Batch:
-    """``pixels`` [n, 3, size, size] in 0..1; ``targets`` in the form that transformers' model takes.
+    """``pixels`` [n, 3, size, size] in 0..1; ``targets`` as transformers' model takes them.
 
     A target's ``boxes`` are centre and size in 0..1, its regions stand in reading order.
     """
@@ -51,7 +56,7 @@ def target(
     }
 
 
-def sample(seed: str, size: int) -> tuple[np.ndarray, dict[str, torch.Tensor]]:
+def sample(seed: str, size: int) -> tuple[NDArray[np.uint8], dict[str, torch.Tensor]]:
     """A training page as uint8 [size, size, 3] and its target."""
     page = make(seed)
     rng = random.Random(seed + " use")

@@ -8,8 +8,8 @@ learn many times faster.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from pages.labels import LABELS
 from tiny_layout.boxes import corners, overlap
@@ -76,11 +76,11 @@ def _loss(answer: torch.Tensor, targets: list[dict[str, torch.Tensor]]) -> torch
     cells = (place[..., 2] - place[..., 0]) * (place[..., 3] - place[..., 1]) * height * width
     some = label != NOTHING
     weight = torch.where(some, (TYPICAL / cells.clamp(min=1)).sqrt().clamp(0.15, 5), 1.0)
-    named = F.cross_entropy(answer[:, : NOTHING + 1], label, reduction="none")
+    named = functional.cross_entropy(answer[:, : NOTHING + 1], label, reduction="none")
     named_loss = (named * weight).sum() / weight.sum()
     if not some.any():
         return named_loss
-    away = F.softplus(answer[:, NOTHING + 1 :]) * 0.5
+    away = functional.softplus(answer[:, NOTHING + 1 :]) * 0.5
     mine = torch.stack([x - away[:, 0], y - away[:, 1], x + away[:, 2], y + away[:, 3]], -1)[some]
     _, giou = overlap(mine, place[some])
     far = (mine - place[some]).abs().sum(-1)

@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from tiny_layout.assign import assign
 from tiny_layout.boxes import corners, overlap
-from tiny_layout.dense import Teacher
+
+if TYPE_CHECKING:
+    from transformers import PPDocLayoutV3ForObjectDetection
+
+    from tiny_layout.dense import Teacher
 
 Target = dict[str, torch.Tensor]
 Pairs = list[
@@ -70,12 +74,14 @@ def detection(
     wanted[page, query, label] = iou.detach().clamp(0, 1)
     weight = 0.75 * logits.detach().sigmoid() ** 2
     weight[page, query, label] = 1.0
-    named = F.binary_cross_entropy_with_logits(logits, wanted, weight=weight, reduction="sum")
+    named = functional.binary_cross_entropy_with_logits(
+        logits, wanted, weight=weight, reduction="sum"
+    )
     return named / count, (mine - told).abs().sum() / count, (1 - giou).sum() / count
 
 
 def order(logits: torch.Tensor, pairs: Pairs) -> torch.Tensor:
-    """For queries i < j, logits[i, j] says whether i is read first; regions stand in reading order."""
+    """For i < j, logits[i, j] says whether query i is read first; regions stand in order."""
     parts = []
     for page, (query, region) in zip(logits, pairs, strict=True):
         if len(query) > 1:
@@ -83,13 +89,18 @@ def order(logits: torch.Tensor, pairs: Pairs) -> torch.Tensor:
             q, r = query[by_query], region[by_query]
             i, j = torch.triu_indices(len(q), len(q), 1)
             parts.append(
-                F.binary_cross_entropy_with_logits(page[q[i], q[j]], (r[i] < r[j]).float())
+                functional.binary_cross_entropy_with_logits(page[q[i], q[j]], (r[i] < r[j]).float())
             )
     return torch.stack(parts).mean() if parts else logits.sum() * 0
 
 
-def compute(model: Any, teacher: Teacher, pixels: torch.Tensor, targets: list[Target]) -> Parts:
-    """The loss of a batch: encoder, every decoder layer, denoising queries, and the dense teacher."""
+def compute(
+    model: PPDocLayoutV3ForObjectDetection,
+    teacher: Teacher,
+    pixels: torch.Tensor,
+    targets: list[Target],
+) -> Parts:
+    """The loss of a batch: encoder, decoder layers, denoising queries, dense teacher."""
     with torch.autocast("cpu", torch.bfloat16):
         out = model.model(pixels, labels=targets)
         dense = teacher(out.encoder_last_hidden_state)

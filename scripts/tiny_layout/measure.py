@@ -83,7 +83,7 @@ class Score:
         self.wholly_ordered += good == every
 
     def f1(self, label: int | None = None) -> float:
-        """Harmonic mean of precision and recall of one class, or of all regions whatever their class."""
+        """F1 of one class, or of all regions whatever their class."""
         if label is None:
             return 2 * self.covered / max(1, sum(self.found) + sum(self.told))
         return 2 * self.right[label] / max(1, self.found[label] + self.told[label])

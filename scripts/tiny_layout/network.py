@@ -151,7 +151,7 @@ def without_masks(model: PPDocLayoutV3ForObjectDetection) -> dict[str, nn.Module
 def write(
     model: PPDocLayoutV3ForObjectDetection, masks: dict[str, nn.Module], folder: Path
 ) -> None:
-    """Write the checkpoint under the names of the official one, in float32, and what goes with it."""
+    """Write a float32 checkpoint under the official one's names, and the preprocessor's file."""
     whole = build(model.config)
     for name, module in masks.items():
         setattr(whole.model.encoder, name, module)
