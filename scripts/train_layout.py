@@ -70,6 +70,7 @@ class Training:
         self.folder, self.seed = folder, seed
         self.model = network.build(network.configuration(shape))
         self.masks = network.without_masks(self.model)
+        self.model.set_attn_implementation("eager")  # the fused backward is slower at these lengths
         self.model.to(memory_format=torch.channels_last)
         self.teacher = Teacher(self.model.config.d_model).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model)

@@ -115,7 +115,11 @@ def find(name: str) -> str:
 
 @cache
 def faces(*, held_out: bool) -> Faces:
-    """Training or held-out faces, those of them that are installed."""
+    """Training or held-out faces, those of them that are installed.
+
+    Raises:
+        FileNotFoundError: None of them is.
+    """
     have = _installed()
     table, mono = (HELD_OUT, MONO_HELD_OUT) if held_out else (TRAIN, MONO)
     families = []
@@ -123,6 +127,8 @@ def faces(*, held_out: bool) -> Faces:
         names = [stem.format(style) for style in styles]
         if names[0] in have:
             families.append(Family(*(have.get(name, have[names[0]]) for name in names)))
+    if not families:
+        raise FileNotFoundError("no fonts: scripts/tiny/packages.txt names the packages")
     return Faces(tuple(families), tuple(have[name] for name in mono if name in have))
 
 

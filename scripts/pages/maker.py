@@ -81,6 +81,7 @@ class Page:
     """A painted page and its regions in reading order."""
 
     image: Image.Image
+    paper: Colour
     regions: list[Region]
     template: str
     dpi: float
@@ -103,4 +104,4 @@ def make(seed: str, *, held_out: bool = False, decorated: bool = True) -> Page:
     sheet = Sheet(rng, size, rng.choice(PAPERS), decorated=decorated)
     style = choose(rng, faces(held_out=held_out), dpi * kind.enlarged)
     kind.paint(Pen(sheet, style, Topic(rng)))
-    return Page(sheet.image, sheet.regions(), kind.paint.__name__, dpi)
+    return Page(sheet.image, sheet.paper, sheet.regions(), kind.paint.__name__, dpi)

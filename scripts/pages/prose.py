@@ -153,7 +153,7 @@ def heading(pen: Pen, column: Column, level: int = 1, label: str = "paragraph_ti
     if before + len(lines) * setting.line + after + 2 * s.line > column.height:
         return False
     column.y += before
-    if s.heading_shaded:
+    if s.heading_shaded and pen.sheet.decorated:
         end = column.y + len(lines) * setting.line
         pen.sheet.fill((column.x - s.size * 0.3, column.y, column.x + column.width, end), s.accent)
         setting = replace(setting, ink=pen.sheet.paper if sum(s.accent) < 500 else s.ink)

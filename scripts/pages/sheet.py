@@ -68,7 +68,7 @@ class Sheet:
         self.image = Image.new("RGB", size, paper)
         self.draw = ImageDraw.Draw(self.image)
         self.place = Place.BODY
-        self._decorated = decorated
+        self.decorated = decorated
         self._regions: list[Region] = []
         self._open: list[Region] = []
 
@@ -116,7 +116,7 @@ class Sheet:
         """A filled rectangle, at least one pixel high and wide."""
         x0, y0 = round(box[0]), round(box[1])
         whole = (x0, y0, max(x0 + 1, round(box[2])), max(y0 + 1, round(box[3])))
-        if self._open or self._decorated:
+        if self._open or self.decorated:
             self.image.paste(ink, whole)
             self._mark(whole)
 

@@ -53,7 +53,8 @@ def frame(
             if rng.random() < 0.7
             else rng.choice(((0, 0, 0), (128, 128, 128), (255, 255, 255)))
         )
-        image = ImageOps.expand(image, (pads[0], pads[1], pads[2], pads[3]), around)
+        fill = around if image.mode == "RGB" else around[0]
+        image = ImageOps.expand(image, (pads[0], pads[1], pads[2], pads[3]), fill)
     return image, [_kept((b[0] - x0, b[1] - y0, b[2] - x0, b[3] - y0), image.size) for b in boxes]
 
 

@@ -24,12 +24,14 @@ TILE = 192  # pixels: noise repeats, which no one sees and which costs a tenth
 def wear(
     rng: random.Random, image: Image.Image, boxes: list[Box], paper: Colour
 ) -> tuple[Image.Image, list[Box]]:
-    """Some of: turned (boxes too), grey, unevenly lit, shadowed, blurred, noisy, JPEG."""
+    """Some of: turned (boxes too), grey, unevenly lit, shadowed, blurred, noisy, JPEG.
+
+    The result has one channel ("L") or three.
+    """
     if rng.random() < 0.6:
-        image = image.convert("L").convert("RGB") if rng.random() < 0.6 else image
+        image = image.convert("L")
+    if rng.random() < 0.6:
         image, boxes = turn(rng, image, boxes, paper)
-    elif rng.random() < 0.5:
-        image = image.convert("L").convert("RGB")
     if rng.random() < 0.6:
         image = light(rng, image)
     if rng.random() < 0.45:
@@ -49,7 +51,8 @@ def turn(
     outside = (
         paper if rng.random() < 0.6 else rng.choice(((0, 0, 0), (40, 40, 40), (200, 200, 200)))
     )
-    turned = image.rotate(angle, Image.Resampling.BILINEAR, fillcolor=outside)
+    fill = outside if image.mode == "RGB" else outside[0]
+    turned = image.rotate(angle, Image.Resampling.BILINEAR, fillcolor=fill)
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     w, h = image.size
     out: list[Box] = []
@@ -87,7 +90,9 @@ def light(rng: random.Random, image: Image.Image) -> Image.Image:
     factor = Image.fromarray((small.clip(0, 1) * 255).astype(np.uint8)).resize(
         (w, h), Image.Resampling.BILINEAR
     )
-    shade: NDArray[np.uint16] = np.asarray(factor, np.uint16)[..., None]
+    shade: NDArray[np.uint16] = np.asarray(factor, np.uint16)
+    if image.mode == "RGB":
+        shade = shade[..., None]
     lit = (np.asarray(image, np.uint16) * shade >> 8).astype(np.uint8)
     weak = rng.choice((0, 0, 15, 40))
     return Image.fromarray(
@@ -100,12 +105,14 @@ def light(rng: random.Random, image: Image.Image) -> Image.Image:
 def noise(rng: random.Random, image: Image.Image) -> Image.Image:
     """Grain, and in some cases specks."""
     source = np.random.default_rng(rng.getrandbits(32))
-    tile = source.normal(0, rng.uniform(2, 16), (TILE, TILE, 1)).astype(np.int16)
+    tile = source.normal(0, rng.uniform(2, 16), (TILE, TILE)).astype(np.int16)
     if rng.random() < 0.3:
-        tile[source.random((TILE, TILE, 1)) < 0.002] = -160
+        tile[source.random((TILE, TILE)) < 0.002] = -160
     pixels = np.asarray(image)
-    repeats = (pixels.shape[0] // TILE + 1, pixels.shape[1] // TILE + 1, 1)
+    repeats = (pixels.shape[0] // TILE + 1, pixels.shape[1] // TILE + 1)
     grain = np.tile(tile, repeats)[: pixels.shape[0], : pixels.shape[1]]
+    if image.mode == "RGB":
+        grain = grain[..., None]
     return Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8))
 
 
@@ -114,4 +121,4 @@ def jpeg(rng: random.Random, image: Image.Image) -> Image.Image:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=rng.randint(20, 75))
     with Image.open(file) as read:
-        return read.convert("RGB")
+        return read.copy()

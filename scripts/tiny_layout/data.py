@@ -60,18 +60,17 @@ def sample(seed: str, size: int) -> tuple[NDArray[np.uint8], dict[str, torch.Ten
     """A training page as uint8 [size, size, 3] and its target."""
     page = make(seed)
     rng = random.Random(seed + " use")
-    paper = page.image.getpixel((0, 0))
-    assert isinstance(paper, tuple)
     boxes, ids = trained(page)
     image = page.image
     if rng.random() < 0.5:
-        image, boxes = wear(rng, image, boxes, paper[:3])
+        image, boxes = wear(rng, image, boxes, page.paper)
     elif rng.random() < 0.5:
-        image = image.convert("L").convert("RGB")
+        image = image.convert("L")
     framed: list[Box | None] = list(boxes)
     if rng.random() < 0.5:
-        image, framed = squash.frame(rng, image, boxes, paper[:3])
-    return np.asarray(squash.squash_anyhow(rng, image, size)), target(framed, ids, image.size)
+        image, framed = squash.frame(rng, image, boxes, page.paper)
+    small = squash.squash_anyhow(rng, image, size).convert("RGB")
+    return np.asarray(small), target(framed, ids, image.size)
 
 
 def batch(seed: int, step: int, count: int, size: int) -> Batch:

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from transformers import HGNetV2Config, PPDocLayoutV3Config, PPDocLayoutV3ForObjectDetection
+from transformers.utils.logging import disable_progress_bar
 
 from pages.labels import LABELS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+disable_progress_bar()
 
 SIZE = 512  # pixels of a side that the finished model sees
 # Lengths of the built-in model; tests use smaller ones.
