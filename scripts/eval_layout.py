@@ -25,6 +25,7 @@ from pages.labels import ID, LABELS
 from pages.maker import Page, make
 from pages.worn import wear
 from tiny_layout import measure, network
+from tiny_layout.boxes import corners
 from tiny_layout.data import target, trained
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def measured(
     """The figures of a set."""
     scores = {"0.5": measure.Score(), "0.75": measure.Score(0.75), "columns": measure.Score()}
     for found, told in looked_at(model, chosen, count, size, threshold):
-        boxes, labels = measure.corners(told["boxes"]), told["class_labels"].tolist()
+        boxes, labels = corners(told["boxes"]), told["class_labels"].tolist()
         for name, score in scores.items():
             if name != "columns" or side_by_side(boxes):
                 score.add(found, boxes, labels)

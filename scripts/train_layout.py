@@ -109,15 +109,14 @@ class Training:
         self._follow()
         return parts.figures
 
-    @torch.no_grad()
     def _follow(self) -> None:
         """Move the average towards the weights; running means of norms are taken as they are."""
         decay = min(DECAY, self.step / (self.step + 50))
-        torch._foreach_lerp_(
-            list(self.average.parameters()), list(self.model.parameters()), 1 - decay
-        )
-        for mine, its in zip(self.average.buffers(), self.model.buffers(), strict=True):
-            mine.copy_(its)
+        with torch.no_grad():
+            now = list(self.model.parameters())
+            torch._foreach_lerp_(list(self.average.parameters()), now, 1 - decay)
+            for mine, its in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                mine.copy_(its)
 
     def _parts(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
         return {

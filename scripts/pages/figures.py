@@ -88,7 +88,7 @@ def diagram(pen: Pen, size: tuple[int, int]) -> Image.Image:
     )
     fill = rng.choice((pen.sheet.paper, (225, 235, 245), (245, 235, 215), (230, 230, 230)))
     w, h = size[0] / across, size[1] / down
-    middles = []
+    middles: list[tuple[float, float]] = []
     for i in range(across * down):
         if rng.random() < 0.25 and 0 < i < across * down - 1:
             continue

@@ -94,7 +94,8 @@ class Typesetter:
 
     def row(self, parts: list[Formula], space: float) -> Formula:
         """Side by side."""
-        x, ink = 0.0, []
+        x = 0.0
+        ink: list[Sign | Rule] = []
         for part in parts:
             ink.extend(part.moved(x, 0))
             x += part.width + space

@@ -10,6 +10,7 @@ from pages.faces import advance
 if TYPE_CHECKING:
     from pages.style import Column, Pen
 
+DARK = (40, 44, 52)  # the shade of a terminal
 SHAPES = (
     "{a} = {b}({c})",
     "if {a} == {n}:",
@@ -49,12 +50,13 @@ def code(pen: Pen, column: Column) -> bool:
     numbered, indent = rng.random() < 0.2, 0
     with pen.sheet.region("algorithm") as region:
         box = (column.x, top, column.x + column.width, top + 2 * pad + count * line)
+        ink = s.ink
         if boxed and rng.random() < 0.5:
-            pen.sheet.fill(box, rng.choice(((235, 235, 235), (245, 245, 240), (40, 44, 52))))
+            shade = rng.choice(((235, 235, 235), (245, 245, 240), DARK))
+            pen.sheet.fill(box, shade)
+            ink = (225, 225, 220) if shade == DARK else ink
         elif boxed:
-            pen.sheet.frame(box, s.ink)
-        dark = boxed and sum(pen.sheet.image.getpixel((int(box[0]) + 3, int(box[1]) + 3))) < 300
-        ink = (225, 225, 220) if dark else s.ink
+            pen.sheet.frame(box, ink)
         for i in range(count):
             words = {k: pen.topic.word().lower()[:9] for k in "abcd"}
             said = rng.choice(SHAPES).format(**words, n=rng.randint(0, 99))

@@ -19,7 +19,7 @@ LEVELS = (0, 1)  # strides 8 and 16
 TYPICAL = 30.0  # cells of a region that weigh one each; those of larger regions weigh less
 
 
-class Teacher(nn.Module):
+class Teacher(nn.Module):  # type: ignore[misc] # mypy does not see torch
     """Per cell: logits of the classes and of nothing, and four distances to the edges."""
 
     def __init__(self, width: int) -> None:

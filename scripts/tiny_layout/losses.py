@@ -33,12 +33,11 @@ class Parts:
     figures: dict[str, float]
 
 
-@torch.no_grad()
 def match(logits: torch.Tensor, boxes: torch.Tensor, targets: list[Target]) -> Pairs:
     """One query for every region: the cheapest assignment by class, distance and overlap."""
     pairs = []
-    scores = logits.sigmoid()
-    for score, box, told in zip(scores, boxes, targets, strict=True):
+    scores = logits.detach().sigmoid()
+    for score, box, told in zip(scores, boxes.detach(), targets, strict=True):
         p = score[:, told["class_labels"]]
         right = 0.25 * (1 - p) ** 2 * -(p + 1e-8).log()
         wrong = 0.75 * p**2 * -(1 - p + 1e-8).log()

@@ -29,7 +29,6 @@ def votes(order: torch.Tensor) -> torch.Tensor:
     return first.triu(1).sum(0) + (1 - first).triu(1).sum(1)
 
 
-@torch.no_grad()
 def look(
     model: torch.nn.Module,
     pixels: torch.Tensor,
@@ -37,7 +36,8 @@ def look(
     most: float = MOST_SHARED,
 ) -> list[Found]:
     """The regions of pages, [n, 3, size, size]."""
-    out = model(pixels)
+    with torch.no_grad():
+        out = model(pixels)
     pages = []
     for logits, boxes, order in zip(out.logits, out.pred_boxes, out.order_logits, strict=True):
         scores, labels = logits.sigmoid().max(-1)

@@ -125,7 +125,7 @@ def build(config: PPDocLayoutV3Config) -> PPDocLayoutV3ForObjectDetection:
     return model
 
 
-class _NoMasks(nn.Module):
+class _NoMasks(nn.Module):  # type: ignore[misc] # mypy does not see torch
     """Stands where mask features would be computed: zeros of the right shape."""
 
     def __init__(self, channels: int, upscaled: int) -> None:

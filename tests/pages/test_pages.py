@@ -8,6 +8,7 @@ from collections import Counter
 from functools import cache
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops
 from tests.not_run import TRAINING_FONTS
@@ -23,9 +24,11 @@ MANY = 150
 
 def have_fonts() -> bool:
     try:
-        return bool(faces.faces(held_out=False) and faces.faces(held_out=True))
+        for held_out in (False, True):
+            faces.faces(held_out=held_out)
     except FileNotFoundError:
         return False
+    return True
 
 
 pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
@@ -186,4 +189,4 @@ def test_squashing_halves_first() -> None:
         stripes.paste((0, 0, 0), (x, 0, x + 1, 512))
     small = squash.squash(stripes, 128)
     assert small.size == (128, 128)
-    assert {v for low_high in small.getextrema() for v in low_high} <= {127, 128}
+    assert set(np.asarray(small).ravel().tolist()) <= {127, 128}
