@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +51,15 @@ class Set:
 def sets() -> list[Set]:
     """What can be made on this machine."""
     makers: list[tuple[str, Callable[[str], Page]]] = [
-        ("painted", lambda seed: make(seed, held_out=True)),
+        ("painted", partial(make, held_out=True)),
         ("trained templates and faces", make),
     ]
+    try:
+        from pages import typeset  # noqa: PLC0415 - needs WeasyPrint
+    except ImportError as e:
+        print(f"No pages set from HTML: {e}", file=sys.stderr)
+    else:
+        makers.append(("set from HTML", partial(typeset.make, held_out=True)))
     return [
         Set(name + (", worn" if worn else ""), m, worn)
         for name, m in makers
