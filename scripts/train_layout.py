@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--lr", type=float, default=1e-3, help="highest learning rate")
     p.add_argument("--batch", type=int, default=8, help="pages of a step")
+    p.add_argument("--html", type=float, default=0.0, help="share of pages set by WeasyPrint")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--save-minutes", type=float, default=5.0)
     p.add_argument("--resume", action="store_true", help="continue RUN")
@@ -90,9 +91,9 @@ class Training:
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
         self.step, self.pages, self.elapsed = 0, 0, 0.0
 
-    def train(self, count: int, size: int, rate: float) -> dict[str, float]:
+    def train(self, count: int, size: int, rate: float, html: float = 0.0) -> dict[str, float]:
         """One step on ``count`` fresh pages; the figures for the log."""
-        data = batch(self.seed, self.step, count, size)
+        data = batch(self.seed, self.step, count, size, html)
         # Denoising draws from torch's generator: seeded by the step, so that a run resumes exactly.
         torch.manual_seed(self.seed * 1_000_003 + self.step)
         self.model.train()
@@ -193,7 +194,7 @@ def main() -> None:
     while not over:
         progress = training.elapsed / total
         size, rate = size_at(progress), learning_rate(args.lr, training.step + 1, progress)
-        log.add(training.train(args.batch, size, rate))
+        log.add(training.train(args.batch, size, rate, args.html))
         training.elapsed = base + time.process_time() - begin
         now = time.monotonic()
         over = training.elapsed >= total or (args.out / "stop").exists()

@@ -44,7 +44,6 @@ TRAIN = (
     ("lmsans10{}.otf", ("-regular", "-bold", "-oblique")),
     ("Vollkorn{}.ttf", _PLAIN),
     ("STIX{}.otf", _PLAIN),
-    ("EBGaramond12{}.otf", _PLAIN),
     ("GilliusADF{}.otf", _PLAIN),
     ("Cabin{}.otf", _PLAIN),
 )

@@ -114,12 +114,22 @@ def _lines(box: boxes.Box) -> list[str]:
 
 
 def _extent(box: boxes.Box, scale: float) -> tuple[float, float, float, float]:
-    """A box with its borders in pixels; a list item with its marker, which stands outside."""
-    x0, y0 = box.border_box_x(), box.border_box_y()
-    x1, y1 = x0 + box.border_width(), y0 + box.border_height()
-    for text in _of(box, boxes.TextBox):
-        x0, x1 = min(x0, text.position_x), max(x1, text.position_x + text.width)
-    return x0 * scale, y0 * scale, x1 * scale, y1 * scale
+    """Where a region's box is in pixels.
+
+    A paragraph beside a float reaches below it; what counts is its text, list marker and all.
+    """
+    parts = [] if _bordered(box) else list(_of(box, boxes.TextBox))
+    if parts:
+        edges = [(t.position_x, t.position_y, t.width, t.height) for t in parts]
+    else:
+        edges = [(box.border_box_x(), box.border_box_y(), box.border_width(), box.border_height())]
+    left, top = min(e[0] for e in edges), min(e[1] for e in edges)
+    right, bottom = max(e[0] + e[2] for e in edges), max(e[1] + e[3] for e in edges)
+    return left * scale, top * scale, right * scale, bottom * scale
+
+
+def _bordered(box: boxes.Box) -> bool:
+    return box.element is not None and box.element.get("data-region") in {"table", "algorithm"}
 
 
 def _tight(

@@ -56,10 +56,10 @@ def target(
     }
 
 
-def sample(seed: str, size: int) -> tuple[NDArray[np.uint8], dict[str, torch.Tensor]]:
-    """A training page as uint8 [size, size, 3] and its target."""
-    page = make(seed)
+def sample(seed: str, size: int, html: float) -> tuple[NDArray[np.uint8], dict[str, torch.Tensor]]:
+    """A training page as uint8 [size, size, 3] and its target; ``html`` as for ``batch``."""
     rng = random.Random(seed + " use")
+    page = _typeset(seed) if rng.random() < html else make(seed)
     boxes, ids = trained(page)
     image = page.image
     if rng.random() < 0.5:
@@ -73,9 +73,23 @@ def sample(seed: str, size: int) -> tuple[NDArray[np.uint8], dict[str, torch.Ten
     return np.asarray(small), target(framed, ids, image.size)
 
 
-def batch(seed: int, step: int, count: int, size: int) -> Batch:
-    """The batch of a step: pages that no other step has."""
-    samples = [sample(f"{seed} {step * count + i}", size) for i in range(count)]
+def _typeset(seed: str) -> Page:
+    from pages import typeset  # noqa: PLC0415 - needs WeasyPrint, which most uses do not
+
+    return typeset.make(seed)
+
+
+def batch(seed: int, step: int, count: int, size: int, html: float = 0.0) -> Batch:
+    """The batch of a step: pages that no other step has.
+
+    Args:
+        seed: Of the run.
+        step: From 0.
+        count: Pages.
+        size: Pixels of a side.
+        html: Share of the pages that WeasyPrint sets; one takes as long as twenty others.
+    """
+    samples = [sample(f"{seed} {step * count + i}", size, html) for i in range(count)]
     pixels = torch.from_numpy(np.stack([image for image, _ in samples])).permute(0, 3, 1, 2)
     pixels = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
     return Batch(pixels, [told for _, told in samples])

@@ -66,6 +66,18 @@ def test_all_ink_lies_in_a_box_but_for_rules_and_shades() -> None:
         assert dark.sum() <= 0.02 * before, page.template
 
 
+def test_regions_do_not_cover_one_another() -> None:
+    """A paragraph beside a floating box must end where the box begins."""
+    for page in pages():
+        found = [r.box for r in page.regions if r.box]
+        for i, a in enumerate(found):
+            for b in found[i + 1 :]:
+                wide = min(a[2], b[2]) - max(a[0], b[0])
+                high = min(a[3], b[3]) - max(a[1], b[1])
+                smaller = min((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
+                assert max(0, wide) * max(0, high) <= 0.15 * smaller, (page.template, a, b)
+
+
 def test_text_and_cells_are_told() -> None:
     for region in (r for page in pages() for r in page.regions):
         if region.label == "table":
