@@ -131,7 +131,7 @@ def faces(*, held_out: bool) -> Faces:
     return Faces(tuple(families), tuple(have[name] for name in mono if name in have))
 
 
-@lru_cache(maxsize=4000)
+@lru_cache(maxsize=200)  # an open face takes up to a megabyte
 def font(path: str, size: int) -> ImageFont.FreeTypeFont:
     """The face at ``size`` pixels per em."""
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
@@ -150,16 +150,17 @@ class Glyphs:
 class Letters(dict[str, Glyphs]):
     """The letters of a face at a size, each drawn when it is first asked for."""
 
-    def __init__(self, face: ImageFont.FreeTypeFont) -> None:
+    def __init__(self, path: str, size: int) -> None:
         super().__init__()
-        self._face = face
+        self._face = path, size
 
     def __missing__(self, letter: str) -> Glyphs:
-        left, top, right, bottom = self._face.getbbox(letter, anchor="ls")
+        face = font(*self._face)
+        left, top, right, bottom = face.getbbox(letter, anchor="ls")
         mask = Image.new("L", (max(1, int(right - left)), max(1, int(bottom - top))))
-        ImageDraw.Draw(mask).text((-left, -top), letter, font=self._face, fill=255, anchor="ls")
+        ImageDraw.Draw(mask).text((-left, -top), letter, font=face, fill=255, anchor="ls")
         ink = mask.getbbox()
-        advance = self._face.getlength(letter)
+        advance = face.getlength(letter)
         if ink is None:
             drawn = Glyphs(None, 0, 0, advance)
         else:
@@ -171,7 +172,7 @@ class Letters(dict[str, Glyphs]):
 @lru_cache(maxsize=4000)
 def letters(path: str, size: int) -> Letters:
     """The letters of the face at ``size`` pixels per em."""
-    return Letters(font(path, size))
+    return Letters(path, size)
 
 
 def advance(path: str, size: int, word: str) -> float:

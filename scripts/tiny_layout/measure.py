@@ -80,7 +80,7 @@ class Score:
         every = len(pairs) * (len(pairs) - 1) // 2
         self.ordered += good
         self.pairs += every
-        self.wholly_ordered += good == every
+        self.wholly_ordered += 0 < good == every
 
     def f1(self, label: int | None = None) -> float:
         """F1 of one class, or of all regions whatever their class."""
