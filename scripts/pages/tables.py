@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables with and without rules, shaded or not, of words and numbers."""
+"""Tables with and without rules, shaded or not, of words and numbers, in one or more lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pages.faces import advance
+from pages.prose import Setting, wrap
 from pages.words import date, number, price
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ RULES = (
     "zebra",
     "columns",
 )
+Lines = list[tuple[list[str], float]]  # of a cell: words and their width
 
 
 @dataclass(frozen=True)
@@ -40,47 +42,47 @@ class Shape:
     head: bool  # whether the first row names the columns
 
 
-def _column_maker(pen: Pen) -> Callable[[], str]:
-    makers = (
-        pen.topic.cell,
-        lambda: number(pen.rng),
-        lambda: price(pen.rng),
-        lambda: date(pen.rng),
-    )
-    return pen.rng.choices(makers, (4, 4, 1, 1))[0]
+@dataclass(frozen=True)
+class Kind:
+    """What a column holds and how it stands."""
+
+    make: Callable[[], str]
+    align: str
+    most: int  # lines
 
 
-def _fitted(words: str, face: Face, room: float) -> str:
-    """As many words, then letters, as there is room for."""
-    parts = words.split()
-    while len(parts) > 1 and _length(parts, face) > room:
-        parts.pop()
-    only = " ".join(parts)
-    while len(only) > 1 and _length(only.split(), face) > room:
-        only = only[:-1].rstrip()
-    return only
-
-
-def _length(parts: list[str], face: Face) -> float:
-    space = advance(*face, " ")
-    return sum(advance(*face, p) + space for p in parts) - space
-
-
-def _shape(pen: Pen, column: Column, size: int) -> Shape | None:
+def _kind(pen: Pen, *, first: bool, tall: bool) -> Kind:
     rng = pen.rng
-    columns = max(2, min(rng.choice((2, 3, 3, 4, 4, 5, 6, 7, 8)), int(column.width / (size * 4.5))))
-    row = size * rng.uniform(1.25, 2.2)
-    rows = min(rng.choice((2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 22)), int(column.height / row))
-    if rows < 2 or column.width < 9 * size:
-        return None
+    align = rng.choice(("left", "left", "centre", "right"))
+    if tall and rng.random() < 0.5:
+        return Kind(lambda: " ".join(pen.topic.title(rng.randint(2, 14))), "left", 4)
+    makers = (pen.topic.cell, lambda: number(rng), lambda: price(rng), lambda: date(rng))
+    make = pen.topic.cell if first else rng.choices(makers, (4, 4, 1, 1))[0]
+    return Kind(make, align, 2 if tall else 1)
+
+
+def _edges(pen: Pen, column: Column, size: int) -> list[float]:
+    """The column edges of a table over all or part of ``column``."""
+    rng = pen.rng
+    count = max(2, min(rng.choice((2, 3, 3, 4, 4, 5, 6, 7, 8)), int(column.width / (size * 4.5))))
     width = column.width if rng.random() < 0.6 else column.width * rng.uniform(0.55, 1)
-    left = column.x + rng.choice((0, (column.width - width) / 2))
-    shares = [rng.uniform(0.6, 1.4) for _ in range(columns)]
+    shares = [rng.uniform(0.6, 1.4) for _ in range(count)]
     shares[0] *= rng.choice((1, 1.5, 2))
-    xs = [left]
+    xs = [column.x + rng.choice((0, (column.width - width) / 2))]
     for share in shares:
         xs.append(xs[-1] + width * share / sum(shares))
-    return Shape(xs, [column.y + i * row for i in range(rows + 1)], rng.random() < 0.85)
+    return xs
+
+
+def _fitted(said: str, face: Face, room: float, most: int) -> Lines:
+    """``said`` in at most ``most`` lines; a word wider than ``room`` is cut."""
+    words = []
+    for word in said.split():
+        shown = word
+        while len(shown) > 1 and advance(*face, shown) > room:
+            shown = shown[:-1]
+        words.append(shown)
+    return wrap(words, Setting(face, (0, 0, 0), 1.2, "left"), room)[:most]
 
 
 def _shades(pen: Pen, shape: Shape, rules: str) -> bool:
@@ -122,40 +124,62 @@ def table(pen: Pen, column: Column) -> bool:
     rng, s = pen.rng, pen.style
     family = rng.choice((s.family, s.heading_family))
     size = s.scaled(rng.choice((0.8, 0.9, 0.9, 1)))
-    shape = _shape(pen, column, size)
-    if shape is None:
+    if column.width < 9 * size:
+        return False
+    xs = _edges(pen, column, size)
+    tall, head = rng.random() < 0.35, rng.random() < 0.85
+    kinds = [_kind(pen, first=i == 0, tall=tall) for i in range(len(xs) - 1)]
+    filled = rng.choice((1.0, 1.0, 0.9, 0.7))
+    pad, line, air = size * rng.uniform(0.25, 0.5), size * 1.2, size * rng.uniform(0.1, 1.0)
+    wanted = rng.choice((2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 22))
+    rows: list[list[Lines]] = []
+    ys = [column.y]
+    while len(rows) < wanted:
+        named = head and not rows
+        face = (family.bold if named else family.regular, size)
+        row = []
+        for c, kind in enumerate(kinds):
+            said = pen.topic.cell() if named else kind.make()
+            room = xs[c + 1] - xs[c] - 2 * pad
+            kept = room > size and (c == 0 or rng.random() < filled)
+            row.append(_fitted(said, face, room, max(kind.most, 1 + named * tall)) if kept else [])
+        height = max(1, *(len(cell) for cell in row)) * line + air
+        if ys[-1] + height > column.bottom:
+            break
+        rows.append(row)
+        ys.append(ys[-1] + height)
+    if len(rows) < 2:
         return False
     rules = rng.choice(RULES)
-    columns = [
-        (_column_maker(pen), rng.choice(("left", "left", "centre", "right"))) for _ in shape.xs[1:]
-    ]
-    columns[0] = (pen.topic.cell, columns[0][1])
-    filled = rng.choice((1.0, 1.0, 0.9, 0.7))
-    row_height = shape.ys[1] - shape.ys[0]
-    pad = size * rng.uniform(0.25, 0.5)
+    middle = rng.random() < 0.6  # or at the top of the row
     with pen.sheet.region("table") as region:
-        dark = _shades(pen, shape, rules)
-        region.cells = []
-        for r, top in enumerate(shape.ys[:-1]):
-            named = shape.head and r == 0
+        dark = _shades(pen, Shape(xs, ys, head), rules)
+        for r, row in enumerate(rows):
+            named = head and r == 0
             face = (family.bold if named else family.regular, size)
             ink = (255, 255, 255) if named and dark else s.ink
-            row: list[str] = []
-            for c, (make, align) in enumerate(columns):
-                room = shape.xs[c + 1] - shape.xs[c] - 2 * pad
-                said = pen.topic.cell() if named else make()
-                keep = c == 0 or rng.random() < filled
-                said = _fitted(said, face, room) if keep and room > size else ""
-                row.append(said)
-                spare = room - _length(said.split(), face) if said else 0.0
-                x = shape.xs[c] + pad + {"left": 0.0, "centre": spare / 2, "right": spare}[align]
-                space = advance(*face, " ")
-                for word in said.split():
-                    x = (
-                        pen.sheet.word(x, top + row_height * 0.5 + size * 0.35, word, face, ink)
-                        + space
-                    )
-            region.cells.append(row)
-        _rules(pen, shape, rules)
-    column.y = shape.ys[-1] + s.size * rng.uniform(0.4, 1.2)
+            for c, cell in enumerate(row):
+                spare = (ys[r + 1] - ys[r] - len(cell) * line) / 2 if middle else air / 2
+                at = (xs[c] + pad, ys[r] + spare)
+                _cell(pen, cell, at, (xs[c + 1] - xs[c] - 2 * pad, kinds[c].align), face, ink)
+        region.cells = [[" ".join(" ".join(w) for w, _ in cell) for cell in row] for row in rows]
+        _rules(pen, Shape(xs, ys, head), rules)
+    column.y = ys[-1] + s.size * rng.uniform(0.4, 1.2)
     return True
+
+
+def _cell(  # noqa: PLR0917 - all of them are places and looks
+    pen: Pen,
+    lines: Lines,
+    at: tuple[float, float],
+    room: tuple[float, str],
+    face: Face,
+    ink: Colour,
+) -> None:
+    space = advance(*face, " ")
+    for i, (words, used) in enumerate(lines):
+        spare = room[0] - used
+        x = at[0] + {"left": 0.0, "centre": spare / 2, "right": spare}[room[1]]
+        for word in words:
+            baseline = at[1] + (i + 0.5) * face[1] * 1.2 + face[1] * 0.35
+            x = pen.sheet.word(x, baseline, word, face, ink) + space
