@@ -26,7 +26,7 @@ from pages import squash
 from pages.labels import ID, LABELS
 from pages.maker import Page, make
 from pages.worn import wear
-from tiny_layout import measure, network
+from tiny_layout import curve, measure, network
 from tiny_layout.boxes import corners
 from tiny_layout.data import target, trained
 
@@ -179,7 +179,10 @@ def main() -> None:
     p.add_argument("--threshold", type=float, default=measure.THRESHOLD)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--json", type=Path)
+    p.add_argument("--curve", type=Path, nargs=2, metavar=("LOG", "PICTURE"), help="draw the log")
     args = p.parse_args()
+    if args.curve:
+        curve.draw(*args.curve)
     torch.set_num_threads(args.threads)
     model = network.load(args.model)
     results = {s.name: measured(model, s, args.pages, args.size, args.threshold) for s in sets()}

@@ -20,15 +20,18 @@ from pathlib import Path
 
 import torch
 
-from tiny_layout import losses, network
-from tiny_layout.data import batch
+from tiny_layout import losses, measure, network
+from tiny_layout.boxes import corners
+from tiny_layout.data import batch, sample
 from tiny_layout.dense import Teacher
 
 WARMUP = 300  # steps
 DECAY = 0.9995  # of the running average of the weights
 LOG_SECONDS = 60
+CHECKED = 24  # pages that are looked at whenever the state is kept, in the manner of training
 SIZES = ((0.35, 384), (0.65, 448), (1.0, network.SIZE))  # until which progress, pixels of a side
 FIGURES = ("dense", "encoder", "class", "distance", "overlap", "order", "denoising")
+HEADER = ("seconds", "step", "pages", "size", "lr", *FIGURES, "f1", "ordered")
 
 
 def arguments() -> argparse.Namespace:
@@ -74,7 +77,7 @@ class Training:
         self.model.set_attn_implementation("eager")  # the fused backward is slower at these lengths
         self.model.to(memory_format=torch.channels_last)
         self.teacher = Teacher(self.model.config.d_model).to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.model)
+        self.average = copy.deepcopy(self.model).eval()
         named = [
             (n, p)
             for part in (self.model, self.teacher)
@@ -147,6 +150,17 @@ class Training:
         network.write(self.average, self.masks, self.folder / "model")
 
 
+def check(training: Training, size: int) -> list[str]:
+    """F1 with label and share of pairs in order on a few fixed pages, by the average."""
+    score = measure.Score()
+    for i in range(CHECKED):
+        pixels, told = sample(f"check {i}", size, html=0.0)
+        seen = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+        found = measure.look(training.average, seen)[0]
+        score.add(found, corners(told["boxes"]), told["class_labels"].tolist())
+    return [f"{score.labelled():.4f}", f"{score.order():.4f}"]
+
+
 class Log:
     """Means of the figures, a line a minute, on stdout and in ``log.csv``."""
 
@@ -156,13 +170,13 @@ class Log:
         self.last = time.monotonic()
         if new:
             with path.open("w", encoding="utf-8", newline="") as f:
-                csv.writer(f).writerow(("seconds", "step", "pages", "size", "lr", *FIGURES))
+                csv.writer(f).writerow(HEADER)
 
     def add(self, figures: dict[str, float]) -> None:
         """One step."""
         self._rows.append(figures)
 
-    def write(self, training: Training, size: int, rate: float) -> None:
+    def write(self, training: Training, size: int, rate: float, scores: list[str]) -> None:
         """A line."""
         means = [sum(r.get(k, 0.0) for r in self._rows) / len(self._rows) for k in FIGURES]
         head = [
@@ -172,7 +186,7 @@ class Log:
             str(size),
             f"{rate:.2e}",
         ]
-        row = [*head, *(f"{m:.4f}" for m in means)]
+        row = [*head, *(f"{m:.4f}" for m in means), *scores]
         with self._path.open("a", encoding="utf-8", newline="") as f:
             csv.writer(f).writerow(row)
         print(" ".join(row), flush=True)
@@ -198,12 +212,13 @@ def main() -> None:
         training.elapsed = base + time.process_time() - begin
         now = time.monotonic()
         over = training.elapsed >= total or (args.out / "stop").exists()
-        if over or now - log.last > LOG_SECONDS:
-            log.write(training, size, rate)
-        if over or now - saved > args.save_minutes * 60:
+        keep = over or now - saved > args.save_minutes * 60
+        if keep:
             training.keep()
             training.write()
             saved = now
+        if keep or now - log.last > LOG_SECONDS:
+            log.write(training, size, rate, check(training, size) if keep else ["", ""])
 
 
 if __name__ == "__main__":

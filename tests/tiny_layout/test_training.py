@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import csv
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,12 +12,14 @@ from tests.not_run import TORCH, TRAINING_FONTS
 
 torch = pytest.importorskip("torch", reason=TORCH)
 transformers = pytest.importorskip("transformers", reason=TORCH)
+pytest.importorskip("matplotlib", reason='needs matplotlib: pip install ".[eval]"')
 
 from safetensors import safe_open  # noqa: E402 - comes with transformers
 
+import train_layout  # noqa: E402
 from pages import faces  # noqa: E402
 from pages.labels import LABELS  # noqa: E402
-from tiny_layout import data, measure, network  # noqa: E402
+from tiny_layout import curve, data, measure, network  # noqa: E402
 from train_layout import Training, learning_rate, size_at  # noqa: E402
 
 if TYPE_CHECKING:
@@ -76,6 +80,26 @@ def test_a_resumed_run_is_the_same_to_the_bit(tmp_path: Path) -> None:
     assert any(not torch.equal(a, b) for a, b in zip(weights(whole), at_two, strict=True))
 
 
+def test_the_script_keeps_logs_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_layout, "Training", functools.partial(Training, shape=TOY))
+    monkeypatch.setattr(train_layout, "SIZES", ((1.0, SIZE),))
+    monkeypatch.setattr(train_layout, "CHECKED", 1)
+    (tmp_path / "stop").touch()  # after one step
+    command = ["train_layout.py", "--out", str(tmp_path), "--threads", "1", "--batch", "1"]
+    for more in ([], ["--resume"]):
+        monkeypatch.setattr("sys.argv", command + more)
+        train_layout.main()
+    with (tmp_path / "log.csv").open(encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert [(r["step"], r["pages"]) for r in rows] == [("1", "1"), ("2", "2")]
+    assert all(0 <= float(r[name]) <= 1 for r in rows for name in ("f1", "ordered"))
+    assert not list(tmp_path.glob("*.part"))
+    picture = tmp_path / "curve.png"
+    curve.draw(tmp_path / "log.csv", picture)
+    assert picture.stat().st_size > 1000
+    assert network.load(tmp_path / "model").config.d_model == TOY["width"]
+
+
 def test_the_written_checkpoint_is_one_of_transformers(tmp_path: Path) -> None:
     training = Training(tmp_path, 3, TOY)
     training.train(2, SIZE, 1e-3)
@@ -91,7 +115,6 @@ def test_the_written_checkpoint_is_one_of_transformers(tmp_path: Path) -> None:
     model = network.load(folder)
     assert list(model.config.id2label.values()) == list(LABELS)
     pixels = torch.rand(1, 3, SIZE, SIZE)
-    training.average.eval()
     with torch.no_grad():
         ours, its = training.average(pixels), model(pixels)
     torch.testing.assert_close(ours.logits, its.logits)  # one is channels-last
@@ -101,7 +124,7 @@ def test_the_written_checkpoint_is_one_of_transformers(tmp_path: Path) -> None:
 
 
 def test_found_regions_are_corners_in_order(tmp_path: Path) -> None:
-    model = Training(tmp_path, 3, TOY).average.eval()
+    model = Training(tmp_path, 3, TOY).average
     (found,) = measure.look(model, torch.rand(1, 3, SIZE, SIZE), threshold=0.0, most=2.0)
     assert len(found.labels) == TOY["queries"] == len(found.scores)
     assert (found.boxes[:, 2:] >= found.boxes[:, :2]).all()
