@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a layout model finds on a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Box: TypeAlias = tuple[int, int, int, int]
+Point: TypeAlias = tuple[float, float]
+Polygon: TypeAlias = tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a page that is read as one.
+
+    Attributes:
+        label: its class, one of the 25 of PP-DocLayout, such as "text" or "table".
+        score: probability of the class as the model sees it, 0 to 1.
+        box: (x0, y0, x1, y1) in pixels of the upright page, x1 and y1 exclusive.
+        polygon: its outline in the same pixels, at least four points; the corners of the box where
+            the region is a rectangle.
+        order: place in the reading order of its page, from 0.
+    """
+
+    label: str
+    score: float
+    box: Box
+    polygon: Polygon
+    order: int
