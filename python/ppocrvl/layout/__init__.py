@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layout model in Python: a page's regions, filtered and ordered as the official pipeline does."""
+"""The layout model in Python: regions of a page, filtered and ordered as officially."""
