@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 
 _TAG = r"<(?:fcel|ecel|lcel|ucel|xcel)>"
 _CELL = re.compile(rf"<(?P<tag>[felux]cel)>(?P<text>.*?)(?={_TAG}|$)", re.DOTALL)
@@ -78,3 +79,20 @@ def _span_down(rows: list[list[tuple[str, str]]], row: int, column: int) -> int:
     while end < len(rows) and rows[end][column][0] in {_UP, _BOTH}:
         end += 1
     return end - row
+
+
+def otsl_to_html(text: str) -> str | None:
+    """A table as PaddleX writes it: text escaped, formulas as they are; None if there is none."""
+    cells = read_otsl(text)
+    if not cells:
+        return None
+    rows: list[list[str]] = [[] for _ in range(1 + max(cell.row for cell in cells))]
+    for cell in cells:
+        spans = _span("rowspan", cell.row_span) + _span("colspan", cell.column_span)
+        rows[cell.row].append(f"<td{spans}>{escape(cell.text)}</td>")
+    inside = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return f"<table>{inside}</table>"
+
+
+def _span(name: str, number: int) -> str:
+    return f' {name}="{number}"' if number > 1 else ""
