@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ppocrvl.document.types import Block
 from ppocrvl.layout.region import Region
 from ppocrvl.requests.results import FinishReason, Result, Timings
 
@@ -37,3 +38,11 @@ def result(
         logprobs=tuple(math.log(chance) for chance in chances),
         token_ends=tuple(len(text.encode()) for _ in chances),
     )
+
+
+def block(label: str, box: Box = (0, 0, 100, 20), text: str = "", **values: Any) -> Block:
+    """A block that was read; a table's text is its HTML."""
+    points = tuple(map(float, box))
+    html = text if label == "table" and text else None
+    values = {"index": 0, "box_points": points, "polygon": (), "html": html, **values}
+    return Block(label=label, box=box, text=text, **values)

@@ -49,7 +49,9 @@ def crop(page: Pixels, box: Box, polygon: Polygon = ()) -> Pixels:
         mask = Image.new("1", (x1 - x0, y1 - y0))
         # OpenCV's fillPoly gets whole numbers, cut off towards zero.
         outline = [(int(x) - x0, int(y) - y0) for x, y in polygon]
-        ImageDraw.Draw(mask).polygon(outline, fill=1, outline=1)
+        draw = ImageDraw.Draw(mask)
+        draw.polygon(outline, fill=1)
+        draw.line([*outline, outline[0]], fill=1)
         pixels[~np.asarray(mask)] = _WHITE
     return pixels
 
