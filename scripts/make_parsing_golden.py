@@ -142,7 +142,10 @@ def answers(official: Official) -> Iterable[Any]:
 
 def tables(official: Official) -> Iterable[Any]:
     for text in cases.tables():
-        yield official.blocks.convert_otsl_to_html(text)
+        try:
+            yield official.blocks.convert_otsl_to_html(text)
+        except IndexError:
+            yield None
 
 
 def spots(official: Official) -> Iterable[Any]:

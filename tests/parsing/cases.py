@@ -8,6 +8,7 @@ come from `Random.random()`, whose values for a seed no version of Python change
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -207,8 +208,10 @@ class Outline(NamedTuple):
 
 
 def _random_outline(c: Chance) -> Outline:
+    """Without crossings, as those of a mask are."""
     width, height = c.between(4, 24), c.between(4, 24)
     points = [(c.between(-2, width + 2), c.between(-2, height + 2)) for _ in range(c.between(3, 7))]
+    points.sort(key=lambda point: math.atan2(point[1] - height / 2, point[0] - width / 2))
     return Outline((width, height), [(float(x), float(y)) for x, y in points])
 
 

@@ -93,7 +93,7 @@ def test_tables_become_html() -> None:
     for text, theirs in zip(cases.tables(), golden("tables"), strict=True):
         ours = otsl_to_html(text)
         assert ours is None or is_exact(ours)
-        if re.search(r"<fcel>\s*(<|$)", text) is None and is_exact(theirs):
+        if re.search(r"<fcel>\s*(<|$)", text) is None and theirs is not None and is_exact(theirs):
             compared += 1
             assert (ours or "") == theirs, text
     assert compared > 500

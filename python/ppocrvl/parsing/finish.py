@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ppocrvl.document.types import Box
     from ppocrvl.parsing.plan import PlannedBlock
+    from ppocrvl.parsing.text_layer import LayerLine
     from ppocrvl.requests.results import Outcome
 
 
@@ -59,6 +60,24 @@ def finish_block(planned: PlannedBlock, outcomes: Sequence[Outcome] = ()) -> Blo
         lines=tuple(BlockLine(one.text, one.confidence, one.min_confidence) for one in lines),
     )
     return _with_text(read, "\n".join(one.text for one in results), planned)
+
+
+def block_from_layer(planned: PlannedBlock, lines: Sequence[LayerLine]) -> Block:
+    """The block as the document's text layer has it; nothing of it was read.
+
+    Args:
+        planned: as `plan_page` gave it.
+        lines: as `layer_lines` gives them; at least one.
+    """
+    return replace(
+        unread_block(planned),
+        text="\n".join(line.text for line in lines),
+        lines=tuple(BlockLine(line.text, 1.0, 1.0, line.box) for line in lines),
+        confidence=1.0,
+        min_confidence=1.0,
+        finish_reason="stop",
+        source="text-layer",
+    )
 
 
 def unread_block(planned: PlannedBlock) -> Block:
