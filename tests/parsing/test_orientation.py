@@ -9,15 +9,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ppocrvl.parsing.orientation import Rotation, page_rotation, turned
 
-WORDS = "Although the quick brown fox had jumped, all of the dogs slept behind the hill."
+TEXT = "Although the quick brown fox had jumped all of those dogs slept behind a hill"
+WORDS = TEXT.split()
 
 
 def page(n_lines: int = 40) -> np.ndarray:
     canvas = Image.new("RGB", (900, 1200), "white")
     draw = ImageDraw.Draw(canvas)
     for i in range(n_lines):
-        words = WORDS[: 78 - 7 * (i % 5)]
-        draw.text((60, 60 + 26 * i), words, "black", ImageFont.load_default(20.0))
+        # Other words in each line: what is the same below itself looks like lines down the page.
+        words = [WORDS[(7 * i + 3 * j + i * j) % len(WORDS)] for j in range(9 + i % 3)]
+        draw.text((60, 60 + 26 * i), " ".join(words), "black", ImageFont.load_default(20.0))
     return np.array(canvas)
 
 

@@ -27,7 +27,7 @@ def test_numbers_of_formulas_have_no_brackets() -> None:
 @pytest.mark.parametrize(
     ("text", "label", "left"),
     [
-        ("one two three " * 20, "text", "one two three"),
+        ("abcdefgh" * 15, "text", "abcdefgh"),
         ("ab" * 60, "text", "ab"),
         ("start of it: " + "again and again " * 12, "text", "start of it:"),
         ("\n".join(["line"] * 20), "text", "line"),

@@ -57,7 +57,8 @@ class Lines:
     Attributes:
         sharpness: how much ink changes from row to row.
         balance: (above - below) / (above + below) of the ink outside the height of an x.
-        n_lines: pieces of lines that `balance` is about.
+        n_lines: pieces of lines, but for those of the fullest strip: a line's letters, one under
+            the other, are not many lines.
     """
 
     sharpness: float
@@ -95,10 +96,9 @@ def _ink(pixels: Pixels) -> npt.NDArray[np.float32]:
     if factor > 1:
         blocks = grey[:height, :width].reshape(height // factor, factor, width // factor, factor)
         grey = blocks.mean(axis=(1, 3))
-    darkness = _paper(grey) - grey
-    ink: npt.NDArray[np.float32] = (darkness > _DARK).astype(np.float32)
-    if ink.mean() > 0.5:  # light letters on a dark page
-        ink = 1 - ink
+    if np.median(grey) < 128:  # light letters on a dark page
+        grey = 255 - grey
+    ink: npt.NDArray[np.float32] = (_paper(grey) - grey > _DARK).astype(np.float32)
     return ink
 
 
@@ -119,17 +119,18 @@ def lines_of(ink: npt.NDArray[np.float32]) -> Lines:
         ink: float32 [height, width], 0 to 1.
     """
     sharpness = above = below = 0.0
-    n_lines = 0
+    counts = [0]
     for strip in np.array_split(ink, _N_STRIPS, axis=1):
         profile = strip.mean(axis=1) if strip.size else np.zeros(0, np.float32)
         changes = np.clip(np.diff(profile), -_GREATEST_CHANGE, _GREATEST_CHANGE)
         sharpness += float(np.square(changes).sum()) * strip.shape[1]
-        for band in _bands(profile):
+        bands = _bands(profile)
+        counts.append(len(bands))
+        for band in bands:
             core = np.flatnonzero(band > _CORE * band.max())
             above += float(band[: core[0]].sum())
             below += float(band[core[-1] + 1 :].sum())
-            n_lines += 1
-    return Lines(sharpness, (above - below) / (above + below or 1.0), n_lines)
+    return Lines(sharpness, (above - below) / (above + below or 1.0), sum(counts) - max(counts))
 
 
 def _bands(profile: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
