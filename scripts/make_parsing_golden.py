@@ -21,7 +21,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +31,8 @@ from tests.parsing import cases  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+# It has types of its own, but is installed only where this is run.
+cv2: Any = importlib.import_module("cv2")
 TARGET = ROOT / "tests" / "parsing" / "golden"
 _BOTH = {"min_pixels": 112_896, "max_pixels": 1_003_520}
 
@@ -43,6 +44,7 @@ class Block:
         self.label, self.bbox, self.content = label, bbox, content
         self.global_block_id = self.global_group_id = 0
         self.image = None
+        self.title_level = 0
 
 
 class Official:

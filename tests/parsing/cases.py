@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 Box: TypeAlias = tuple[int, int, int, int]
+Align: TypeAlias = Literal["left", "center", "right"]
+
+ALIGNS: tuple[Align, ...] = ("left", "center", "right")
 
 N_RANDOM, N_REAL = 2000, 200
 
@@ -262,13 +265,13 @@ class Sizes(NamedTuple):
     """Pictures to be stacked: (width, height) of each, and how each after the first is aligned."""
 
     sizes: list[tuple[int, int]]
-    aligns: list[str]
+    aligns: list[Align]
 
 
 def _sizes(c: Chance) -> Sizes:
     n = c.between(1, 5)
     sizes = [(c.between(1, 30), c.between(1, 20)) for _ in range(n)]
-    return Sizes(sizes, [c.of(("left", "center", "right")) for _ in range(n - 1)])
+    return Sizes(sizes, [c.of(ALIGNS) for _ in range(n - 1)])
 
 
 # Documents ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.plan import PlannedBlock, plan_page
 
 if TYPE_CHECKING:
+    from ppocrvl.document.types import Block
     from ppocrvl.requests.results import Outcome
 
 WHITE = np.full((400, 300, 3), 255, np.uint8)
@@ -24,7 +25,7 @@ def noise() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (400, 300, 3), np.uint8)
 
 
-def plan(*regions: tuple[str, tuple[int, int, int, int]], **options: object) -> list[PlannedBlock]:
+def plan(*regions: tuple[str, tuple[int, int, int, int]], **options: Any) -> list[PlannedBlock]:
     found = [region(label, box, order=i) for i, (label, box) in enumerate(regions)]
     return plan_page(noise(), found, BlockOptions(**options), page=2, dpi=144)
 
@@ -59,8 +60,8 @@ def test_the_label_and_the_switches_decide_the_task(
 ) -> None:
     (block,) = plan((label, (10, 20, 110, 80)), **switches)
     assert [one.task for one in block.requests] == ([task] if task else [])
-    kept = label.endswith("image") or label == "seal" or switches == task is None
-    assert len(block.pictures) == (kept or (label == "chart" and task is None))
+    kept = label.endswith("image") or label == "seal" or (label == "chart" and task is None)
+    assert len(block.pictures) == kept
 
 
 def test_a_block_is_cut_out_of_its_page() -> None:
@@ -135,7 +136,7 @@ def test_a_figure_too_small_for_a_token_is_kept_with_its_table() -> None:
     assert np.array_equal(image_of(table), noise()[:200, :200])
 
 
-def finish(label: str, *outcomes: Outcome, **options: object) -> object:
+def finish(label: str, *outcomes: Outcome, **options: Any) -> Block:
     (block,) = plan((label, (0, 0, 100, 100)), **options)
     return finish_block(block, outcomes)
 
