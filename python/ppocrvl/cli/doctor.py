@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
 NAME = "doctor"
-HELP = "show versions, devices and models, and read a test picture"
+HELP = "show versions, devices and models, and read a test image"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_image_size,
         default="1240x1754",
         metavar="WxH",
-        help="the picture to estimate the memory for, in pixels (default: %(default)s)",
+        help="the image to estimate the memory for, in pixels (default: %(default)s)",
     )
     parser.add_argument(
         "--max-tokens",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("numpy", "pillow", "gguf", "huggingface_hub")
 
-SELF_TEST_PICTURE = BUILT_IN_FOLDER / "selftest.png"
+SELF_TEST_IMAGE = BUILT_IN_FOLDER / "selftest.png"
 SELF_TEST_TEXT = BUILT_IN_FOLDER / "selftest.txt"
 
 
@@ -87,7 +87,7 @@ def self_test() -> dict[str, Any]:
         expected = SELF_TEST_TEXT.read_text(encoding="utf-8").strip()
         paths = built_in_model()
         with Engine(paths.llm, mmproj=paths.mmproj) as engine:
-            text = engine.ocr(SELF_TEST_PICTURE, max_tokens=64).text.strip()
+            text = engine.ocr(SELF_TEST_IMAGE, max_tokens=64).text.strip()
     except PpocrvlError as error:
         return {"ok": False, "error": str(error)}
     except OSError as error:

@@ -75,7 +75,7 @@ def inspect_model(
     Args:
         path: a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file; the
             checkpoint or the file may be a layout model's.
-        image_size: (width, height) in pixels of the picture to estimate the memory for.
+        image_size: (width, height) in pixels of the image to estimate the memory for.
         max_tokens: limit of its answer.
 
     Raises:
