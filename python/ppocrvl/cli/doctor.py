@@ -60,7 +60,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
                 f"  {role}",
                 "{path}, {bytes:,} bytes, sha256 {sha256}".format(**model[role]),
             )
-            for role in ("llm", "mmproj")
+            for role in ("llm", "mmproj", "layout")
             if role in model
         )
         if "error" in model:

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path",
         metavar="PATH",
-        help="a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file",
+        help="a checkpoint folder, a GGUF file, or a folder with the GGUF files of a model",
     )
     parser.add_argument(
         "--image-size",
