@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from ppocrvl.exporter import ExportResult, export, export_layout
     from ppocrvl.inspection import inspect_model
-    from ppocrvl.models.hub import pull
+    from ppocrvl.pulling import pull
     from ppocrvl.quantizer import QuantizeResult, quantize
     from ppocrvl.quantizer.collect import imatrix
     from ppocrvl.requests.options import Message, RequestOptions, Retry
@@ -141,7 +141,7 @@ _HOME = {
     "imatrix": "quantizer.collect",
     "inspect_model": "inspection",
     "ocr": "api",
-    "pull": "models.hub",
+    "pull": "pulling",
     "quantize": "quantizer",
     "stream": "api",
 }
