@@ -57,7 +57,7 @@ def find_components(mask: NDArray[np.bool_]) -> Runs:
     rows, starts = np.nonzero(steps == 1)
     ends = np.nonzero(steps == -1)[1]
     above, below = _touching(rows, starts, ends, width + 2)
-    roots = _roots(len(rows), above, below)
+    roots = connected(len(rows), above, below)
     return Runs(rows, starts, ends, np.unique(roots, return_inverse=True)[1].astype(np.int64))
 
 
@@ -74,8 +74,8 @@ def _touching(
     return above, np.repeat(first, counts) + offsets
 
 
-def _roots(n: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each of n nodes the least one that the edges connect it with."""
+def connected(n: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each of n nodes the least one that it is connected with, by edges from left to right."""
     roots = np.arange(n)
     while True:
         least = np.minimum(roots[left], roots[right])
