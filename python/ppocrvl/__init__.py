@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     )
     from ppocrvl.exporter import ExportResult, export, export_layout
     from ppocrvl.inspection import inspect_model
+    from ppocrvl.layout.layout import Layout
+    from ppocrvl.layout.region import Region
     from ppocrvl.pulling import pull
     from ppocrvl.quantizer import QuantizeResult, quantize
     from ppocrvl.quantizer.collect import imatrix
@@ -77,6 +79,7 @@ __all__ = [
     "ImageTooLargeError",
     "ImageTooThinError",
     "InvalidTextError",
+    "Layout",
     "Line",
     "Message",
     "MissingExtraError",
@@ -91,6 +94,7 @@ __all__ = [
     "PpocrvlError",
     "QuantizeResult",
     "QueueFullError",
+    "Region",
     "RemoteStream",
     "Request",
     "RequestOptions",
@@ -122,10 +126,12 @@ _HOME = {
     "Client": "client",
     "Engine": "engine.engine",
     "ExportResult": "exporter",
+    "Layout": "layout.layout",
     "Line": "requests.results",
     "Message": "requests.options",
     "Outcome": "requests.results",
     "QuantizeResult": "quantizer",
+    "Region": "layout.region",
     "RemoteStream": "client",
     "Request": "requests.request",
     "RequestOptions": "requests.options",
