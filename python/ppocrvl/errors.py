@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     PARITY = 10
     DATASET = 11
     SERVER = 12
+    DOCUMENT = 13
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143
@@ -37,7 +38,7 @@ class PpocrvlError(Exception):
     """Base of all errors below; on its own, a fault of ppocrvl that should be reported."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
-    index: int = 0  # as those of a `Result`, where it is the outcome of one picture among many
+    index: int = 0  # as those of a `Result`, where it is the outcome of one image among many
     tag: object = None
 
 
@@ -54,7 +55,7 @@ class MissingExtraError(PpocrvlError, ImportError):
 
 
 class ImageError(PpocrvlError):
-    """The picture cannot be used: empty, or an array of a shape or type that is no picture."""
+    """The image cannot be used: empty, or an array of a shape or type that is no image."""
 
     exit_code = ExitCode.IMAGE
 
@@ -68,11 +69,41 @@ class ImageDecodeError(ImageError):
 
 
 class ImageTooLargeError(ImageError):
-    """The file or the picture is over the limit on bytes or pixels (a decompression bomb?)."""
+    """The file or the image is over the limit on bytes or pixels (a decompression bomb?)."""
 
 
 class ImageTooThinError(ImageError):
     """One side is over 200 times the other, more than the model was made for."""
+
+
+class DocumentError(PpocrvlError):
+    """The document cannot be parsed."""
+
+    exit_code = ExitCode.DOCUMENT
+
+
+class DocumentNotFoundError(DocumentError, FileNotFoundError):
+    """There is no document at the path, or it cannot be read."""
+
+
+class DocumentEncryptedError(DocumentError):
+    """The PDF needs a password (`--password`), or another one than was given."""
+
+
+class DocumentDamagedError(DocumentError):
+    """The bytes are no document, or a damaged one, or PDFium does not survive them."""
+
+
+class DocumentEmptyError(DocumentError):
+    """There is nothing to read: no bytes, no pages, or no documents in a folder."""
+
+
+class DocumentTooLargeError(DocumentError):
+    """The document is over the limit on bytes or on pages."""
+
+
+class PageError(DocumentError):
+    """The document has no such page, or it cannot be rendered; others may still be read."""
 
 
 class ModelError(PpocrvlError):
@@ -104,13 +135,13 @@ class CheckpointError(PpocrvlError):
 
 
 class DatasetError(PpocrvlError):
-    """A set of pictures with texts is missing, empty, has a broken line, or no readable picture."""
+    """A set of images with texts is missing, empty, has a broken line, or no readable image."""
 
     exit_code = ExitCode.DATASET
 
 
 class ContextError(PpocrvlError):
-    """Prompt and picture are longer than the context of the model."""
+    """Prompt and image are longer than the context of the model."""
 
     exit_code = ExitCode.CONTEXT
 

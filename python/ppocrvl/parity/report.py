@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result of a comparison as lines of text, as JSON, and as one HTML file with pictures."""
+"""The result of a comparison as lines of text, as JSON, and as one HTML file with images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ppocrvl.parity.run import CaseReport
 
 COLUMNS = ("largest", "mean", "relative", "cosine", "bound")
-PICTURE_WIDTH = 360
+IMAGE_WIDTH = 360
 
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em }
@@ -47,18 +47,18 @@ def verdict(difference: Difference) -> str:
 
 def text_lines(report: CaseReport) -> list[str]:
     """One case as aligned lines."""
-    lines = [_heading(report), *_text_table("", report.differences)]
+    lines = [_heading(report), *text_table("", report.differences)]
     lines += [f"  {line}" for line in _other_errors(report)]
     if report.stock_differences is not None:
-        lines += _text_table("stock ", report.stock_differences)
+        lines += text_table("stock ", report.stock_differences)
     return lines
 
 
 def _heading(report: CaseReport) -> str:
-    picture = report.case.picture
+    image = report.case.image
     height, width = report.reference.pixels.shape[:2]
     return (
-        f"{report.case.name}: {picture.width}x{picture.height} pixels, encoded as "
+        f"{report.case.name}: {image.width}x{image.height} pixels, encoded as "
         f"{width}x{height}, task {report.case.task}"
     )
 
@@ -70,7 +70,8 @@ def _other_errors(report: CaseReport) -> list[str]:
     return [f"relative errors of {k}: {numbers(v)}" for k, v in report.other_errors.items()]
 
 
-def _text_table(prefix: str, differences: Sequence[Difference]) -> list[str]:
+def text_table(prefix: str, differences: Sequence[Difference]) -> list[str]:
+    """The stages as aligned lines; `prefix` stands before each name."""
     head = f"  {prefix + 'stage':20}" + "".join(f"{name:>11}" for name in COLUMNS) + "  result"
     lines = [head]
     for d in differences:
@@ -100,19 +101,19 @@ def to_json(report: CaseReport) -> dict[str, object]:
         "task": report.case.task,
         "passed": report.passed,
         "first_failure": failed.stage if failed else None,
-        "stages": [_finite(asdict(d)) for d in report.differences],
+        "stages": [finite(asdict(d)) for d in report.differences],
         "text": report.ours.text,
         "reference_text": report.reference.text,
-        "other_errors": {name: _finite(errors) for name, errors in report.other_errors.items()},
+        "other_errors": {name: finite(errors) for name, errors in report.other_errors.items()},
         "stock_stages": None
         if report.stock_differences is None
-        else [_finite(asdict(d)) for d in report.stock_differences],
+        else [finite(asdict(d)) for d in report.stock_differences],
         "stock_text": report.stock.text if report.stock else None,
     }
 
 
-def _finite(values: Mapping[str, object]) -> dict[str, object]:
-    """JSON has no NaN and no infinity."""
+def finite(values: Mapping[str, object]) -> dict[str, object]:
+    """The values as JSON can have them: without NaN and infinity."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in values.items()
@@ -130,7 +131,7 @@ class Page:
         word = "pass" if report.passed else "fail"
         parts = [
             f"<h2>{_e(_heading(report))} <span class={word}>{word}</span></h2>",
-            _picture(report.case.picture),
+            _image(report.case.image),
             _html_table("ours", report.differences),
             _maps("ours", report.ours, report.reference),
         ]
@@ -177,7 +178,7 @@ def _html_table(name: str, differences: Sequence[Difference]) -> str:
 
 
 def _maps(name: str, stages: Stages, reference: Stages) -> str:
-    """Where the stages differ: one picture per stage, white where they differ most."""
+    """Where the stages differ: one image per stage, white where they differ most."""
     height, width = reference.pixels.shape[:2]
     figures = []
     for stage in ("pixels", "patches", "encoded", "image_tokens"):
@@ -190,7 +191,7 @@ def _maps(name: str, stages: Stages, reference: Stages) -> str:
             gap = gap.reshape(-1, cols)
         largest = float(np.nanmax(gap, initial=0.0))
         figures.append(
-            f"<figure><img src='{_png(gap, largest)}' width={PICTURE_WIDTH} alt=''>"
+            f"<figure><img src='{_png(gap, largest)}' width={IMAGE_WIDTH} alt=''>"
             f"<figcaption>{name}: {stage}, white is {_number(largest)}</figcaption></figure>"
         )
     return "".join(figures)
@@ -201,7 +202,7 @@ def _png(values: npt.NDArray[np.float64], largest: float) -> str:
 
     Large arrays are reduced by the maximum, so that no point gets lost.
     """
-    step = max(1, max(values.shape) // PICTURE_WIDTH)
+    step = max(1, max(values.shape) // IMAGE_WIDTH)
     rows, cols = (-(-n // step) * step for n in values.shape)
     full = np.zeros((rows, cols))
     full[: values.shape[0], : values.shape[1]] = np.nan_to_num(values, nan=largest)
@@ -210,15 +211,15 @@ def _png(values: npt.NDArray[np.float64], largest: float) -> str:
     return _data_address(Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)), "PNG")
 
 
-def _picture(picture: Image.Image) -> str:
-    small = picture.copy()
-    small.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH))
+def _image(image: Image.Image) -> str:
+    small = image.copy()
+    small.thumbnail((IMAGE_WIDTH, IMAGE_WIDTH))
     return f"<figure><img src='{_data_address(small, 'JPEG')}' alt=''></figure>"
 
 
-def _data_address(picture: Image.Image, kind: str) -> str:
+def _data_address(image: Image.Image, kind: str) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, kind)
+    image.save(buffer, kind)
     text = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f"data:image/{kind.lower()};base64,{text}"
 
