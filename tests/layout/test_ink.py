@@ -93,9 +93,9 @@ def test_all_ink_of_a_bare_page_gets_regions() -> None:
 def test_rules_frames_and_shadows_are_no_text() -> None:
     image = Image.new("RGB", (600, 400), "white")
     draw = ImageDraw.Draw(image)
-    draw.rectangle((10, 10, 590, 390), outline=0, width=2)
-    draw.line((40, 100, 400, 100), 0, 2)
-    draw.rectangle((596, 0, 600, 400), fill=60)
+    draw.rectangle((40, 40, 540, 360), outline=0, width=2)
+    draw.line((80, 100, 400, 100), 0, 2)
+    draw.rectangle((590, 0, 600, 400), fill=60)
     draw.text((100, 200), "Words", 0, ImageFont.load_default(20))
     found = with_uncovered([], look(np.asarray(image)))
     assert len(found) == 1
