@@ -56,6 +56,15 @@ def test_gaps_are_closed(mask: np.ndarray, gap: int) -> None:
         assert np.array_equal(getattr(found, name), getattr(expected, name))
 
 
+@given(masks, st.integers(0, 2))
+def test_chosen_components_are_drawn(mask: np.ndarray, every: int) -> None:
+    runs = find_components(mask)
+    labels = flooded(mask)
+    chosen = np.arange(labels.max(initial=0)) % 3 == every
+    drawn = runs.mask((mask.shape[0], mask.shape[1]), chosen)
+    assert np.array_equal(drawn, (labels > 0) & np.append(False, chosen)[labels])
+
+
 @given(masks.filter(np.any))
 def test_boxes_and_first_runs(mask: np.ndarray) -> None:
     runs = find_components(mask)

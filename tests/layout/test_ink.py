@@ -96,10 +96,12 @@ def test_rules_frames_and_shadows_are_no_text() -> None:
     draw.rectangle((40, 40, 540, 360), outline=0, width=2)
     draw.line((80, 100, 400, 100), 0, 2)
     draw.rectangle((590, 0, 600, 400), fill=60)
+    draw.line((90, 150, 90, 340), 0, 2)
     draw.text((100, 200), "Words", 0, ImageFont.load_default(20))
     found = with_uncovered([], look(np.asarray(image)))
     assert len(found) == 1
     assert 95 < found[0].box[0] < 105
+    assert found[0].box[3] - found[0].box[1] < 30
 
 
 def test_what_is_higher_than_lines_is_an_image() -> None:

@@ -43,6 +43,14 @@ class Runs:
         np.maximum.at(boxes[:, 3], self.components, self.rows + 1)
         return boxes
 
+    def mask(self, shape: tuple[int, int], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """bool, of this shape: the pixels of those components that are chosen, bool [n]."""
+        drawn = chosen[self.components]
+        steps = np.zeros((shape[0], shape[1] + 1), np.int8)
+        steps[self.rows[drawn], self.starts[drawn]] += 1
+        steps[self.rows[drawn], self.ends[drawn]] -= 1
+        return np.asarray(np.cumsum(steps[:, :-1], axis=1, dtype=np.int8) > 0)
+
 
 def find_components(mask: NDArray[np.bool_], gap: int = 0) -> Runs:
     """The 8-connected components of the set pixels.

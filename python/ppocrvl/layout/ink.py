@@ -13,7 +13,7 @@ import numpy as np
 
 from ppocrvl.images.components import connected
 from ppocrvl.images.ink import ink_mask
-from ppocrvl.images.lines import letter_height, line_pieces
+from ppocrvl.images.lines import RULE, line_pieces
 from ppocrvl.layout.region import Region
 from ppocrvl.layout.shapes import rectangle_of
 
@@ -29,7 +29,6 @@ MAX_PIECES = 1500
 
 # In heights of a letter:
 _LEAST_SIDE = 0.5  # of a piece that is not dust
-_RULE = 0.35  # thicker than a rule
 _LINE_GAP = 1.4  # between two lines of a block
 _PIECE_GAP = 3.0  # between two pieces of a line
 _FIGURE = 6.0  # higher than a line can be
@@ -60,8 +59,7 @@ def look(pixels: NDArray[np.uint8]) -> PageInk:
         pixels: uint8 [h, w, 3], RGB.
     """
     mask = ink_mask(pixels)
-    letter = letter_height(mask)
-    pieces = line_pieces(mask, letter)
+    pieces, letter = line_pieces(mask)
     sides = pieces[:, 2:] - pieces[:, :2]
     pieces = pieces[sides.max(axis=1, initial=0) >= _LEAST_SIDE * letter]
     areas = (pieces[:, 2:] - pieces[:, :2]).prod(axis=1)
@@ -125,7 +123,7 @@ def _may_be_read(ink: PageInk, totals: NDArray[np.int64]) -> NDArray[np.bool_]:
     height, width = ink.mask.shape
     pieces = ink.pieces
     sides = pieces[:, 2:] - pieces[:, :2]
-    is_thin = sides.min(axis=1, initial=2**31) < _RULE * ink.letter
+    is_thin = sides.min(axis=1, initial=2**31) < RULE * ink.letter
     is_hollow = (totals < _HOLLOW * sides.prod(axis=1)) & (sides > _FIGURE * ink.letter).all(axis=1)
     at_edge = (pieces[:, :2] <= 1).any(axis=1) | (pieces[:, 2:] >= (width - 1, height - 1)).any(
         axis=1
