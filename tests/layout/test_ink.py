@@ -59,6 +59,18 @@ def test_boxes_are_drawn_to_the_ink(seed: int) -> None:
     assert snapped(rough, ink) == list(exact)
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_large_pages_are_looked_at_smaller(monkeypatch: pytest.MonkeyPatch, factor: int) -> None:
+    ink, exact = page()
+    pixels = np.where(ink.mask[:, :, None], 0, 255).astype(np.uint8).repeat(3, axis=2)
+    large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)[1:, 1:]
+    monkeypatch.setattr("ppocrvl.layout.ink.ENOUGH", 400 - 1)
+    found = with_uncovered([], look(large))
+    boxes = sorted(one.box for one in found)
+    expected = sorted(one.box for one in exact)
+    assert np.abs(np.array(boxes) - factor * np.array(expected)).max() <= factor
+
+
 def test_what_no_ink_belongs_to_stays() -> None:
     ink, exact = page()
     empty = region("text", (0, 0, 600, 30), 0)

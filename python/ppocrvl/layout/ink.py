@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from ppocrvl.images.components import connected
 from ppocrvl.images.ink import ink_mask
@@ -26,6 +27,9 @@ OWNED = 0.5
 """Of a piece of a line, the share that lies in a region from which on it belongs to it."""
 MAX_PIECES = 1500
 """The largest pieces are looked at; a page has no more words, dust has."""
+
+ENOUGH = 1000
+"""Pixels of a page's shorter side; from twice as many on, a page is looked at smaller."""
 
 # In heights of a letter:
 _LEAST_SIDE = 0.5  # of a piece that is not dust
@@ -53,13 +57,18 @@ class PageInk:
 
 
 def look(pixels: NDArray[np.uint8]) -> PageInk:
-    """Find the ink.
+    """Find the ink; of a large page in means of some pixels, so that boxes are as coarse.
 
     Args:
         pixels: uint8 [h, w, 3], RGB.
     """
-    mask = ink_mask(pixels)
+    height, width = pixels.shape[:2]
+    factor = max(1, min(height, width) // ENOUGH)
+    mask = ink_mask(np.asarray(Image.fromarray(pixels).reduce(factor)))
     pieces, letter = line_pieces(mask)
+    mask = mask.repeat(factor, axis=0).repeat(factor, axis=1)[:height, :width]
+    pieces = np.minimum(pieces * factor, (width, height, width, height))
+    letter *= factor
     sides = pieces[:, 2:] - pieces[:, :2]
     pieces = pieces[sides.max(axis=1, initial=0) >= _LEAST_SIDE * letter]
     areas = (pieces[:, 2:] - pieces[:, :2]).prod(axis=1)
