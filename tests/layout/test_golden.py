@@ -83,11 +83,13 @@ def test_painted_pages() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_all_random_sets() -> None:
     assert_same([random_set(i) for i in range(N_RANDOM)], answers()[:N_RANDOM])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_all_painted_pages() -> None:
     assert_same(unpacked_pages(golden()), answers()[N_RANDOM:])
 

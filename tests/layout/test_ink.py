@@ -14,7 +14,7 @@ from tests.images.test_lines import TEXT, have_fonts
 from tests.not_run import TRAINING_FONTS
 
 from pages.maker import make
-from ppocrvl.layout.ink import PageInk, look, snapped, with_uncovered
+from ppocrvl.layout.ink import MAX_PIECES, PageInk, look, snapped, with_uncovered
 from ppocrvl.layout.region import Box, Region
 
 COLUMNS = (30, 330)
@@ -59,6 +59,18 @@ def test_boxes_are_drawn_to_the_ink(seed: int) -> None:
     assert snapped(rough, ink) == list(exact)
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_large_pages_are_looked_at_smaller(monkeypatch: pytest.MonkeyPatch, factor: int) -> None:
+    ink, exact = page()
+    pixels = np.where(ink.mask[:, :, None], 0, 255).astype(np.uint8).repeat(3, axis=2)
+    large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)[1:, 1:]
+    monkeypatch.setattr("ppocrvl.layout.ink.ENOUGH", 400 - 1)
+    found = with_uncovered([], look(large))
+    boxes = sorted(one.box for one in found)
+    expected = sorted(one.box for one in exact)
+    assert np.abs(np.array(boxes) - factor * np.array(expected)).max() <= factor
+
+
 def test_what_no_ink_belongs_to_stays() -> None:
     ink, exact = page()
     empty = region("text", (0, 0, 600, 30), 0)
@@ -93,13 +105,15 @@ def test_all_ink_of_a_bare_page_gets_regions() -> None:
 def test_rules_frames_and_shadows_are_no_text() -> None:
     image = Image.new("RGB", (600, 400), "white")
     draw = ImageDraw.Draw(image)
-    draw.rectangle((10, 10, 590, 390), outline=0, width=2)
-    draw.line((40, 100, 400, 100), 0, 2)
-    draw.rectangle((596, 0, 600, 400), fill=60)
+    draw.rectangle((40, 40, 540, 360), outline=0, width=2)
+    draw.line((80, 100, 400, 100), 0, 2)
+    draw.rectangle((590, 0, 600, 400), fill=60)
+    draw.line((90, 150, 90, 340), 0, 2)
     draw.text((100, 200), "Words", 0, ImageFont.load_default(20))
     found = with_uncovered([], look(np.asarray(image)))
     assert len(found) == 1
     assert 95 < found[0].box[0] < 105
+    assert found[0].box[3] - found[0].box[1] < 30
 
 
 def test_what_is_higher_than_lines_is_an_image() -> None:
@@ -123,7 +137,7 @@ def test_pages_of_any_size(size: tuple[int, int]) -> None:
 
 def test_dust_is_bounded() -> None:
     noise = np.random.default_rng(0).integers(0, 2, (300, 300), dtype=np.uint8) * 255
-    assert len(look(np.repeat(noise[:, :, None], 3, axis=2)).pieces) <= 2000
+    assert len(look(np.repeat(noise[:, :, None], 3, axis=2)).pieces) <= MAX_PIECES
 
 
 def iou(a: Box, b: Box) -> float:

@@ -25,6 +25,10 @@ _USUAL_HEIGHT = 12
 """Of a letter in pixels, where nothing tells it."""
 _WORD_GAP = 1.3
 """Widest gap within a line, in heights of a letter."""
+RULE = 0.35
+"""A part with a shorter side, in heights of a letter, is a rule if it is longer than…"""
+_LONG = 3.0
+"""… this."""
 _VALLEY = 0.03
 """Rows with no more ink than this share of a full row's are between two lines."""
 _MARK = 0.6
@@ -62,35 +66,38 @@ def find_lines(pixels: NDArray[np.uint8]) -> list[Box]:
     return found
 
 
-def line_pieces(ink: NDArray[np.bool_], letter: float) -> NDArray[np.int64]:
+def line_pieces(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int64], float]:
     """Parts of lines on a page: words close enough to be one line, and whatever else has ink.
+
+    Single rules are parts of their own: a word beside one does not belong to it.
 
     Args:
         ink: bool [h, w].
-        letter: height of a letter in pixels.
 
     Returns:
-        int64 [n, 4]: box of each.
+        int64 [n, 4], the box of each, and the height of a letter in pixels.
     """
-    return find_components(close_gaps(ink, round(_WORD_GAP * letter))).boxes()
+    parts = find_components(ink)
+    boxes = parts.boxes()
+    letter = _usual_height(boxes)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    shorter, longer = sides.min(axis=1, initial=2**31), sides.max(axis=1, initial=0)
+    is_rule = (shorter < RULE * letter) & (longer > _LONG * letter)
+    words = find_components(
+        parts.mask((ink.shape[0], ink.shape[1]), ~is_rule), round(_WORD_GAP * letter)
+    )
+    return np.concatenate((words.boxes(), boxes[is_rule])), letter
 
 
 def letter_height(ink: NDArray[np.bool_]) -> float:
     """The usual height of a connected piece of ink: about that of a small letter, in pixels."""
-    boxes = find_components(ink).boxes()
-    heights = boxes[:, 3] - boxes[:, 1]
-    widths = boxes[:, 2] - boxes[:, 0]
+    return _usual_height(find_components(ink).boxes())
+
+
+def _usual_height(boxes: NDArray[np.int64]) -> float:
+    widths, heights = (boxes[:, 2:] - boxes[:, :2]).T
     letters = heights[(heights > _SPECK) & (widths < 4 * heights) & (heights < 8 * widths)]
     return float(np.median(letters)) if len(letters) else float(_USUAL_HEIGHT)
-
-
-def close_gaps(ink: NDArray[np.bool_], gap: int) -> NDArray[np.bool_]:
-    """Ink, and what lies between two pixels of it in a row that are no more than `gap` apart."""
-    width = ink.shape[1]
-    places = np.arange(width)
-    before = np.maximum.accumulate(np.where(ink, places, -width - gap), axis=1)
-    after = np.minimum.accumulate(np.where(ink, places, 2 * width + gap)[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(after - before <= gap + 1)
 
 
 def _slope(rows: NDArray[np.int64], columns: NDArray[np.int64], height: int) -> float:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from ppocrvl.images.components import connected
 from ppocrvl.images.ink import ink_mask
-from ppocrvl.images.lines import letter_height, line_pieces
+from ppocrvl.images.lines import RULE, line_pieces
 from ppocrvl.layout.region import Region
 from ppocrvl.layout.shapes import rectangle_of
 
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
 OWNED = 0.5
 """Of a piece of a line, the share that lies in a region from which on it belongs to it."""
-MAX_PIECES = 2000
+MAX_PIECES = 1500
 """The largest pieces are looked at; a page has no more words, dust has."""
+
+ENOUGH = 1000
+"""Pixels of a page's shorter side; from twice as many on, a page is looked at smaller."""
 
 # In heights of a letter:
 _LEAST_SIDE = 0.5  # of a piece that is not dust
-_RULE = 0.35  # thicker than a rule
 _LINE_GAP = 1.4  # between two lines of a block
 _PIECE_GAP = 3.0  # between two pieces of a line
 _FIGURE = 6.0  # higher than a line can be
@@ -54,14 +57,18 @@ class PageInk:
 
 
 def look(pixels: NDArray[np.uint8]) -> PageInk:
-    """Find the ink.
+    """Find the ink; of a large page in means of some pixels, so that boxes are as coarse.
 
     Args:
         pixels: uint8 [h, w, 3], RGB.
     """
-    mask = ink_mask(pixels)
-    letter = letter_height(mask)
-    pieces = line_pieces(mask, letter)
+    height, width = pixels.shape[:2]
+    factor = max(1, min(height, width) // ENOUGH)
+    mask = ink_mask(np.asarray(Image.fromarray(pixels).reduce(factor)))
+    pieces, letter = line_pieces(mask)
+    mask = mask.repeat(factor, axis=0).repeat(factor, axis=1)[:height, :width]
+    pieces = np.minimum(pieces * factor, (width, height, width, height))
+    letter *= factor
     sides = pieces[:, 2:] - pieces[:, :2]
     pieces = pieces[sides.max(axis=1, initial=0) >= _LEAST_SIDE * letter]
     areas = (pieces[:, 2:] - pieces[:, :2]).prod(axis=1)
@@ -125,7 +132,7 @@ def _may_be_read(ink: PageInk, totals: NDArray[np.int64]) -> NDArray[np.bool_]:
     height, width = ink.mask.shape
     pieces = ink.pieces
     sides = pieces[:, 2:] - pieces[:, :2]
-    is_thin = sides.min(axis=1, initial=2**31) < _RULE * ink.letter
+    is_thin = sides.min(axis=1, initial=2**31) < RULE * ink.letter
     is_hollow = (totals < _HOLLOW * sides.prod(axis=1)) & (sides > _FIGURE * ink.letter).all(axis=1)
     at_edge = (pieces[:, :2] <= 1).any(axis=1) | (pieces[:, 2:] >= (width - 1, height - 1)).any(
         axis=1
@@ -136,7 +143,7 @@ def _may_be_read(ink: PageInk, totals: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _grouped(pieces: NDArray[np.int64], letter: float) -> NDArray[np.int64]:
     """Of each piece which block it belongs to: beside another one in a line, or below it."""
-    x0, y0, x1, y1 = (side[:, None] for side in pieces.T)
+    x0, y0, x1, y1 = (side[:, None] for side in pieces.astype(np.int32).T)
     across = np.maximum(x0, x0.T) - np.minimum(x1, x1.T)  # gaps; negative where they overlap
     down = np.maximum(y0, y0.T) - np.minimum(y1, y1.T)
     widths, heights = x1 - x0, y1 - y0
