@@ -275,7 +275,7 @@ class _Weights:
         if config.version == 2:
             boxes += [f"model.decoder.bbox_embed.{i}" for i in range(config.decoder.num_layers)]
         for box in boxes:
-            self.matrix(f"{box}.layers.2.weight", (4, dim), 0.5)
+            self.matrix(f"{box}.layers.2.weight", (4, dim), 0.1)
         for layer in range(config.decoder.num_layers):
             self._calibrate_sampling(f"model.decoder.layers.{layer}.encoder_attn")
         if config.mask is not None:
@@ -294,7 +294,7 @@ class _Weights:
         )
         offsets = points.astype(np.float32).ravel()
         self.set(f"{module}.sampling_offsets.bias", offsets)
-        self.matrix(f"{module}.sampling_offsets.weight", (offsets.size, decoder.dim), 0.5)
+        self.matrix(f"{module}.sampling_offsets.weight", (offsets.size, decoder.dim), 0.05)
 
     def _calibrate_masks(self, features: Array) -> None:
         """A constant prototype lowers all masks, so that few of their pixels are positive."""
