@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocrvl.parity.layout.regions import TIE, RegionMatch, TiedChoices, match_regions
+from ppocrvl.parity.layout.regions import CHOICE_TIE, TIE, RegionMatch, TiedChoices, match_regions
 from ppocrvl.parity.layout.stages import sigmoid, votes
 
 N_QUERIES, N_LABELS = 6, 2
@@ -111,7 +111,7 @@ def test_votes_count_what_comes_before() -> None:
 
 
 def test_queries_in_another_order_are_taken_where_scores_are_tied() -> None:
-    best = np.array([0.0, 5.0, 5.003, 3.0])
+    best = np.array([0.0, 5.0, 5.01, 3.0])
     theirs = np.array([2, 1, 3])
     tied = choices([1, 2, 3])
     assert tied.queries(best, theirs).tolist() == [1, 2, 3]
@@ -138,12 +138,12 @@ def choices(selected: list[int], *boxes: list[float]) -> TiedChoices:
 @pytest.mark.parametrize(
     ("value", "ours", "is_same"),
     [
-        (TIE, box(2, 3, 8, 5), True),  # a pixel nearly zero belongs to the box or not
-        (-TIE, box(2, 3, 8, 5), True),
-        (-TIE, box(2, 3, 6, 5), True),
-        (-TIE, box(2, 3, 9, 5), False),
-        (-TIE, box(3, 3, 6, 5), False),
-        (-TIE, box(2, 3, 6, 4), False),
+        (CHOICE_TIE, box(2, 3, 8, 5), True),  # a pixel nearly zero belongs to the box or not
+        (-CHOICE_TIE, box(2, 3, 8, 5), True),
+        (-CHOICE_TIE, box(2, 3, 6, 5), True),
+        (-CHOICE_TIE, box(2, 3, 9, 5), False),
+        (-CHOICE_TIE, box(3, 3, 6, 5), False),
+        (-CHOICE_TIE, box(2, 3, 6, 4), False),
         (0.1, box(2, 3, 6, 5), False),
         (-0.1, box(2, 3, 8, 5), False),
     ],
@@ -153,7 +153,7 @@ def test_boxes_are_taken_where_masks_are_nearly_zero(
 ) -> None:
     mask = np.full((1, SIDE, SIDE), -1.0)
     mask[0, 3:5, 2:6] = 1.0
-    mask[0, 4, 7] = value * 0.99 if abs(value) == TIE else value
+    mask[0, 4, 7] = value * 0.99 if abs(value) == CHOICE_TIE else value
     right = 8 if value > 0 else 6
     theirs = np.array([box(2, 3, right, 5)])
     tied = choices([0], ours)

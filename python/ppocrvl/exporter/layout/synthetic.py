@@ -261,7 +261,11 @@ class _Weights:
         return self.normal(name, shape, 1 / math.sqrt(math.prod(shape[1:])))
 
     def _calibrate_heads(self, tokens: Array) -> None:
-        """Class scores, boxes, sampled points and masks of a size that a trained model has."""
+        """Class scores, boxes, sampled points and masks of a size that a trained model has.
+
+        Boxes and points move little from layer to layer. The features of random weights differ from
+        pixel to pixel, so an error that moved boxes far would double in each layer of the decoder.
+        """
         config, dim = self._config, self._config.decoder.dim
         n_labels = len(config.labels)
         heads = ["model.enc_score_head"]

@@ -25,7 +25,16 @@ PIXELS = 0.5
 """The sides of a box may differ by so many pixels of the page."""
 
 TIE = 1e-3
-"""What differs by less, in parts of the largest value, is a tie, and either choice is right."""
+"""Scores, and votes in parts of the largest, that differ by less are equal."""
+
+CHOICE_TIE = 3e-3
+"""What is chosen by differs by less, in parts of the largest value: then either choice is right.
+
+At the official size with random weights, errors of float32 make up to 1.2e-3 of a class's logit.
+"""
+
+
+_SAME_BOX = 1e-4  # of the page's side; a pixel of a mask is a two-hundredth
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class TiedChoices:
 
     def queries(self, best: Array, theirs: Indices) -> Indices:
         """As `reference.Choices`."""
-        ours, spare = self._selected, TIE * float(np.abs(best).max())
+        ours, spare = self._selected, CHOICE_TIE * float(np.abs(best).max())
         is_choice = len(np.unique(ours)) == len(theirs)
         self.same = is_choice and bool((np.abs(best[ours] - best[theirs]) <= spare).all())
         return ours if self.same else theirs
@@ -82,7 +91,7 @@ class TiedChoices:
         if not self.same:
             return theirs
         chosen = theirs.copy()
-        for query in np.flatnonzero(np.abs(self._references - theirs).max(axis=1) > TIE):
+        for query in np.flatnonzero(np.abs(self._references - theirs).max(axis=1) > _SAME_BOX):
             if _encloses(self._references[query], masks[query]):
                 chosen[query] = self._references[query]
             else:
@@ -97,7 +106,7 @@ def _encloses(box: Array, mask: Array) -> bool:
         box: centre, width and height, 0 to 1.
         mask: [height, width].
     """
-    spare = TIE * float(np.abs(mask).max())
+    spare = CHOICE_TIE * float(np.abs(mask).max())
     least, most = _edges(mask > spare), _edges(mask > -spare)
     size = np.tile(mask.shape[::-1], 2)
     ours = np.concatenate((box[:2] - box[2:] / 2, box[:2] + box[2:] / 2)) * size
