@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
 
+pytestmark = pytest.mark.timeout(300)  # importing torch alone takes long on a busy machine
 reference = pytest.mark.reference
 SIDE = 160
 NO_MASKS = {"mask_enhanced": False, "ppocrvl_layout": {"masks": False}}
@@ -120,7 +121,6 @@ def test_pages_are_those_of_the_reference(run: Run, layout_file: Path) -> None:
     [
         ("backbone.1.0.excite.weight", {"backbone.1"}),
         ("enc.pan.1.conv1.weight", {"encoder.2", "prototypes"}),
-        ("dec.enc_class.bias", {f"encoder_classes.{level}" for level in range(3)}),
         ("dec.1.ffn_down.weight", {"decoder.1"}),
         ("order.pointer.weight", {"order_logits"}),
     ],
