@@ -6,7 +6,8 @@
 Pulls the official GGUF pair and the checkpoint (3.7 GB, pinned by hash), exports the checkpoint,
 compares the exported pair with the official one tensor by tensor, and all stages with the model's
 own implementation; reads the samples and drawn pages, quantizes to the presets, and measures
-speed beside llama-server. DIR needs some 15 GB, the reference 10 GB of memory; needs
+speed beside llama-server. The layout model is pulled, exported and compared with its own
+implementation too. DIR needs some 15 GB, the reference 10 GB of memory; needs
 `pip install ".[hub,eval,reference]"`.
 
 DIR/VERSION/report.md and report.json have the results. A step that fails, even by running out of
@@ -71,6 +72,10 @@ STEPS = {
     "quantize": Step("quantization", "quantize", ("export",)),
     "eval": Step("quantization", "measure", ("quantize", "pages")),
     "speed": Step("speed", "measure", ("export", "pages")),
+    "layout": Step("layout", "pull"),
+    "layout-export": Step("layout", "export", ("layout",)),
+    "layout-parity": Step("layout", "compare_with_reference", ("layout-export",)),
+    "layout-page": Step("layout", "find_regions", ("layout-export", "pages")),
 }
 
 

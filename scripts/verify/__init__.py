@@ -3,5 +3,5 @@
 
 `official` says which files are meant, `work` where everything is put, `journal` what is already
 done, and `report` writes it down. The steps are in `files` (pull, export, compare with the official
-GGUF), `parity`, `pages` (drawn), `reading`, `quantization` and `speed`.
+GGUF), `parity`, `pages` (drawn), `reading`, `quantization`, `speed` and `layout`.
 """

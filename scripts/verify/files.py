@@ -33,12 +33,12 @@ def pull_official(work: Work) -> dict[str, Any]:
     """The official GGUF pair."""
     if work.release.gguf is None:
         raise SkippedError(f"no official GGUF pair of version {work.release.version} is pinned")
-    return _pull(work.release.gguf, work.official, (".gguf",))
+    return pull_source(work.release.gguf, work.official, (".gguf",))
 
 
 def pull_checkpoint(work: Work) -> dict[str, Any]:
     """The weights, with configuration and tokenizer."""
-    return _pull(work.release.checkpoint, work.checkpoint, _CHECKPOINT_FILES)
+    return pull_source(work.release.checkpoint, work.checkpoint, _CHECKPOINT_FILES)
 
 
 def export(work: Work) -> dict[str, Any]:
@@ -79,7 +79,8 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.name: sha256_of_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
-def _pull(source: Source, folder: Path, endings: tuple[str, ...]) -> dict[str, Any]:
+def pull_source(source: Source, folder: Path, endings: tuple[str, ...]) -> dict[str, Any]:
+    """The files of a repository whose names end so, into a folder."""
     commit, files = list_files(source.repo, source.revision)
     wanted = [one for one in files if one.path == one.name and one.name.endswith(endings)]
     if missing := set(source.sha256) - {one.name for one in wanted}:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import OptionError
 from ppocrvl.exporter.version import OFFICIAL_SHA256, ModelVersion
-from ppocrvl.models.pins import PINS
+from ppocrvl.models.pins import LAYOUT_CHECKPOINTS, LAYOUT_V3, PINS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,11 +34,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version of the model: its checkpoint, and its GGUF pair where one is pinned."""
+    """A version of the model: its checkpoint, its GGUF pair and its layout model where pinned."""
 
     version: str
     checkpoint: Source
     gguf: Source | None
+    layout: Source | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -63,7 +64,16 @@ def official(version: str) -> Release:
         version,
         Source(repo, revision, {WEIGHTS: weights}),
         None if pin is None else Source(f"{repo}-GGUF", pin.revision, pair),
+        _layout(version),
     )
+
+
+def _layout(version: str) -> Source | None:
+    """PP-DocLayoutV3; of the V2 that belongs to version 1.0, no hash is known."""
+    if version == "1.0":
+        return None
+    pin = LAYOUT_CHECKPOINTS[LAYOUT_V3]
+    return Source(LAYOUT_V3, pin.revision, {pin.weights.name: pin.weights.sha256})
 
 
 def read_pins(path: Path, version: str) -> Release:
@@ -74,14 +84,18 @@ def read_pins(path: Path, version: str) -> Release:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        gguf = values.get("gguf")
         return Release(
-            version, Source(**values["checkpoint"]), None if gguf is None else Source(**gguf)
+            version,
+            Source(**values["checkpoint"]),
+            *(
+                None if values.get(name) is None else Source(**values[name])
+                for name in ("gguf", "layout")
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise OptionError(
-            f"{path} gives no pins ({error}); it needs checkpoint and gguf, each with repo, "
-            "revision and sha256"
+            f"{path} gives no pins ({error}); it needs checkpoint, and may have gguf and layout, "
+            "each with repo, revision and sha256"
         ) from error
 
 

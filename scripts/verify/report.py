@@ -55,6 +55,9 @@ def _markdown(work: Work, entries: Mapping[str, Mapping[str, Any]]) -> str:
         f"GGUF pair: {release.gguf.repo} at {release.gguf.revision}."
         if release.gguf
         else "GGUF pair: none is pinned.",
+        f"Layout model: {release.layout.repo} at {release.layout.revision}."
+        if release.layout
+        else "Layout model: none is pinned.",
         _table(
             ("step", "result", "seconds", ""),
             [

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ppocrvl.models.checkpoint import layout_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -78,6 +80,18 @@ class Work:
     def pages(self) -> Path:
         """The drawn pages, as a data set."""
         return self.folder / "pages"
+
+    @property
+    def layout_checkpoint(self) -> Path:
+        """The folder with the layout model's weights, under the model's name."""
+        assert self.release.layout is not None
+        name = layout_name(self.release.layout.repo)
+        return self.folder / "layout-checkpoint" / name
+
+    @property
+    def layout(self) -> Path:
+        """The exported layout model."""
+        return self.folder / "layout"
 
     def quantized(self, preset: str) -> Path:
         """Our pair in fewer bits."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.native.layout_stages import ReferenceStages, relative_error
 
 from ppocrvl import errors
 from ppocrvl.exporter.layout.exporter import export_layout
 from ppocrvl.exporter.layout.synthetic import write_synthetic_layout
 from ppocrvl.models.folder import BUILT_IN_FOLDER
+from ppocrvl.parity.layout.stages import compare_stages
 from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
@@ -60,18 +60,22 @@ def page(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 @pytest.mark.reference
 @pytest.mark.timeout(300)
 def test_stages_are_those_of_transformers(checkpoint: Path, layout_file: Path) -> None:
-    found = _native.LayoutModel(str(layout_file), 2).run(page(500, 400), trace=True)
-    ours = found["stages"]
-    ours["order_logits"] = np.triu(ours["order_logits"], 1)
-    reference = ReferenceStages(checkpoint)
-    expected = reference.from_ours(ours)
+    """Given the same input to each; `parity` has the stages."""
+    from ppocrvl.parity.layout.reference import LayoutReference
+
+    image = page(500, 400)
+    found = _native.LayoutModel(str(layout_file), 2).run(image, trace=True)
+    found["page_size"] = np.array([400.0, 500.0])
+    reference = LayoutReference(checkpoint)
+    expected = reference.from_given(found["stages"])
+    differences = compare_stages(found, expected, reference.pixels(image), reference.least_std)
     differing = {
-        name: error
-        for name, values in expected.items()
-        if (error := relative_error(ours[name], values)) > 1e-5
+        one.stage: one.relative
+        for one in differences
+        if not one.passed or (one.stage != "pixels" and (one.relative or 0.0) > 1e-5)
     }
     assert not differing
-    assert expected.keys() | {"pixels", "selected", "boxes"} == ours.keys()
+    assert expected.keys() | {"pixels"} == found["stages"].keys()
 
 
 def test_the_best_tokens_are_selected(layout_file: Path) -> None:

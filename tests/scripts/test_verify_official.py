@@ -18,6 +18,7 @@ from tests.hub import REVISION, Hub, serve_hub
 
 import ppocrvl
 from ppocrvl.errors import ExitCode
+from ppocrvl.exporter.layout.synthetic import write_synthetic_layout
 from synthetic_checkpoint import write_synthetic_checkpoint
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ class Verification:
 
     script: Path
     work: Path
-    hubs: tuple[Hub, Hub]
+    hubs: tuple[Hub, Hub, Hub]
 
     def pin(self) -> None:
         """What the hubs serve now is what is to be verified."""
-        checkpoint, pair = self.hubs
-        text = json.dumps({"checkpoint": pin(checkpoint), "gguf": pin(pair)})
+        names = ("checkpoint", "gguf", "layout")
+        text = json.dumps(dict(zip(names, map(pin, self.hubs), strict=True)))
         (self.work / "pins.json").write_text(text)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -79,12 +80,15 @@ def verification(tmp_path: Path, project_root: Path) -> Iterator[Verification]:
     folder = tmp_path / NAME
     write_synthetic_checkpoint(folder)
     exported = ppocrvl.export(folder, tmp_path / "pair")
+    layout = tmp_path / "layout"
+    write_synthetic_layout(layout, image_size=160)
     hubs = (
         Hub({path.name: path.read_bytes() for path in folder.iterdir()}, f"owner/{NAME}"),
         Hub(
             {path.name: path.read_bytes() for path in (exported.llm, exported.mmproj)},
             f"owner/{NAME}-GGUF",
         ),
+        Hub({path.name: path.read_bytes() for path in layout.iterdir()}, "owner/Page_safetensors"),
     )
     server = serve_hub(*hubs)
     (tmp_path / "work").mkdir()
@@ -95,7 +99,7 @@ def verification(tmp_path: Path, project_root: Path) -> Iterator[Verification]:
 
 def test_all_steps_a_failure_and_the_next_run(verification: Verification) -> None:
     """One long test: what the first run has done is what the others go on with."""
-    checkpoint, pair = verification.hubs
+    checkpoint, pair, _ = verification.hubs
     llm = next(name for name in pair.files if not name.startswith("mmproj"))
     right = pair.files[llm]
     pair.files[llm] = with_another_norm(right, verification.work)
@@ -111,6 +115,10 @@ def test_all_steps_a_failure_and_the_next_run(verification: Verification) -> Non
     )
     assert "peer_llama_server.py failed" in steps["speed"]["message"]  # Python is no llama-server
     assert [one["passed"] for one in steps["parity"]["values"]["pictures"]] == [True, True]
+    assert steps["layout-parity"]["values"]["same regions"] == 1.0
+    assert [one["passed"] for one in steps["layout-parity"]["values"]["pages"]] == [True, True]
+    assert list(steps["layout-export"]["values"]) == ["Page-F32.gguf"]
+    assert steps["layout-page"]["values"]["image"].endswith(".png")
     assert set(steps["eval"]["values"]) == {"small", "balanced", "quality"}
     assert steps["checkpoint"]["values"]["sha256"] == pin(checkpoint)["sha256"]
 
@@ -131,6 +139,7 @@ def test_all_steps_a_failure_and_the_next_run(verification: Verification) -> Non
     assert f"Checkpoint: owner/{NAME} at {REVISION}." in report
     assert "| transformers |" in report
     assert "| parity | passed |" in report
+    assert f"Layout model: owner/Page_safetensors at {REVISION}." in report
 
     seconds = {name: one["seconds"] for name, one in verification.report()["steps"].items()}
     assert verification.run("--redo", "quantize").returncode == ExitCode.OK
@@ -156,7 +165,8 @@ def test_hub_that_does_not_answer(verification: Verification) -> None:
     assert done.returncode == ExitCode.PARITY
     statuses = verification.statuses()
     assert statuses.pop("pages") == "passed"
-    assert (statuses.pop("official"), statuses.pop("checkpoint")) == ("failed", "failed")
+    pulled = [statuses.pop(name) for name in ("official", "checkpoint", "layout")]
+    assert pulled == ["failed"] * 3
     assert set(statuses.values()) == {"skipped"}
 
 

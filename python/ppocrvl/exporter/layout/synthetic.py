@@ -261,7 +261,11 @@ class _Weights:
         return self.normal(name, shape, 1 / math.sqrt(math.prod(shape[1:])))
 
     def _calibrate_heads(self, tokens: Array) -> None:
-        """Class scores, boxes, sampled points and masks of a size that a trained model has."""
+        """Class scores, boxes, sampled points and masks of a size that a trained model has.
+
+        Boxes and points move little from layer to layer. The features of random weights differ from
+        pixel to pixel, so an error that moved boxes far would double in each layer of the decoder.
+        """
         config, dim = self._config, self._config.decoder.dim
         n_labels = len(config.labels)
         heads = ["model.enc_score_head"]
@@ -275,7 +279,7 @@ class _Weights:
         if config.version == 2:
             boxes += [f"model.decoder.bbox_embed.{i}" for i in range(config.decoder.num_layers)]
         for box in boxes:
-            self.matrix(f"{box}.layers.2.weight", (4, dim), 0.5)
+            self.matrix(f"{box}.layers.2.weight", (4, dim), 0.1)
         for layer in range(config.decoder.num_layers):
             self._calibrate_sampling(f"model.decoder.layers.{layer}.encoder_attn")
         if config.mask is not None:
@@ -294,7 +298,7 @@ class _Weights:
         )
         offsets = points.astype(np.float32).ravel()
         self.set(f"{module}.sampling_offsets.bias", offsets)
-        self.matrix(f"{module}.sampling_offsets.weight", (offsets.size, decoder.dim), 0.5)
+        self.matrix(f"{module}.sampling_offsets.weight", (offsets.size, decoder.dim), 0.05)
 
     def _calibrate_masks(self, features: Array) -> None:
         """A constant prototype lowers all masks, so that few of their pixels are positive."""

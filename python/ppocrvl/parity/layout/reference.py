@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ppocrvl.errors import CheckpointError, MissingExtraError, OptionError
 from ppocrvl.exporter.layout.checkpoint import read_layout_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy.typing as npt
@@ -24,6 +24,26 @@ Tensor: TypeAlias = Any  # torch and transformers have no types that hold withou
 
 N_LEVELS = 3
 N_STAGES = 4
+
+
+class Choices(Protocol):
+    """What to go on with where numbers become a choice."""
+
+    def queries(self, best: Array, theirs: Indices) -> Indices:
+        """The tokens that become queries.
+
+        Args:
+            best: [n_tokens], the largest class logit of each.
+            theirs: what the reference chooses, the best first.
+        """
+
+    def boxes(self, masks: Array, theirs: Array) -> Array:
+        """The first reference boxes, which enclose what is positive in the queries' masks.
+
+        Args:
+            masks: [n_queries, height, width].
+            theirs: [n_queries, 4], the reference's: centre, width and height, 0 to 1.
+        """
 
 
 class LayoutReference:
@@ -110,21 +130,23 @@ class LayoutReference:
             tensors = {name: self._tensor(array) for name, array in given.items()}
             return {name: tensor.numpy() for name, tensor in self._stages(tensors)}
 
-    def alone(self, pixels: Array, choose: Callable[[Array, Indices], Indices]) -> dict[str, Array]:
+    def alone(self, pixels: Array, choices: Choices) -> dict[str, Array]:
         """Every stage by our name, each from the reference's own stages before it.
 
         Args:
             pixels: [3, height, width], the model's input.
-            choose: gets the best class logit of each token and the chosen tokens, the best first;
-                gives the tokens to go on with.
+            choices: is asked at the two places where the model chooses.
         """
         given: dict[str, Tensor] = {"pixels": self._tensor(pixels)}
         with self._torch.no_grad():
             for name, tensor in self._stages(given):
                 given[name] = tensor
                 if name == "selected":
-                    chosen = choose(self._best(given).numpy(), tensor.numpy())
+                    chosen = choices.queries(self._best(given).numpy(), tensor.numpy())
                     given[name] = self._torch.from_numpy(np.asarray(chosen, np.int64))
+                elif name == "references" and self._has_masks:
+                    masks = self._masks(given["queries"], given)
+                    given[name] = self._tensor(choices.boxes(masks.numpy(), tensor.numpy()))
         return {name: tensor.numpy() for name, tensor in given.items()}
 
     def _tensor(self, array: Array) -> Tensor:
@@ -170,6 +192,11 @@ class LayoutReference:
         classes = [given[f"encoder_classes.{level}"] for level in range(N_LEVELS)]
         return self._torch.cat(classes).max(-1).values
 
+    def _masks(self, queries: Tensor, given: Mapping[str, Tensor]) -> Tensor:
+        """Logits [n_queries, height, width]."""
+        embedded = self._model.mask_query_head(self._model.decoder_norm(queries))
+        return self._torch.einsum("qc,chw->qhw", embedded, given["prototypes"])
+
     def _selection(self, given: Mapping[str, Tensor]) -> Named:
         torch, model, modeling = self._torch, self._model, self._modeling
         shapes = self._shapes(given)
@@ -184,8 +211,7 @@ class LayoutReference:
         yield "queries", output[selected]
         queries = given["queries"]
         if self._has_masks:
-            embedded = model.mask_query_head(model.decoder_norm(queries))
-            masks = torch.einsum("qc,chw->qhw", embedded, given["prototypes"])
+            masks = self._masks(queries, given)
             boxes = modeling.mask_to_box_coordinate(masks[None] > 0, self._dtype)
             references = modeling.inverse_sigmoid(boxes)[0]
         else:
@@ -221,5 +247,4 @@ class LayoutReference:
         order = model.decoder_global_pointer(model.decoder_order_head[-1](normed)[None])[0]
         yield "order_logits", torch.triu(order, 1)
         if self._has_masks:
-            embedded = model.mask_query_head(normed)
-            yield "masks", torch.einsum("qc,chw->qhw", embedded, given["prototypes"])
+            yield "masks", self._masks(x, given)

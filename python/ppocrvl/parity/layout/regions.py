@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[np.floating[Any]]
+    Indices = npt.NDArray[np.int64]
 
 SHARE = 0.995
 """So many of all regions must be the same."""
@@ -23,8 +24,17 @@ SHARE = 0.995
 PIXELS = 0.5
 """The sides of a box may differ by so many pixels of the page."""
 
-TIE = 1e-4
-"""What differs by less, in parts of the largest value, is a tie, and either choice is right."""
+TIE = 1e-3
+"""Scores, and votes in parts of the largest, that differ by less are equal."""
+
+CHOICE_TIE = 3e-3
+"""What is chosen by differs by less, in parts of the largest value: then either choice is right.
+
+At the official size with random weights, errors of float32 make up to 1.2e-3 of a class's logit.
+"""
+
+
+_SAME_BOX = 1e-4  # of the page's side; a pixel of a mask is a two-hundredth
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +49,7 @@ class RegionMatch:
         n_one_sided: regions that one side alone has.
         n_moved: boxes further apart than `PIXELS`.
         n_misplaced: in another place of the order.
-        same_queries: whether the same tokens were chosen as queries, in the same order but for
-            ties.
+        same_choices: whether the same queries and first boxes were chosen, but for ties.
     """
 
     n_regions: int
@@ -49,30 +58,74 @@ class RegionMatch:
     n_one_sided: int
     n_moved: int
     n_misplaced: int
-    same_queries: bool
+    same_choices: bool
 
 
-class TiedQueries:
-    """Takes our order of queries for the reference's where its own values leave it open.
+class TiedChoices:
+    """Takes our choices for the reference's where its own numbers leave them open.
 
     Which of two tokens of nearly equal score comes first decides what every later number stands
-    for, so the reference goes on with ours if each of ours is as good as its own at that place.
+    for, and one pixel that is nearly zero decides where a box begins. So the reference goes on with
+    ours where ours is as good as its own.
 
     Args:
-        ours: our tokens, the best first.
+        selected: our tokens, the best first.
+        references: our first boxes.
     """
 
-    def __init__(self, ours: npt.NDArray[np.int64]) -> None:
-        self._ours = ours
-        self.same = False
+    def __init__(self, selected: Indices, references: Array) -> None:
+        self._selected = selected
+        self._references = references
+        self.same = True
+        """Whether all of ours were the reference's, but for ties."""
 
-    def __call__(self, best: Array, theirs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The tokens to go on with; arguments as `LayoutReference.alone` gives them."""
-        spare = TIE * float(np.abs(best).max())
-        is_choice = len(np.unique(self._ours)) == len(theirs)
-        gaps = np.abs(best[self._ours] - best[theirs]) if is_choice else np.array([np.inf])
-        self.same = bool(gaps.max() <= spare)
-        return self._ours if self.same else theirs
+    def queries(self, best: Array, theirs: Indices) -> Indices:
+        """As `reference.Choices`."""
+        ours, spare = self._selected, CHOICE_TIE * float(np.abs(best).max())
+        is_choice = len(np.unique(ours)) == len(theirs)
+        self.same = is_choice and bool((np.abs(best[ours] - best[theirs]) <= spare).all())
+        return ours if self.same else theirs
+
+    def boxes(self, masks: Array, theirs: Array) -> Array:
+        """As `reference.Choices`."""
+        if not self.same:
+            return theirs
+        chosen = theirs.copy()
+        for query in np.flatnonzero(np.abs(self._references - theirs).max(axis=1) > _SAME_BOX):
+            if _encloses(self._references[query], masks[query]):
+                chosen[query] = self._references[query]
+            else:
+                self.same = False
+        return chosen
+
+
+def _encloses(box: Array, mask: Array) -> bool:
+    """Whether the box is that of the mask's positive pixels, whatever is done with those near zero.
+
+    Args:
+        box: centre, width and height, 0 to 1.
+        mask: [height, width].
+    """
+    spare = CHOICE_TIE * float(np.abs(mask).max())
+    least, most = _edges(mask > spare), _edges(mask > -spare)
+    size = np.tile(mask.shape[::-1], 2)
+    ours = np.concatenate((box[:2] - box[2:] / 2, box[:2] + box[2:] / 2)) * size
+    if least is None or most is None:
+        return True  # nothing is surely positive
+    return bool(
+        (ours[:2] >= most[:2] - 0.5).all()
+        and (ours[:2] <= least[:2] + 0.5).all()
+        and (ours[2:] >= least[2:] - 0.5).all()
+        and (ours[2:] <= most[2:] + 0.5).all()
+    )
+
+
+def _edges(mask: npt.NDArray[np.bool_]) -> Indices | None:
+    """Left, top, right and bottom of what is set, in pixels; None where nothing is."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
 
 def match_regions(
@@ -80,7 +133,7 @@ def match_regions(
     expected: Mapping[str, Array],
     thresholds: Sequence[float],
     *,
-    same_queries: bool,
+    same_choices: bool,
 ) -> RegionMatch:
     """Compare the regions of scores from their class's threshold on.
 
@@ -88,20 +141,19 @@ def match_regions(
         found: what `LayoutModel.run(page)` gave, with "page_size".
         expected: the reference's stages.
         thresholds: one for each class.
-        same_queries: to be noted.
+        same_choices: to be noted.
     """
     scores = sigmoid(expected["logits"])
-    least = np.asarray(thresholds)
     last = np.sort(scores, None)[-len(scores)]  # of as many as there are queries
-    theirs = {(int(q), int(c)) for q, c in np.argwhere((scores >= least) & (scores >= last))}
+    least = np.asarray(thresholds)
+    theirs = {(int(q), int(c)) for q, c in np.argwhere(scores >= np.maximum(least, last))}
     keep = found["scores"] >= least[found["labels"]]
     ours = [
         (int(q), int(c)) for q, c in zip(found["queries"][keep], found["labels"][keep], strict=True)
     ]
 
     def is_tied(region: tuple[int, int]) -> bool:
-        score = scores[region]
-        return bool(min(abs(score - least[region[1]]), abs(score - last)) <= TIE)
+        return bool(abs(scores[region] - max(least[region[1]], last)) <= TIE)
 
     one_sided = {one for one in theirs ^ set(ours) if not is_tied(one)}
     common = np.array([one in theirs for one in ours], dtype=bool)
@@ -119,5 +171,5 @@ def match_regions(
         n_one_sided=len(one_sided),
         n_moved=int(moved.sum()),
         n_misplaced=int(misplaced.sum()),
-        same_queries=same_queries,
+        same_choices=same_choices,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppocrvl.parity.compare import first_failure
-from ppocrvl.parity.layout.regions import SHARE, RegionMatch, TiedQueries, match_regions
+from ppocrvl.parity.layout.regions import SHARE, RegionMatch, TiedChoices, match_regions
 from ppocrvl.parity.layout.stages import compare_stages
 from ppocrvl.parity.report import finite, text_table
 
@@ -74,9 +74,9 @@ def check_page(
         differences = compare_stages(
             found, exact.from_given(stages), exact.pixels(pixels), exact.least_std
         )
-    choice = TiedQueries(stages["selected"].astype(np.int64))
-    expected = reference.alone(stages["pixels"], choice)
-    match = match_regions(found, expected, model.thresholds, same_queries=choice.same)
+    choices = TiedChoices(stages["selected"].astype(np.int64), stages["references"])
+    expected = reference.alone(stages["pixels"], choices)
+    match = match_regions(found, expected, model.thresholds, same_choices=choices.same)
     return PageReport(name, page.size, differences, match)
 
 
@@ -105,7 +105,7 @@ def text_lines(report: PageReport) -> list[str]:
         )
         if count
     ]
-    parts += [] if match.same_queries else ["other queries chosen"]
+    parts += [] if match.same_choices else ["other queries or first boxes chosen"]
     parts += [f"boxes within {match.largest_gap:.2g} px"]
     lines.append(f"  regions: {match.n_same} of {match.n_regions} the same; {', '.join(parts)}")
     return lines
