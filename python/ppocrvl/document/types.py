@@ -53,7 +53,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A region of a page and what was read there.
+    r"""A region of a page and what was read there.
 
     Attributes:
         index: place on its page in reading order, from 0, headers and figures included.
@@ -62,9 +62,10 @@ class Block:
         box_points: the same in PDF points, origin at the top left of the page as shown.
         polygon: outline in pixels.
         score: probability of the class, 0 to 1.
-        text: what was read, after post-processing: plain text with inline formulas, HTML for a
-            table, LaTeX for a formula. "" where nothing was read, and in a block whose text went to
-            the first of its group.
+        text: what was read, after post-processing: plain text with formulas between `\(` and `\)`
+            or `\[` and `\]` (dollar signs are prices; `markup.dollars` spells formulas as
+            Markdown and PaddleX do), HTML for a table, LaTeX for a formula. "" where nothing was
+            read, and in a block whose text went to the first of its group.
         order: place among the blocks of the running text, from 1; None for what stands outside it
             (figures, tables, headers, footers and so on), as the official pipeline numbers them.
         html: of a table or chart; None otherwise.

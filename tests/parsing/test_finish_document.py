@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only a whole document tells: order, levels, tables and paragraphs that go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.parsing.made import block
+
+from ppocrvl.document.types import Block, BlockLine, PageData
+from ppocrvl.parsing.finish_document import finish_document
+from ppocrvl.parsing.paragraphs import in_sentence, with_joins
+
+UPPER = "<table><tr><td>Name</td><td>n</td></tr><tr><td>a</td><td>1</td></tr></table>"
+LOWER = "<table><tr><td>Name</td><td>n</td></tr><tr><td>b</td><td>2</td></tr></table>"
+WHOLE = (
+    "<table><tr><td>Name</td><td>n</td></tr><tr><td>a</td><td>1</td></tr>"
+    "<tr><td>b</td><td>2</td></tr></table>"
+)
+
+
+def document(*pages: list[Block], indexes: tuple[int, ...] = (0, 1, 2)) -> list[PageData]:
+    return [
+        PageData(index, 600, 800, 144, blocks=tuple(blocks))
+        for index, blocks in zip(indexes, pages, strict=False)
+    ]
+
+
+def test_blocks_of_the_running_text_are_numbered_on_each_page() -> None:
+    labels = ["header", "doc_title", "text", "image", "figure_title", "table", "text", "seal"]
+    first, second = finish_document(document([block(one) for one in labels], [block("text")]))
+    assert [one.order for one in first.blocks] == [None, 1, 2, None, None, None, 3, 4]
+    assert [one.order for one in second.blocks] == [1]
+
+
+def test_levels_go_over_all_pages() -> None:
+    pages = document(
+        [block("doc_title", text="T"), block("paragraph_title", (0, 0, 90, 30), "1 One")],
+        [block("paragraph_title", (0, 0, 90, 20), "1.1 Two"), block("text", text="x")],
+    )
+    levels = [one.level for page in finish_document(pages) for one in page.blocks]
+    assert levels == [0, 1, 2, None]
+
+
+def test_a_table_goes_on_at_the_top_of_the_next_page() -> None:
+    pages = document(
+        [block("text"), block("table", text=UPPER), block("number")],
+        [block("header"), block("table", text=LOWER)],
+    )
+    first, second = finish_document(pages)
+    assert first.blocks[1].html == first.blocks[1].text == WHOLE
+    below = second.blocks[1]
+    assert (below.text, below.html, below.joins_previous) == ("", None, True)
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        document([block("table", text=UPPER)], [block("table", text=LOWER)], indexes=(0, 2)),
+        document([block("table", text=UPPER), block("text")], [block("table", text=LOWER)]),
+        document([block("table", text=UPPER)], [block("text"), block("table", text=LOWER)]),
+        document(
+            [block("table", (0, 0, 100, 20), UPPER)], [block("table", (0, 0, 120, 20), LOWER)]
+        ),
+    ],
+    ids=["a page is missing", "text below", "text above", "of another width"],
+)
+def test_a_table_does_not_go_on(pages: list[PageData]) -> None:
+    assert [one.text for page in finish_document(pages) for one in page.blocks if one.html] == [
+        UPPER,
+        LOWER,
+    ]
+
+
+def test_nothing_is_joined_over_a_page_that_failed() -> None:
+    pages = document([block("text", text="it goes")], [], [block("text", text="on here")])
+    pages[1] = replace(pages[1], error="damaged")
+    assert not finish_document(pages)[2].blocks[0].joins_previous
+
+
+def test_a_document_may_have_no_pages_and_no_blocks() -> None:
+    assert finish_document([]) == []
+    assert finish_document(document([])) == document([])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("it goes", "on here"),
+        ("a hyphen-", "ated word"),
+        ("many, many,", "Many words"),
+        ("the so-called «term»", "is new"),
+        ("本文提出了一种", "新的方法"),
+        ("he said", "“and so on”"),
+    ],
+)
+def test_a_sentence_goes_on(before: str, after: str) -> None:
+    assert in_sentence(before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("it ends.", "and so on"),
+        ("it ends.”", "and so on"),
+        ("as follows:", "one"),
+        ("it goes", "Another begins"),
+        ("it goes", "1. an item"),
+        ("结束。", "新的方法"),
+        ("", "on"),
+        ("it goes", ""),
+    ],
+)
+def test_a_sentence_does_not_go_on(before: str, after: str) -> None:
+    assert not in_sentence(before, after)
+
+
+LEFT, RIGHT, BELOW = (0, 100, 90, 700), (110, 100, 200, 300), (0, 720, 90, 780)
+
+
+def joins(*blocks: Block) -> list[bool]:
+    return [one.joins_previous for one in with_joins([blocks])[0]]
+
+
+def text(box: tuple[int, int, int, int], words: str, **values: object) -> Block:
+    return block("text", box, words, **values)
+
+
+def test_a_paragraph_goes_on_in_the_next_column() -> None:
+    assert joins(text(LEFT, "it goes"), text(RIGHT, "on here")) == [False, True]
+
+
+def test_a_paragraph_does_not_go_on_in_the_same_column() -> None:
+    assert joins(text(LEFT, "it goes"), text(BELOW, "on here")) == [False, False]
+
+
+def test_a_paragraph_goes_on_under_a_figure() -> None:
+    figure = block("image", (0, 702, 90, 718))
+    assert joins(text(LEFT, "it goes"), figure, text(BELOW, "on here")) == [False, False, True]
+
+
+@pytest.mark.parametrize("label", ["paragraph_title", "display_formula", "algorithm"])
+def test_a_paragraph_does_not_go_on_past_other_text(label: str) -> None:
+    between = block(label, (110, 50, 200, 90), "x")
+    assert not any(joins(text(LEFT, "it goes"), between, text(RIGHT, "on here")))
+
+
+def test_a_block_that_failed_joins_nothing() -> None:
+    failed = text(LEFT, "it goes", error="a strip failed")
+    assert not any(joins(failed, text(RIGHT, "on here")))
+
+
+def test_a_group_goes_on_where_its_last_block_ends() -> None:
+    group = [text(LEFT, "it goes", group=0), text(RIGHT, "", group=0)]
+    below_all = text((110, 320, 200, 400), "on here")
+    assert joins(*group, below_all) == [False, False, False]
+    other_page = with_joins([group, [text(LEFT, "on here")]])
+    assert other_page[1][0].joins_previous
+
+
+def lines(*boxes: tuple[int, int, int, int]) -> tuple[BlockLine, ...]:
+    return tuple(BlockLine("x", 1, 1, box) for box in boxes)
+
+
+def test_a_short_last_line_ends_a_paragraph() -> None:
+    full = text(LEFT, "it goes", lines=lines((0, 100, 90, 110), (0, 690, 88, 700)))
+    short = text(LEFT, "it goes", lines=lines((0, 100, 90, 110), (0, 690, 60, 700)))
+    assert joins(full, text(RIGHT, "on here")) == [False, True]
+    assert joins(short, text(RIGHT, "on here")) == [False, False]
+
+
+def test_an_indented_first_line_begins_a_paragraph() -> None:
+    indented = lines((125, 100, 200, 110), (110, 115, 200, 125))
+    assert not any(joins(text(LEFT, "it goes"), text(RIGHT, "on here", lines=indented)))
