@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     PARITY = 10
     DATASET = 11
     SERVER = 12
+    DOCUMENT = 13
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143
@@ -73,6 +74,36 @@ class ImageTooLargeError(ImageError):
 
 class ImageTooThinError(ImageError):
     """One side is over 200 times the other, more than the model was made for."""
+
+
+class DocumentError(PpocrvlError):
+    """The document cannot be parsed."""
+
+    exit_code = ExitCode.DOCUMENT
+
+
+class DocumentNotFoundError(DocumentError, FileNotFoundError):
+    """There is no document at the path, or it cannot be read."""
+
+
+class DocumentEncryptedError(DocumentError):
+    """The PDF needs a password (`--password`), or another one than was given."""
+
+
+class DocumentDamagedError(DocumentError):
+    """The bytes are no document, or a damaged one, or PDFium does not survive them."""
+
+
+class DocumentEmptyError(DocumentError):
+    """There is nothing to read: no bytes, no pages, or no documents in a folder."""
+
+
+class DocumentTooLargeError(DocumentError):
+    """The document is over the limit on bytes or on pages."""
+
+
+class PageError(DocumentError):
+    """The document has no such page, or it cannot be rendered; others may still be read."""
 
 
 class ModelError(PpocrvlError):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from ppocrvl.images.source import name_of, read_source
 from ppocrvl.images.webp_header import webp_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ppocrvl.requests.image_source import ImageSource
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
@@ -65,9 +68,20 @@ def load_image(source: ImageSource, *, max_image_pixels: int = MAX_IMAGE_PIXELS)
         EngineError: not enough memory.
     """
     where = _name_of(source)
+    with image_errors(where):
+        return _load(source, where, max_image_pixels)
+
+
+@contextmanager
+def image_errors(where: str) -> Iterator[None]:
+    """Within it a picture is read; what goes wrong comes out as one of `load_image`'s errors.
+
+    Args:
+        where: name of the picture, for the message.
+    """
     try:
         with memory_wanted(f"to read {where}"):
-            return _load(source, where, max_image_pixels)
+            yield
     except Exception as error:
         _let_go(error)
         if isinstance(error, PpocrvlError):
@@ -101,17 +115,17 @@ def _load(source: ImageSource, where: str, max_image_pixels: int) -> Image.Image
     if isinstance(source, np.ndarray):
         return _from_array(source, where, max_image_pixels)
     if isinstance(source, Image.Image):
-        upright = _from_pillow(source, where, max_image_pixels)
+        upright = upright_rgb(source, where, max_image_pixels)
         return upright.copy() if upright is source else upright
-    with _open(read_source(source), where, max_image_pixels) as picture:
-        upright = _from_pillow(picture, where, max_image_pixels)
+    with open_header(read_source(source), where, max_image_pixels) as picture:
+        upright = upright_rgb(picture, where, max_image_pixels)
         # The file's object keeps its bytes, and that of WebP a decoder with two more pictures. No
         # public method of Pillow takes the pixels from it without a copy.
         return picture._new(picture.im) if upright is picture else upright  # noqa: SLF001
 
 
-def _open(data: bytes, where: str, max_image_pixels: int) -> Image.Image:
-    """Read the header. Unlike `Image.open` this leaves the check of the size to us."""
+def open_header(data: bytes, where: str, max_image_pixels: int) -> Image.Image:
+    """The picture, its header read. Unlike `Image.open` this leaves the check of the size to us."""
     for register_formats in (
         Image.preinit,
         Image.init,
@@ -132,8 +146,8 @@ def _open(data: bytes, where: str, max_image_pixels: int) -> Image.Image:
     )
 
 
-def _from_pillow(picture: Image.Image, where: str, max_image_pixels: int) -> Image.Image:
-    """The upright RGB picture: `picture` itself where it is that already."""
+def upright_rgb(picture: Image.Image, where: str, max_image_pixels: int) -> Image.Image:
+    """The picture (its present frame) upright and RGB: `picture` itself if it is that already."""
     _check_size(*picture.size, where, max_image_pixels)
     if picture.format == "TIFF":
         _check_tile(picture, where, max_image_pixels)
@@ -142,7 +156,7 @@ def _from_pillow(picture: Image.Image, where: str, max_image_pixels: int) -> Ima
         picture.load()
     plain = picture.mode == "RGB" and not picture.has_transparency_data
     rgb = picture if plain else flatten(picture, where)
-    turn = _TURNS.get(_orientation(picture))
+    turn = _TURNS.get(orientation(picture))
     return rgb.transpose(turn) if turn is not None else rgb
 
 
@@ -161,7 +175,7 @@ def _check_tile(picture: Image.Image, where: str, max_image_pixels: int) -> None
         check_image_size(width, length, max_image_pixels, f"a tile of {where}")
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 where there is none. Damaged EXIF must not lose a good picture."""
     try:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))

@@ -80,6 +80,21 @@ class TextFile:
             os.fsync(out.fileno())
 
 
+@dataclass(frozen=True, slots=True)
+class BytesFile:
+    """Bytes, as a `PendingFile`."""
+
+    path: Path
+    data: bytes
+
+    def write(self, path: Path, progress: Progress | None) -> None:  # noqa: ARG002
+        """Write all of it to `path`, and sync it."""
+        with path.open("wb") as out:
+            out.write(self.data)
+            out.flush()
+            os.fsync(out.fileno())
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file, in UTF-8, aside and renamed.
 

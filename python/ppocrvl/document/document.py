@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A parsed document, and how it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Self
+
+from ppocrvl.document.types import PageData
+from ppocrvl.document.values import document_values, page_values
+from ppocrvl.document.writers.formats import format_named
+from ppocrvl.document.writers.written import WriteOptions
+from ppocrvl.errors import OptionError
+from ppocrvl.support.output import BytesFile, make_folder, write_files
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from ppocrvl.document.types import Block
+    from ppocrvl.document.writers.written import Figures, Style
+
+DEFAULT_FORMATS = ("md",)
+_MAX_STEM = 150
+"""Bytes of a file's name that come from the document's: file systems take 255 in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed document.
+
+    Attributes:
+        name: of its source: a path, or what it is.
+        n_pages: of the source, those that were not asked for included.
+        pages: what was asked for, in order.
+    """
+
+    name: str
+    n_pages: int
+    pages: tuple[Page, ...]
+
+    @classmethod
+    def of(cls, name: str, n_pages: int, pages: Iterable[PageData]) -> Self:
+        """A document of pages as they come from parsing."""
+        return cls(name, n_pages, tuple(Page.of(page) for page in pages))
+
+    def __str__(self) -> str:
+        return self.to_markdown()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of all pages."""
+        return tuple(block for page in self.pages for block in page.blocks)
+
+    @property
+    def stem(self) -> str:
+        """Of the names of its files: its own without folder and suffix."""
+        return file_stem(self.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without the bytes of pictures (docs/document.schema.json)."""
+        return document_values(self)
+
+    def to_json(self) -> str:
+        """The same as text."""
+        return self.to("json")
+
+    def to_markdown(
+        self,
+        *,
+        figures: Figures = "none",
+        style: Style = "commonmark",
+        leave_out: Iterable[str] | None = None,
+    ) -> str:
+        """Markdown.
+
+        Args:
+            figures: "embedded", "none", or "files": links to files that `save` would write.
+            style: "commonmark", or "official": as PaddleX 3.7.2 writes it.
+            leave_out: labels of blocks that are left out; None: what stands on every page.
+        """
+        return self.to(
+            "md", _options(stem=self.stem, figures=figures, style=style, leave_out=leave_out)
+        )
+
+    def to_text(self, *, leave_out: Iterable[str] | None = None) -> str:
+        """Plain text."""
+        return self.to("txt", _options(stem=self.stem, leave_out=leave_out))
+
+    def to_html(self) -> str:
+        """One page of HTML that needs no other file, with pages beside their text."""
+        return self.to("html")
+
+    def to(self, name: str, options: WriteOptions | None = None) -> str:
+        """The document in a format that is one text.
+
+        Raises:
+            OptionError: there is no such format, or it is several files.
+        """
+        one = format_named(name)
+        if not one.one_text:
+            raise OptionError(f"{name} is no single text; write it into a folder")
+        data = one.files(self, options or WriteOptions(stem=self.stem, figures="none"))[0].data
+        return data if isinstance(data, str) else data.decode()
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        formats: Iterable[str] = DEFAULT_FORMATS,
+        *,
+        stem: str | None = None,
+        figures: Figures = "files",
+        style: Style = "commonmark",
+        leave_out: Iterable[str] | None = None,
+    ) -> list[Path]:
+        """Write files into a folder, which is made if it is not there.
+
+        All of them are there, or none: they are written aside and renamed.
+
+        Args:
+            folder: where to.
+            formats: names of `ppocrvl.document.writers.formats.FORMATS`: "md", "json", "html",
+                "txt", "csv", "paddlex-json", "drawing".
+            stem: of the files' names; the document's own if None.
+            figures: "files": in a folder `<stem>_images`; "embedded" (Markdown alone); "none".
+            style: of Markdown: "commonmark" or "official".
+            leave_out: labels of blocks that Markdown and text leave out; None: what stands on
+                every page.
+
+        Returns:
+            The files, those of figures included.
+
+        Raises:
+            OptionError: there is no such format.
+            OutputError: a file cannot be written.
+        """
+        chosen = [format_named(name) for name in formats]
+        options = _options(
+            stem=self.stem if stem is None else file_stem(stem + "."),
+            figures=figures,
+            style=style,
+            leave_out=leave_out,
+        )
+        files = {
+            Path(folder, file.name): file.encoded
+            for one in chosen
+            for file in one.files(self, options)
+        }
+        for parent in sorted({path.parent for path in files}):
+            make_folder(parent)
+        if files:
+            write_files([BytesFile(path, data) for path, data in files.items()])
+        return list(files)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(PageData):
+    """A page of a document, which can be written by itself."""
+
+    @classmethod
+    def of(cls, data: PageData) -> Self:
+        """The page with these values."""
+        if isinstance(data, cls):
+            return data
+        return cls(**{one.name: getattr(data, one.name) for one in fields(PageData)})
+
+    def __str__(self) -> str:
+        return self.to_markdown()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, as one of a document's `pages`."""
+        return page_values(self)
+
+    def to_markdown(self, *, figures: Figures = "none", style: Style = "commonmark") -> str:
+        """As `Document.to_markdown`."""
+        return self._alone().to_markdown(figures=figures, style=style)
+
+    def to_text(self) -> str:
+        """As `Document.to_text`."""
+        return self._alone().to_text()
+
+    def to_html(self) -> str:
+        """As `Document.to_html`."""
+        return self._alone().to_html()
+
+    def to_json(self) -> str:
+        """As `Document.to_json`: a document of one page."""
+        return self._alone().to_json()
+
+    def _alone(self) -> Document:
+        return Document(f"page {self.index + 1}", 1, (self,))
+
+
+def file_stem(name: str) -> str:
+    """What files of a document of this name are called: no folder, no suffix, never empty."""
+    stem = PurePath(name.replace("\0", "")).stem.lstrip(".")
+    short = stem.encode("utf-8", "surrogateescape")[:_MAX_STEM].decode("utf-8", "ignore").strip()
+    return short or "document"
+
+
+def _options(*, leave_out: Iterable[str] | None = None, **options: Any) -> WriteOptions:  # noqa: ANN401
+    """Checked.
+
+    Raises:
+        OptionError: a value is none of those that are known.
+    """
+    for name, known in (
+        ("figures", ("files", "embedded", "none")),
+        ("style", ("commonmark", "official")),
+    ):
+        if options.get(name, known[0]) not in known:
+            raise OptionError(f"{name} must be one of {', '.join(known)}, not {options[name]!r}")
+    made = WriteOptions(**options)
+    return made if leave_out is None else replace(made, leave_out=frozenset(leave_out))

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The formats that a document can be written in, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ppocrvl.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ppocrvl.document.document import Document
+    from ppocrvl.document.writers.written import File, WriteOptions
+
+    Write = Callable[[Document, WriteOptions], list[File]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: what the user writes.
+        suffix: of its files' names; that of the first is the stem and this, where there is one
+            file for a document.
+        home: module and function that give the files; it is loaded when it is used.
+        one_text: whether the document is one text, as standard output needs it.
+        shows_pages: whether it shows the pages' images (`PageData.image`).
+    """
+
+    name: str
+    suffix: str
+    home: str
+    one_text: bool = True
+    shows_pages: bool = False
+
+    def files(self, document: Document, options: WriteOptions) -> list[File]:
+        """The files of a document in this format; none of what it has nothing for."""
+        module, _, function = self.home.partition(":")
+        write: Write = getattr(import_module(f"ppocrvl.document.writers.{module}"), function)
+        return write(document, options)
+
+
+FORMATS = {
+    one.name: one
+    for one in (
+        Format("md", ".md", "markdown:markdown_files"),
+        Format("json", ".json", "json_file:json_files"),
+        Format("html", ".html", "html:html_files", shows_pages=True),
+        Format("txt", ".txt", "text:text_files"),
+        Format("csv", ".csv", "tables_csv:csv_files", one_text=False),
+        Format("paddlex-json", "_res.json", "paddlex:paddlex_files", one_text=False),
+        Format(
+            "drawing", "-blocks.jpg", "drawings:drawing_files", one_text=False, shows_pages=True
+        ),
+    )
+}
+"""By name, in the order in which they are shown to users."""
+
+
+def format_named(name: str) -> Format:
+    """The format of this name.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if name not in FORMATS:
+        raise OptionError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
+    return FORMATS[name]

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a writer gets besides the document, and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ppocrvl.document.labels import LEFT_OUT_OF_MARKDOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ppocrvl.document.types import PageData, Picture
+
+Figures: TypeAlias = Literal["files", "embedded", "none"]
+Style: TypeAlias = Literal["commonmark", "official"]
+
+FURNITURE = LEFT_OUT_OF_MARKDOWN - {"footnote"}
+"""Labels that texts leave out: what stands on every page, or beside the text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How a document is written.
+
+    Attributes:
+        stem: of the files' names; those of figures are in the folder `<stem>_images`.
+        figures: "files": beside the document; "embedded": within it, where the format can hold
+            them; "none": left out.
+        style: of Markdown; "official": as PaddleX 3.7.2 writes it, footnotes left out.
+        leave_out: labels of blocks that Markdown and text leave out; None: the style's usual ones.
+    """
+
+    stem: str = "document"
+    figures: Figures = "files"
+    style: Style = "commonmark"
+    leave_out: frozenset[str] | None = None
+
+    @property
+    def labels_left_out(self) -> frozenset[str]:
+        """The labels that count."""
+        if self.leave_out is not None:
+            return self.leave_out
+        return LEFT_OUT_OF_MARKDOWN if self.style == "official" else FURNITURE
+
+    @property
+    def folder(self) -> str:
+        """Of figures, beside the document."""
+        return f"{self.stem}_images"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be written.
+
+    Attributes:
+        name: relative to the folder of the document, with `/` for a folder in it.
+        data: its text or bytes.
+    """
+
+    name: str
+    data: str | bytes
+
+    @property
+    def encoded(self) -> bytes:
+        """Its bytes. A lone surrogate, as a path may have it, becomes the escape of JSON."""
+        if isinstance(self.data, bytes):
+            return self.data
+        return self.data.encode("utf-8", "backslashreplace")
+
+
+def picture_files(pages: Iterable[PageData], options: WriteOptions) -> list[File]:
+    """The figures of the pages, where they are to be files."""
+    if options.figures != "files":
+        return []
+    return [File(f"{options.folder}/{one.name}", one.data) for one in pictures_of(pages).values()]
+
+
+def pictures_of(pages: Iterable[PageData]) -> dict[str, Picture]:
+    """The pictures of all blocks by name."""
+    return {one.name: one for page in pages for block in page.blocks for one in block.pictures}
