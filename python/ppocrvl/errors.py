@@ -38,7 +38,7 @@ class PpocrvlError(Exception):
     """Base of all errors below; on its own, a fault of ppocrvl that should be reported."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
-    index: int = 0  # as those of a `Result`, where it is the outcome of one picture among many
+    index: int = 0  # as those of a `Result`, where it is the outcome of one image among many
     tag: object = None
 
 
@@ -55,7 +55,7 @@ class MissingExtraError(PpocrvlError, ImportError):
 
 
 class ImageError(PpocrvlError):
-    """The picture cannot be used: empty, or an array of a shape or type that is no picture."""
+    """The image cannot be used: empty, or an array of a shape or type that is no image."""
 
     exit_code = ExitCode.IMAGE
 
@@ -69,7 +69,7 @@ class ImageDecodeError(ImageError):
 
 
 class ImageTooLargeError(ImageError):
-    """The file or the picture is over the limit on bytes or pixels (a decompression bomb?)."""
+    """The file or the image is over the limit on bytes or pixels (a decompression bomb?)."""
 
 
 class ImageTooThinError(ImageError):
@@ -135,13 +135,13 @@ class CheckpointError(PpocrvlError):
 
 
 class DatasetError(PpocrvlError):
-    """A set of pictures with texts is missing, empty, has a broken line, or no readable picture."""
+    """A set of images with texts is missing, empty, has a broken line, or no readable image."""
 
     exit_code = ExitCode.DATASET
 
 
 class ContextError(PpocrvlError):
-    """Prompt and picture are longer than the context of the model."""
+    """Prompt and image are longer than the context of the model."""
 
     exit_code = ExitCode.CONTEXT
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.engine.engine import Engine
-from ppocrvl.parity.pictures import SHAPES, made_picture
+from ppocrvl.parity.made_images import SHAPES, made_image
 from ppocrvl.parity.reference import Reference
 from ppocrvl.parity.report import to_json
 from ppocrvl.parity.run import Case, check_case, expected_of
@@ -47,6 +47,6 @@ def _cases(work: Work, version: str) -> list[Case]:
     for number in range(work.n_pictures):
         task, (width, height) = tasks[number % len(tasks)], shapes[number % len(shapes)]
         name = f"{task.name}-{width}x{height}-{number}"
-        picture = made_picture(width, height)
+        picture = made_image(width, height)
         found.append(Case(name, picture, task.name, min(_MAX_TOKENS, work.max_tokens), None))
     return found

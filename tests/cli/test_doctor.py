@@ -80,7 +80,7 @@ def endless_as_built_in(
     shutil.copytree(endless_model, folder)
     monkeypatch.setattr("ppocrvl.models.folder.BUILT_IN_FOLDER", folder)
     monkeypatch.setattr(doctor, "BUILT_IN_FOLDER", folder)
-    monkeypatch.setattr(doctor, "SELF_TEST_PICTURE", folder / "selftest.png")
+    monkeypatch.setattr(doctor, "SELF_TEST_IMAGE", folder / "selftest.png")
     monkeypatch.setattr(doctor, "SELF_TEST_TEXT", folder / "selftest.txt")
     monkeypatch.delenv("PPOCRVL_MODEL", raising=False)
     monkeypatch.setenv("PPOCRVL_CACHE_DIR", str(tmp_path / "cache"))

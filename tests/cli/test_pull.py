@@ -65,7 +65,7 @@ def pull(ppocrvl_program: Program, served: Hub) -> Pull:
 
 
 def go_on(model: object) -> str:
-    return f"ppocrvl: to read with it: ppocrvl ocr --model {model} PICTURE\n"
+    return f"ppocrvl: to read with it: ppocrvl ocr --model {model} IMAGE\n"
 
 
 def assert_pulled(folder: Path, served: Hub) -> None:
@@ -218,7 +218,7 @@ def test_bar_on_a_terminal(served: Hub, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("HF_ENDPOINT", served.url)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    hub.pull(served.repo, folder=tmp_path)
+    ppocrvl.pull(served.repo, folder=tmp_path)
     assert re.search(rf"\r{MMPROJ}: 100%", terminal.getvalue())
 
 
@@ -276,7 +276,7 @@ def test_two_pulls_at_once_fetch_each_file_once(
         waits.wait(60)
 
     def pull() -> Path:
-        return hub.pull(served.repo, folder=tmp_path)
+        return ppocrvl.pull(served.repo, folder=tmp_path)
 
     served.half_sent = half_sent
     monkeypatch.setenv("HF_ENDPOINT", served.url)
@@ -437,13 +437,13 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with pytest.raises(MissingExtraError, match=r'pip install "ppocrvl\[hub\]"'):
-        hub.pull("owner/model")
+        ppocrvl.pull("owner/model")
 
 
 @pytest.mark.parametrize("repo", ["", "model", "a/b/c", "../x", "owner/../x", "https://hub/x"])
 def test_name_that_is_no_repository(repo: str) -> None:
     with pytest.raises(OptionError, match="OWNER/NAME"):
-        hub.pull(repo)
+        ppocrvl.pull(repo)
 
 
 def test_official_pair_is_pinned() -> None:

@@ -22,7 +22,7 @@ from ppocrvl.cli.main import run_command
 from ppocrvl.engine.stages import ARRAYS
 from ppocrvl.errors import EngineError, ExitCode
 from ppocrvl.parity import stock
-from ppocrvl.parity.pictures import made_picture
+from ppocrvl.parity.made_images import made_image
 from ppocrvl.parity.run import Case, stock_stages
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_parity_shows_where_stock_mtmd_deviates(
     command = ["parity", str(tiny_checkpoint), str(tmp_path / "model"), "--against", "stock"]
     command += ["--stock-program", str(stock_tools / stock.PROGRAM), "--max-tokens", "4", "--json"]
     for size in ((28, 28), (900, 40)):
-        made_picture(*size).save(tmp_path / f"{size[0]}.png")
+        made_image(*size).save(tmp_path / f"{size[0]}.png")
         command += ["--image", str(tmp_path / f"{size[0]}.png")]
     assert run_command(command) == ExitCode.OK
     rows = map(json.loads, capsys.readouterr().out.splitlines())
@@ -68,7 +68,7 @@ def test_parity_shows_where_stock_mtmd_deviates(
 @pytest.mark.timeout(3600)
 def test_stock_program_goes_on_after_a_picture_that_fails(stock_tools: Path) -> None:
     program = stock_tools / stock.PROGRAM
-    case = Case("good.png", made_picture(120, 60), "ocr", 3, None)
+    case = Case("good.png", made_image(120, 60), "ocr", 3, None)
     with ppocrvl.Engine() as engine, stock.Stock(program, engine.paths) as upstream:
         before = stock_stages(upstream, engine, case)
         process = upstream._process

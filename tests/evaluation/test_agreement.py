@@ -74,7 +74,7 @@ def test_models_of_different_vocabularies(model: Path, dataset: Path, tmp_path: 
         agreement(tmp_path / "other", model, read_dataset(dataset))
 
 
-def test_pictures_that_cannot_be_read_are_left_out(model: Path, dataset: Path) -> None:
+def test_images_that_cannot_be_read_are_left_out(model: Path, dataset: Path) -> None:
     items = read_dataset(dataset)
     broken = type(items[0])(dataset / "none.png", "x")
     assert agreement(model, model, [broken, *items])["ocr"].n_texts == 1
@@ -106,7 +106,7 @@ def test_compare(reports: list[Path], tmp_path: Path, capsys: pytest.CaptureFixt
     assert run_command(arguments) == ExitCode.OK
     printed = capsys.readouterr().out
     header, base, small = printed.splitlines()
-    assert header.split()[:4] == ["ocr", "MB", "pictures", "unended"]
+    assert header.split()[:4] == ["ocr", "MB", "images", "unended"]
     assert base.split()[-3:-1] == ["100.00%", "0.00000"]
     assert float(small.split()[1]) < float(base.split()[1])
     plots = sorted(path.name for path in (tmp_path / "plots").iterdir())
@@ -167,7 +167,7 @@ def test_reports_of_different_sets(reports: list[Path], tmp_path: Path) -> None:
     report["tasks"]["ocr"]["n"] += 1
     changed = tmp_path / "changed.json"
     changed.write_text(json.dumps(report), encoding="utf-8")
-    with pytest.raises(DatasetError, match="different sets of pictures"):
+    with pytest.raises(DatasetError, match="different sets of images"):
         read_rows([reports[0], changed])
 
 

@@ -63,7 +63,7 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, reason: str) -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no picture with a text"):
+    with pytest.raises(DatasetError, match="no image with a text"):
         read_dataset(tmp_path)
     with pytest.raises(DatasetError, match="cannot be read"):
         read_dataset(tmp_path / "none.jsonl")

@@ -104,7 +104,7 @@ def test_command(
 def test_command_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = str(ppocrvl.Engine().paths.llm.parent)
     assert run_command(["eval", model, str(tmp_path)]) == ExitCode.DATASET
-    assert "no picture with a text" in capsys.readouterr().err
+    assert "no image with a text" in capsys.readouterr().err
     assert run_command(["eval", model, str(tmp_path), "--limit", "0"]) == ExitCode.USAGE
 
 
@@ -194,7 +194,7 @@ def test_no_picture_could_be_read(
     report = dataset.parent / "report.json"
     assert run_command(["eval", model, str(dataset), "--report", str(report)]) == ExitCode.DATASET
     out, err = capsys.readouterr()
-    assert "none of its pictures could be read" in err
+    assert "none of its images could be read" in err
     assert out.startswith(model)  # the figures are there all the same
     assert json.loads(report.read_text(encoding="utf-8"))["tasks"]["ocr"]["n_failed"] == 3
 

@@ -16,7 +16,7 @@ import ppocrvl
 from ppocrvl.errors import ImageTooThinError
 from ppocrvl.images.load import load_image
 from ppocrvl.images.resize import resize_to_pixels, smart_resize
-from ppocrvl.parity.reference import as_picture
+from ppocrvl.parity.reference import as_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,4 +137,4 @@ def reference(
     """The processor's pixels as float32 [height, width, 3]."""
     out = processor(picture, size=size, return_tensors="np", **options)
     _, rows, cols = out["image_grid_thw"][0].tolist()
-    return as_picture(np.asarray(out["pixel_values"], np.float32), rows, cols)
+    return as_image(np.asarray(out["pixel_values"], np.float32), rows, cols)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,6 +119,20 @@ def test_a_model_folder_and_its_files(model: Path) -> None:
         assert alone.kind == "file"
         assert alone.parts == (inspected,)
         assert alone.memory is None
+
+
+def test_a_model_folder_with_a_layout_model(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "three"
+    shutil.copytree(model, folder)
+    write_synthetic_layout(tmp_path / "page", image_size=160)
+    layout = export_layout(tmp_path / "page", folder)
+    found = inspect_model(folder)
+    assert (found.kind, found.problem) == ("model", None)
+    assert [one.part.role for one in found.parts] == ["llm", "mmproj", "layout"]
+    assert found.memory == inspect_model(model).memory
+    assert f"layout model  {layout.name}" in render(found)
+    layout.write_bytes(layout.read_bytes()[:-1000])
+    assert inspect_model(folder).kind == "model"  # of the pair; what is damaged is of no kind
 
 
 def test_memory(model: Path) -> None:

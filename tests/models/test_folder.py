@@ -17,13 +17,13 @@ from ppocrvl.errors import (
     OptionError,
 )
 from ppocrvl.models import folder as model_folder
-from ppocrvl.models.folder import ModelPaths, find_model
-from ppocrvl.models.pins import PINS
+from ppocrvl.models.folder import ModelPaths, find_layout, find_model
+from ppocrvl.models.pins import LAYOUT_CHECKPOINTS, PINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LLM, MMPROJ = "paddleocr", "clip"
+LLM, MMPROJ, LAYOUT = "paddleocr", "clip", "ppdoclayout"
 
 
 def write_header(path: Path, architecture: str) -> Path:
@@ -170,6 +170,54 @@ def test_pulled_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.M
     assert find_model("owner/name").llm == revisions / "2" / "a.gguf"
     local = pulled(tmp_path / "owner" / "name")
     assert find_model("owner/name") == local
+
+
+def test_folder_may_hold_a_layout_model_too(folder: Path) -> None:
+    pair = find_model(folder)
+    with pytest.raises(ModelNotFoundError, match=r"no GGUF file of a layout model; `ppocrvl pull "):
+        find_layout(folder)
+    file = write_header(folder / "page.gguf", LAYOUT)
+    assert find_model(folder) == pair
+    assert find_layout(folder) == find_layout(pair.llm) == file
+    write_header(folder / "page2.gguf", LAYOUT)
+    assert find_model(folder) == pair
+    with pytest.raises(
+        ModelAmbiguousError, match=r"page\.gguf, page2\.gguf; name one with layout="
+    ):
+        find_layout(folder)
+
+
+def test_layout_model_of_its_own(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    file = write_header(other / "page.gguf", LAYOUT)
+    assert find_layout(folder, other) == find_layout(folder, file) == file
+    assert find_layout(folder, "none") is None
+    assert find_layout("no such model", "none") is None
+    with pytest.raises(ModelNotFoundError, match="cannot open the layout model"):
+        find_layout(folder, other / "nowhere.gguf")
+    with pytest.raises(OptionError, match="empty path"):
+        find_layout(folder, "")
+    monkeypatch.setenv("PPOCRVL_MODEL", str(other))
+    assert find_layout() == file
+    monkeypatch.setenv("PPOCRVL_MODEL", "")
+    monkeypatch.setattr(model_folder, "BUILT_IN_FOLDER", other)
+    assert find_layout() == file
+
+
+def test_pulled_layout_model_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PPOCRVL_CACHE_DIR", str(tmp_path))
+    repo = "PaddlePaddle/PP-DocLayoutV3_safetensors"
+    with pytest.raises(ModelNotFoundError, match=f"`ppocrvl pull {repo}` fetches it"):
+        find_layout(layout=repo)
+    revisions = tmp_path / "models" / repo.replace("/", "--")
+    for revision in ("1", LAYOUT_CHECKPOINTS[repo].revision):
+        (revisions / revision).mkdir(parents=True)
+        file = write_header(revisions / revision / "page.gguf", LAYOUT)
+    assert find_layout(layout=repo) == file  # the pinned one
 
 
 def test_folder_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

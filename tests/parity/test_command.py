@@ -14,7 +14,7 @@ import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
 from ppocrvl.images import resize
-from ppocrvl.parity.pictures import SHAPES, made_picture
+from ppocrvl.parity.made_images import SHAPES, made_image
 from ppocrvl.parity.run import REFERENCE_BF16
 from ppocrvl.support.native import _native
 
@@ -40,7 +40,7 @@ def stored(tiny_checkpoint: Path, f32: Path, tmp_path_factory: pytest.TempPathFa
     names = ["thin.png", "round.png", "small.png"]
     # 40 x 900 and 18 x 200: another size without the small-side rule; 70 x 250: halves are rounded.
     for name, size in zip(names, [(900, 40), (250, 70), (200, 18)], strict=True):
-        made_picture(*size).save(folder / name)
+        made_image(*size).save(folder / name)
     images = [arg for name in names for arg in ("--image", str(folder / name))]
     command = ["parity", str(tiny_checkpoint), str(f32), *images, "--max-tokens", "12"]
     # The file's own least number of pixels would enlarge them all, and hide the rules.
@@ -167,7 +167,7 @@ def test_half_precision_files_have_wider_bounds(
 def test_spotting(
     tiny_checkpoint: Path, f32: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made_picture(430, 110).save(tmp_path / "line.png")
+    made_image(430, 110).save(tmp_path / "line.png")
     command = ["parity", str(tiny_checkpoint), str(f32), "--image", str(tmp_path / "line.png")]
     assert run_command([*command, "--task", "spotting", "--max-tokens", "8"]) == ExitCode.OK
     assert "encoded as 868x224" in capsys.readouterr().out  # twice 430 x 110
@@ -193,7 +193,7 @@ def test_options_that_cannot_work(
         (tmp_path, (), ExitCode.CHECKPOINT, "no config.json"),
         (tiny_checkpoint, ("--min-pixels", "9"), ExitCode.USAGE, "give both"),
         (tiny_checkpoint, ("--max-tokens", "0"), ExitCode.USAGE, "max_tokens must be"),
-        (tiny_checkpoint, ("--image", thin, "--image", thin), ExitCode.USAGE, "two pictures"),
+        (tiny_checkpoint, ("--image", thin, "--image", thin), ExitCode.USAGE, "two images"),
         (tiny_checkpoint, ("--report", str(tmp_path / "a" / "b")), ExitCode.OUTPUT, "no such"),
         (tiny_checkpoint, ("--stock-program", thin), ExitCode.USAGE, "--against stock"),
         (tiny_checkpoint, ("--against", "stock", "--stock-program", thin), ExitCode.USAGE, "run"),

@@ -14,8 +14,8 @@ from ppocrvl.engine.stages import ARRAYS, Stages
 from ppocrvl.errors import CheckpointError, OptionError, OutputError
 from ppocrvl.parity import report, store
 from ppocrvl.parity.compare import BOUNDS, compare, first_failure, same_order
-from ppocrvl.parity.pictures import SHAPES, made_picture
-from ppocrvl.parity.run import Case, CaseReport, picture_hash, stored_case
+from ppocrvl.parity.made_images import SHAPES, made_image
+from ppocrvl.parity.run import Case, CaseReport, image_hash, stored_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stages() -> Stages:
-    """A picture of 1 x 2 image tokens."""
+    """A image of 1 x 2 image tokens."""
     random = np.random.default_rng(4)
 
     def numbers(*shape: int) -> np.typing.NDArray[np.float32]:
@@ -121,8 +121,8 @@ def keep(folder: Path, entry: store.Entry, stages: Stages) -> None:
 
 
 def test_stored_stages_come_back(stages: Stages, tmp_path: Path) -> None:
-    picture = made_picture(28, 28)
-    entry = store.Entry("28x28", picture_hash(picture), "ocr", 8, (784, 90000))
+    image = made_image(28, 28)
+    entry = store.Entry("28x28", image_hash(image), "ocr", 8, (784, 90000))
     keep(tmp_path / "kept", entry, stages)
     made_with, (stored,) = store.load(tmp_path / "kept")
     case, loaded = stored_case(stored, []), stored.stages()
@@ -177,9 +177,9 @@ def test_a_store_that_cannot_be_written(stages: Stages, tmp_path: Path) -> None:
         writer.close()
 
 
-def test_another_picture_of_the_same_name(tmp_path: Path) -> None:
+def test_another_image_of_the_same_name(tmp_path: Path) -> None:
     entry = store.Entry("28x28", "0" * 64, "ocr", 8, None)
-    with pytest.raises(OptionError, match="not the picture"):
+    with pytest.raises(OptionError, match="not the image"):
         stored_case(store.Stored(tmp_path, entry, {}), [])
 
 
@@ -192,7 +192,7 @@ def test_a_checkpoint_is_no_place_for_a_store(tmp_path: Path) -> None:
 def test_numbers_that_are_none_are_no_json(stages: Stages) -> None:
     broken = replace(stages, encoded=stages.encoded * np.float32(np.nan))
     differences = compare(broken, stages, BOUNDS["F32"], exact=True)
-    one = CaseReport(Case("x", made_picture(28, 28), "ocr", 8, None), stages, broken, differences)
+    one = CaseReport(Case("x", made_image(28, 28), "ocr", 8, None), stages, broken, differences)
     assert not one.passed
     assert "NaN" not in json.dumps(report.to_json(one))
     page = report.Page()
@@ -201,16 +201,16 @@ def test_numbers_that_are_none_are_no_json(stages: Stages) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES[:-1], ids=str)
-def test_made_pictures_have_text_and_their_size(shape: tuple[int, int]) -> None:
-    picture = made_picture(*shape)
-    assert picture.size == shape
-    assert picture_hash(picture) == picture_hash(made_picture(*shape))
-    assert np.asarray(picture.convert("L")).min() < 120
+def test_made_images_have_text_and_their_size(shape: tuple[int, int]) -> None:
+    image = made_image(*shape)
+    assert image.size == shape
+    assert image_hash(image) == image_hash(made_image(*shape))
+    assert np.asarray(image.convert("L")).min() < 120
 
 
 def test_report_is_one_file_that_escapes_text(stages: Stages) -> None:
     changed = replace(stages, encoded=stages.encoded + 1)
-    case = Case("<i>", made_picture(28, 28), "ocr", 8, None)
+    case = Case("<i>", made_image(28, 28), "ocr", 8, None)
     differences = compare(changed, stages, BOUNDS["F32"], exact=True)
     one = CaseReport(case, stages, changed, differences)
     made = report.Page()

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
-from ppocrvl.parity.pictures import made_picture
+from ppocrvl.parity.made_images import made_image
 from synthetic_checkpoint import SIZES, write_synthetic_checkpoint
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check(checkpoint: Path, work: Path) -> None:
     """Export to f32 files and compare them with the checkpoint."""
     ppocrvl.export(checkpoint, work / "model", llm_type="f32", mmproj_type="f32")
-    made_picture(250, 70).save(work / "picture.png")
+    made_image(250, 70).save(work / "picture.png")
     command = ["parity", str(checkpoint), str(work / "model"), "--max-tokens", "8"]
     assert run_command([*command, "--image", str(work / "picture.png")]) == ExitCode.OK
 

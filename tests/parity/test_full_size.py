@@ -15,7 +15,7 @@ import pytest
 import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode, OptionError
-from ppocrvl.parity.pictures import made_picture
+from ppocrvl.parity.made_images import made_image
 from ppocrvl.parity.stock import find_program
 from synthetic_checkpoint import FULL, write_synthetic_checkpoint
 
@@ -62,7 +62,7 @@ def test_all_shapes(work: Path) -> None:
 
 def test_precisions(work: Path) -> None:
     """The errors of all number formats, of one picture."""
-    made_picture(378, 378).save(work / "378x378.png")
+    made_image(378, 378).save(work / "378x378.png")
     image = ["--image", work / "378x378.png", "--max-tokens", 1, "--reference-bf16"]
     for kind in TYPES:
         assert parity(work / CHECKPOINT, work / kind, *image, "--all-precisions") == ExitCode.OK

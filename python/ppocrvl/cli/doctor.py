@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
 NAME = "doctor"
-HELP = "show versions, devices and models, and read a test picture"
+HELP = "show versions, devices and models, and read a test image"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
                 f"  {role}",
                 "{path}, {bytes:,} bytes, sha256 {sha256}".format(**model[role]),
             )
-            for role in ("llm", "mmproj")
+            for role in ("llm", "mmproj", "layout")
             if role in model
         )
         if "error" in model:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ppocrvl eval`: how well a model reads pictures whose text is known."""
+"""`ppocrvl eval`: how well a model reads images whose text is known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ppocrvl.evaluation.partial import PartialReport
 
 NAME = "eval"
-HELP = "measure how well a model reads a set of pictures with known texts"
+HELP = "measure how well a model reads a set of images with known texts"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="DATASET",
-        help="a JSONL file of {image, text, task, tags}, or a folder of pictures with .txt or "
+        help="a JSONL file of {image, text, task, tags}, or a folder of images with .txt or "
         ".otsl files of the same names",
     )
     parser.add_argument(
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plots", type=Path, metavar="DIR", help="of --compare: write plots into this folder"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--max-tokens", type=int, default=2048, metavar="N", help="of an answer")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: all cores")
     parser.add_argument(
@@ -116,7 +116,7 @@ def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | Non
     from ppocrvl.evaluation import agreement, evaluate
     from ppocrvl.evaluation.report import render
 
-    line = ProgressLine("pictures", 1)
+    line = ProgressLine("images", 1)
 
     def keep(reading: EvaluatedItem) -> None:
         if reading.error:
@@ -152,5 +152,5 @@ def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | Non
     if kept is not None:
         kept.complete(evaluation.to_dict())
     if all(reading.error for reading in evaluation.readings):
-        return report(DatasetError(f"{args.dataset}: none of its pictures could be read"))
+        return report(DatasetError(f"{args.dataset}: none of its images could be read"))
     return ExitCode.OK

@@ -18,14 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path",
         metavar="PATH",
-        help="a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file",
+        help="a checkpoint folder, a GGUF file, or a folder with the GGUF files of a model",
     )
     parser.add_argument(
         "--image-size",
         type=_image_size,
         default="1240x1754",
         metavar="WxH",
-        help="the picture to estimate the memory for, in pixels (default: %(default)s)",
+        help="the image to estimate the memory for, in pixels (default: %(default)s)",
     )
     parser.add_argument(
         "--max-tokens",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    *("ocr", "serve", "client", "export", "imatrix", "quantize", "inspect"),
+    *("ocr", "layout", "serve", "client", "export", "imatrix", "quantize", "inspect"),
     *("parity", "eval", "pull", "doctor", "completion"),
 )
 """Modules of `ppocrvl.cli`, in the order of the help."""

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="picture to compare on, as often as wanted (default: seven made ones, to 2480x3508)",
+        help="image to compare on, as often as wanted (default: seven made ones, to 2480x3508)",
     )
     parser.add_argument("--task", choices=sorted(TASKS), help=f"default: {DEFAULT_TASK}")
     parser.add_argument(
@@ -99,11 +99,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-reference", type=Path, metavar="DIR", help="keep the reference's stages in DIR"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per image and line")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare picture by picture; exit code PARITY if a stage is out of its bound."""
+    """Compare image by image; exit code PARITY if a stage is out of its bound."""
     _check_options(args)
     with contextlib.ExitStack() as until_done:
         return _run(args, until_done)
@@ -143,11 +143,11 @@ def _run(args: argparse.Namespace, until_done: contextlib.ExitStack) -> int:
         facts = [
             ("reference", f"{args.reference} ({made_with})"),
             ("model", f"{args.model} ({types}, precision {args.precision})"),
-            ("within the bounds", f"{len(pairs) - len(failed)} of {len(pairs)} pictures"),
+            ("within the bounds", f"{len(pairs) - len(failed)} of {len(pairs)} images"),
         ]
         write_text(args.report, page.html("ppocrvl parity", facts))
     if failed:
-        note(f"{len(failed)} of {len(pairs)} pictures differ: {', '.join(failed)}")
+        note(f"{len(failed)} of {len(pairs)} images differ: {', '.join(failed)}")
         return ExitCode.PARITY
     return ExitCode.OK
 

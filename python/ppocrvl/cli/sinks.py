@@ -6,14 +6,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ppocrvl.cli.file_names import Stems
 from ppocrvl.cli.formats import FORMATS
 from ppocrvl.errors import OptionError
 from ppocrvl.support.output import make_folder, require_folder, write_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ppocrvl.cli.formats import Format
     from ppocrvl.errors import PpocrvlError
     from ppocrvl.requests.results import Result
@@ -139,7 +141,7 @@ class _Folder:
 
     def __init__(self, folder: Path, form: Format) -> None:
         self._folder, self._form = folder, form
-        self._taken: set[str] = set()
+        self._stems = Stems()
 
     def put(self, name: str, result: Result) -> None:
         text = self._form.text(name, result)
@@ -153,11 +155,4 @@ class _Folder:
         pass
 
     def _file_name(self, name: str) -> str:
-        """The picture's own, and with a number where an earlier one had it."""
-        stem = "stdin" if name == "-" else Path(name).stem
-        number, free = 1, stem
-        while free.casefold() in self._taken:
-            number += 1
-            free = f"{stem}-{number}"
-        self._taken.add(free.casefold())
-        return free + self._form.extension
+        return self._stems.take(name) + self._form.extension

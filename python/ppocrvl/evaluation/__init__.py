@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well a model reads pictures whose text is known.
+"""How well a model reads images whose text is known.
 
-`dataset` finds pictures and truths, `metrics` compares two texts, `evaluate` reads and sums up,
+`dataset` finds images and truths, `metrics` compares two texts, `evaluate` reads and sums up,
 `agreement` compares predictions with a reference model's, `report` prints, `comparison` puts
 several reports side by side.
 """

@@ -2,7 +2,7 @@
 """How near a model's predictions are to a reference model's, told the same text.
 
 Error rates move by whole characters. The distributions over the next token show smaller changes,
-and need no long set of pictures for it.
+and need no long set of images for it.
 """
 
 from __future__ import annotations
@@ -96,12 +96,12 @@ def agreement(
 ) -> dict[str, Agreement]:
     """Tells both models the true texts, and compares what they expect next.
 
-    Pictures that cannot be read, and texts over the context, are left out. On the CPU.
+    Images that cannot be read, and texts over the context, are left out. On the CPU.
 
     Args:
         model: folder with both files, or the LLM file beside the mmproj file.
         reference: the same, such as the BF16 files that the model was quantized from.
-        items: pictures and texts; the first `MOST_TOKENS` tokens of each count.
+        items: images and texts; the first `MOST_TOKENS` tokens of each count.
         n_threads: 0: as many as an engine takes.
         progress: called with (items done, items in all).
 

@@ -16,7 +16,7 @@ from ppocrvl.support.output import TextFile, write_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-PLOTS = {"bytes": ("megabytes of both files", "n_bytes"), "speed": ("seconds a picture", "seconds")}
+PLOTS = {"bytes": ("megabytes of both files", "n_bytes"), "speed": ("seconds an image", "seconds")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Row:
         model: its name.
         task: "ocr", "table", ...
         n_bytes: of both files.
-        n: pictures.
+        n: images.
         cer: character errors over characters; None where nothing was read.
         exact: share of texts without an error.
         unended: answers that ran to the token limit.
@@ -35,7 +35,7 @@ class Row:
         teds: mean similarity of tables; None without.
         top1: share of tokens at which the reference agrees; None without a reference.
         kl: mean divergence from the reference, nats a token; None without.
-        seconds: mean a picture.
+        seconds: mean an image.
         same: share of texts that are the first model's, whether right or not.
     """
 
@@ -58,7 +58,7 @@ def read_rows(reports: Sequence[Path]) -> list[Row]:
     """The rows of several reports that `ppocrvl eval --report` wrote, in their order.
 
     Raises:
-        DatasetError: one is no such report, or they are of different pictures.
+        DatasetError: one is no such report, or they are of different images.
     """
     rows: list[Row] = []
     texts: dict[str, dict[str, str]] = {}
@@ -76,7 +76,7 @@ def read_rows(reports: Sequence[Path]) -> list[Row]:
             f"{', '.join(map(str, reports))}: nothing was read; compare other reports"
         )
     if len({(row.task, row.n) for row in rows}) > len({row.task for row in rows}):
-        raise DatasetError("the reports are of different sets of pictures; compare equal ones")
+        raise DatasetError("the reports are of different sets of images; compare equal ones")
     return rows
 
 
@@ -117,7 +117,7 @@ def _number(value: object) -> float | None:
 
 _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("MB", lambda row: f"{row.n_bytes / 1e6:.1f}"),
-    ("pictures", lambda row: f"{row.n:,}"),
+    ("images", lambda row: f"{row.n:,}"),
     ("unended", lambda row: f"{row.unended:,}"),
     ("CER", lambda row: _percent(row.cer)),
     ("exact", lambda row: _percent(row.exact)),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures with their true text: a JSONL file, or a folder.
+"""Images with their true text: a JSONL file, or a folder.
 
 A line of the file is an object: `image` (a path, from the file's folder), `text`, and if wanted
 `task` (default `ocr`) and `tags`, an object of text or numbers by which results are grouped. In a
-folder without `dataset.jsonl`, every picture has its text in a file of the same name that ends in
+folder without `dataset.jsonl`, every image has its text in a file of the same name that ends in
 `.txt`, or `.otsl` for a table.
 """
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 INDEX = "dataset.jsonl"
 TRUTH_TASKS = {".txt": "ocr", ".otsl": "table"}
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A picture and what stands in it.
+    """An image and what stands in it.
 
     Attributes:
         image: the file.
@@ -57,14 +57,14 @@ def read_dataset(path: str | os.PathLike[str]) -> list[Item]:
         raise _unreadable(place, error) from error
     if not items:
         raise DatasetError(
-            f"{place}: no picture with a text of the same name (.txt, .otsl), and no {INDEX}"
+            f"{place}: no image with a text of the same name (.txt, .otsl), and no {INDEX}"
         )
     return items
 
 
 def _from_folder(folder: Path) -> Iterator[Item]:
     for image in sorted(folder.iterdir()):
-        if image.suffix.lower() not in PICTURES:
+        if image.suffix.lower() not in IMAGES:
             continue
         for suffix, task in TRUTH_TASKS.items():
             truth = image.with_suffix(suffix)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ppocrvl.evaluation.run import Evaluation, Summary
 
-_COLUMNS = ("pictures", "failed", "unended", "CER", "WER", "exact", "cells", "TEDS", "s each")
+_COLUMNS = ("images", "failed", "unended", "CER", "WER", "exact", "cells", "TEDS", "s each")
 
 
 def render(evaluation: Evaluation) -> str:

@@ -32,16 +32,16 @@ class EvaluatedItem:
     """What became of an item.
 
     Attributes:
-        item: picture and truth.
-        text: what was read; "" where the picture could not be.
-        finish_reason: as in `Result`; "error" where the picture could not be read.
-        seconds: for this picture.
+        item: image and truth.
+        text: what was read; "" where the image could not be.
+        finish_reason: as in `Result`; "error" where the image could not be read.
+        seconds: for this image.
         confidence: as in `Result`.
         character_errors: edit distance to the truth, in characters.
         word_errors: likewise, in words.
         cells: right cells and true cells of a table, else None.
         teds: similarity of a table to the true one, 0 to 1; None for other tasks and huge tables.
-        error: why the picture could not be read; else "".
+        error: why the image could not be read; else "".
     """
 
     item: Item
@@ -72,8 +72,8 @@ class Summary:
     """Figures of some readings.
 
     Attributes:
-        n: pictures.
-        n_failed: pictures that could not be read; the figures below leave them out.
+        n: images.
+        n_failed: images that could not be read; the figures below leave them out.
         n_unended: answers that ran to the token limit, as a loop does; the error rates leave them
             out, since one of them can outweigh all others.
         characters: of the truths.
@@ -82,7 +82,7 @@ class Summary:
         exact: share of texts without an error.
         cells: share of right table cells; None without tables.
         teds: mean over tables; None without.
-        seconds: mean per picture.
+        seconds: mean per image.
     """
 
     n: int
@@ -136,7 +136,7 @@ def evaluate(
 ) -> Evaluation:
     """Reads every item, one after the other.
 
-    A picture that cannot be read, or not within the context, is counted, and the others go on.
+    An image that cannot be read, or not within the context, is counted, and the others go on.
 
     Args:
         engine: what reads.
@@ -217,7 +217,7 @@ def _order(value: str) -> tuple[float, str]:
 
 
 def _with_name(item: Item, error: Exception) -> str:
-    """What is wrong, and with which picture."""
+    """What is wrong, and with which image."""
     return str(error) if str(item.image) in str(error) else f"{item.image}: {error}"
 
 

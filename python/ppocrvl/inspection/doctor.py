@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,14 +13,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.engine.engine import Engine
-from ppocrvl.errors import PpocrvlError
-from ppocrvl.models.cache import pulled_models
+from ppocrvl.errors import ModelFormatError, ModelNotFoundError, PpocrvlError
+from ppocrvl.models.cache import pulled_models, repository_folder
 from ppocrvl.models.folder import (
     BUILT_IN_FOLDER,
     MODEL_VARIABLE,
     built_in_model,
+    find_layout,
     find_model,
 )
+from ppocrvl.models.pins import LAYOUT_CHECKPOINTS
 from ppocrvl.quantizer.presets import advice
 from ppocrvl.support.hashing import sha256_of_file
 from ppocrvl.support.native import _native
@@ -27,11 +30,11 @@ from ppocrvl.support.native import _native
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ppocrvl.models.folder import ModelPaths
+    from ppocrvl.models.folder import ModelPaths, PathLike
 
 PACKAGES = ("numpy", "pillow", "gguf", "huggingface_hub")
 
-SELF_TEST_PICTURE = BUILT_IN_FOLDER / "selftest.png"
+SELF_TEST_IMAGE = BUILT_IN_FOLDER / "selftest.png"
 SELF_TEST_TEXT = BUILT_IN_FOLDER / "selftest.txt"
 
 
@@ -71,12 +74,16 @@ def examine() -> dict[str, Any]:
 
 def find_all_models() -> list[dict[str, Any]]:
     """The built-in model, the one that PPOCRVL_MODEL names, and the pulled ones, with hashes."""
-    models = [_describe("built-in", BUILT_IN_FOLDER, built_in_model)]
+    models = [
+        _describe("built-in", BUILT_IN_FOLDER, partial(_files, BUILT_IN_FOLDER, built_in_model))
+    ]
     if named := os.environ.get(MODEL_VARIABLE):
-        models.append(_describe(MODEL_VARIABLE, Path(named), partial(find_model, named)))
-    models.extend(
-        _describe("pulled", folder, partial(find_model, folder)) for folder in pulled_models()
-    )
+        find = partial(_files, named, partial(find_model, named))
+        models.append(_describe(MODEL_VARIABLE, Path(named), find))
+    layouts = {repository_folder(repo) for repo in LAYOUT_CHECKPOINTS}
+    for folder in pulled_models():
+        pair = None if folder.parent in layouts else partial(find_model, folder)
+        models.append(_describe("pulled", folder, partial(_files, folder, pair)))
     return models
 
 
@@ -87,7 +94,7 @@ def self_test() -> dict[str, Any]:
         expected = SELF_TEST_TEXT.read_text(encoding="utf-8").strip()
         paths = built_in_model()
         with Engine(paths.llm, mmproj=paths.mmproj) as engine:
-            text = engine.ocr(SELF_TEST_PICTURE, max_tokens=64).text.strip()
+            text = engine.ocr(SELF_TEST_IMAGE, max_tokens=64).text.strip()
     except PpocrvlError as error:
         return {"ok": False, "error": str(error)}
     except OSError as error:
@@ -107,11 +114,22 @@ def _installed(package: str) -> str | None:
         return None
 
 
-def _describe(source: str, folder: Path, find: Callable[[], ModelPaths]) -> dict[str, Any]:
+def _files(model: PathLike, find_pair: Callable[[], ModelPaths] | None) -> dict[str, Path]:
+    """The pair, and the layout model where there is one; without `find_pair` there must be one."""
+    if find_pair is None:
+        layout = find_layout(model)
+        return {} if layout is None else {"layout": layout}
+    pair = find_pair()
+    found = {"llm": pair.llm, "mmproj": pair.mmproj}
+    with suppress(ModelNotFoundError, ModelFormatError):
+        found |= _files(model, None)
+    return found
+
+
+def _describe(source: str, folder: Path, find: Callable[[], dict[str, Path]]) -> dict[str, Any]:
     model: dict[str, Any] = {"source": source, "path": str(folder)}
     try:
-        paths = find()
-        for role, path in (("llm", paths.llm), ("mmproj", paths.mmproj)):
+        for role, path in find().items():
             model[role] = {
                 "path": str(path),
                 "bytes": path.stat().st_size,

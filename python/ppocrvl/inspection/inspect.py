@@ -39,8 +39,9 @@ class Inspection:
     Attributes:
         path: what was inspected.
         kind: "checkpoint", "file" or "model".
-        parts: LLM and mmproj, or the one file, or the layout model.
-        memory: of a run; None unless both parts are there and there is no problem.
+        parts: LLM, mmproj and, if the folder holds one, the layout model; or the one file.
+        memory: of a run, without its layout model; None unless LLM and mmproj are there and there
+            is no problem.
         problem: why the files could not be run; None where they can, or for a checkpoint.
     """
 
@@ -73,9 +74,9 @@ def inspect_model(
     Reads headers only.
 
     Args:
-        path: a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file; the
-            checkpoint or the file may be a layout model's.
-        image_size: (width, height) in pixels of the picture to estimate the memory for.
+        path: a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file and
+            perhaps a layout model's; the checkpoint or the file may be a layout model's.
+        image_size: (width, height) in pixels of the image to estimate the memory for.
         max_tokens: limit of its answer.
 
     Raises:
@@ -103,14 +104,15 @@ def inspect_model(
 
 
 def _problem(parts: list[ModelPart]) -> str | None:
+    paths = {part.role: str(part.path) for part in parts}
     try:
-        if len(parts) == 2:
-            _native.check_pair(str(parts[0].path), str(parts[1].path))
-        elif parts[0].role == "mmproj":
-            _native.check_mmproj(str(parts[0].path))
-        elif parts[0].role == "layout":
-            _native.check_layout(str(parts[0].path))
-        else:
+        if "layout" in paths:
+            _native.check_layout(paths["layout"])
+        if "llm" in paths and "mmproj" in paths:
+            _native.check_pair(paths["llm"], paths["mmproj"])
+        elif "mmproj" in paths:
+            _native.check_mmproj(paths["mmproj"])
+        elif "layout" not in paths:
             _native.check_llm(str(parts[0].path))
     except ModelError as error:
         return str(error)

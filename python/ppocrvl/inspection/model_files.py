@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ppocrvl.errors import ModelNotFoundError
+from ppocrvl.errors import ModelFormatError, ModelNotFoundError
 from ppocrvl.exporter.checkpoint import tensor_files
 from ppocrvl.exporter.config import ModelConfig, parse_config
 from ppocrvl.exporter.json_file import read_json_object
@@ -27,7 +27,7 @@ from ppocrvl.exporter.tensor_spec import (
     original_name,
 )
 from ppocrvl.exporter.version import ModelVersion
-from ppocrvl.models.folder import find_model
+from ppocrvl.models.folder import find_layout, find_model
 from ppocrvl.quantizer.rewrite import ERRORS_KEY, TENSORS_KEY, tensors_hash
 from ppocrvl.support.native import _native
 
@@ -120,7 +120,7 @@ class ModelPart:
 
 
 def read_model(path: Path) -> list[ModelPart]:
-    """Reads a checkpoint folder, a GGUF file, or a folder with a pair of GGUF files.
+    """Reads a checkpoint folder, a GGUF file, or a folder with the GGUF files of a model.
 
     Raises:
         ModelNotFoundError: nothing of the kind is there.
@@ -135,11 +135,20 @@ def read_model(path: Path) -> list[ModelPart]:
     if path.is_dir() and (path / "config.json").is_file() and any(path.glob("*.safetensors")):
         return _read_checkpoint(path)
     if path.is_dir():
-        pair = find_model(path)
-        return [_read_gguf(pair.llm), _read_gguf(pair.mmproj)]
+        return [_read_gguf(file) for file in _files_of(path)]
     if not path.exists():
         raise ModelNotFoundError(f"{path}: no such file or folder")
     return [_read_gguf(path)]
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The pair, and the layout model where there is one."""
+    pair = find_model(folder)
+    try:
+        layout = find_layout(folder)
+    except (ModelNotFoundError, ModelFormatError):
+        layout = None
+    return [pair.llm, pair.mmproj, *([layout] if layout else [])]
 
 
 def _read_gguf(path: Path) -> ModelPart:

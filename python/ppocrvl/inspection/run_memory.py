@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory that reading one picture needs, on a CPU.
+"""The memory that reading one image needs, on a CPU.
 
 Weights and the key/value cache are exact: the tensors' bytes, and two vectors of all key/value
 heads for each layer and token (F16, or F32 for an f32 file), in a context rounded up to 256 tokens.
@@ -13,14 +13,14 @@ fitted to the buffer sizes that llama.cpp reports for synthetic models of three 
   embedding's width and the attention scores of one slice of the queries (csrc/mtmd/paddleocr.cpp);
 * matrix products of types other than F32 convert their input first: per patch, an FFN row of 16-bit
   numbers;
-* the picture, per pixel: 3 bytes, and three float copies of 3 channels; the embeddings made of it;
+* the image, per pixel: 3 bytes, and three float copies of 3 channels; the embeddings made of it;
 * decoder, per token of a batch of 256: two FFN rows and seven rows of the embedding's width (up to
   25 % too high), and 2 bytes of attention mask per token of context. An f32 file runs without flash
   attention: a float for each head and token of context instead, and one more;
 * the vocabulary: 165 bytes per token; process and fixed buffers: 45 MB (Python, numpy, Pillow, the
   libraries).
 
-Against what encoding a picture adds to the resident size (official widths, 3 layers, bf16, Linux):
+Against what encoding an image adds to the resident size (official widths, 3 layers, bf16, Linux):
 5,032 patches: 267 MB estimated, 267 MB measured; 8,100 patches: 430 MB, 410 MB; the same as f32,
 5,032 patches: 223 MB, 213 MB. `precision="exact"` adds the largest matrix in f32, 85 MB.
 """
@@ -58,7 +58,7 @@ class RunMemory:
     """Memory of a run, in bytes; a part that is not there counts as 0.
 
     Attributes:
-        image_size: (width, height) of the picture, pixels.
+        image_size: (width, height) of the image, pixels.
         resized: (width, height) at which the encoder sees it.
         image_tokens: merged patches.
         max_tokens: limit of the answer.
@@ -97,13 +97,13 @@ class RunMemory:
 
 
 def check_request(image_size: tuple[int, int], max_tokens: int) -> None:
-    """Refuse a picture or an answer of no size.
+    """Refuse an image or an answer of no size.
 
     Raises:
         OptionError: `max_tokens` or a side is not positive.
     """
     if max_tokens < 1 or min(image_size) < 1:
-        raise OptionError("the picture's sides and max_tokens must be at least 1")
+        raise OptionError("the image's sides and max_tokens must be at least 1")
 
 
 def run_memory(
@@ -167,8 +167,8 @@ def _encoder_bytes(sizes: VisionSizes, n_patches: int, *, is_f32: bool) -> int:
     slices = min(max(1, scores // _SLICE_BYTES), most_slices)
     attention = n_patches * 4 * 6 * sizes.n_embd + scores // slices
     conversion = 0 if is_f32 else 2 * sizes.n_ff
-    picture = sizes.patch_size**2 * 3 * (1 + 3 * 4) + 4 * sizes.n_embd_out // _MERGE**2
-    return max(graph, attention) + n_patches * (conversion + picture)
+    image = sizes.patch_size**2 * 3 * (1 + 3 * 4) + 4 * sizes.n_embd_out // _MERGE**2
+    return max(graph, attention) + n_patches * (conversion + image)
 
 
 def _decoder_bytes(sizes: LlmSizes, context: int, *, is_f32: bool) -> int:

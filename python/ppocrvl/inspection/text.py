@@ -99,7 +99,7 @@ def _memory(memory: RunMemory) -> Iterator[str]:
     width, height = memory.image_size
     new_width, new_height = memory.resized
     yield (
-        f"memory to read a picture of {width} x {height} (seen at {new_width} x {new_height}: "
+        f"memory to read an image of {width} x {height} (seen at {new_width} x {new_height}: "
         f"{memory.image_tokens:,} tokens) and write up to {memory.max_tokens:,} tokens"
     )
     rows = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which two files are the model: from paths, a folder, the environment, or the built-in pair."""
+"""Which files are the model: from paths, a folder, the environment, or the built-in ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ppocrvl.errors import (
     OptionError,
 )
 from ppocrvl.models.cache import REPOSITORY, repository_folder
-from ppocrvl.models.pins import PINS
+from ppocrvl.models.pins import LAYOUT_CHECKPOINTS, LAYOUT_V3, PINS
 from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
@@ -29,7 +29,21 @@ FileKey: TypeAlias = tuple[Path, int, int]
 MODEL_VARIABLE = "PPOCRVL_MODEL"
 BUILT_IN_FOLDER = Path(__file__).parent / "builtin"
 
-_ROLE_NAMES = {"llm": "language model (LLM)", "mmproj": "vision encoder (mmproj)"}
+NO_LAYOUT = "none"
+"""In the place of a layout model: a page is read as one block."""
+
+_ROLE_NAMES = {
+    "llm": "language model (LLM)",
+    "mmproj": "vision encoder (mmproj)",
+    "layout": "layout model",
+}
+_ARGUMENTS = {"llm": "model=", "mmproj": "mmproj=", "layout": "layout="}
+_WHAT_TO_DO = {
+    "llm": "a model is a folder with one LLM and one mmproj file",
+    "mmproj": "a model is a folder with one LLM and one mmproj file",
+    "layout": f"`ppocrvl pull {LAYOUT_V3}` fetches one, which layout={LAYOUT_V3} then names; "
+    f"layout={NO_LAYOUT} reads a page as one block",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +65,9 @@ def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) ->
     """Find both files. They are told apart by what their headers say, never by their names.
 
     Args:
-        model: a folder with one LLM and one mmproj file, the LLM file, or OWNER/NAME of a model
-            that was pulled into the cache (a folder of that name comes first). None: the
-            environment variable PPOCRVL_MODEL, else the built-in model.
+        model: a folder with one LLM and one mmproj file (a layout model's may be there too), the
+            LLM file, or OWNER/NAME of a model that was pulled into the cache (a folder of that name
+            comes first). None: the environment variable PPOCRVL_MODEL, else the built-in model.
         mmproj: the mmproj file. None: the one in the folder, or beside the LLM file.
 
     Raises:
@@ -85,6 +99,35 @@ def find_model(model: PathLike | None = None, mmproj: PathLike | None = None) ->
             "mmproj", (file for file in _gguf_files(path.parent) if file != path), path.parent
         )
     return ModelPaths(llm=path, mmproj=mmproj_path)
+
+
+def find_layout(model: PathLike | None = None, layout: PathLike | None = None) -> Path | None:
+    """Find the layout model's file, told by what headers say as those of `find_model`.
+
+    Args:
+        model: the model that reads the regions, as `find_model` takes it. The layout model is
+            looked for in its folder.
+        layout: another one: a GGUF file, a folder with one, or OWNER/NAME of one that was pulled
+            into the cache. "none": no layout model.
+
+    Returns:
+        Its path; None for "none".
+
+    Raises:
+        ModelNotFoundError: a path does not exist or cannot be read, or there is no layout model.
+        ModelAmbiguousError: the folder holds several, or several revisions of a model were pulled.
+        ModelFormatError: the folder holds none, and a file that is damaged.
+        OptionError: an empty path.
+    """
+    if layout is not None:
+        if os.fspath(layout) == NO_LAYOUT:
+            return None
+        path = _existing(_pulled(layout) or layout, "layout model")
+        return _only("layout", _gguf_files(path), path) if path.is_dir() else path
+    model = model or os.environ.get(MODEL_VARIABLE) or BUILT_IN_FOLDER
+    path = _existing(_pulled(model) or model, "model")
+    folder = path if path.is_dir() else path.parent
+    return _only("layout", _gguf_files(folder), folder)
 
 
 def built_in_note(how: str) -> str:
@@ -130,7 +173,7 @@ def _pulled(model: PathLike) -> Path | None:
     if not REPOSITORY.fullmatch(name) or Path(name).exists():
         return None
     kept = sorted(path for path in repository_folder(name).glob("*") if path.is_dir())
-    pin = PINS.get(name)
+    pin = PINS.get(name) or LAYOUT_CHECKPOINTS.get(name)
     found = [path for path in kept if pin is not None and path.name == pin.revision] or kept
     if len(found) > 1:
         raise ModelAmbiguousError(
@@ -193,16 +236,14 @@ def _only(role: str, files: Iterable[Path], folder: Path) -> Path:
         return found[0]
     if found:
         names = ", ".join(file.name for file in found)
-        option = "model=" if role == "llm" else "mmproj="
         raise ModelAmbiguousError(
             f"{folder} holds {len(found)} files of a {_ROLE_NAMES[role]}: {names}; "
-            f"name one with {option}"
+            f"name one with {_ARGUMENTS[role]}"
         )
     if damaged:
         raise damaged[0]
     raise ModelNotFoundError(
-        f"{folder} holds no GGUF file of a {_ROLE_NAMES[role]}; a model is a folder with one LLM "
-        "and one mmproj file"
+        f"{folder} holds no GGUF file of a {_ROLE_NAMES[role]}; {_WHAT_TO_DO[role]}"
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models from a hub: find the pair, download it so that it can be resumed, and check its hashes.
+"""Files from a hub: what is there, downloads that can be resumed, and their hashes.
 
 The bytes come through huggingface_hub's `http_get`, under its file lock. `hf_hub_download`, made of
 the same parts, throws away what a broken run has fetched: its temporary files have a new name each
@@ -15,7 +15,6 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -23,19 +22,18 @@ from ppocrvl.errors import (
     HubError,
     MissingExtraError,
     ModelError,
-    OptionError,
     OutputError,
     PpocrvlError,
 )
-from ppocrvl.models.cache import REPOSITORY, repository_folder
-from ppocrvl.models.folder import find_model
-from ppocrvl.models.pins import PINS, PinnedFile
+from ppocrvl.models.cache import repository_folder
 from ppocrvl.support.hashing import sha256_of_file
 from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
+
+    from ppocrvl.models.pins import PinnedFile
 
 _COMMIT = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
@@ -54,84 +52,18 @@ class RemoteFile:
         """Its name without folders, which is what it is called here."""
         return PurePosixPath(self.path).name
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The pair at one commit."""
-
-    revision: str
-    llm: RemoteFile
-    mmproj: RemoteFile
-
-
-def pull(
-    repo: str,
-    *,
-    revision: str | None = None,
-    folder: str | os.PathLike[str] | None = None,
-    llm: str | None = None,
-    mmproj: str | None = None,
-    offline: bool = False,
-) -> Path:
-    """Fetch the two files of a model, or find them where they were fetched before.
-
-        folder = ppocrvl.pull("PaddlePaddle/PaddleOCR-VL-1.6-GGUF")
-        engine = ppocrvl.Engine(folder)
-
-    A download that was broken off goes on where it stopped; one that another process is at is
-    waited for. A bar on stderr shows how far it is, on a terminal alone and not with
-    HF_HUB_DISABLE_PROGRESS_BARS=1. The hash is the pinned one where ppocrvl knows the repository,
-    else the one that the hub states. Only what this wrote itself is ever removed or replaced: its
-    part files, and the models in the user's cache.
-
-    Args:
-        repo: "owner/name".
-        revision: branch, tag or commit; None for the pinned commit, else the main branch.
-        folder: where to put the files; None for a folder of the user's cache.
-        llm: name pattern of the LLM file, for a repository of several.
-        mmproj: name pattern of the mmproj file, likewise.
-        offline: use what is there, ask nobody. HF_HUB_OFFLINE=1 does the same.
-
-    Returns:
-        What `Engine(model=…)` takes: the folder, or the LLM file where it holds several models.
-
-    Raises:
-        OptionError: not the name of a repository.
-        HubError: the download failed, a hash is wrong, or offline mode lacks the files.
-        OutputError: the files cannot be written, or others of the same names are in `folder`.
-        MissingExtraError: huggingface_hub is not installed.
-    """
-    if not REPOSITORY.fullmatch(repo):
-        raise OptionError(f"{repo!r} is not the name of a repository; write OWNER/NAME")
-    pinned = _pinned(repo, revision)
-    if offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        return _find_offline(repo, revision, pinned, Path(folder) if folder is not None else None)
-    hub = _import_hub()
-    chosen = pinned or _select(hub, repo, revision, llm, mmproj)
-    place = _Place(
-        repository_folder(repo) / chosen.revision if folder is None else Path(folder),
-        chosen.revision,
-        is_ours=folder is None,
-    )
-    pair = (("llm", chosen.llm), ("mmproj", chosen.mmproj))
-    # Both are looked at before the first is fetched: what is in the way of the second is said now.
-    missing = []
-    for role, file in pair:
-        if place.has(file):
-            _check_role(place.path(file), role, name=str(place.path(file)))
-        else:
-            missing.append((role, file))
-    for role, file in missing:
-        _fetch(hub, file, role=role, repo=repo, place=place)
-    return _usable(place.folder, place.folder / chosen.llm.name)
+    @classmethod
+    def pinned(cls, file: PinnedFile) -> RemoteFile:
+        """A file that is known byte by byte."""
+        return cls(file.name, file.size, file.sha256)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where the files go.
 
     Attributes:
-        folder: holds both.
+        folder: holds all of them.
         revision: their commit.
         is_ours: whether nobody but `pull` puts files there, so that they may be replaced.
     """
@@ -161,7 +93,7 @@ class _Place:
             if sha256_of_file(path) == file.sha256:
                 return True
         if not self.is_ours:
-            raise _in_the_way(path)
+            raise in_the_way(path)
         return False
 
     def take(self, part: Path, file: RemoteFile) -> None:
@@ -176,10 +108,11 @@ class _Place:
         elif sha256_of_file(path) == sha256_of_file(part):
             part.unlink()
         else:
-            raise _in_the_way(path)
+            raise in_the_way(path)
 
 
-def _in_the_way(path: Path) -> OutputError:
+def in_the_way(path: Path) -> OutputError:
+    """What to say of a file that is not ours, under the name of one that is to be written."""
     return OutputError(
         f"{path} is there already, and is another file; move it away, or name another folder "
         "with -o (folder=)"
@@ -196,62 +129,51 @@ def _output_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _pinned(repo: str, revision: str | None) -> Selection | None:
-    pin = PINS.get(repo)
-    if pin is None or revision not in {None, pin.revision}:
-        return None
-    return Selection(pin.revision, _remote(pin.llm), _remote(pin.mmproj))
+def _endpoint() -> str | None:
+    """The hub as named now, not when huggingface_hub was imported; None for its default."""
+    return os.environ.get("HF_ENDPOINT") or None
 
 
-def _remote(file: PinnedFile) -> RemoteFile:
-    return RemoteFile(file.name, file.size, file.sha256)
+def is_offline(asked: bool) -> bool:  # noqa: FBT001
+    """Whether nobody is to be asked: because the caller says so, or HF_HUB_OFFLINE does."""
+    return asked or os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
 
 
-def _find_offline(
-    repo: str, revision: str | None, pinned: Selection | None, folder: Path | None
-) -> Path:
-    """What an earlier pull left."""
-    wanted = pinned.revision if pinned is not None else revision
-    if folder is None:
-        cache = repository_folder(repo)
-        there = sorted(cache.iterdir()) if cache.is_dir() else []
-        matching = [path for path in there if wanted is None or path.name == wanted]
-        if len(matching) != 1:
-            have = ", ".join(path.name for path in there) or "nothing"
-            raise HubError(
-                f"offline, and the cache has {have} of {repo} where "
-                f"{wanted or 'one revision'} is wanted; pull it once with a connection"
-            )
-        folder = matching[0]
-    if pinned is not None:
-        for file in (pinned.llm, pinned.mmproj):
-            _check_offline(folder / file.name, file, repo)
-        return _usable(folder, folder / pinned.llm.name)
-    try:
-        find_model(folder)
-    except ModelError as error:
-        raise HubError(f"offline, and {repo} was not pulled completely: {error}") from error
-    return folder
+def kept_folder(repo: str, revision: str | None) -> Path:
+    """The cache's folder of a revision; None for the only one that is there.
+
+    Raises:
+        HubError: there is none, or there are several.
+    """
+    cache = repository_folder(repo)
+    there = sorted(cache.iterdir()) if cache.is_dir() else []
+    matching = [path for path in there if revision is None or path.name == revision]
+    if len(matching) != 1:
+        have = ", ".join(path.name for path in there) or "nothing"
+        raise HubError(
+            f"offline, and the cache has {have} of {repo} where "
+            f"{revision or 'one revision'} is wanted; pull it once with a connection"
+        )
+    return matching[0]
 
 
-def _check_offline(path: Path, file: RemoteFile, repo: str) -> None:
-    """Compare with what is known. A wrong file stays: it may be somebody's own."""
+def check_kept(path: Path, sha256: str, repo: str) -> None:
+    """Compare with the hash that is known. A wrong file stays: it may be somebody's own.
+
+    Raises:
+        HubError: it is missing, or another one.
+    """
     try:
         found = sha256_of_file(path)
     except OSError as error:
         raise HubError(
             f"offline, and {repo} was not pulled completely: {path}: {error.strerror}"
         ) from error
-    if found != file.sha256:
+    if found != sha256:
         raise HubError(
-            f"{path} has SHA-256 {found}, not {file.sha256} as in {repo}; move it away, and pull "
+            f"{path} has SHA-256 {found}, not {sha256} as in {repo}; move it away, and pull "
             "with a connection"
         )
-
-
-def _endpoint() -> str | None:
-    """The hub as named now, not when huggingface_hub was imported; None for its default."""
-    return os.environ.get("HF_ENDPOINT") or None
 
 
 def _import_hub() -> ModuleType:
@@ -265,20 +187,6 @@ def _import_hub() -> ModuleType:
     return hub
 
 
-def _select(
-    hub: ModuleType, repo: str, revision: str | None, llm: str | None, mmproj: str | None
-) -> Selection:
-    """Ask the hub what is there, and pick the pair by name."""
-    commit, there = _listing(hub, repo, revision)
-    files = [file for file in there if file.name.lower().endswith(".gguf")]
-    encoders = [file for file in files if "mmproj" in file.name.lower()]
-    return Selection(
-        commit,
-        _pick("LLM", "llm", llm, [file for file in files if file not in encoders], repo),
-        _pick("mmproj", "mmproj", mmproj, encoders, repo),
-    )
-
-
 def list_files(repo: str, revision: str | None = None) -> tuple[str, list[RemoteFile]]:
     """The commit of a revision (None: the main branch), and all files at it.
 
@@ -286,10 +194,7 @@ def list_files(repo: str, revision: str | None = None) -> tuple[str, list[Remote
         HubError: the hub cannot be asked, or knows no such repository.
         MissingExtraError: huggingface_hub is not installed.
     """
-    return _listing(_import_hub(), repo, revision)
-
-
-def _listing(hub: ModuleType, repo: str, revision: str | None) -> tuple[str, list[RemoteFile]]:
+    hub = _import_hub()
     try:
         info = hub.HfApi(endpoint=_endpoint()).model_info(
             repo, revision=revision, files_metadata=True
@@ -306,19 +211,6 @@ def _listing(hub: ModuleType, repo: str, revision: str | None) -> tuple[str, lis
     ]
 
 
-def _pick(
-    what: str, argument: str, pattern: str | None, files: list[RemoteFile], repo: str
-) -> RemoteFile:
-    matching = [file for file in files if pattern is None or fnmatch(file.name, pattern)]
-    if len(matching) == 1:
-        return matching[0]
-    have = ", ".join(file.name for file in files) or "none"
-    problem = f"{len(matching)} match" if pattern is not None else f"there are {len(files)}"
-    raise HubError(
-        f"{repo} must give one {what} GGUF file but {problem} ({have}); name it by {argument}"
-    )
-
-
 def fetch_file(repo: str, revision: str, file: RemoteFile, folder: str | os.PathLike[str]) -> Path:
     """One file of any kind at a commit, as `pull` fetches its two. Its path.
 
@@ -327,20 +219,27 @@ def fetch_file(repo: str, revision: str, file: RemoteFile, folder: str | os.Path
         OutputError: it cannot be written, or another file has its name.
         MissingExtraError: huggingface_hub is not installed.
     """
-    place = _Place(Path(folder), revision, is_ours=False)
+    place = Place(Path(folder), revision, is_ours=False)
     if not place.has(file):
-        _fetch(_import_hub(), file, role=None, repo=repo, place=place)
+        fetch(file, role=None, repo=repo, place=place)
     return place.path(file)
 
 
-def _fetch(
-    hub: ModuleType, file: RemoteFile, *, role: str | None, repo: str, place: _Place
-) -> None:
+def fetch(file: RemoteFile, *, role: str | None, repo: str, place: Place) -> None:
     """Download a file to its place, unless another pull does so in the meantime.
 
-    `role`: what its header must say; None where it may be anything.
+    Args:
+        file: what to fetch.
+        role: what its header must say; None where it may be anything.
+        repo: "owner/name".
+        place: where to put it.
+
+    Raises:
+        HubError: the download failed, or the file is not what it should be.
+        OutputError: it cannot be written, or another file has its name.
+        MissingExtraError: huggingface_hub is not installed.
     """
-    url = hub.hf_hub_url(repo, file.path, revision=place.revision, endpoint=_endpoint())
+    url = _import_hub().hf_hub_url(repo, file.path, revision=place.revision, endpoint=_endpoint())
     part = place.part(file)
     with _output_errors(place.path(file)):
         place.folder.mkdir(parents=True, exist_ok=True)
@@ -352,7 +251,7 @@ def _fetch(
                 _check_hash(part, file, repo)
                 if role is not None:
                     name = f"{file.name} of {repo}"
-                    _check_role(part, role, name=name, fate=", and was removed")
+                    check_role(part, role, name=name, fate=", and was removed")
             except HubError:
                 part.unlink()
                 raise
@@ -428,7 +327,12 @@ def _check_hash(part: Path, file: RemoteFile, repo: str) -> None:
         )
 
 
-def _check_role(path: Path, role: str, *, name: str, fate: str = "") -> None:
+def check_role(path: Path, role: str, *, name: str, fate: str = "") -> None:
+    """Refuse a file whose header does not say what it should.
+
+    Raises:
+        HubError: it says something else, or nothing.
+    """
     try:
         found = _native.read_gguf(str(path)).role
     except ModelError as error:
@@ -436,15 +340,6 @@ def _check_role(path: Path, role: str, *, name: str, fate: str = "") -> None:
         raise HubError(f"{name} cannot be used{fate}: {reason}") from error
     if found != role:
         raise HubError(f"{name} is no {role} file of this model{fate}")
-
-
-def _usable(folder: Path, llm: Path) -> Path:
-    """The folder if it names one model, else the LLM file."""
-    try:
-        find_model(folder)
-    except ModelError:
-        return llm
-    return folder
 
 
 def _why(error: Exception, what: str) -> str:

@@ -17,11 +17,12 @@ class PinnedFile:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A pair of files at one commit."""
+    """A pair of files at one commit, and the repository of the layout model that goes with it."""
 
     revision: str
     llm: PinnedFile
     mmproj: PinnedFile
+    layout: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class CheckpointPin:
     revision: str
     weights: PinnedFile
 
+
+LAYOUT_V3 = "PaddlePaddle/PP-DocLayoutV3_safetensors"
 
 PINS = {
     "PaddlePaddle/PaddleOCR-VL-1.6-GGUF": Pin(
@@ -45,12 +48,13 @@ PINS = {
             size=881_770_560,
             sha256="204d757d7610d9b3faab10d506d69e5b244e32bf765e2bab2d0167e65e0a058a",
         ),
+        layout=LAYOUT_V3,
     ),
 }
 """Repository -> what `ppocrvl pull` fetches and checks when no other revision is asked for."""
 
 LAYOUT_CHECKPOINTS = {
-    "PaddlePaddle/PP-DocLayoutV3_safetensors": CheckpointPin(
+    LAYOUT_V3: CheckpointPin(
         revision="97d101e6db2642e162a1d05392d1b0231c91033e",
         weights=PinnedFile(
             name="model.safetensors",

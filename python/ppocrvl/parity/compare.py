@@ -43,7 +43,7 @@ EXACT_TYPES = ("F32",)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One stage of one picture against the reference.
+    """One stage of one image against the reference.
 
     Attributes:
         stage: a field of `Stages`.

@@ -75,7 +75,7 @@ class Reference:
 
     def run(
         self,
-        picture: Image.Image,
+        image: Image.Image,
         *,
         task: Task,
         max_tokens: int,
@@ -84,7 +84,7 @@ class Reference:
         """One greedy request.
 
         Args:
-            picture: RGB, as a person sees it.
+            image: RGB, as a person sees it.
             task: gives the prompt.
             max_tokens: the answer ends after so many tokens.
             pixel_limits: least and most pixels; None for those that the official pipeline uses for
@@ -94,21 +94,19 @@ class Reference:
             EngineError: torch failed, because memory ran out for instance.
         """
         if task.enlarges_small_pictures:
-            picture = enlarge_for_spotting(picture)
+            image = enlarge_for_spotting(image)
         least, most = pixel_limits or self._limits[task.name]
         try:
             return self._run(
-                picture, task, max_tokens, {"shortest_edge": least, "longest_edge": most}
+                image, task, max_tokens, {"shortest_edge": least, "longest_edge": most}
             )
         except (RuntimeError, ValueError) as error:
             message = " ".join(str(error).split())
             raise EngineError(f"the reference failed: {message}") from error
 
-    def _run(
-        self, picture: Image.Image, task: Task, max_tokens: int, size: dict[str, int]
-    ) -> Stages:
+    def _run(self, image: Image.Image, task: Task, max_tokens: int, size: dict[str, int]) -> Stages:
         torch, model = self._torch, self._model
-        inputs = self._processor(picture, return_tensors="pt", size=size)
+        inputs = self._processor(image, return_tensors="pt", size=size)
         rows, cols = inputs["image_grid_thw"][0, 1:].tolist()
         ids = self._prompt_ids(task.prompt, rows * cols // self._processor.merge_size**2)
         encoder = model.model.visual.vision_model
@@ -144,7 +142,7 @@ class Reference:
             answer.pop()
         return Stages(
             prompt_ids=tuple(ids),
-            pixels=as_picture(inputs["pixel_values"].float().numpy(), rows, cols),
+            pixels=as_image(inputs["pixel_values"].float().numpy(), rows, cols),
             patches=_rows(seen["patches"]),
             encoded=_rows(seen["encoded"]),
             image_tokens=_rows(seen["image_tokens"]),
@@ -171,8 +169,8 @@ def _rows(tensor: Module) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(tensor.float().reshape(-1, tensor.shape[-1]).numpy())
 
 
-def as_picture(patches: npt.NDArray[np.float32], rows: int, cols: int) -> npt.NDArray[np.float32]:
-    """Patches [rows * cols, 3, side, side] as a picture [height, width, 3]."""
+def as_image(patches: npt.NDArray[np.float32], rows: int, cols: int) -> npt.NDArray[np.float32]:
+    """Patches [rows * cols, 3, side, side] as an image [height, width, 3]."""
     side = patches.shape[-1]
     grid = patches.reshape(rows, cols, 3, side, side).transpose(0, 3, 1, 4, 2)
     return np.ascontiguousarray(grid.reshape(rows * side, cols * side, 3))

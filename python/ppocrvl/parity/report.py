@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result of a comparison as lines of text, as JSON, and as one HTML file with pictures."""
+"""The result of a comparison as lines of text, as JSON, and as one HTML file with images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ppocrvl.parity.run import CaseReport
 
 COLUMNS = ("largest", "mean", "relative", "cosine", "bound")
-PICTURE_WIDTH = 360
+IMAGE_WIDTH = 360
 
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em }
@@ -55,10 +55,10 @@ def text_lines(report: CaseReport) -> list[str]:
 
 
 def _heading(report: CaseReport) -> str:
-    picture = report.case.picture
+    image = report.case.image
     height, width = report.reference.pixels.shape[:2]
     return (
-        f"{report.case.name}: {picture.width}x{picture.height} pixels, encoded as "
+        f"{report.case.name}: {image.width}x{image.height} pixels, encoded as "
         f"{width}x{height}, task {report.case.task}"
     )
 
@@ -130,7 +130,7 @@ class Page:
         word = "pass" if report.passed else "fail"
         parts = [
             f"<h2>{_e(_heading(report))} <span class={word}>{word}</span></h2>",
-            _picture(report.case.picture),
+            _image(report.case.image),
             _html_table("ours", report.differences),
             _maps("ours", report.ours, report.reference),
         ]
@@ -177,7 +177,7 @@ def _html_table(name: str, differences: Sequence[Difference]) -> str:
 
 
 def _maps(name: str, stages: Stages, reference: Stages) -> str:
-    """Where the stages differ: one picture per stage, white where they differ most."""
+    """Where the stages differ: one image per stage, white where they differ most."""
     height, width = reference.pixels.shape[:2]
     figures = []
     for stage in ("pixels", "patches", "encoded", "image_tokens"):
@@ -190,7 +190,7 @@ def _maps(name: str, stages: Stages, reference: Stages) -> str:
             gap = gap.reshape(-1, cols)
         largest = float(np.nanmax(gap, initial=0.0))
         figures.append(
-            f"<figure><img src='{_png(gap, largest)}' width={PICTURE_WIDTH} alt=''>"
+            f"<figure><img src='{_png(gap, largest)}' width={IMAGE_WIDTH} alt=''>"
             f"<figcaption>{name}: {stage}, white is {_number(largest)}</figcaption></figure>"
         )
     return "".join(figures)
@@ -201,7 +201,7 @@ def _png(values: npt.NDArray[np.float64], largest: float) -> str:
 
     Large arrays are reduced by the maximum, so that no point gets lost.
     """
-    step = max(1, max(values.shape) // PICTURE_WIDTH)
+    step = max(1, max(values.shape) // IMAGE_WIDTH)
     rows, cols = (-(-n // step) * step for n in values.shape)
     full = np.zeros((rows, cols))
     full[: values.shape[0], : values.shape[1]] = np.nan_to_num(values, nan=largest)
@@ -210,15 +210,15 @@ def _png(values: npt.NDArray[np.float64], largest: float) -> str:
     return _data_address(Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)), "PNG")
 
 
-def _picture(picture: Image.Image) -> str:
-    small = picture.copy()
-    small.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH))
+def _image(image: Image.Image) -> str:
+    small = image.copy()
+    small.thumbnail((IMAGE_WIDTH, IMAGE_WIDTH))
     return f"<figure><img src='{_data_address(small, 'JPEG')}' alt=''></figure>"
 
 
-def _data_address(picture: Image.Image, kind: str) -> str:
+def _data_address(image: Image.Image, kind: str) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, kind)
+    image.save(buffer, kind)
     text = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f"data:image/{kind.lower()};base64,{text}"
 

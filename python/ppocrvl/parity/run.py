@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our engine beside the reference on the same pictures."""
+"""Our engine beside the reference on the same images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ppocrvl.exporter.encode import FileType
 from ppocrvl.images.load import load_image
 from ppocrvl.parity import stock, store
 from ppocrvl.parity.compare import BOUNDS, EXACT_TYPES, Difference, compare, relative_error
-from ppocrvl.parity.pictures import SHAPES, made_picture
+from ppocrvl.parity.made_images import SHAPES, made_image
 from ppocrvl.requests.tasks import find_task
 from ppocrvl.support.native import _native
 
@@ -37,18 +37,18 @@ OWN_ERROR_FACTOR = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture and what is asked about it.
+    """One image and what is asked about it.
 
     Attributes:
         name: for the report.
-        picture: RGB, as a person sees it.
+        image: RGB, as a person sees it.
         task: name of the task.
         max_tokens: limit of the answer.
         pixel_limits: least and most pixels for both sides; None for each side's own.
     """
 
     name: str
-    picture: Image.Image
+    image: Image.Image
     task: str
     max_tokens: int
     pixel_limits: tuple[int, int] | None
@@ -92,18 +92,18 @@ class CaseReport:
 def cases(
     images: Sequence[Path], *, task: str, max_tokens: int, pixel_limits: tuple[int, int] | None
 ) -> list[Case]:
-    """The user's pictures, or one per shape of `SHAPES`.
+    """The user's images, or one per shape of `SHAPES`.
 
     Raises:
-        OptionError: two pictures have the same name.
-        ImageError: a picture cannot be read.
+        OptionError: two images have the same name.
+        ImageError: an image cannot be read.
     """
     names = Counter(path.name for path in images)
     if twice := [name for name, count in names.items() if count > 1]:
-        raise OptionError(f"two pictures are called {twice[0]}; rename one")
+        raise OptionError(f"two images are called {twice[0]}; rename one")
     named = [(path.name, load_image(path)) for path in images]
-    named = named or [(f"{w}x{h}", made_picture(w, h)) for w, h in SHAPES]
-    return [Case(name, picture, task, max_tokens, pixel_limits) for name, picture in named]
+    named = named or [(f"{w}x{h}", made_image(w, h)) for w, h in SHAPES]
+    return [Case(name, image, task, max_tokens, pixel_limits) for name, image in named]
 
 
 def file_types(engine: Engine) -> tuple[str, str]:
@@ -121,14 +121,14 @@ def our_stages(engine: Engine, case: Case) -> Stages:
     """Our run of a case."""
     low, high = case.pixel_limits or (None, None)
     return engine.trace(
-        case.picture, task=case.task, max_tokens=case.max_tokens, min_pixels=low, max_pixels=high
+        case.image, task=case.task, max_tokens=case.max_tokens, min_pixels=low, max_pixels=high
     )
 
 
 def reference_stages(reference: Reference, engine: Engine, case: Case) -> Stages:
     """The reference's run of a case; the engine knows the model's version, and so its tasks."""
     return reference.run(
-        case.picture,
+        case.image,
         task=find_task(case.task, engine.info.model_version),
         max_tokens=case.max_tokens,
         pixel_limits=case.pixel_limits,
@@ -165,7 +165,7 @@ def stock_stages(upstream: stock.Stock, engine: Engine, case: Case) -> Stages:
     one, two = (Counter(engine.prompt_tokens(prompt, 1, cols)) for cols in (1, 2))
     try:
         return upstream.run(
-            case.picture,
+            case.image,
             prompt=f"<|begin_of_sentence|>User: {stock.MARKER}{prompt}\n{cue}",
             image_token=next(iter(two - one)),  # it comes once more for one more column
             max_tokens=case.max_tokens,
@@ -186,7 +186,7 @@ def check_case(
 
     Args:
         engine: ours, with f32 files for the strict bounds.
-        case: picture and question.
+        case: image and question.
         reference: gives what the reference computes. If it knows its own errors in bf16, the
             encoder's bound for bfloat16 files is 1.5 times those.
         upstream: gives unmodified mtmd's stages, to be compared as well.
@@ -223,32 +223,32 @@ def check_case(
 def entry_of(case: Case) -> store.Entry:
     """What is stored about a case beside its stages."""
     return store.Entry(
-        case.name, picture_hash(case.picture), case.task, case.max_tokens, case.pixel_limits
+        case.name, image_hash(case.image), case.task, case.max_tokens, case.pixel_limits
     )
 
 
 def stored_case(stored: store.Stored, images: Sequence[Path]) -> Case:
-    """A stored request with its picture: made again by its size, or the user's.
+    """A stored request with its image: made again by its size, or the user's.
 
     Raises:
-        OptionError: the picture is not among `images`, or another one has its name.
+        OptionError: the image is not among `images`, or another one has its name.
     """
     entry = stored.entry
     by_name = {path.name: path for path in images}
     if entry.image in by_name:
-        picture = load_image(by_name[entry.image])
+        image = load_image(by_name[entry.image])
     elif entry.image in {f"{w}x{h}" for w, h in SHAPES}:
-        picture = made_picture(*map(int, entry.image.split("x")))
+        image = made_image(*map(int, entry.image.split("x")))
     else:
         raise OptionError(f"the stored reference has {entry.image}, which is not among the images")
-    if picture_hash(picture) != entry.image_hash:
+    if image_hash(image) != entry.image_hash:
         raise OptionError(
-            f"{entry.image} is not the picture that the reference was stored for; name that one, "
+            f"{entry.image} is not the image that the reference was stored for; name that one, "
             "or make the reference again"
         )
-    return Case(entry.image, picture, entry.task, entry.max_tokens, entry.pixel_limits)
+    return Case(entry.image, image, entry.task, entry.max_tokens, entry.pixel_limits)
 
 
-def picture_hash(picture: Image.Image) -> str:
+def image_hash(image: Image.Image) -> str:
     """SHA-256 of size and RGB bytes."""
-    return hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()

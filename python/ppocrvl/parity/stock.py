@@ -2,7 +2,7 @@
 """Upstream's unmodified mtmd, through the small program that `PPOCRVL_BUILD_TOOLS` builds.
 
 Part of the package because `ppocrvl parity --against stock` is for users too: it shows whether an
-upstream program reads a picture differently, and where that begins.
+upstream program reads an image differently, and where that begins.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PROGRAM = "ppocrvl-stock-stages"
 MARKER = "<__media__>"
 SECONDS = 3600
-"""A picture that takes longer than this has failed."""
+"""An image that takes longer than this has failed."""
 
 PATIENCE = 10
 """Seconds that the program has to end by itself."""
@@ -66,9 +66,9 @@ def at_hand(program: str) -> Path | None:
 
 
 class Stock(Closing):
-    """Upstream's model with its preprocessing, graph and defaults: one process for many pictures.
+    """Upstream's model with its preprocessing, graph and defaults: one process for many images.
 
-    The process starts with the first picture, and anew after one that it did not survive.
+    The process starts with the first image, and anew after one that it did not survive.
 
     Args:
         program: see `find_program`.
@@ -82,25 +82,23 @@ class Stock(Closing):
         self._log = Path(self._folder.name) / "log"
         self._process: subprocess.Popen[str] | None = None
 
-    def run(
-        self, picture: Image.Image, *, prompt: str, image_token: int, max_tokens: int
-    ) -> Stages:
+    def run(self, image: Image.Image, *, prompt: str, image_token: int, max_tokens: int) -> Stages:
         """One greedy request.
 
         Args:
-            picture: RGB, as a person sees it.
-            prompt: the rendered chat template with `MARKER` where the picture stands.
-            image_token: id that stands for the picture's tokens in the prompt.
+            image: RGB, as a person sees it.
+            prompt: the rendered chat template with `MARKER` where the image stands.
+            image_token: id that stands for the image's tokens in the prompt.
             max_tokens: the answer ends after so many tokens.
 
         Raises:
-            EngineError: the program failed, or cannot read this picture.
+            EngineError: the program failed, or cannot read this image.
         """
         with tempfile.TemporaryDirectory(dir=self._folder.name) as name:
             folder = Path(name)
             try:
-                (folder / "rgb").write_bytes(picture.tobytes())
-                (folder / "size").write_text(f"{picture.width} {picture.height} {max_tokens}")
+                (folder / "rgb").write_bytes(image.tobytes())
+                (folder / "size").write_text(f"{image.width} {image.height} {max_tokens}")
                 (folder / "prompt").write_bytes(prompt.encode())
                 self._ask(folder)
                 arrays = {stage: _read(folder, stage) for stage in ARRAYS}

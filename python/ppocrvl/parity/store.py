@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stages of the reference in a folder, for later comparisons without torch.
 
-reference.json   what it was made with, and per request: picture, task, limits, prompt, answer,
+reference.json   what it was made with, and per request: image, task, limits, prompt, answer,
                  relative errors of the reference in bf16
 000.npz, ...     the arrays of each request
 """
@@ -34,8 +34,8 @@ class Entry:
     """What a stored request was asked.
 
     Attributes:
-        image: the picture's name.
-        image_hash: SHA-256 of the picture's size and RGB bytes.
+        image: the image's name.
+        image_hash: SHA-256 of the image's size and RGB bytes.
         task: name of the task.
         max_tokens: limit of the answer.
         pixel_limits: least and most pixels; None for the checkpoint's own.

@@ -29,18 +29,18 @@ CODES: dict[str, Code] = {
     "invalid_request": Code(
         400, _INVALID, "A field is missing, of a wrong type or out of range; `param` names it"
     ),
-    "image_required": Code(400, _INVALID, "There is no picture to read in the request"),
+    "image_required": Code(400, _INVALID, "There is no image to read in the request"),
     "too_many_images": Code(
-        400, _INVALID, "More pictures than `--max-pictures`, or several in a conversation"
+        400, _INVALID, "More images than `--max-pictures`, or several in a conversation"
     ),
     "invalid_image": Code(
-        400, _INVALID, "A picture is damaged, empty, too thin, or of an unknown kind"
+        400, _INVALID, "An image is damaged, empty, too thin, or of an unknown kind"
     ),
     "invalid_image_url": Code(
-        400, _INVALID, "A picture is neither a base64 data URI nor an http(s) URL"
+        400, _INVALID, "An image is neither a base64 data URI nor an http(s) URL"
     ),
     "url_fetch_disabled": Code(
-        400, _INVALID, "A picture is an http(s) URL, and `--fetch-urls` is not on"
+        400, _INVALID, "An image is an http(s) URL, and `--fetch-urls` is not on"
     ),
     "url_refused": Code(
         400, _INVALID, "A URL, or a redirect of it, is not https or leads to no public address"
@@ -52,7 +52,7 @@ CODES: dict[str, Code] = {
         400, _INVALID, "The messages are no conversation that can go on"
     ),
     "context_length_exceeded": Code(
-        400, _INVALID, "Prompt and picture are longer than the model's context"
+        400, _INVALID, "Prompt and image are longer than the model's context"
     ),
     "invalid_api_key": Code(
         401, "authentication_error", "No key, or a wrong one: `Authorization: Bearer KEY`"
@@ -71,14 +71,14 @@ CODES: dict[str, Code] = {
     ),
     "body_too_large": Code(413, _INVALID, "The body is over `--max-body-bytes`"),
     "image_too_large": Code(
-        413, _INVALID, "A picture is over `--max-picture-bytes` or `--max-image-pixels`"
+        413, _INVALID, "An image is over `--max-picture-bytes` or `--max-image-pixels`"
     ),
     "unsupported_media_type": Code(415, _INVALID, "The body is neither JSON nor a multipart form"),
     "invalid_text": Code(
         422, _INVALID, 'With `utf8` "strict": the answer holds bytes that are no UTF-8'
     ),
     "queue_full": Code(
-        429, "rate_limit_error", "Too many pictures wait; try again after `Retry-After` seconds"
+        429, "rate_limit_error", "Too many images wait; try again after `Retry-After` seconds"
     ),
     "headers_too_large": Code(431, _INVALID, "The headers are over `--max-header-bytes`"),
     "internal_error": Code(
