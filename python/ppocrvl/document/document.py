@@ -137,7 +137,7 @@ class Document:
         """
         chosen = [format_named(name) for name in formats]
         options = _options(
-            stem=self.stem if stem is None else file_stem(stem + "."),
+            stem=self.stem if stem is None else file_stem(f"{stem}.x"),
             figures=figures,
             style=style,
             leave_out=leave_out,
