@@ -255,7 +255,14 @@ class _Parsing:
         model, mmproj = self._files
         reader = self._engine or _last.get(model, mmproj, n_parallel=PARSE_PARALLEL)
         layout = stack.enter_context(open_layout(self._layout, model))
-        parts = Parts(layout, reader, Memory(None, {}), options.blocks, options.page_deadline)
+        parts = Parts(
+            layout,
+            reader,
+            Memory(None, {}),
+            options.blocks,
+            page_deadline=options.page_deadline,
+            turns_pages=options.turn,
+        )
         opened = partial(open_document, self._source, dpi=options.dpi, password=options.password)
         return stack.enter_context(Pages(page_jobs([opened], pages=options.pages), parts))
 

@@ -8,11 +8,13 @@ import concurrent.futures
 import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
-from tests.parsing.fakes import HeldReader, Stripes, TrueReader, painted, true_text
+from tests.parsing.fakes import HeldReader, Stripes, TrueReader, painted, result, true_text
 
 import ppocrvl
 from ppocrvl import api
+from ppocrvl.parsing.sources.opening import open_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,3 +148,17 @@ def test_two_parsers_in_two_threads(samples: Path) -> None:
             thread.join()
         assert found["hello.png"].startswith("Hello world!")
         assert "Bread" in found["table.png"]
+
+
+def test_a_page_on_its_side_is_turned(samples: Path) -> None:
+    """If that is asked for."""
+    given: Any = {"layout": "none", "engine": TrueReader(answer=lambda _: result("text"))}
+    (page,) = ppocrvl.parse(samples / "paper.pdf", pages="1", **given).pages
+    with open_document(samples / "paper.pdf") as source:
+        pixels = source.render(0).pixels
+    (lying,) = ppocrvl.parse(np.rot90(pixels), turn=True, **given).pages
+    assert (page.rotation, page.notes) == (0, ())
+    assert (lying.rotation, lying.width, lying.height) == (90, page.width, page.height)
+    assert lying.notes == ("turned by 90 degrees to stand upright",)
+    (left,) = ppocrvl.parse(np.rot90(pixels), **given).pages
+    assert (left.rotation, left.width, left.height) == (0, page.height, page.width)

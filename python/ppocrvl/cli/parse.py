@@ -41,6 +41,7 @@ _SWITCHES = {
     "seals": "read seals",
     "images": "read text in figures",
     "merge": "read blocks of text that belong together as one (default: yes)",
+    "turn": "turn pages upright that lie on their side or head",
 }
 
 
@@ -181,6 +182,7 @@ def _begin(
         Memory(journal, _models(args, engine)),
         options.blocks,
         page_deadline=options.page_deadline,
+        turns_pages=options.turn,
         page_images=sink.wants_images,
     )
     jobs = page_jobs([one.open for one in inputs], pages=options.pages)

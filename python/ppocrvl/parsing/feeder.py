@@ -15,6 +15,7 @@ from ppocrvl.errors import CancelledError, EngineError, OutputError, PpocrvlErro
 from ppocrvl.parsing.open_page import OpenPage
 from ppocrvl.parsing.parts import NoDocument
 from ppocrvl.parsing.plan import plan_page
+from ppocrvl.parsing.upright import upright
 from ppocrvl.parsing.window import Load
 from ppocrvl.support.resources import thread_for
 
@@ -155,7 +156,7 @@ class Feeder:
 
     def _plan(self, page: OpenPage) -> None:
         job = page.job
-        shown = job.render()
+        shown = upright(job.render()) if self._parts.turns_pages else job.render()
         page.rendered(shown, keep_image=self._parts.page_images)
         page.key = self._parts.memory.page_key(shown.pixels)
         regions = self._parts.memory.regions(page.key)

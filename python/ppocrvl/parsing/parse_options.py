@@ -39,6 +39,7 @@ class ParseKeywords(ReadOptions, total=False):
     seals: bool
     images: bool
     merge: bool
+    turn: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class ParseOptions:
         seals: read seals.
         images: read text in figures.
         merge: read blocks of text that belong together as one.
+        turn: turn pages upright that lie on their side or head.
         request: options of each request, those of `RequestOptions` but task, prompt and messages.
 
     Raises:
@@ -70,6 +72,7 @@ class ParseOptions:
     seals: bool = False
     images: bool = False
     merge: bool = True
+    turn: bool = False
     request: ReadOptions = field(default_factory=ReadOptions)
 
     def __post_init__(self) -> None:
@@ -82,7 +85,7 @@ class ParseOptions:
             raise OptionError(f"text_layer must be never or auto, not {self.text_layer!r}")
         if self.page_deadline is not None:
             check_number("page_deadline", self.page_deadline, 0.0, math.inf)
-        for name in ("charts", "seals", "images", "merge"):
+        for name in ("charts", "seals", "images", "merge", "turn"):
             check_flag(name, getattr(self, name))
         for name in _BY_BLOCK:
             if name in self.request:

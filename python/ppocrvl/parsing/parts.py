@@ -121,6 +121,7 @@ class Parts:
         memory: what was read before.
         options: how blocks are read.
         page_deadline: seconds from when a page is begun after which its blocks end as they are.
+        turns_pages: turn pages upright that lie on their side or head.
         page_images: keep a picture of each page, for formats that show it.
     """
 
@@ -129,6 +130,7 @@ class Parts:
     memory: Memory
     options: BlockOptions
     page_deadline: float | None = None
+    turns_pages: bool = False
     page_images: bool = False
 
 
