@@ -261,6 +261,7 @@ class _Parsing:
             Memory(None, {}),
             options.blocks,
             page_deadline=options.page_deadline,
+            uses_text_layer=options.text_layer == "auto",
             turns_pages=options.turn,
         )
         opened = partial(open_document, self._source, dpi=options.dpi, password=options.password)

@@ -7,7 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.parsing.fakes import (
+    ROWS,
     HeldReader,
     Shown,
     ShufflingReader,
@@ -278,3 +279,62 @@ def test_a_thousand_pages_take_no_more_memory_than_ten(tmp_path: Path, project_r
 
     # 5 % of what a process takes that has loaded the built-in model.
     assert most(1000) - most(10) < 5 * 1024
+
+
+@dataclass(frozen=True)
+class Letter:
+    text: str
+    box: tuple[float, float, float, float]
+    mapped: bool = True
+
+
+def letters(page: int, n_blocks: int, *, wrong: frozenset[int] = frozenset()) -> list[Letter]:
+    """The text layer of a painted page; in some blocks it says something else."""
+    found = []
+    for block in range(n_blocks):
+        text = "#" * 14 if block in wrong else true_text(page, block)
+        for column, sign in enumerate(text):
+            top = float(block * ROWS)
+            box = (column * 2.0, top + 2, column * 2.0 + 1.5, top + 9)
+            found.append(Letter(sign, (0, 0, 0, 0) if sign == " " else box))
+    return found
+
+
+class Paragraphs(Stripes):
+    def detect(self, image: npt.NDArray[np.uint8]) -> Any:
+        found = super().detect(image)
+        return [replace(region, label="paragraph_title") for region in found]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "n_read"),
+    [(frozenset(), 2), (frozenset({0, 1, 2, 3, 4}), 10), (frozenset({9}), 2)],
+)
+def test_text_layer(wrong: frozenset[int], n_read: int) -> None:
+    """A sample of two blocks is read; where it disagrees, all of them are."""
+    (job,) = jobs([10])
+    job = replace(job, text_layer=lambda: letters(0, 10, wrong=wrong))
+    reader = TrueReader()
+    parts = Parts(Paragraphs(), reader, Memory(None, {}), BlockOptions(), uses_text_layer=True)
+    (read,) = Pages([job], parts)
+    assert isinstance(read, PageRead)
+    assert len(reader.requests) == n_read
+    sources = [block.source for block in read.data.blocks]
+    assert sources.count("model") == n_read
+    assert sources.count("text-layer") == 10 - n_read
+    right = [true_text(0, block) for block in range(10)]
+    got = texts(read)
+    assert [t for n, t in enumerate(got) if n not in wrong or n_read == 10] == [
+        t for n, t in enumerate(right) if n not in wrong or n_read == 10
+    ]
+
+
+def test_a_text_layer_that_cannot_be_had_is_none() -> None:
+    def fail() -> Any:
+        raise EngineError("no memory")
+
+    (job,) = jobs([3])
+    reader = TrueReader()
+    parts = Parts(Paragraphs(), reader, Memory(None, {}), BlockOptions(), uses_text_layer=True)
+    (read,) = Pages([replace(job, text_layer=fail)], parts)
+    assert len(texts(read)) == len(reader.requests) == 3

@@ -182,6 +182,7 @@ def _begin(
         Memory(journal, _models(args, engine)),
         options.blocks,
         page_deadline=options.page_deadline,
+        uses_text_layer=options.text_layer == "auto",
         turns_pages=options.turn,
         page_images=sink.wants_images,
     )

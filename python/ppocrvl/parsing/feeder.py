@@ -20,11 +20,12 @@ from ppocrvl.parsing.window import Load
 from ppocrvl.support.resources import thread_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from concurrent.futures import Future
 
     from ppocrvl.parsing.open_page import Place
     from ppocrvl.parsing.parts import PageJob, Parts
+    from ppocrvl.parsing.text_layer import LayerCharacter
     from ppocrvl.parsing.window import Window
     from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Outcome, Result
@@ -114,6 +115,12 @@ class Feeder:
         if self._thread.ident is not None and threading.current_thread() is not self._thread:
             self._thread.join()
 
+    def submit(self, page: OpenPage, requests: Sequence[tuple[Place, Request]]) -> None:
+        """Has blocks of a page read; from any thread."""
+        self._window.take(Load(blocks=len(requests)))
+        for place, request in requests:
+            self._submit(page, place, request)
+
     def _run(self) -> None:
         try:
             self._feed()
@@ -135,8 +142,7 @@ class Feeder:
             self._begin(job)
 
     def _begin(self, job: PageJob) -> None:
-        since = perf_counter()
-        page = OpenPage(job)
+        page = OpenPage(job, since=perf_counter())
         try:
             self._plan(page)
         except OutputError:  # what was kept cannot be read
@@ -149,14 +155,14 @@ class Feeder:
             _logger.exception("page %d cannot be parsed", job.index + 1)
             page.fail(PpocrvlError(f"{type(error).__name__}: {error}; please report this"))
         requests = page.requests()
-        self._window.take(Load(blocks=len(requests), n_bytes=page.n_bytes))
+        self._window.take(Load(n_bytes=page.n_bytes))
         self.events.put(Planned(page))
-        for place, request in requests:
-            self._submit(page, place, request, since)
+        self.submit(page, requests)
 
     def _plan(self, page: OpenPage) -> None:
         job = page.job
-        shown = upright(job.render()) if self._parts.turns_pages else job.render()
+        as_is = job.render()
+        shown = upright(as_is) if self._parts.turns_pages else as_is
         page.rendered(shown, keep_image=self._parts.page_images)
         page.key = self._parts.memory.page_key(shown.pixels)
         regions = self._parts.memory.regions(page.key)
@@ -165,9 +171,19 @@ class Feeder:
         blocks = plan_page(
             shown.pixels, regions, self._parts.options, page=job.index, dpi=shown.dpi
         )
-        page.planned(blocks)
+        page.planned(blocks, self._characters(job) if shown.rotation == as_is.rotation else ())
 
-    def _submit(self, page: OpenPage, place: Place, request: Request, since: float) -> None:
+    def _characters(self, job: PageJob) -> Sequence[LayerCharacter]:
+        """The page's text layer, if it is wanted and can be had."""
+        if not self._parts.uses_text_layer:
+            return ()
+        try:
+            return job.text_layer()
+        except PpocrvlError as error:
+            _logger.warning("page %d has no text layer: %s", job.index + 1, error)
+            return ()
+
+    def _submit(self, page: OpenPage, place: Place, request: Request) -> None:
         key = self._parts.memory.answer_key(request)
         known = self._parts.memory.answer(key)
         if known is not None:
@@ -175,7 +191,7 @@ class Feeder:
             return
         try:
             answer = self._parts.reader.submit(
-                replace(request, deadline=self._left(request, since))
+                replace(request, deadline=self._left(request, page.since))
             )
         except PpocrvlError as error:
             self._end(page, place, error, None)

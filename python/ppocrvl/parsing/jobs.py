@@ -45,4 +45,5 @@ def _jobs_of(source: DocumentSource, number: int, pages: str | None) -> Iterator
             n_pages=len(indices),
             is_last=index == indices[-1],
             render=partial(source.render, index),
+            text_layer=partial(source.text_layer, index),
         )

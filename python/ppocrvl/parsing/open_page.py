@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.document.types import PageData
 from ppocrvl.errors import PpocrvlError
-from ppocrvl.parsing.finish import finish_block
+from ppocrvl.parsing.finish import block_from_layer, finish_block
+from ppocrvl.parsing.layer_choice import LayerChoice
 from ppocrvl.parsing.parts import PageRead
 from ppocrvl.parsing.pictures import page_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from ppocrvl.document.types import Block
     from ppocrvl.layout.region import Region
     from ppocrvl.parsing.parts import PageJob, RenderedPage
     from ppocrvl.parsing.plan import PlannedBlock
+    from ppocrvl.parsing.text_layer import LayerCharacter
     from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Outcome
 
@@ -32,15 +36,18 @@ class OpenPage:
         key: of its regions in a memory.
         found: regions that a memory does not have yet.
         n_bytes: of what is held for it.
+        since: when it was begun, by `perf_counter`.
     """
 
-    def __init__(self, job: PageJob) -> None:
+    def __init__(self, job: PageJob, since: float) -> None:
         self.job = job
+        self.since = since
         self.key = b""
         self.found: list[Region] | None = None
         self.n_bytes = 0
         self._data = PageData(index=job.index, width=0, height=0, dpi=0.0)
         self._plans: dict[int, PlannedBlock] = {}  # of blocks that are not finished
+        self._choice: LayerChoice | None = None
         self._outcomes: dict[Place, Outcome] = {}
         self._blocks: dict[int, Block] = {}
         self._errors: list[PpocrvlError] = []
@@ -59,9 +66,13 @@ class OpenPage:
             image=page_image(page.pixels, page=self.job.index) if keep_image else None,
         )
 
-    def planned(self, blocks: list[PlannedBlock]) -> None:
-        """These are its blocks."""
+    def planned(
+        self, blocks: Iterable[PlannedBlock], characters: Sequence[LayerCharacter] = ()
+    ) -> None:
+        """These are its blocks, and what its text layer has."""
         self._plans = dict(enumerate(blocks))
+        if characters:
+            self._choice = LayerChoice(self._plans, characters)
 
     def fail(self, error: PpocrvlError) -> None:
         """It cannot be read."""
@@ -70,12 +81,24 @@ class OpenPage:
         self._data = replace(self._data, error=one_line(error))
 
     def requests(self) -> list[tuple[Place, Request]]:
-        """All that is to be read."""
-        return [
-            ((number, part), request)
-            for number, plan in self._plans.items()
-            for part, request in enumerate(plan.requests)
-        ]
+        """What is to be read first; blocks that may come from the text layer are held back."""
+        held = {} if self._choice is None else self._choice.held
+        return self._requests(number for number in self._plans if number not in held)
+
+    def decide(self) -> list[tuple[Place, Request]]:
+        """What was held back and is to be read now, once the sample was read and disagrees.
+
+        Where it agrees, blocks are made of the text layer.
+        """
+        choice = self._choice
+        if choice is None or any(number in self._plans for number in choice.sampled):
+            return []
+        self._choice = None
+        if not choice.is_trusted(lambda number: self._blocks[number].text):
+            return self._requests(choice.held)
+        for number, lines in choice.held.items():
+            self._blocks[number] = block_from_layer(self._plans.pop(number), lines)
+        return []
 
     def put(self, place: Place, outcome: Outcome) -> None:
         """This came of a request."""
@@ -106,6 +129,13 @@ class OpenPage:
         """The page, once it is done."""
         blocks = tuple(block for _, block in sorted(self._blocks.items()))
         return PageRead(self.job, replace(self._data, blocks=blocks), tuple(self._errors))
+
+    def _requests(self, numbers: Iterable[int]) -> list[tuple[Place, Request]]:
+        return [
+            ((number, part), request)
+            for number in numbers
+            for part, request in enumerate(self._plans[number].requests)
+        ]
 
     def _finish(self, number: int) -> None:
         """Makes the block once all of its answers are there; then its pixels can go."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ppocrvl.errors import PpocrvlError
     from ppocrvl.parsing.options import BlockOptions
     from ppocrvl.parsing.remembering import Memory
+    from ppocrvl.parsing.text_layer import LayerCharacter
     from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Result
 
@@ -63,6 +64,7 @@ class RenderedPage(Protocol):
 
 
 Render: TypeAlias = "Callable[[], RenderedPage]"
+TextLayer: TypeAlias = "Callable[[], Sequence[LayerCharacter]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class PageJob:
         n_pages: pages of the document that are read in all.
         is_last: whether it is the last of those.
         render: gives its pixels; called once, in another thread.
+        text_layer: gives the characters that it holds as text, after that.
     """
 
     document: int
@@ -86,6 +89,7 @@ class PageJob:
     n_pages: int
     is_last: bool
     render: Render
+    text_layer: TextLayer = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Parts:
         memory: what was read before.
         options: how blocks are read.
         page_deadline: seconds from when a page is begun after which its blocks end as they are.
+        uses_text_layer: take text from the document where it can be trusted.
         turns_pages: turn pages upright that lie on their side or head.
         page_images: keep a picture of each page, for formats that show it.
     """
@@ -130,6 +135,7 @@ class Parts:
     memory: Memory
     options: BlockOptions
     page_deadline: float | None = None
+    uses_text_layer: bool = False
     turns_pages: bool = False
     page_images: bool = False
 

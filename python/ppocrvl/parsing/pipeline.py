@@ -120,6 +120,7 @@ class Pages(Closing, Iterator["PageRead | NoDocument"]):
             if event.key is not None and not isinstance(outcome, PpocrvlError):
                 self._memory.keep_answer(event.key, outcome)
             page.put(event.place, outcome)
+            self._feeder.submit(page, page.decide())
             self._weigh(page)
         else:
             self._has_ended = event.error is None
