@@ -80,6 +80,8 @@ ModelInfo describe_model(const GgufFile &llm, const GgufFile &mmproj) {
   if (info.model_version.empty()) {
     info.model_version = version_of_chat_template(chat_template);
   }
+  info.max_lines =
+      llm.find("ppocrvl.max_lines") == nullptr ? 0 : natural_number(llm, "ppocrvl.max_lines");
   const GgufValue *tokens = llm.find("tokenizer.ggml.tokens");
   info.n_vocab = tokens == nullptr ? 0 : static_cast<int>(tokens->count());
   info.n_embd = natural_number(llm, info.architecture + ".embedding_length");

@@ -62,6 +62,17 @@ def test_files_are_named_after_checkpoint_and_type(
     assert export(synthetic(), tmp_path, name="Other 2").llm.name == "Other 2-BF16.gguf"
 
 
+def test_a_checkpoint_may_say_how_many_lines_it_reads(
+    checkpoint: Path, read_back: Reader, tmp_path: Path
+) -> None:
+    assert "ppocrvl.max_lines" not in read_back(export(checkpoint, tmp_path / "a").llm).metadata
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "ppocrvl_max_lines": 6}))
+    found = export(checkpoint, tmp_path / "b")
+    assert read_back(found.llm).metadata["ppocrvl.max_lines"] == 6
+    assert "ppocrvl.max_lines" not in read_back(found.mmproj).metadata
+
+
 def test_name_in_the_hub_cache_is_the_repository(
     synthetic: Callable[..., Path], tmp_path: Path, read_back: Reader
 ) -> None:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppocrvl.cli import layout_parity
+from ppocrvl.cli.layout_parity import DEFAULT_PAGES, DEFAULT_STAGE_PAGES
 from ppocrvl.cli.messages import note
 from ppocrvl.errors import ExitCode, OptionError, OutputError
 from ppocrvl.requests.tasks import TASKS
@@ -28,7 +30,13 @@ HELP = "compare with the model's own implementation (torch), stage by stage"
 
 DEFAULT_TASK = "ocr"
 DEFAULT_MAX_TOKENS = 64
-PRECISIONS = ("auto", "exact", "fast")
+DEFAULT_PRECISION = "auto"
+PRECISIONS = (DEFAULT_PRECISION, "exact", "fast")
+_LAYOUT_FLAGS = ("pages", "stage_pages")
+_OTHER_FLAGS = (
+    *("task", "max_tokens", "min_pixels", "max_pixels", "precision", "all_precisions"),
+    *("against", "stock_program", "reference_bf16", "report", "save_reference"),
+)
 # What decides the stored requests, so it cannot be asked for again.
 _FIXED_BY_A_STORE = ("task", "max_tokens", "min_pixels", "max_pixels", "save_reference")
 
@@ -46,7 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the checkpoint's folder (needs torch and transformers), or one that "
         "--save-reference wrote",
     )
-    parser.add_argument("model", metavar="MODEL", help="folder with both GGUF files made from it")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="folder with both GGUF files made from it; a layout model's file",
+    )
     parser.add_argument(
         "--image",
         dest="images",
@@ -54,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="image to compare on, as often as wanted (default: seven made ones, to 2480x3508)",
+        help="image to compare on, as often as wanted (default: seven made ones, to 2480x3508); "
+        "for a layout model a page, or a folder of pages",
     )
     parser.add_argument("--task", choices=sorted(TASKS), help=f"default: {DEFAULT_TASK}")
     parser.add_argument(
@@ -69,10 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         "--precision",
-        default="auto",
         choices=PRECISIONS,
-        help="number formats of our vision encoder (default: %(default)s); fast is out of the "
-        "bounds of f32 files",
+        help=f"number formats of our vision encoder (default: {DEFAULT_PRECISION}); fast is out of "
+        "the bounds of f32 files",
     )
     parser.add_argument(
         "--all-precisions",
@@ -99,11 +111,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-reference", type=Path, metavar="DIR", help="keep the reference's stages in DIR"
     )
+    parser.add_argument(
+        "--pages",
+        type=int,
+        metavar="N",
+        help=f"of a layout model: pages whose regions are compared (default: {DEFAULT_PAGES})",
+    )
+    parser.add_argument(
+        "--stage-pages",
+        type=int,
+        metavar="N",
+        help="of a layout model: pages whose stages are compared, in float64 (default: "
+        f"{DEFAULT_STAGE_PAGES})",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object per image and line")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare image by image; exit code PARITY if a stage is out of its bound."""
+    from ppocrvl.exporter import is_layout_checkpoint
+
+    has_config = (args.reference / "config.json").is_file()
+    is_layout = has_config and is_layout_checkpoint(args.reference)
+    _refuse(args, _OTHER_FLAGS if is_layout else _LAYOUT_FLAGS, is_layout=is_layout)
+    if is_layout:
+        return layout_parity.run(args)
+    args.precision = args.precision or DEFAULT_PRECISION
     _check_options(args)
     with contextlib.ExitStack() as until_done:
         return _run(args, until_done)
@@ -150,6 +183,18 @@ def _run(args: argparse.Namespace, until_done: contextlib.ExitStack) -> int:
         note(f"{len(failed)} of {len(pairs)} images differ: {', '.join(failed)}")
         return ExitCode.PARITY
     return ExitCode.OK
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], *, is_layout: bool) -> None:
+    """A flag that cannot apply is an error.
+
+    Raises:
+        OptionError: one of these was given.
+    """
+    if given := [name for name in names if getattr(args, name) not in {None, False}]:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        kind = "a layout model" if is_layout else "no layout model"
+        raise OptionError(f"{flags} cannot apply: {args.reference} is {kind}")
 
 
 def _check_options(args: argparse.Namespace) -> None:

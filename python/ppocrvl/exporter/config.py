@@ -28,6 +28,7 @@ class TextConfig:
     rms_norm_eps: float
     rope_theta: float
     mrope_section: tuple[int, int, int]
+    max_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ def _text_config(section: _Section) -> TextConfig:
         rms_norm_eps=section.real("rms_norm_eps", 1e-12, 1.0),
         rope_theta=rope.real("rope_theta", 1.0, 1e12),
         mrope_section=rope.mrope_section(),
+        # Ours: a model that was trained on blocks of few lines says of how many. 0: no limit.
+        max_lines=section.integer("ppocrvl_max_lines", 0, 10_000, default=0),
     )
     section.require("hidden_act", "silu")
     section.require("use_bias", wanted=False)

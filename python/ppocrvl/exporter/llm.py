@@ -44,6 +44,8 @@ def llm_metadata(
     vocabulary = read_vocabulary(checkpoint.folder, text.vocab_size, checkpoint.config_data)
     _add_vocabulary(writer, vocabulary, provenance)
     finish_metadata(writer, provenance)
+    if text.max_lines:
+        writer.add_uint32("ppocrvl.max_lines", text.max_lines)
     return writer
 
 

@@ -47,10 +47,10 @@ def verdict(difference: Difference) -> str:
 
 def text_lines(report: CaseReport) -> list[str]:
     """One case as aligned lines."""
-    lines = [_heading(report), *_text_table("", report.differences)]
+    lines = [_heading(report), *text_table("", report.differences)]
     lines += [f"  {line}" for line in _other_errors(report)]
     if report.stock_differences is not None:
-        lines += _text_table("stock ", report.stock_differences)
+        lines += text_table("stock ", report.stock_differences)
     return lines
 
 
@@ -70,7 +70,8 @@ def _other_errors(report: CaseReport) -> list[str]:
     return [f"relative errors of {k}: {numbers(v)}" for k, v in report.other_errors.items()]
 
 
-def _text_table(prefix: str, differences: Sequence[Difference]) -> list[str]:
+def text_table(prefix: str, differences: Sequence[Difference]) -> list[str]:
+    """The stages as aligned lines; `prefix` stands before each name."""
     head = f"  {prefix + 'stage':20}" + "".join(f"{name:>11}" for name in COLUMNS) + "  result"
     lines = [head]
     for d in differences:
@@ -100,19 +101,19 @@ def to_json(report: CaseReport) -> dict[str, object]:
         "task": report.case.task,
         "passed": report.passed,
         "first_failure": failed.stage if failed else None,
-        "stages": [_finite(asdict(d)) for d in report.differences],
+        "stages": [finite(asdict(d)) for d in report.differences],
         "text": report.ours.text,
         "reference_text": report.reference.text,
-        "other_errors": {name: _finite(errors) for name, errors in report.other_errors.items()},
+        "other_errors": {name: finite(errors) for name, errors in report.other_errors.items()},
         "stock_stages": None
         if report.stock_differences is None
-        else [_finite(asdict(d)) for d in report.stock_differences],
+        else [finite(asdict(d)) for d in report.stock_differences],
         "stock_text": report.stock.text if report.stock else None,
     }
 
 
-def _finite(values: Mapping[str, object]) -> dict[str, object]:
-    """JSON has no NaN and no infinity."""
+def finite(values: Mapping[str, object]) -> dict[str, object]:
+    """The values as JSON can have them: without NaN and infinity."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in values.items()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl parity` of a layout model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from ppocrvl.cli.messages import note
+from ppocrvl.errors import ExitCode, ImageNotFoundError, ModelNotFoundError, OptionError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from PIL import Image
+
+DEFAULT_PAGES = 20
+DEFAULT_STAGE_PAGES = 1
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare page by page; exit code PARITY if a stage or too many regions differ."""
+    from ppocrvl.models.folder import find_layout
+    from ppocrvl.parity.layout import run as parity
+    from ppocrvl.parity.layout.reference import LayoutReference
+    from ppocrvl.parity.layout.regions import PIXELS, SHARE
+    from ppocrvl.support.native import _native
+
+    n_pages = DEFAULT_PAGES if args.pages is None else args.pages
+    n_stages = DEFAULT_STAGE_PAGES if args.stage_pages is None else args.stage_pages
+    if n_pages < 1 or n_stages < 0:
+        raise OptionError("--pages must be at least 1, and --stage-pages at least 0")
+    path = find_layout(layout=args.model)
+    if path is None:
+        raise ModelNotFoundError("name a layout model's file, or a folder with one")
+    model = _native.LayoutModel(str(path))
+    reference = LayoutReference(args.reference, "float32")
+    exact = LayoutReference(args.reference, "float64") if n_stages else None
+    reports = []
+    for number, (name, page) in enumerate(_pages(args.images, n_pages)):
+        report = parity.check_page(
+            model, name, page, reference, exact if number < n_stages else None
+        )
+        reports.append(report)
+        lines = [json.dumps(parity.to_json(report))] if args.json else parity.text_lines(report)
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+    share = parity.share_of_same_regions(reports)
+    n_regions = sum(one.match.n_regions for one in reports)
+    note(
+        f"{share:.2%} of {n_regions} regions on {len(reports)} pages are the same, with boxes "
+        f"within {PIXELS} px; at least {SHARE:.1%} must be"
+    )
+    if failed := [one.name for one in reports if not one.passed]:
+        note(f"stages differ on {len(failed)} pages: {', '.join(failed)}")
+    return ExitCode.OK if parity.passed(reports) else ExitCode.PARITY
+
+
+def _pages(images: Sequence[Path], n_pages: int) -> Iterator[tuple[str, Image.Image]]:
+    """So many of the user's images, which may be in folders, or of the made ones."""
+    from ppocrvl.images.load import load_image
+    from ppocrvl.parity.made_images import made_page
+
+    if not images:
+        for number in range(n_pages):
+            yield f"page-{number}", made_page(number)
+        return
+    found = [one for path in images for one in (_in_folder(path) if path.is_dir() else [path])]
+    if not found:
+        raise ImageNotFoundError(f"{images[0]} holds no images")
+    for path in found[:n_pages]:
+        yield path.name, load_image(path)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    from ppocrvl.evaluation.dataset import IMAGES
+
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)

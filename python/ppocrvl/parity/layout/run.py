@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages through our layout model and the reference."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ppocrvl.parity.compare import first_failure
+from ppocrvl.parity.layout.regions import SHARE, RegionMatch, TiedQueries, match_regions
+from ppocrvl.parity.layout.stages import compare_stages
+from ppocrvl.parity.report import finite, text_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL import Image
+
+    from ppocrvl.parity.compare import Difference
+    from ppocrvl.parity.layout.reference import LayoutReference
+    from ppocrvl.support.native import _native
+
+
+@dataclass(frozen=True, slots=True)
+class PageReport:
+    """One page.
+
+    Attributes:
+        name: of its file.
+        size: (width, height) in pixels.
+        differences: of the stages; None where they were not compared.
+        match: of the regions.
+    """
+
+    name: str
+    size: tuple[int, int]
+    differences: list[Difference] | None
+    match: RegionMatch
+
+    @property
+    def passed(self) -> bool:
+        """Whether no stage is out of its bound. Regions are judged over all pages."""
+        return all(one.passed is not False for one in self.differences or ())
+
+
+def check_page(
+    model: _native.LayoutModel,
+    name: str,
+    page: Image.Image,
+    reference: LayoutReference,
+    exact: LayoutReference | None = None,
+) -> PageReport:
+    """Compare one page.
+
+    Args:
+        model: ours.
+        name: of the page.
+        page: RGB.
+        reference: computes the page's regions from our pixels, which are judged as a stage.
+        exact: computes each stage from ours before it; None leaves that out.
+
+    Raises:
+        ImageError: the page cannot be used.
+        EngineError: memory ran out.
+    """
+    pixels = np.asarray(page)
+    found: dict[str, Any] = model.run(pixels, trace=True)
+    found["page_size"] = np.array(page.size, np.float64)
+    stages = found["stages"]
+    differences = None
+    if exact is not None:
+        differences = compare_stages(
+            found, exact.from_given(stages), exact.pixels(pixels), exact.least_std
+        )
+    choice = TiedQueries(stages["selected"].astype(np.int64))
+    expected = reference.alone(stages["pixels"], choice)
+    match = match_regions(found, expected, model.thresholds, same_queries=choice.same)
+    return PageReport(name, page.size, differences, match)
+
+
+def share_of_same_regions(reports: Sequence[PageReport]) -> float:
+    """Over all pages; 1 where no page has a region."""
+    n_regions = sum(one.match.n_regions for one in reports)
+    return sum(one.match.n_same for one in reports) / n_regions if n_regions else 1.0
+
+
+def passed(reports: Sequence[PageReport]) -> bool:
+    """Whether every stage is within its bound, and enough regions are the same."""
+    return all(one.passed for one in reports) and share_of_same_regions(reports) >= SHARE
+
+
+def text_lines(report: PageReport) -> list[str]:
+    """One page as aligned lines."""
+    match = report.match
+    lines = [f"{report.name}: {report.size[0]}x{report.size[1]} pixels"]
+    lines += text_table("", report.differences) if report.differences is not None else []
+    parts = [
+        f"{count} {what}"
+        for count, what in (
+            (match.n_one_sided, "on one side alone"),
+            (match.n_moved, "moved"),
+            (match.n_misplaced, "in another place"),
+        )
+        if count
+    ]
+    parts += [] if match.same_queries else ["other queries chosen"]
+    parts += [f"boxes within {match.largest_gap:.2g} px"]
+    lines.append(f"  regions: {match.n_same} of {match.n_regions} the same; {', '.join(parts)}")
+    return lines
+
+
+def to_json(report: PageReport) -> dict[str, object]:
+    """One page as plain values."""
+    failed = first_failure(report.differences or [])
+    return {
+        "image": report.name,
+        "size": list(report.size),
+        "passed": report.passed,
+        "first_failure": failed.stage if failed else None,
+        "stages": report.differences and [finite(asdict(one)) for one in report.differences],
+        "regions": finite(asdict(report.match)),
+    }

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each stage of our layout model against transformers', given the same input to that stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ppocrvl.parity.compare import Difference, compare_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.floating[Any]]
+
+BOUND = 1e-4
+"""Largest relative error of a stage."""
+
+LEVEL_OF_PIXELS = 1 / 255
+"""OpenCV, whose pixels ours are, rounds its weights to 11 bits; transformers does not."""
+
+N_LEVELS = 3
+
+
+def compare_stages(
+    found: Mapping[str, Any], expected: Mapping[str, Array], pixels: Array, std: float
+) -> list[Difference]:
+    """All stages of one page, in the model's order.
+
+    Args:
+        found: what `LayoutModel.run(page, trace=True)` gave.
+        expected: `LayoutReference.from_given` of its stages.
+        pixels: `LayoutReference.pixels` of the page.
+        std: the smallest standard deviation that pixels are divided by.
+    """
+    ours: dict[str, Array] = dict(found["stages"])
+    ours["order_logits"] = np.triu(ours["order_logits"], 1)  # below, there is no meaning
+    differences = [_compare_pixels(ours["pixels"], pixels, LEVEL_OF_PIXELS / std)]
+    for name, theirs in expected.items():
+        if name == "selected":
+            best = np.concatenate([ours[f"encoder_classes.{i}"] for i in range(N_LEVELS)]).max(1)
+            chosen = best[ours["selected"].astype(np.int64)]
+            differences.append(_compare(name, chosen, np.sort(best)[::-1][: len(chosen)]))
+        elif name in ours:
+            differences.append(_compare(name, ours[name], theirs))
+        else:
+            differences.append(Difference(name, bound=BOUND, passed=False, note="ours has none"))
+    return [*differences, *_compare_regions(found, ours)]
+
+
+def votes(order_logits: Array) -> npt.NDArray[np.float64]:
+    """How many queries come before each, as transformers counts it; the order is theirs.
+
+    Args:
+        order_logits: [n, n]; of row i and column j > i, whether i comes before j.
+    """
+    upper = np.triu(order_logits.astype(np.float64), 1)
+    before = np.triu(sigmoid(upper), 1)
+    after = np.tril(1 - before.T, -1)
+    total: npt.NDArray[np.float64] = (before + after).sum(axis=0)
+    return total
+
+
+def sigmoid(logits: Array) -> npt.NDArray[np.float64]:
+    """In float64."""
+    values: npt.NDArray[np.float64] = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    return values
+
+
+def _compare_regions(found: Mapping[str, Any], ours: Mapping[str, Array]) -> list[Difference]:
+    """Scores, order and boxes, made of the heads' outputs.
+
+    What is chosen or sorted is compared by the values that it is chosen or sorted by: which of two
+    equal ones comes first is open.
+    """
+    queries, labels = found["queries"], found["labels"]
+    scores = sigmoid(ours["logits"])
+    by_query = votes(ours["order_logits"])[queries]
+    x, y, width, height = ours["boxes"][queries].astype(np.float64).T
+    corners = np.stack((x - width / 2, y - height / 2, x + width / 2, y + height / 2), axis=1)
+    page = np.tile(found["page_size"], 2)
+    return [
+        _compare("scores", found["scores"], scores[queries, labels]),
+        _compare(
+            "chosen", np.sort(found["scores"])[::-1], np.sort(scores, None)[::-1][: len(queries)]
+        ),
+        _compare("order", by_query, np.sort(by_query)),
+        _compare("region_boxes", found["boxes"], corners * page),
+    ]
+
+
+def _compare(stage: str, ours: Array, theirs: Array) -> Difference:
+    return compare_arrays(stage, ours.astype(np.float64), theirs.astype(np.float64), BOUND)
+
+
+def _compare_pixels(ours: Array, theirs: Array, level: float) -> Difference:
+    one = compare_arrays("pixels", ours.astype(np.float64), theirs, None)
+    if one.largest is None:
+        return Difference("pixels", passed=False, note=one.note)
+    share = float((np.abs(ours - theirs) > level / 2).mean())
+    return Difference(
+        *("pixels", one.largest, one.mean, one.relative, one.cosine),
+        passed=one.largest <= 1.01 * level,
+        note=f"one level of 255 at {share:.2%} of the values" if share else "equal",
+    )
