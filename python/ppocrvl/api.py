@@ -259,7 +259,7 @@ class _Parsing:
             layout,
             reader,
             Memory(None, {}),
-            options.blocks,
+            options.blocks_for(reader),
             page_deadline=options.page_deadline,
             uses_text_layer=options.text_layer == "auto",
             turns_pages=options.turn,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +112,18 @@ def test_an_unknown_argument() -> None:
     options: Any = {"nonsense": 1}
     with pytest.raises(TypeError, match="nonsense"):
         ppocrvl.parse_pages(TWO_PAGES, **options)
+
+
+def test_a_model_that_reads_few_lines_gets_strips(samples: Path) -> None:
+    """As many as its file says; their answers are one text, and each line has its place."""
+
+    class Short(TrueReader):
+        info = SimpleNamespace(max_lines=2)
+
+    reader = Short(answer=lambda _: result("a line"))
+    (page,) = ppocrvl.parse(samples / "hello.png", layout="none", engine=reader).pages
+    assert len(reader.requests) == 2  # of three lines
+    assert page.blocks[0].text == "a line\na line"
 
 
 def test_what_cannot_be_opened_is_raised(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def _begin(
         layout,
         engine,
         Memory(journal, _models(args, engine)),
-        options.blocks,
+        options.blocks_for(engine),
         page_deadline=options.page_deadline,
         uses_text_layer=options.text_layer == "auto",
         turns_pages=options.turn,

@@ -80,7 +80,7 @@ def table_html(text: str) -> str | None:
     cells = read_otsl(text)
     if not cells:
         return None
-    rows: list[list[str]] = [[] for _ in range(1 + max(cell.row for cell in cells))]
+    rows: list[list[str]] = [[] for _ in range(max(cell.row + cell.row_span for cell in cells))]
     for cell in cells:
         spans = _span("rowspan", cell.row_span) + _span("colspan", cell.column_span)
         rows[cell.row].append(f"<td{spans}>{_inline(cell.text)}</td>")

@@ -50,6 +50,8 @@ def read_otsl(text: str) -> list[Cell]:
         [(m["tag"], m["text"].strip()) for m in _CELL.finditer(row)] for row in text.split("<nl>")
     )
     rows = _equally_long([line for line in lines if line])
+    if not any(tag in _STARTS for row in rows for tag, _ in row):
+        return []
     free = [[True] * len(row) for row in rows]
     cells = []
     for r, row in enumerate(rows):
@@ -103,7 +105,7 @@ def otsl_to_html(text: str) -> str | None:
     cells = read_otsl(text)
     if not cells:
         return None
-    rows: list[list[str]] = [[] for _ in range(1 + max(cell.row for cell in cells))]
+    rows: list[list[str]] = [[] for _ in range(max(cell.row + cell.row_span for cell in cells))]
     for cell in cells:
         spans = _span("rowspan", cell.row_span) + _span("colspan", cell.column_span)
         rows[cell.row].append(f"<td{spans}>{escape(cell.text)}</td>")

@@ -9,6 +9,7 @@ turned on their head, nor is a page with few lines turned at all.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -25,10 +26,20 @@ _LONGER_SIDE = 1600
 """Pixels to which a page is reduced: letters are some ten pixels high then."""
 _N_STRIPS = 8
 """Lines of neighbouring columns need not be level, so a page is looked at in strips."""
+_GREATEST_CHANGE = 0.3
+"""Of a strip's width: what changes more is the edge of a figure, not of a line of text."""
+_QUIET = 0.02
+"""Of a strip's width: less ink than this in a row is dust."""
+_PATCH = 96
+"""Pixels of the reduced page in which the paper is taken to be equally bright."""
+_BRIGHT = 0.75
+"""Share of a patch's pixels that are darker than its paper, or as bright."""
 _DARK = 64
 """How much darker than the paper ink is, of 255."""
-_SIDEWAYS = 1.3
-"""How much sharper the changes along a page must be than across it, to turn it."""
+_BALANCE_WEIGHT = 2.0
+"""Of a clear difference of above and below, beside the logarithm of the sharpness."""
+_SIDEWAYS = 0.26
+"""Sum of both from which on a page lies on its side; measured, see docs/parsing.md."""
 _LEAST_LINES = 12
 """Pieces of lines in all strips, below which nothing is said."""
 _CORE = 0.5
@@ -62,7 +73,9 @@ def page_rotation(pixels: Pixels) -> Rotation:
     """
     ink = _ink(pixels)
     upright, sideways = lines_of(ink), lines_of(np.rot90(ink, -1))
-    if sideways.sharpness > _SIDEWAYS * upright.sharpness and sideways.n_lines >= _LEAST_LINES:
+    sharper = math.log((sideways.sharpness or 1.0) / (upright.sharpness or 1.0))
+    clearer = abs(sideways.balance) - abs(upright.balance)
+    if sideways.n_lines >= _LEAST_LINES and sharper + _BALANCE_WEIGHT * clearer > _SIDEWAYS:
         return 90 if sideways.balance >= 0 else 270
     if upright.n_lines >= _LEAST_LINES and upright.balance < _ON_ITS_HEAD:
         return 180
@@ -82,11 +95,21 @@ def _ink(pixels: Pixels) -> npt.NDArray[np.float32]:
     if factor > 1:
         blocks = grey[:height, :width].reshape(height // factor, factor, width // factor, factor)
         grey = blocks.mean(axis=(1, 3))
-    darkness = np.median(grey) - grey if grey.size else grey
-    if abs(float(darkness.min(initial=0))) > float(darkness.max(initial=0)):
-        darkness = -darkness  # light letters on a dark page
+    darkness = _paper(grey) - grey
     ink: npt.NDArray[np.float32] = (darkness > _DARK).astype(np.float32)
+    if ink.mean() > 0.5:  # light letters on a dark page
+        ink = 1 - ink
     return ink
+
+
+def _paper(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How bright the paper is at each pixel: the light of a scan or a photo changes over a page."""
+    height, width = grey.shape
+    tall, wide = -(-height // _PATCH), -(-width // _PATCH)
+    full = np.pad(grey, ((0, tall * _PATCH - height), (0, wide * _PATCH - width)), mode="edge")
+    patches = np.quantile(full.reshape(tall, _PATCH, wide, _PATCH), _BRIGHT, axis=(1, 3))
+    smooth = patches.astype(np.float32).repeat(_PATCH, axis=0).repeat(_PATCH, axis=1)
+    return smooth[:height, :width]
 
 
 def lines_of(ink: npt.NDArray[np.float32]) -> Lines:
@@ -98,18 +121,19 @@ def lines_of(ink: npt.NDArray[np.float32]) -> Lines:
     sharpness = above = below = 0.0
     n_lines = 0
     for strip in np.array_split(ink, _N_STRIPS, axis=1):
-        profile = strip.sum(axis=1)
-        sharpness += float(np.square(np.diff(profile)).sum()) / max(1, strip.shape[1])
+        profile = strip.mean(axis=1) if strip.size else np.zeros(0, np.float32)
+        changes = np.clip(np.diff(profile), -_GREATEST_CHANGE, _GREATEST_CHANGE)
+        sharpness += float(np.square(changes).sum()) * strip.shape[1]
         for band in _bands(profile):
             core = np.flatnonzero(band > _CORE * band.max())
             above += float(band[: core[0]].sum())
             below += float(band[core[-1] + 1 :].sum())
             n_lines += 1
-    return Lines(sharpness, (above - below) / max(above + below, 1.0), n_lines)
+    return Lines(sharpness, (above - below) / (above + below or 1.0), n_lines)
 
 
 def _bands(profile: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
     """Runs of rows with ink that are as high as a line of text."""
-    full = np.flatnonzero(np.diff(np.concatenate(([0], profile > 0, [0])).astype(np.int8)))
+    full = np.flatnonzero(np.diff(np.concatenate(([0], profile > _QUIET, [0])).astype(np.int8)))
     low, high = _HEIGHTS
     return [profile[begin:end] for begin, end in full.reshape(-1, 2) if low <= end - begin <= high]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from ppocrvl.parsing.parts import Reader
+
 TextLayer: TypeAlias = Literal["never", "auto"]
 _BY_BLOCK = ("task", "prompt", "messages")
 
@@ -108,14 +110,15 @@ class ParseOptions:
         rest: Any = {name: value for name, value in given.items() if name in of_requests}
         return cls(**own, request=rest)
 
-    @property
-    def blocks(self) -> BlockOptions:
-        """How blocks are read."""
+    def blocks_for(self, reader: Reader) -> BlockOptions:
+        """How blocks are read by this reader, whose model may say how many lines it can read."""
+        info = getattr(reader, "info", None)  # a client has none
         return BlockOptions(
             charts=self.charts,
             seals=self.seals,
             images=self.images,
             merge=self.merge,
+            max_lines=getattr(info, "max_lines", 0),
             find_lines=find_lines,
             request=self.request,
         )
