@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from ppocrvl.images.components import find_components
@@ -39,6 +42,18 @@ def test_components_are_those_of_a_flood_fill(mask: np.ndarray) -> None:
     ):
         labels[row, start:end] = component + 1
     assert np.array_equal(labels, flooded(mask))
+
+
+@given(masks, st.integers(0, 5))
+def test_gaps_are_closed(mask: np.ndarray, gap: int) -> None:
+    closed = mask.copy()
+    for row in closed:
+        for left, right in pairwise(np.flatnonzero(row).tolist()):
+            if right - left - 1 <= gap:
+                row[left:right] = True
+    found, expected = find_components(mask, gap), find_components(closed)
+    for name in ("rows", "starts", "ends", "components"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name))
 
 
 @given(masks.filter(np.any))

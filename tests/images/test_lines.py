@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw, ImageFont
 from tests.not_run import TRAINING_FONTS
@@ -18,7 +17,7 @@ from tests.not_run import TRAINING_FONTS
 from pages import faces
 from pages.maker import make
 from ppocrvl.images.ink import ink_mask
-from ppocrvl.images.lines import close_gaps, find_lines, letter_height
+from ppocrvl.images.lines import find_lines, letter_height
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,16 +83,6 @@ def test_any_pixels_give_boxes_of_ink(image: NDArray[np.uint8]) -> None:
         assert 0 <= x0 < x1 <= image.shape[1]
         assert 0 <= y0 < y1 <= image.shape[0]
         assert marks[y0:y1, x0:x1].any()
-
-
-@given(arrays(np.bool_, (2, 30)), st.integers(0, 8))
-def test_gaps_are_closed(ink: NDArray[np.bool_], gap: int) -> None:
-    expected = ink.copy()
-    for row in expected:
-        for left, right in pairwise(np.flatnonzero(row).tolist()):
-            if right - left - 1 <= gap:
-                row[left:right] = True
-    assert np.array_equal(close_gaps(ink, gap), expected)
 
 
 def test_letters_are_measured() -> None:

@@ -14,7 +14,7 @@ from tests.images.test_lines import TEXT, have_fonts
 from tests.not_run import TRAINING_FONTS
 
 from pages.maker import make
-from ppocrvl.layout.ink import PageInk, look, snapped, with_uncovered
+from ppocrvl.layout.ink import MAX_PIECES, PageInk, look, snapped, with_uncovered
 from ppocrvl.layout.region import Box, Region
 
 COLUMNS = (30, 330)
@@ -123,7 +123,7 @@ def test_pages_of_any_size(size: tuple[int, int]) -> None:
 
 def test_dust_is_bounded() -> None:
     noise = np.random.default_rng(0).integers(0, 2, (300, 300), dtype=np.uint8) * 255
-    assert len(look(np.repeat(noise[:, :, None], 3, axis=2)).pieces) <= 2000
+    assert len(look(np.repeat(noise[:, :, None], 3, axis=2)).pieces) <= MAX_PIECES
 
 
 def iou(a: Box, b: Box) -> float:

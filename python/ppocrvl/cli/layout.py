@@ -144,7 +144,7 @@ def _draw(path: Path, source: ImageSource, regions: Sequence[Region]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _PngFile:
-    """A picture as a `PendingFile`."""
+    """An image as a `PendingFile`."""
 
     path: Path
     image: Image.Image

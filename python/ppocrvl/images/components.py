@@ -44,11 +44,12 @@ class Runs:
         return boxes
 
 
-def find_components(mask: NDArray[np.bool_]) -> Runs:
+def find_components(mask: NDArray[np.bool_], gap: int = 0) -> Runs:
     """The 8-connected components of the set pixels.
 
     Args:
         mask: bool [h, w].
+        gap: two runs in a row with no more unset pixels between them are one run.
     """
     height, width = mask.shape
     framed = np.zeros((height, width + 2), np.int8)
@@ -56,6 +57,10 @@ def find_components(mask: NDArray[np.bool_]) -> Runs:
     steps = np.diff(framed, axis=1)
     rows, starts = np.nonzero(steps == 1)
     ends = np.nonzero(steps == -1)[1]
+    is_new = (rows[1:] != rows[:-1]) | (starts[1:] - ends[:-1] > gap)
+    begins, closes = np.ones((2, len(rows)), np.bool_)
+    begins[1:] = closes[:-1] = is_new
+    rows, starts, ends = rows[begins], starts[begins], ends[closes]
     above, below = _touching(rows, starts, ends, width + 2)
     roots = connected(len(rows), above, below)
     return Runs(rows, starts, ends, np.unique(roots, return_inverse=True)[1].astype(np.int64))

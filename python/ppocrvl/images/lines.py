@@ -72,7 +72,7 @@ def line_pieces(ink: NDArray[np.bool_], letter: float) -> NDArray[np.int64]:
     Returns:
         int64 [n, 4]: box of each.
     """
-    return find_components(close_gaps(ink, round(_WORD_GAP * letter))).boxes()
+    return find_components(ink, round(_WORD_GAP * letter)).boxes()
 
 
 def letter_height(ink: NDArray[np.bool_]) -> float:
@@ -82,15 +82,6 @@ def letter_height(ink: NDArray[np.bool_]) -> float:
     widths = boxes[:, 2] - boxes[:, 0]
     letters = heights[(heights > _SPECK) & (widths < 4 * heights) & (heights < 8 * widths)]
     return float(np.median(letters)) if len(letters) else float(_USUAL_HEIGHT)
-
-
-def close_gaps(ink: NDArray[np.bool_], gap: int) -> NDArray[np.bool_]:
-    """Ink, and what lies between two pixels of it in a row that are no more than `gap` apart."""
-    width = ink.shape[1]
-    places = np.arange(width)
-    before = np.maximum.accumulate(np.where(ink, places, -width - gap), axis=1)
-    after = np.minimum.accumulate(np.where(ink, places, 2 * width + gap)[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(after - before <= gap + 1)
 
 
 def _slope(rows: NDArray[np.int64], columns: NDArray[np.int64], height: int) -> float:

@@ -75,7 +75,7 @@ def _border(pixels: bytes, stride: int, start: int) -> list[int]:
     """Follows the border from a pixel with nothing above it and nothing to its left.
 
     Suzuki and Abe, "Topological structural analysis of digitized binary images by border
-    following", 1985. The picture needs a frame of unset pixels.
+    following", 1985. The mask needs a frame of unset pixels.
     """
     # Counterclockwise from the right.
     steps = (1, 1 - stride, -stride, -1 - stride, -1, stride - 1, stride, stride + 1)

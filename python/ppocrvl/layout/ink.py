@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OWNED = 0.5
 """Of a piece of a line, the share that lies in a region from which on it belongs to it."""
-MAX_PIECES = 2000
+MAX_PIECES = 1500
 """The largest pieces are looked at; a page has no more words, dust has."""
 
 # In heights of a letter:
@@ -136,7 +136,7 @@ def _may_be_read(ink: PageInk, totals: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _grouped(pieces: NDArray[np.int64], letter: float) -> NDArray[np.int64]:
     """Of each piece which block it belongs to: beside another one in a line, or below it."""
-    x0, y0, x1, y1 = (side[:, None] for side in pieces.T)
+    x0, y0, x1, y1 = (side[:, None] for side in pieces.astype(np.int32).T)
     across = np.maximum(x0, x0.T) - np.minimum(x1, x1.T)  # gaps; negative where they overlap
     down = np.maximum(y0, y0.T) - np.minimum(y1, y1.T)
     widths, heights = x1 - x0, y1 - y0
