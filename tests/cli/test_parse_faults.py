@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.parsing.sources.pdf_writer import encrypted, pdf, text
 from tests.parsing.thirds import open_thirds
 
 from ppocrvl.cli.parse import JOURNAL
@@ -65,6 +66,59 @@ def test_a_disk_that_fills_or_goes_read_only(
         assert len(journal) == {"write": after - 1, "fdatasync": after, "fsync": 4}[what]
     assert ppocrvl_program(*command, **BUILT_IN).returncode == ExitCode.OK
     assert "Hello world!" in (tmp_path / "hello.md").read_text(encoding="utf-8")
+
+
+DOCUMENTS = {
+    "broken.pdf": (b"%PDF-1.7\n", "is no PDF, or a damaged one"),
+    "empty.pdf": (b"", "is empty"),
+    "cut.pdf": (pdf(text("Hello"))[:200], "is no PDF, or a damaged one"),
+    "locked.pdf": (encrypted(), "--password"),
+    "million.pdf": (pdf(b"", count=1_000_000), "declares 1,000,000 pages"),
+    "word.docx": (b"PK", "word.docx"),
+}
+READABLE = {
+    "blank.pdf": pdf(b""),
+    "partly.pdf": pdf(text("Hello"), text("there"), count=3),
+}
+
+
+def test_documents_that_cannot_be_read_are_named_and_the_rest_is_read(
+    ppocrvl_program: Program, samples: Path, tmp_path: Path
+) -> None:
+    for name, data in [*((name, data) for name, (data, _) in DOCUMENTS.items()), *READABLE.items()]:
+        (tmp_path / name).write_bytes(data)
+    given = [tmp_path / name for name in [*DOCUMENTS, *READABLE]]
+    command = (
+        "parse",
+        *given,
+        samples / "hello.png",
+        "-o",
+        tmp_path / "out",
+        "--to",
+        "json",
+        *NONE,
+    )
+    done = ppocrvl_program(*command, "--dpi", "36", "--max-tokens", 20, **BUILT_IN)
+    assert done.returncode == ExitCode.DOCUMENT
+    lines = done.stderr.splitlines()
+    for name, (_, message) in DOCUMENTS.items():
+        assert any("error: " in line and name in line and message in line for line in lines)
+    written = {path.name for path in (tmp_path / "out").glob("*.json")}
+    assert written == {"blank.json", "partly.json", "hello.json"}
+    assert any("partly.pdf, page 3: failed: " in line for line in lines)
+    assert any("partly.pdf: 3 pages, 2 blocks" in line for line in lines)
+    locked = ("parse", tmp_path / "locked.pdf", "--password", "secret", "--max-tokens", 9, *NONE)
+    assert ppocrvl_program(*locked, **BUILT_IN).returncode == ExitCode.OK
+
+
+@pytest.mark.slow
+def test_a_page_of_a_hundred_thousand_points(ppocrvl_program: Program, tmp_path: Path) -> None:
+    """Is read from fewer pixels, and says so."""
+    (tmp_path / "giant.pdf").write_bytes(pdf(text("Hello"), box=b"0 0 100000 100000"))
+    command = ("parse", tmp_path / "giant.pdf", "--to", "json", "--max-tokens", 20, *NONE)
+    done = ppocrvl_program(*command, **BUILT_IN)
+    assert done.returncode == ExitCode.OK
+    assert "dpi instead of 144" in done.stdout
 
 
 def test_a_folder_that_cannot_be_made(ppocrvl_program: Program, samples: Path) -> None:

@@ -82,7 +82,7 @@ def test_cut_off_at_any_byte(file: Path) -> None:
                 journal.keep(key(9), "more")
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255), tail=st.binary(max_size=200))
 def test_damage_ends_it_there(
     tmp_path_factory: pytest.TempPathFactory, at: int, byte: int, tail: bytes
