@@ -220,6 +220,16 @@ def test_a_block_that_fails_and_one_that_loops(
     assert "Hello world!" in text
 
 
+def test_what_is_there_by_the_deadline(ppocrvl_program: Program, picture: Path) -> None:
+    """The endless model has an answer, but no end of it."""
+    command = ("parse", picture, "--to", "json", "--page-deadline", "1", "--max-tokens", 60_000)
+    done = ppocrvl_program(*command, *NONE)
+    assert done.returncode == ExitCode.OK
+    (block,) = json.loads(done.stdout)["pages"][0]["blocks"]
+    assert block["finish_reason"] == "deadline"
+    assert "block 1 (text): cut off (--page-deadline)" in done.stderr
+
+
 def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.parsing.fakes import Stripes, TrueReader, jobs
 
