@@ -128,6 +128,18 @@ def test_a_second_run_reads_nothing(
     assert names(tmp_path) == ["hello.json", "hello.md"]
 
 
+def test_what_a_killed_run_left_is_removed_and_nothing_else(
+    ppocrvl_program: Program, samples: Path, tmp_path: Path
+) -> None:
+    left = [".hello.md.0123abcd.part", ".hello.json.0123abcd.part"]
+    others = [".hellos.md.0123abcd.part", ".hello.md.part", "hello.md.0123abcd.part"]
+    for name in (*left, *others):
+        (tmp_path / name).write_text("half of")
+    command = ("parse", samples / "hello.png", "-o", tmp_path, "--max-tokens", 9, *NONE)
+    assert ppocrvl_program(*command, **BUILT_IN).returncode == ExitCode.OK
+    assert names(tmp_path) == sorted([*others, "hello.md"])
+
+
 def test_two_runs_into_one_folder_do_not_mix(
     ppocrvl_program: Program, samples: Path, tmp_path: Path
 ) -> None:
