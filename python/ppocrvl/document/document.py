@@ -137,7 +137,7 @@ class Document:
         """
         chosen = [format_named(name) for name in formats]
         options = _options(
-            stem=self.stem if stem is None else file_stem(f"{stem}.x"),
+            stem=self.stem if stem is None else _file_name(PurePath(stem).name),
             figures=figures,
             style=style,
             leave_out=leave_out,
@@ -194,7 +194,12 @@ class Page(PageData):
 
 def file_stem(name: str) -> str:
     """What files of a document of this name are called: no folder, no suffix, never empty."""
-    stem = PurePath(name.replace("\0", "")).stem.lstrip(".")
+    return _file_name(PurePath(name).stem)
+
+
+def _file_name(text: str) -> str:
+    """The text as a part of a file's name."""
+    stem = text.replace("\0", "").lstrip(".")
     short = stem.encode("utf-8", "surrogateescape")[:_MAX_STEM].decode("utf-8", "ignore").strip()
     return short or "document"
 

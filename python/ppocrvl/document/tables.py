@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_SPAN = 1000
 """As browsers have it for columns (HTML, 4.9.11)."""
-MAX_PLACES = 200_000
+MAX_PLACES = 50_000
 """Of a table's grid. Beyond it spans count as 1, so that some letters do not ask for gigabytes."""
 
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
@@ -96,12 +96,9 @@ def table_of(block: Block) -> Table | None:
     if block.html is None:
         return None
     if block.label == "chart" and "|" in block.text.partition("\n")[0]:
-        rows = [line.split("|") for line in block.text.split("\n")]
+        lines = [line.split("|") for line in block.text.split("\n")]
         return _laid_out(
-            [
-                [_Raw(content=[text.strip()], head=r == 0) for text in row]
-                for r, row in enumerate(rows)
-            ]
+            [[_Raw([cell.strip()], head=r == 0) for cell in line] for r, line in enumerate(lines)]
         )
     return read_table(block.html)
 

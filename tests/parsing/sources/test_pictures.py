@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,6 +159,9 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(encoded())))
     with open_document("-") as source:
         assert source.name == "stdin"
+    (found,) = find_documents(io.BytesIO(encoded()))
+    with open_document(replace(found, name="scan")) as source:
+        assert source.name == "scan"
         assert source.render(0).pixels.shape == (40, 60, 3)
 
 

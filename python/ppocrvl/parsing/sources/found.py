@@ -41,13 +41,14 @@ class Found:
     source: ImageSource
 
 
-def find_documents(source: AnySource) -> list[Found]:
+def find_documents(source: AnySource | Found) -> list[Found]:
     """The documents in a source, in its order; those of a folder or a pattern by name.
 
     Args:
         source: a path of a file; a folder, which is searched with all folders in it, hidden ones
             left out; a pattern with `*`, `?`, `[…]` or `**`; "-" for standard input; bytes; a
-            binary file object; a Pillow image or an array; or a sequence of these.
+            binary file object; a Pillow image or an array; a document that was found before;
+            or a sequence of these.
 
     Raises:
         DocumentNotFoundError: there is no such file.
@@ -59,8 +60,10 @@ def find_documents(source: AnySource) -> list[Found]:
     return found
 
 
-def _found(source: AnySource) -> Iterator[Found]:
-    if isinstance(source, str | os.PathLike):
+def _found(source: AnySource | Found) -> Iterator[Found]:
+    if isinstance(source, Found):
+        yield source
+    elif isinstance(source, str | os.PathLike):
         yield from _in_path(source)
     elif isinstance(source, list | tuple):
         for one in source:

@@ -44,7 +44,7 @@ _PIECE_BYTES = 1 << 20
 
 
 def open_document(
-    source: AnySource,
+    source: AnySource | Found,
     *,
     dpi: float = DPI,
     password: str | None = None,

@@ -98,7 +98,7 @@ class PdfSource(DocumentSource):
         """(width, height) of each page as shown, in points; (0, 0) for one that cannot be read."""
         if self._sizes is None:
             sizes = np.empty((self._n_pages, 2), np.float32)
-            with self._asking("its pages") as process:
+            with self._asking(f"the list of pages of {self.name}") as process:
                 process.ask(ask="sizes")
                 process.read_into(sizes)
             sizes[~np.isfinite(sizes).all(axis=1)] = 0

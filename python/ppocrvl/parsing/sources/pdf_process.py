@@ -89,7 +89,9 @@ class PdfProcess(Closing):
             "memory": memory + len(data or b""),
             "seconds": seconds,
         }
-        self._send(json.dumps(hello).encode() + b"\n" + (data or b""))
+        self._send(json.dumps(hello).encode() + b"\n")
+        if data:
+            self._send(data)
 
     def ask(self, **question: int | str) -> dict[str, Any]:
         """The line of an answer. What comes behind it must be read before the next question.
