@@ -22,8 +22,9 @@ Every error that ppocrvl raises on purpose is a subclass of `ppocrvl.PpocrvlErro
 one line: what is wrong, where, and what to do. The command line prints it on stderr as
 `ppocrvl: error: …`, without a traceback, and exits with the code of the error. A command that is
 used wrongly says `ppocrvl COMMAND: error: …`, with the names that were probably meant, and exits
-with 2. With several images, one that fails is reported and the others are still read; the exit code
-is that of the first failure. A traceback means a fault of ppocrvl: please report it.
+with 2. With several images or documents, one that fails is reported and the others are still read;
+the exit code is that of the first failure (for `ppocrvl parse` see `--fail-on`). A traceback means
+a fault of ppocrvl: please report it.
 
 """
 
@@ -42,7 +43,7 @@ OTHER_CODES = {
     errors.ExitCode.INTERNAL: "a fault of ppocrvl, or the self-test of `ppocrvl doctor` failed",
     errors.ExitCode.PARITY: "`ppocrvl parity`: a stage is out of its bound",
     errors.ExitCode.INTERRUPTED: "Ctrl-C",
-    errors.ExitCode.TERMINATED: "SIGTERM during an export; nothing is left behind",
+    errors.ExitCode.TERMINATED: "SIGTERM during `export` or `parse`: nothing incomplete is left",
     errors.ExitCode.BROKEN_PIPE: "whoever read the output has closed it, as `head -1` does",
 }
 

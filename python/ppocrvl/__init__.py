@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ppocrvl.api import ocr, stream
+    from ppocrvl.api import aparse, ocr, parse, parse_pages, stream
     from ppocrvl.client import AsyncClient, AsyncRemoteStream, Client, RemoteStream
+    from ppocrvl.document.document import Document, Page
     from ppocrvl.engine.answers import Answer, AsyncStream, Stream
     from ppocrvl.engine.engine import Engine
     from ppocrvl.engine.stages import Stages
@@ -75,6 +76,7 @@ __all__ = [
     "Client",
     "ContextError",
     "DatasetError",
+    "Document",
     "DocumentDamagedError",
     "DocumentEmptyError",
     "DocumentEncryptedError",
@@ -104,6 +106,7 @@ __all__ = [
     "OptionError",
     "Outcome",
     "OutputError",
+    "Page",
     "PageError",
     "PpocrvlError",
     "QuantizeResult",
@@ -121,11 +124,14 @@ __all__ = [
     "Task",
     "Timings",
     "__version__",
+    "aparse",
     "export",
     "export_layout",
     "imatrix",
     "inspect_model",
     "ocr",
+    "parse",
+    "parse_pages",
     "pull",
     "quantize",
     "stream",
@@ -138,12 +144,14 @@ _HOME = {
     "AsyncStream": "engine.answers",
     "Attempt": "requests.results",
     "Client": "client",
+    "Document": "document.document",
     "Engine": "engine.engine",
     "ExportResult": "exporter",
     "Layout": "layout.layout",
     "Line": "requests.results",
     "Message": "requests.options",
     "Outcome": "requests.results",
+    "Page": "document.document",
     "QuantizeResult": "quantizer",
     "Region": "layout.region",
     "RemoteStream": "client",
@@ -160,7 +168,10 @@ _HOME = {
     "export_layout": "exporter",
     "imatrix": "quantizer.collect",
     "inspect_model": "inspection",
+    "aparse": "api",
     "ocr": "api",
+    "parse": "api",
+    "parse_pages": "api",
     "pull": "pulling",
     "quantize": "quantizer",
     "stream": "api",

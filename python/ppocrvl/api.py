@@ -3,22 +3,44 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
+from ppocrvl.document.document import Document, Page
+from ppocrvl.engine.answers import Handle
 from ppocrvl.engine.engine import Engine
+from ppocrvl.errors import OptionError
 from ppocrvl.models.folder import FileKey, PathLike, built_in_note, file_key, find_model
+from ppocrvl.parsing.finish_document import finish_document
+from ppocrvl.parsing.jobs import page_jobs
+from ppocrvl.parsing.layouts import open_layout
+from ppocrvl.parsing.parse_options import ParseOptions
+from ppocrvl.parsing.parts import NoDocument, Parts
+from ppocrvl.parsing.pipeline import Pages
+from ppocrvl.parsing.remembering import Memory
+from ppocrvl.parsing.sources.opening import open_document
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from ppocrvl.engine.answers import Stream
+    from ppocrvl.parsing.parse_options import ParseKeywords
+    from ppocrvl.parsing.parts import Layout, PageRead, Reader
+    from ppocrvl.parsing.sources.found import AnySource
     from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
     from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Result
 
 _logger = logging.getLogger("ppocrvl")
+
+PARSE_PARALLEL = 4
+"""Blocks of a document that are read at once."""
 
 
 class _LastEngine:
@@ -34,21 +56,30 @@ class _LastEngine:
         self._key: tuple[FileKey, FileKey] | None = None
         self._engine: Engine | None = None
 
-    def get(self, model: PathLike | None, mmproj: PathLike | None) -> Engine:
-        """The same engine if its files are the same and unchanged, else a new one."""
+    def get(
+        self, model: PathLike | None, mmproj: PathLike | None, *, n_parallel: int = 1
+    ) -> Engine:
+        """The same engine if its files are the same and unchanged, else a new one.
+
+        Args:
+            model: as for `ocr`.
+            mmproj: likewise.
+            n_parallel: requests that it must be able to decode together.
+        """
         paths = find_model(model, mmproj)
         key = (file_key(paths.llm), file_key(paths.mmproj))
         with self._lock:
-            if self._engine is None or self._key != key:
+            engine = self._engine
+            if engine is None or self._key != key or engine.n_parallel < n_parallel:
                 # Freed before the next one is loaded: two models need not fit into memory. A
                 # request of another thread that still runs keeps it alive until it ends.
-                self._engine = None
-                self._engine = Engine(paths.llm, mmproj=paths.mmproj)
-                self._key = key
+                engine = self._engine = None
+                engine = Engine(paths.llm, mmproj=paths.mmproj, n_parallel=n_parallel)
+                self._engine, self._key = engine, key
                 if paths.built_in and not self._has_told:
                     self._has_told = True
                     _logger.warning("%s", built_in_note("model="))
-            return self._engine
+            return engine
 
 
 _last = _LastEngine()
@@ -100,3 +131,144 @@ def stream(
         cancels the request.
     """
     return _last.get(model, mmproj).stream(image, **options)
+
+
+def parse(
+    source: AnySource,
+    *,
+    model: PathLike | None = None,
+    mmproj: PathLike | None = None,
+    layout: PathLike | Layout | None = None,
+    engine: Reader | None = None,
+    **options: Unpack[ParseKeywords],
+) -> Document:
+    """Read a document: its layout, then the text, tables and formulas of each block.
+
+    A page or block that fails is marked in the result, and the rest is read.
+
+    Args:
+        source: a path of a PDF or picture, a folder, a pattern such as "*.png", encoded bytes, a
+            binary file object, a Pillow image, an array, or a sequence of these; several become
+            one document.
+        model: as for `ocr`.
+        mmproj: likewise.
+        layout: the file of a layout model, or an object that has its `detect`; "none" reads each
+            page as one block. None: the one beside the model, else the built-in one.
+        engine: reads the blocks, in place of a model: an `Engine` or `Client`. It is left open.
+        options: those of `ParseOptions`, and of `RequestOptions` but task, prompt and messages.
+
+    Raises:
+        DocumentError: there is no document, or it cannot be opened.
+        ImageError: it is a picture, and cannot be opened.
+        ModelError: model files are missing, damaged, or do not belong together.
+        OptionError: an option is out of range.
+        EngineError: a model cannot be loaded.
+    """
+    reading = _Parsing(source, (model, mmproj), layout, engine, options)
+    return reading.document(Handle())
+
+
+def parse_pages(
+    source: AnySource,
+    *,
+    model: PathLike | None = None,
+    mmproj: PathLike | None = None,
+    layout: PathLike | Layout | None = None,
+    engine: Reader | None = None,
+    **options: Unpack[ParseKeywords],
+) -> Generator[Page]:
+    """As `parse`, page by page: each is given, in order, as soon as it is read.
+
+    Pages are rendered as they are needed, and memory does not grow with their number. Closing the
+    generator, or dropping it, cancels what is read.
+
+    Yields:
+        Pages. What only a whole document can tell is missing: tables over several pages, levels of
+        headings.
+
+    Raises:
+        As `parse`; what is wrong with the document when the first page is asked for.
+    """
+    return _Parsing(source, (model, mmproj), layout, engine, options).pages()
+
+
+async def aparse(
+    source: AnySource,
+    *,
+    model: PathLike | None = None,
+    mmproj: PathLike | None = None,
+    layout: PathLike | Layout | None = None,
+    engine: Reader | None = None,
+    **options: Unpack[ParseKeywords],
+) -> Document:
+    """As `parse`, for asyncio, in a thread of the event loop's executor.
+
+    Cancelling the task ends all requests.
+
+    Raises:
+        As `parse`.
+    """
+    reading = _Parsing(source, (model, mmproj), layout, engine, options)
+    handle = Handle()
+    try:
+        return await asyncio.to_thread(reading.document, handle)
+    except asyncio.CancelledError:
+        handle.stop()
+        raise
+
+
+class _Parsing:
+    """One call of the functions above."""
+
+    def __init__(
+        self,
+        source: AnySource,
+        files: tuple[PathLike | None, PathLike | None],
+        layout: PathLike | Layout | None,
+        engine: Reader | None,
+        options: ParseKeywords,
+    ) -> None:
+        if engine is not None and files != (None, None):
+            raise OptionError("give a model or an engine, which has one of its own")
+        self._source, self._files, self._layout, self._engine = source, files, layout, engine
+        self._options = ParseOptions.of(options)
+
+    def document(self, handle: Handle) -> Document:
+        """All pages, as a whole; stopping the handle ends it with a CancelledError."""
+        with ExitStack() as stack:
+            pages = self._begin(stack)
+            handle.follow(pages)
+            read = [_page(one) for one in pages]
+        job = read[0].job
+        data = finish_document([one.data for one in read])
+        return Document.of(job.name, job.n_in_document, data)
+
+    def pages(self) -> Generator[Page]:
+        """One after the other."""
+        with ExitStack() as stack:
+            for one in self._begin(stack):
+                (data,) = finish_document([_page(one).data])
+                yield Page.of(data)
+
+    def _begin(self, stack: ExitStack) -> Pages:
+        options = self._options
+        model, mmproj = self._files
+        reader = self._engine or _last.get(model, mmproj, n_parallel=PARSE_PARALLEL)
+        layout = stack.enter_context(open_layout(self._layout, model))
+        parts = Parts(
+            layout,
+            reader,
+            Memory(None, {}),
+            options.blocks_for(reader),
+            page_deadline=options.page_deadline,
+            uses_text_layer=options.text_layer == "auto",
+            turns_pages=options.turn,
+        )
+        opened = partial(open_document, self._source, dpi=options.dpi, password=options.password)
+        return stack.enter_context(Pages(page_jobs([opened], pages=options.pages), parts))
+
+
+def _page(one: PageRead | NoDocument) -> PageRead:
+    if isinstance(one, NoDocument):
+        raise one.error
+    return one

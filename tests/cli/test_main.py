@@ -99,6 +99,13 @@ EXIT_CODES = {
     errors.EngineError: 9,
     errors.InvalidTextError: 9,
     errors.QueueFullError: 9,
+    errors.DocumentError: 13,
+    errors.DocumentNotFoundError: 13,
+    errors.DocumentEncryptedError: 13,
+    errors.DocumentDamagedError: 13,
+    errors.DocumentEmptyError: 13,
+    errors.DocumentTooLargeError: 13,
+    errors.PageError: 13,
     errors.CancelledError: 130,
 }
 

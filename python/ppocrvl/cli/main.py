@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    *("ocr", "layout", "serve", "client", "export", "imatrix", "quantize", "inspect"),
+    *("parse", "ocr", "layout", "serve", "client", "export", "imatrix", "quantize", "inspect"),
     *("parity", "eval", "pull", "doctor", "completion"),
 )
 """Modules of `ppocrvl.cli`, in the order of the help."""

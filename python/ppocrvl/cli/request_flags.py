@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ppocrvl.requests.options import RequestOptions, Retry
 from ppocrvl.requests.tasks import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FLAGS: dict[str, dict[str, Any]] = {
     "task": {"choices": sorted(TASKS), "help": "what to read (default: ocr)"},
@@ -60,10 +63,18 @@ FLAGS: dict[str, dict[str, Any]] = {
 token ids and conversations are for programs."""
 
 
-def add_request_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare a flag for each option."""
-    for name, arguments in FLAGS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", default=None, **arguments)
+def add_request_flags(parser: argparse.ArgumentParser, names: Iterable[str] = FLAGS) -> None:
+    """Declare a flag for each of these options."""
+    for name in names:
+        parser.add_argument(f"--{name.replace('_', '-')}", default=None, **FLAGS[name])
+
+
+def given_request_flags(args: argparse.Namespace, names: Iterable[str] = FLAGS) -> dict[str, Any]:
+    """Of these options, those that were given, as keywords of `RequestOptions`."""
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    if given.get("retry"):
+        given["retry"] = Retry()
+    return given
 
 
 def request_options(args: argparse.Namespace) -> RequestOptions:
@@ -72,10 +83,7 @@ def request_options(args: argparse.Namespace) -> RequestOptions:
     Raises:
         OptionError: one of them is out of its range.
     """
-    given = {name: value for name in FLAGS if (value := getattr(args, name)) is not None}
-    if given.get("retry"):
-        given["retry"] = Retry()
-    return RequestOptions(**given)
+    return RequestOptions(**given_request_flags(args))
 
 
 def as_keywords(options: RequestOptions) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class ProgressLine:
                 total=total,
                 unit=f" {self._unit}" if self._divisor == 1 else "B",
                 unit_scale=self._divisor != 1,
-                **_bar_size(),
+                **bar_size(),
             )
         self._bar.update(done - self._bar.n)
         if done == total:
@@ -77,7 +77,7 @@ class ProgressLine:
             self._bar = None
 
 
-def _bar_size() -> dict[str, Any]:
+def bar_size() -> dict[str, Any]:
     """For tqdm, which shows nothing on a terminal that states no size, as some in containers."""
     with contextlib.suppress(OSError):
         if os.get_terminal_size(sys.stderr.fileno()).columns == 0:

@@ -57,6 +57,9 @@ class Client(Closing):
         timeout: seconds that the server may be silent.
         retries: how often a request is sent again after 429, 503, or where there is no connection.
 
+    Attributes:
+        n_parallel: as it was given.
+
     Raises:
         OptionError: an option is out of range.
         MissingExtraError: httpx2 is not installed.
@@ -86,7 +89,7 @@ class Client(Closing):
             url, api_key, check_number("timeout", timeout, 0.001, 1e6), retries
         )
         self._name = model
-        self._n_parallel = n_parallel
+        self.n_parallel = n_parallel
         self._model: ServerModel | None = None
         self._places: tuple[int, asyncio.Semaphore] | None = None
 
@@ -158,7 +161,7 @@ class Client(Closing):
             OptionError: an option is out of range.
         """
         find_task(RequestOptions(**options).task, self.model.version)
-        at_once = asyncio.Semaphore(self._n_parallel)
+        at_once = asyncio.Semaphore(self.n_parallel)
 
         def begin(item: Item) -> Future[Result]:
             try:
@@ -169,7 +172,7 @@ class Client(Closing):
                 return failed
             return self._connection.submit(self._read(request, at_once))
 
-        return outcomes(images, begin, at_once=self._n_parallel, ordered=ordered)
+        return outcomes(images, begin, at_once=self.n_parallel, ordered=ordered)
 
     def submit(
         self,
@@ -227,7 +230,7 @@ class Client(Closing):
             As `ocr_many`.
         """
         RequestOptions(**options)  # now, not with the first picture
-        at_once = asyncio.Semaphore(self._n_parallel)
+        at_once = asyncio.Semaphore(self.n_parallel)
 
         async def keep(item: Item) -> Item:
             request = Request.of_many(item, options)
@@ -240,7 +243,7 @@ class Client(Closing):
             reading = self._read(Request.of_many(item, options), at_once)
             return await awaited(self._connection.submit(reading))
 
-        return async_outcomes(images, read, keep=keep, at_once=self._n_parallel, ordered=ordered)
+        return async_outcomes(images, read, keep=keep, at_once=self.n_parallel, ordered=ordered)
 
     async def astream(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
@@ -302,7 +305,7 @@ class Client(Closing):
         if self._places is None or self._places[0] != os.getpid():
             self._places = (
                 os.getpid(),
-                asyncio.Semaphore(self._n_parallel),
+                asyncio.Semaphore(self.n_parallel),
             )  # a fork has its own loop
         async with self._places[1]:
             return await self._read(request)

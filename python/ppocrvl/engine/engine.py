@@ -101,6 +101,7 @@ class Engine(Closing):
     Attributes:
         paths: the two files.
         info: what the files say about the model.
+        n_parallel: as it was given.
 
     Raises:
         ModelError: the files are missing, damaged, or do not belong together.
@@ -135,7 +136,7 @@ class Engine(Closing):
         check_int("cache_bytes", cache_bytes, 0, 2**62)
         self.paths: ModelPaths = find_model(model, mmproj)
         self._max_image_pixels = max_image_pixels
-        self._n_parallel = n_parallel
+        self.n_parallel = n_parallel
         self._lock = threading.Lock()  # guards the next one
         self._notifier: Notifier | None = None
         self._preparing = PreparingThreads(max_waiting)
@@ -214,7 +215,7 @@ class Engine(Closing):
         return outcomes(
             images,
             partial(self._begin, options=options),
-            at_once=self._n_parallel,
+            at_once=self.n_parallel,
             ordered=ordered,
         )
 
@@ -322,7 +323,7 @@ class Engine(Closing):
         async def read(item: Item) -> Result:
             return await self._read_async(Request.of_many(item, options), self._preparing.pool())
 
-        return async_outcomes(images, read, keep=keep, at_once=self._n_parallel, ordered=ordered)
+        return async_outcomes(images, read, keep=keep, at_once=self.n_parallel, ordered=ordered)
 
     async def astream(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]

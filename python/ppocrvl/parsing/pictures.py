@@ -26,7 +26,21 @@ def picture_of(pixels: Pixels, *, page: int, label: str, number: int) -> Picture
         label: of its region.
         number: of the figure on its page, from 1.
     """
+    return _picture(f"page-{page + 1}-{label}-{number}.jpg", pixels)
+
+
+def page_image(pixels: Pixels, *, page: int) -> Picture:
+    """A whole page as a file.
+
+    Args:
+        pixels: uint8 [height, width, 3], not empty.
+        page: its index, from 0.
+    """
+    return _picture(f"page-{page + 1}.jpg", pixels)
+
+
+def _picture(name: str, pixels: Pixels) -> Picture:
     height, width = pixels.shape[:2]
     file = BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=_QUALITY)
-    return Picture(f"page-{page + 1}-{label}-{number}.jpg", file.getvalue(), width, height)
+    return Picture(name, file.getvalue(), width, height)

@@ -58,7 +58,7 @@ def write_files(files: Sequence[PendingFile], progress: Progress | None = None) 
             with _output_errors(file.path):
                 temporary.replace(file.path)
         for folder in {file.path.parent for file in files}:
-            _sync_folder(folder)
+            sync_folder(folder)
     finally:
         for temporary in temporaries:
             with contextlib.suppress(OSError):
@@ -129,7 +129,7 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the renames durable, where the system can open and sync a folder."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl parse`: documents to Markdown, JSON, HTML."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
+from ppocrvl.cli.messages import note
+from ppocrvl.cli.parse_inputs import find_inputs
+from ppocrvl.cli.parse_output import document_sink, print_page
+from ppocrvl.cli.parse_progress import Failures, Progress
+from ppocrvl.cli.request_flags import add_request_flags, given_request_flags
+from ppocrvl.cli.writing import cleanup_on_termination
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from ppocrvl.cli.parse_inputs import Input
+    from ppocrvl.cli.parse_output import DocumentSink
+    from ppocrvl.document.types import PageData
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.parsing.parse_options import ParseOptions
+    from ppocrvl.parsing.pipeline import Pages
+
+NAME = "parse"
+HELP = "read documents: PDF, scans, pictures of pages"
+USUAL_PARALLEL = 4
+JOURNAL = ".ppocrvl-journal"
+"""In the folder of the output."""
+_REQUEST_FLAGS = (
+    *("max_tokens", "min_pixels", "max_pixels", "repetition_penalty", "utf8", "stop_loops"),
+    "retry",
+)
+_SWITCHES = {
+    "charts": "read charts as tables",
+    "seals": "read seals",
+    "images": "read text in figures",
+    "merge": "read blocks of text that belong together as one (default: yes)",
+    "turn": "turn pages upright that lie on their side or head",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a PDF, a picture, a folder, a pattern such as 'scans/*.png'; - for standard input",
+    )
+    _add_output_flags(parser)
+    _add_reading_flags(parser)
+    add_engine_flags(parser)
+    parser.add_argument(
+        "--n-parallel",
+        "--parallel",
+        type=int,
+        default=USUAL_PARALLEL,
+        metavar="N",
+        help="read N blocks at once (default: %(default)s)",
+    )
+    add_request_flags(parser, _REQUEST_FLAGS)
+
+
+def _add_output_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="write into this folder, a file for each document and format; what was read is kept "
+        "there as well, and the same command goes on where it was stopped "
+        "(default: standard output, for one document)",
+    )
+    parser.add_argument(
+        "--to",
+        default=None,
+        metavar="FORMAT[,FORMAT]",
+        help="md, json, html, txt, csv or paddlex-json (default: md; with --jsonl none)",
+    )
+    parser.add_argument(
+        "--draw", action="store_true", help="write pictures of the pages with their blocks as well"
+    )
+    parser.add_argument(
+        "--jsonl",
+        action="store_true",
+        help="write each page to standard output as it ends, as JSON on a line",
+    )
+    parser.add_argument("--redo", action="store_true", help="forget what was read before")
+    parser.add_argument(
+        "--fail-on",
+        choices=("any", "all", "never"),
+        default="any",
+        help="which failures of documents, pages and blocks the exit code tells of: any, all "
+        "(nothing could be read), or never (default: %(default)s)",
+    )
+
+
+def _add_reading_flags(parser: argparse.ArgumentParser) -> None:
+    import argparse
+
+    parser.add_argument("--pages", metavar="1-3,7,-1", help="only these; -1 is the last one")
+    parser.add_argument(
+        "--dpi", type=float, metavar="N", help="render PDFs at N pixels per inch (default: 144)"
+    )
+    parser.add_argument("--password", metavar="P", help="of encrypted PDFs")
+    parser.add_argument(
+        "--text-layer",
+        choices=("never", "auto"),
+        help="auto: take text from the PDF where it can be trusted (default: never)",
+    )
+    parser.add_argument(
+        "--layout",
+        metavar="FILE",
+        help="another layout model; none: read each page as one block (default: the one beside "
+        "the model, else the built-in one)",
+    )
+    parser.add_argument(
+        "--page-deadline",
+        type=float,
+        metavar="SECONDS",
+        help="end a page as it is, so long after it was begun",
+    )
+    for name, text in _SWITCHES.items():
+        parser.add_argument(
+            f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=text
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the documents in order. What fails is reported and marked, the rest is read."""
+    options = _options(args)
+    inputs = find_inputs(args.inputs, dpi=options.dpi, password=options.password)
+    sink = document_sink(args, inputs)
+    with ExitStack() as stack:
+        stack.enter_context(cleanup_on_termination())
+        pages = _begin(args, options, inputs, sink, stack)
+        return _read(args, inputs, pages, sink)
+
+
+def _options(args: argparse.Namespace) -> ParseOptions:
+    from ppocrvl.parsing.parse_options import ParseOptions
+
+    names = ("pages", "dpi", "password", "text_layer", "page_deadline", *_SWITCHES)
+    given: Any = {name: value for name in names if (value := getattr(args, name)) is not None}
+    given |= given_request_flags(args, _REQUEST_FLAGS)
+    return ParseOptions.of(given)
+
+
+def _begin(
+    args: argparse.Namespace,
+    options: ParseOptions,
+    inputs: Sequence[Input],
+    sink: DocumentSink,
+    stack: ExitStack,
+) -> Pages:
+    from ppocrvl.engine.engine import Engine
+    from ppocrvl.models.folder import built_in_note
+    from ppocrvl.parsing import layouts
+    from ppocrvl.parsing.jobs import page_jobs
+    from ppocrvl.parsing.journal import Journal
+    from ppocrvl.parsing.parts import Parts
+    from ppocrvl.parsing.pipeline import Pages
+    from ppocrvl.parsing.remembering import Memory
+
+    journal = None
+    if args.output is not None:  # first: nothing is loaded where another run writes
+        journal = stack.enter_context(Journal(args.output / JOURNAL, redo=args.redo))
+    layout = stack.enter_context(layouts.open_layout(args.layout, args.model))
+    # Never closed: the process ends right after, and closing would wait for a step that still runs.
+    engine = Engine(args.model, n_parallel=args.n_parallel, **engine_options(args))
+    if engine.paths.built_in:
+        note(built_in_note("--model "))
+    parts = Parts(
+        layout,
+        engine,
+        Memory(journal, _models(args, engine)),
+        options.blocks_for(engine),
+        page_deadline=options.page_deadline,
+        uses_text_layer=options.text_layer == "auto",
+        turns_pages=options.turn,
+        page_images=sink.wants_images,
+    )
+    jobs = page_jobs([one.open for one in inputs], pages=options.pages)
+    return stack.enter_context(Pages(jobs, parts))
+
+
+def _models(args: argparse.Namespace, engine: Engine) -> dict[str, object]:
+    """What answers depend on besides pictures and their requests."""
+    from importlib.metadata import version
+
+    from ppocrvl.models.folder import file_key, find_layout
+
+    layout = find_layout(args.model, args.layout)
+    files = [engine.paths.llm, engine.paths.mmproj, *([] if layout is None else [layout])]
+    keys = [file_key(file) for file in files]
+    formats = ("gpu_layers", "precision", "kernels", "deterministic")
+    return {
+        "version": version("ppocrvl"),
+        "files": [(path.name, changed, size) for path, changed, size in keys],
+        "engine": {name: getattr(args, name) for name in formats},
+    }
+
+
+def _read(
+    args: argparse.Namespace, inputs: Sequence[Input], pages: Pages, sink: DocumentSink
+) -> int:
+    from ppocrvl.document.document import Document
+    from ppocrvl.parsing.finish_document import finish_document
+    from ppocrvl.parsing.parts import NoDocument
+
+    failures = Failures()
+    writes_to_terminal = sys.stdout.isatty() and (args.jsonl or args.output is None)
+    progress = Progress([one.name for one in inputs], shows_bar=not writes_to_terminal)
+    gathered: list[PageData] = []
+    try:
+        for one in pages:
+            if isinstance(one, NoDocument):
+                failures.document(one)
+                progress.refused(one)
+                continue
+            failures.page(one)
+            progress.page(one)
+            if args.jsonl:
+                print_page(inputs[one.job.document].name, one)
+            gathered.append(one.data)
+            if one.job.is_last:
+                name, number = inputs[one.job.document].name, one.job.document
+                pages_read = finish_document(gathered)
+                document = Document.of(name, one.job.n_in_document, pages_read)
+                gathered = []
+                progress.end(number, sink.put(number, document))
+    finally:
+        progress.close()
+    return failures.exit_code(args.fail_on)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From documents to the pages that are to be read, opened and rendered when it is their turn."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ppocrvl.errors import PpocrvlError
+from ppocrvl.parsing.page_ranges import parse_page_ranges
+from ppocrvl.parsing.parts import NoDocument, PageJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ppocrvl.parsing.sources.source import DocumentSource
+
+
+def page_jobs(
+    documents: Iterable[Callable[[], DocumentSource]], *, pages: str | None = None
+) -> Iterator[PageJob | NoDocument]:
+    """All pages of all documents, each document open until its last page was rendered.
+
+    Args:
+        documents: each opens one.
+        pages: which pages of each, such as "1-3,7,-1"; None for all.
+    """
+    for number, open_one in enumerate(documents):
+        try:
+            with open_one() as source:
+                yield from _jobs_of(source, number, pages)
+        except PpocrvlError as error:
+            yield NoDocument(number, error)
+
+
+def _jobs_of(source: DocumentSource, number: int, pages: str | None) -> Iterator[PageJob]:
+    n_pages = source.n_pages
+    indices = range(n_pages) if pages is None else parse_page_ranges(pages, n_pages)
+    for index in indices:
+        yield PageJob(
+            document=number,
+            name=source.name,
+            n_in_document=n_pages,
+            index=index,
+            n_pages=len(indices),
+            is_last=index == indices[-1],
+            render=partial(source.render, index),
+            text_layer=partial(source.text_layer, index),
+        )

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of parsing a document: one model for Python and the command line."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from ppocrvl.errors import OptionError
+from ppocrvl.images.lines import find_lines
+from ppocrvl.parsing.options import BlockOptions
+from ppocrvl.parsing.sources.opening import DPI, LEAST_DPI, MOST_DPI
+from ppocrvl.requests.options import (
+    ReadOptions,
+    RequestOptions,
+    check_flag,
+    check_number,
+    check_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from ppocrvl.parsing.parts import Reader
+
+TextLayer: TypeAlias = Literal["never", "auto"]
+_BY_BLOCK = ("task", "prompt", "messages")
+
+
+class ParseKeywords(ReadOptions, total=False):
+    """The options as keyword arguments; `ParseOptions` explains them."""
+
+    pages: str | None
+    dpi: float
+    password: str | None
+    text_layer: TextLayer
+    page_deadline: float | None
+    charts: bool
+    seals: bool
+    images: bool
+    merge: bool
+    turn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseOptions:
+    """What can be asked of parsing a document. All values are checked here.
+
+    Attributes:
+        pages: which pages, such as "1-3,7,-1"; None for all.
+        dpi: pixels per inch at which the pages of a PDF are rendered.
+        password: of an encrypted PDF.
+        text_layer: "auto" takes text from the document where it can be trusted.
+        page_deadline: seconds after which a page ends as it is, from when it is rendered.
+        charts: read charts as tables.
+        seals: read seals.
+        images: read text in figures.
+        merge: read blocks of text that belong together as one.
+        turn: turn pages upright that lie on their side or head.
+        request: options of each request, those of `RequestOptions` but task, prompt and messages.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    pages: str | None = None
+    dpi: float = DPI
+    password: str | None = field(default=None, repr=False)
+    text_layer: TextLayer = "never"
+    page_deadline: float | None = None
+    charts: bool = False
+    seals: bool = False
+    images: bool = False
+    merge: bool = True
+    turn: bool = False
+    request: ReadOptions = field(default_factory=ReadOptions)
+
+    def __post_init__(self) -> None:
+        if self.pages is not None:
+            check_text("pages", self.pages)
+        check_number("dpi", self.dpi, LEAST_DPI, MOST_DPI)
+        if self.password is not None:
+            check_text("password", self.password, blank=True)
+        if self.text_layer not in get_args(TextLayer):
+            raise OptionError(f"text_layer must be never or auto, not {self.text_layer!r}")
+        if self.page_deadline is not None:
+            check_number("page_deadline", self.page_deadline, 0.0, math.inf)
+        for name in ("charts", "seals", "images", "merge", "turn"):
+            check_flag(name, getattr(self, name))
+        for name in _BY_BLOCK:
+            if name in self.request:
+                raise OptionError(f"{name} is not for documents: each block has a task of its own")
+        RequestOptions(**self.request)
+
+    @classmethod
+    def of(cls, keywords: ParseKeywords) -> Self:
+        """The options that were given, the others at their defaults.
+
+        Raises:
+            OptionError: a value is out of its range.
+        """
+        given: Mapping[str, Any] = keywords
+        of_requests = ReadOptions.__annotations__
+        for name in given:
+            if name not in ParseKeywords.__annotations__:
+                raise TypeError(f"there is no argument {name!r}")
+        own = {name: value for name, value in given.items() if name not in of_requests}
+        rest: Any = {name: value for name, value in given.items() if name in of_requests}
+        return cls(**own, request=rest)
+
+    def blocks_for(self, reader: Reader) -> BlockOptions:
+        """How blocks are read by this reader, whose model may say how many lines it can read."""
+        info = getattr(reader, "info", None)  # a client has none
+        return BlockOptions(
+            charts=self.charts,
+            seals=self.seals,
+            images=self.images,
+            merge=self.merge,
+            max_lines=getattr(info, "max_lines", 0),
+            find_lines=find_lines,
+            request=self.request,
+        )
