@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CHECKPOINTS: dict[str, dict[str, Any]] = {
-    "masks": {},
-    "no_masks": {
-        "mask_enhanced": False,
-        "ppocrvl_layout": {"masks": False, "thresholds": [0.4]},
-    },
+CHECKPOINTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "masks": ("v3-small", {}),
+    "no_masks": (
+        "v3-small",
+        {
+            "mask_enhanced": False,
+            "ppocrvl_layout": {"masks": False, "thresholds": [0.4], "halve": True},
+        },
+    ),
+    "v2": ("v2-small", {}),
 }
 SIDE = 320
 
@@ -37,7 +41,8 @@ SIDE = 320
 @pytest.fixture(scope="module", params=sorted(CHECKPOINTS))
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp(request.param) / "layout"
-    write_synthetic_layout(folder, changes=CHECKPOINTS[request.param], image_size=SIDE)
+    size, changes = CHECKPOINTS[request.param]
+    write_synthetic_layout(folder, size, changes=changes, image_size=SIDE)
     return folder
 
 
