@@ -41,8 +41,8 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
   const Buffer packed = build.buffer(n_heads * (keys_size + values_size));
   float *packed_keys = packed.data();
   float *packed_values = packed.data() + n_heads * keys_size;
-  const auto n_tokens = bias != nullptr ? bias->n_tokens
-                                        : std::make_shared<const std::int64_t>(most_tokens);
+  const auto n_tokens =
+      bias != nullptr ? bias->n_tokens : std::make_shared<const std::int64_t>(most_tokens);
   build.add({
       "pack_heads",
       n_heads,

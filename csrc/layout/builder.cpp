@@ -37,8 +37,8 @@ void Builder::keep_map(const std::string &name, const FeatureMap &map) {
 void Builder::keep_tokens(const std::string &name, const FeatureMap &map) {
   add_single("keep", [name, map, count = n_pixels_, &results = results_] {
     if (results.stages != nullptr) {
-      results.stages->emplace_back(
-          name, token_array(count == nullptr ? map : map.first_pixels(*count)));
+      results.stages->emplace_back(name,
+                                   token_array(count == nullptr ? map : map.first_pixels(*count)));
     }
   });
 }

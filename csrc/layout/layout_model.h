@@ -97,7 +97,7 @@ private:
   int n_threads_;
   Results results_;
   std::atomic<bool> closing_{false};
-  std::mutex mutex_; // one page at a time, and of what follows
+  std::mutex mutex_;                 // one page at a time, and of what follows
   std::unique_ptr<Workers> workers_; // null: closed
   std::unique_ptr<Weights> weights_;
   Memory memory_;

@@ -64,11 +64,10 @@ OrderTokens order_tokens(Results &results, const std::vector<float> &thresholds)
   }
   std::vector<std::size_t> order(n_queries);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto taken_end =
-      std::stable_partition(order.begin(), order.end(), [&](std::size_t query) {
-        const float logit = results.logits[query * n_labels + best[query]];
-        return 1.0F / (1.0F + std::exp(-logit)) >= thresholds[best[query]];
-      });
+  const auto taken_end = std::stable_partition(order.begin(), order.end(), [&](std::size_t query) {
+    const float logit = results.logits[query * n_labels + best[query]];
+    return 1.0F / (1.0F + std::exp(-logit)) >= thresholds[best[query]];
+  });
   arrange(results.logits, n_labels, order);
   arrange(results.boxes, 4, order);
 

@@ -24,7 +24,6 @@ RegionMask empty_mask(const Region &region, const FeatureMap &prototypes, std::i
                       std::int64_t page_height);
 
 /// Sets the pixels where sigmoid(query * prototypes) is above the threshold. Allocates nothing.
-void fill_mask(RegionMask &mask, const float *query, const FeatureMap &prototypes,
-               float threshold);
+void fill_mask(RegionMask &mask, const float *query, const FeatureMap &prototypes, float threshold);
 
 } // namespace ppocrvl::layout

@@ -14,8 +14,7 @@ void Relation::describe(const Corners &from, const Corners &to, float *out) cons
   for (std::size_t axis = 0; axis < 2; ++axis) {
     const double size = std::max(from[axis + 2] - from[axis], least_size) + epsilon;
     const double other = std::max(to[axis + 2] - to[axis], least_size) + epsilon;
-    const double distance =
-        std::abs(from[axis] + from[axis + 2] - to[axis] - to[axis + 2]) * 0.5;
+    const double distance = std::abs(from[axis] + from[axis + 2] - to[axis] - to[axis + 2]) * 0.5;
     values[axis] = std::log(distance / size + 1.0);
     values[axis + 2] = std::log(size / other);
   }

@@ -69,8 +69,8 @@ public:
     CoreSharing &sharing_;
   };
 
-  /// Lets a decoding step or a page's layout go ahead if it waits and the encoder has had its share.
-  /// Called by the encoder wherever it computes nothing.
+  /// Lets a decoding step or a page's layout go ahead if it waits and the encoder has had its
+  /// share. Called by the encoder wherever it computes nothing.
   void pause();
 
 private:

@@ -48,8 +48,7 @@ bool LayoutTurns::Page::pause() {
 }
 
 /// Until `ready`, which may change what it looks at, is true. False once `goes_on` is.
-template <class Ready>
-bool LayoutTurns::wait(const std::function<bool()> &goes_on, Ready ready) {
+template <class Ready> bool LayoutTurns::wait(const std::function<bool()> &goes_on, Ready ready) {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!changed_.wait_for(lock, asking_interval, ready)) {
     lock.unlock(); // it may take the GIL
