@@ -23,14 +23,15 @@ std::vector<std::uint8_t> grey(const std::vector<int> &values) {
 } // namespace
 
 TEST_CASE("layout pixels: a page is halved by rounded means, odd sides by what there is") {
-  const std::vector<std::uint8_t> pixels = grey({0, 1, 10, 2, 3, 11, 250, 255, 7});
-  const PageImage page{pixels.data(), 3, 3};
+  const std::vector<std::uint8_t> pixels =
+      grey({0, 1, 10, 2, 9, 3, 11, 250, 255, 7, 4, 5, 6, 7, 8});
+  const PageImage page{pixels.data(), 5, 3};
   Workers workers(2);
-  const HalvedPage halved(page, 1, 1, workers);
-  CHECK_EQUAL(halved.page().width, 2);
+  const HalvedPage halved(page, 2, 1, workers);
+  CHECK_EQUAL(halved.page().width, 3);
   CHECK_EQUAL(halved.page().height, 2);
-  const std::vector<std::uint8_t> expected = grey({2, 11, 253, 7}); // 1.5, 10.5, 252.5, 7
-  CHECK(std::vector<std::uint8_t>(halved.page().pixels, halved.page().pixels + 12) == expected);
+  const std::vector<std::uint8_t> expected = grey({4, 129, 8, 5, 7, 8}); // 3.75, 129.25, 4.5, 6.5
+  CHECK(std::vector<std::uint8_t>(halved.page().pixels, halved.page().pixels + 18) == expected);
 }
 
 TEST_CASE("layout pixels: a page is halved while both sides are twice as large") {
