@@ -63,12 +63,16 @@ public:
     if (model_ == nullptr) {
       model_ = load();
     }
-    if (read() != expected_) {
+    if (const std::vector<float> after = read(); after.empty() || after != expected_) {
       throw std::logic_error("after fault " + std::to_string(number) +
                              " a layout model does not read as before");
     }
   }
 
+  [[nodiscard]] std::string asked() const {
+    return std::to_string(asked_by_load_) + " times to load, " + std::to_string(asked_by_reading_) +
+           " times to read";
+  }
   [[nodiscard]] long n_failed() const { return n_failed_; }
 
 private:
@@ -117,7 +121,8 @@ void meet_layout_faults(long first, long count) {
     for (long number = first; number < first + count; ++number) {
       subject.meet_fault(number);
     }
-    std::cerr << "a layout model failed " << subject.n_failed() << " times\n";
+    std::cerr << "asked for: " << subject.asked() << "; a layout model failed "
+              << subject.n_failed() << " times\n";
   }
 }
 
