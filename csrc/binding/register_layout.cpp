@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/arrays.h"
 #include "binding/register.h"
+#include "binding/wait.h"
 #include "layout/layout_model.h"
+#include "schedule/layout_turns.h"
+#include "schedule/ticket.h"
 #include "support/error.h"
 
 #include <pybind11/functional.h>
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,21 +25,68 @@ namespace ppocrvl::binding {
 namespace {
 
 using layout::LayoutModel;
+using layout::LayoutOptions;
 using layout::LayoutTrace;
+using layout::PageRegions;
 using layout::Region;
+using layout::RegionMask;
 
 /// float32 [3, height, width].
 using Pixels = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
-py::dict to_dict(const std::vector<Region> &regions, const LayoutTrace *trace) {
-  const auto n = static_cast<py::ssize_t>(regions.size());
+/// Whether a page is to be read on. Looks for signals as often as a wait does, not at every step:
+/// taking the GIL from a busy thread takes milliseconds.
+class Interruption {
+public:
+  explicit Interruption(const Cancellable *cancel) : cancel_(cancel) {}
+
+  bool goes_on() {
+    if (cancel_ != nullptr && cancel_->is_over()) {
+      return false;
+    }
+    const Clock::time_point now = Clock::now();
+    if (now >= next_look_) {
+      next_look_ = now + signal_interval;
+      const py::gil_scoped_acquire gil;
+      has_signal_ = has_signal_ || PyErr_CheckSignals() != 0;
+    }
+    return !has_signal_;
+  }
+  /// A signal handler raised; its exception is set.
+  [[nodiscard]] bool has_signal() const { return has_signal_; }
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  const Cancellable *cancel_;
+  Clock::time_point next_look_; // at once
+  bool has_signal_ = false;
+};
+
+void add_masks(py::dict &result, const std::vector<RegionMask> &masks) {
+  py::list arrays;
+  py::array_t<std::int64_t> places({static_cast<py::ssize_t>(masks.size()), py::ssize_t{2}});
+  for (const RegionMask &mask : masks) {
+    const auto i = static_cast<py::ssize_t>(arrays.size());
+    places.mutable_at(i, 0) = mask.left;
+    places.mutable_at(i, 1) = mask.top;
+    py::array_t<std::uint8_t> array(std::vector<py::ssize_t>{mask.height, mask.width});
+    std::memcpy(array.mutable_data(), mask.pixels.data(), mask.pixels.size());
+    arrays.append(array);
+  }
+  result["masks"] = arrays;
+  result["mask_places"] = places;
+}
+
+py::dict to_dict(const PageRegions &found, bool has_masks, const LayoutTrace *trace) {
+  const auto n = static_cast<py::ssize_t>(found.regions.size());
   py::array_t<float> boxes({n, py::ssize_t{4}});
   py::array_t<float> scores(n);
   py::array_t<std::int64_t> labels(n);
   py::array_t<std::int64_t> order(n);
   py::array_t<std::int64_t> queries(n);
   for (py::ssize_t i = 0; i < n; ++i) {
-    const Region &region = regions[static_cast<std::size_t>(i)];
+    const Region &region = found.regions[static_cast<std::size_t>(i)];
     for (py::ssize_t side = 0; side < 4; ++side) {
       boxes.mutable_at(i, side) = region.box[static_cast<std::size_t>(side)];
     }
@@ -48,6 +101,9 @@ py::dict to_dict(const std::vector<Region> &regions, const LayoutTrace *trace) {
   result["labels"] = labels;
   result["order"] = order;
   result["queries"] = queries;
+  if (has_masks) {
+    add_masks(result, found.masks);
+  }
   if (trace != nullptr) {
     py::dict by_name;
     for (const auto &[name, array] : trace->stages) {
@@ -59,45 +115,59 @@ py::dict to_dict(const std::vector<Region> &regions, const LayoutTrace *trace) {
   return result;
 }
 
-py::dict run(LayoutModel &model, const py::object &object, float threshold, bool trace) {
-  const RgbImage image = to_image(object);
+/// What `read` finds with these options, in turn with the engines.
+template <class Read>
+py::dict read_page(const LayoutModel &model, float threshold, std::optional<float> mask_threshold,
+                   bool trace, const Cancellable *cancel, Read read) {
   LayoutTrace kept;
-  std::vector<Region> regions;
-  bool is_interrupted = false;
-  const auto has_signal = [&is_interrupted] {
-    const py::gil_scoped_acquire gil;
-    is_interrupted = is_interrupted || PyErr_CheckSignals() != 0;
-    return is_interrupted;
-  };
+  const LayoutOptions options{threshold, mask_threshold.value_or(threshold),
+                              trace ? &kept : nullptr};
+  PageRegions found;
+  Interruption interruption(cancel);
   try {
     const py::gil_scoped_release no_gil;
-    regions = model.run({image.pixels.data(), image.width, image.height}, threshold,
-                        trace ? &kept : nullptr, has_signal);
+    LayoutTurns::Page turn(process_turns(), [&] { return interruption.goes_on(); });
+    found = read(options, [&] { return turn.pause(); });
   } catch (const Error &) {
-    if (is_interrupted) {
+    if (interruption.has_signal()) {
       throw py::error_already_set();
     }
     throw;
   }
-  return to_dict(regions, trace ? &kept : nullptr);
+  return to_dict(found, model.config().has_masks, options.trace);
 }
 
-py::dict run_pixels(LayoutModel &model, const Pixels &pixels, float threshold, bool trace) {
+py::dict run(LayoutModel &model, const py::object &object, float threshold,
+             std::optional<float> mask_threshold, bool trace, const Cancellable *cancel) {
+  const RgbImage image = to_image(object);
+  return read_page(model, threshold, mask_threshold, trace, cancel,
+                   [&](const LayoutOptions &options, const std::function<bool()> &goes_on) {
+                     return model.run({image.pixels.data(), image.width, image.height}, options,
+                                      goes_on);
+                   });
+}
+
+py::dict run_pixels(LayoutModel &model, const Pixels &pixels, float threshold,
+                    std::optional<float> mask_threshold, bool trace, const Cancellable *cancel) {
   const std::vector<float> values(pixels.data(), pixels.data() + pixels.size());
-  LayoutTrace kept;
-  std::vector<Region> regions;
-  {
-    const py::gil_scoped_release no_gil;
-    regions = model.run_pixels(values, threshold, trace ? &kept : nullptr);
-  }
-  return to_dict(regions, trace ? &kept : nullptr);
+  return read_page(model, threshold, mask_threshold, trace, cancel,
+                   [&](const LayoutOptions &options, const std::function<bool()> &goes_on) {
+                     return model.run_pixels(values, options, goes_on);
+                   });
 }
 
 } // namespace
 
 void register_layout(py::module_ &module) {
+  py::class_<Cancellable>(module, "CancelToken", "Ends calls that it was given to.")
+      .def(py::init<>())
+      .def("cancel", &Cancellable::cancel, py::call_guard<py::gil_scoped_release>(),
+           "From any thread; takes effect at the call's next step. Idempotent.");
   py::class_<LayoutModel>(module, "LayoutModel",
-                          "A layout model in memory. Pages take turns, from any thread.")
+                          R"(A layout model in memory. Pages take turns, from any thread.
+
+It also takes turns with the engines of this process, so that no more threads compute than one of
+them has.)")
       .def(py::init([](const std::string &path, int n_threads) {
              const py::gil_scoped_release no_gil; // loading takes a while
              return std::make_unique<LayoutModel>(path, n_threads);
@@ -118,36 +188,55 @@ Raises:
       .def_property_readonly("buffer_bytes", &LayoutModel::buffer_bytes,
                              "Bytes of buffers, without the weights.")
       .def("run", &run, py::arg("image"), py::kw_only(), py::arg("threshold") = 0.0F,
-           py::arg("trace") = false, R"(Finds a page's regions, before any filter.
+           py::arg("mask_threshold") = py::none(), py::arg("trace") = false,
+           py::arg("cancel") = py::none(), R"(Finds a page's regions, before any filter.
 
 Args:
     image: uint8 [height, width, 3], RGB, C-contiguous.
-    threshold: Regions of a lower score are left out.
+    threshold: Regions of a lower score are left out; 0 to 1.
+    mask_threshold: A pixel is in a region's mask if its value, 0 to 1, is above this; None takes
+        `threshold`, as transformers does.
     trace: Keep what is computed on the way.
+    cancel: Ends the call.
 
 Returns:
-    "boxes": float32 [n, 4], x0, y0, x1, y1 in pixels of the image; "scores": float32 [n];
-    "labels", "order", "queries": int64 [n], in reading order. With trace "stages": float32 arrays
-    by name; "step_seconds": names of steps and how long they took, in their order.
+    In reading order "boxes": float32 [n, 4], x0, y0, x1, y1 in pixels of the image, which may
+    reach out of it; "scores": float32 [n]; "labels": int64 [n], indices of `labels`; "order":
+    int64 [n], ranks, equal ones for regions of the same query; "queries": int64 [n].
+
+    If the model has masks, "masks": a list of n uint8 arrays [h, w] of 0 and 1, what the box cuts
+    out of a grid that covers the page (a quarter of the model's input, 200 x 200 for the official
+    ones), to be enlarged to the box; one without pixels if the box is outside or has no area;
+    "mask_places": int64 [n, 2], column and row of their first pixels in the grid.
+
+    With trace "stages": float32 arrays by name; "step_seconds": names of steps and how long they
+    took, in their order.
 
 Raises:
     ImageError: The array is no such image.
-    EngineError: Memory ran out.)")
+    CancelledError: By `cancel`, or the model is closed.
+    EngineError: Memory ran out, or another process loaded the model.)")
       .def("run_pixels", &run_pixels, py::arg("pixels"), py::kw_only(), py::arg("threshold") = 0.0F,
-           py::arg("trace") = false,
+           py::arg("mask_threshold") = py::none(), py::arg("trace") = false,
+           py::arg("cancel") = py::none(),
            R"(As run, from the model's own input.
 
 Args:
     pixels: float32 [3, height, width] of the model's size, normalised. Boxes are in its pixels.
     threshold: As in run.
+    mask_threshold: As in run.
     trace: As in run.
+    cancel: As in run.
 
 Returns:
     As run.
 
 Raises:
     ImageError: The array has another size.
-    EngineError: Memory ran out.)");
+    CancelledError: As in run.
+    EngineError: As in run.)")
+      .def("close", &LayoutModel::close, py::call_guard<py::gil_scoped_release>(),
+           "Ends what runs, with CancelledError, and frees the memory. Idempotent.");
 }
 
 } // namespace ppocrvl::binding

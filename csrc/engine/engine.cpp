@@ -2,10 +2,13 @@
 #include "engine/engine.h"
 
 #include "files/model_files.h"
+#include "schedule/layout_turns.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
 #include "support/stopwatch.h"
 #include "text/sampler.h"
+
+#include <ggml-backend.h>
 
 #include <algorithm>
 #include <set>
@@ -24,10 +27,18 @@ constexpr std::size_t usual_prompt = 64;
 std::mutex registry_mutex; // held while `close_all` works, so that no engine dies meanwhile
 std::set<Engine *> registry;
 
+/// Those of the layout models, unless a GPU computes: then none is in the other's way.
+LayoutTurns *turns_of(const EngineOptions &options) {
+  const bool has_gpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU) != nullptr ||
+                       ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_IGPU) != nullptr;
+  return options.gpu_layers != 0 && has_gpu ? nullptr : &process_turns();
+}
+
 } // namespace
 
 Engine::Engine(const EngineOptions &options)
-    : options_(options), board_(std::make_shared<Board>(options.cache_bytes)) {
+    : options_(options), sharing_(options.encode_threads == 0, turns_of(options)),
+      board_(std::make_shared<Board>(options.cache_bytes)) {
   const Stopwatch stopwatch;
   if (options.n_parallel < 1 || options.n_parallel > most_parallel) {
     throw Error(ErrorKind::option, "n_parallel must be from 1 to " + std::to_string(most_parallel) +
@@ -79,13 +90,12 @@ Engine::Engine(const EngineOptions &options)
 }
 
 void Engine::start_threads() {
-  CoreSharing *sharing = options_.encode_threads > 0 ? nullptr : &sharing_;
   const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
   const std::size_t kv_tokens =
       options_.kv_tokens > 0 ? static_cast<std::size_t>(options_.kv_tokens) : default_kv_tokens();
   const SchedulerOptions scheduling{options_.n_parallel, kv_tokens, options_.deterministic};
-  EncodeWorker &encoding = encode_worker_.emplace(*board_, encoder_.value(), sharing, n_parallel);
-  Scheduler &decoding = scheduler_.emplace(*board_, language_model_.value(), sharing, scheduling);
+  EncodeWorker &encoding = encode_worker_.emplace(*board_, encoder_.value(), sharing_, n_parallel);
+  Scheduler &decoding = scheduler_.emplace(*board_, language_model_.value(), sharing_, scheduling);
   try {
     encode_thread_ = std::thread([&encoding] { encoding.run(); });
     decode_thread_ = std::thread([&decoding] { decoding.run(); });

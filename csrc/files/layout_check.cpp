@@ -28,6 +28,7 @@ constexpr KeyRule layout_keys[] = {
     {"ppdoclayout.image.height", u32, 0, required, 64, 2048},
     {"ppdoclayout.image.mean", f32, 3, required, -1000, 1000},
     {"ppdoclayout.image.std", f32, 3, required, 1e-6, 1000},
+    {"ppdoclayout.image.halve", boolean, 0, optional, 0, 1},
     {"ppdoclayout.labels", string, any, required, 0, 0},
     {"ppdoclayout.thresholds", f32, any, required, 0, 1},
     {"ppdoclayout.layer_norm_epsilon", f32, 0, required, 1e-12, 1},
@@ -412,7 +413,7 @@ void check_order_net(const Sizes &sizes, LayoutTensors &tensors) {
   const int64_t coordinate = sizes("order.coordinate_length");
   const int64_t shape = sizes("order.shape_length");
   const int64_t relation = sizes("order.relation_length");
-  tensors.constant("order.token_embd", dim, 3);
+  tensors.constant("order.token_embd", dim, 4);
   tensors.constant("order.pos_embd", dim, sizes("decoder.query_count") + 2);
   tensors.constant("order.label_embd", dim, sizes.labels());
   for (const char *axis : {"order.x_embd", "order.y_embd"}) {

@@ -35,9 +35,10 @@ void Builder::keep_map(const std::string &name, const FeatureMap &map) {
 }
 
 void Builder::keep_tokens(const std::string &name, const FeatureMap &map) {
-  add_single("keep", [name, map, &results = results_] {
+  add_single("keep", [name, map, count = n_pixels_, &results = results_] {
     if (results.stages != nullptr) {
-      results.stages->emplace_back(name, token_array(map));
+      results.stages->emplace_back(name,
+                                   token_array(count == nullptr ? map : map.first_pixels(*count)));
     }
   });
 }
@@ -52,9 +53,12 @@ void Builder::add_panels(
       name,
       parts,
       scratch_bytes,
-      [n_panels, compute = std::move(compute)](const Part &part) {
-        const std::int64_t first = part.begin(n_panels);
-        compute(first, part.end(n_panels) - first, part.scratch);
+      [n_panels, n_pixels = n_pixels_, compute = std::move(compute)](const Part &part) {
+        const std::int64_t n = n_pixels == nullptr ? n_panels : kernels::panels_of(*n_pixels);
+        const std::int64_t first = part.begin(n);
+        if (first < part.end(n)) {
+          compute(first, part.end(n) - first, part.scratch);
+        }
       },
   });
 }

@@ -9,7 +9,10 @@
 #include "layout/weights.h"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 
 namespace ppocrvl::layout {
 
@@ -41,6 +44,14 @@ public:
   [[nodiscard]] const kernels::MapKernels &kernels() const { return kernels_; }
   [[nodiscard]] Results &results() const { return results_; }
   [[nodiscard]] int n_threads() const { return n_threads_; }
+
+  /// Adds to the same program steps that compute only the first pixels of their maps, as many as
+  /// the number holds when a step runs.
+  [[nodiscard]] Builder with_pixels(std::shared_ptr<const std::int64_t> count) const {
+    Builder build(*this);
+    build.n_pixels_ = std::move(count);
+    return build;
+  }
 
   void add(Step step) { program_.add(std::move(step)); }
 
@@ -81,6 +92,7 @@ private:
   const kernels::MapKernels &kernels_;
   Results &results_;
   int n_threads_;
+  std::shared_ptr<const std::int64_t> n_pixels_; // null: all
 };
 
 } // namespace ppocrvl::layout

@@ -10,6 +10,21 @@
 
 namespace ppocrvl::layout {
 
+/// Sizes of V2's order net.
+struct OrderNetConfig {
+  std::int64_t length = 0;
+  std::int64_t blocks = 0;
+  std::int64_t heads = 0;
+  std::int64_t feed_forward = 0;
+  std::int64_t coordinate_length = 0;
+  std::int64_t shape_length = 0;
+  std::int64_t n_positions = 0;
+  std::int64_t relation_length = 0;
+  float relation_scale = 0;
+  float layer_norm_epsilon = 0;
+  std::vector<float> thresholds; // by label
+};
+
 /// Sizes of a layout model. The names are those of docs/layout-format.md.
 struct LayoutConfig {
   static constexpr std::int64_t n_stages = 4;
@@ -20,6 +35,7 @@ struct LayoutConfig {
   std::int64_t height = 0;
   std::array<float, 3> mean{};
   std::array<float, 3> std{};
+  bool halves_pages = false; // large ones, before they are resized
   std::vector<std::string> labels;
   std::vector<float> thresholds; // by label
   float layer_norm_epsilon = 0;
@@ -51,6 +67,8 @@ struct LayoutConfig {
   std::int64_t n_prototypes = 0;
   std::array<std::int64_t, 2> mask_lengths{};
 
+  OrderNetConfig order_net; // of version 2
+
   [[nodiscard]] std::int64_t n_labels() const { return static_cast<std::int64_t>(labels.size()); }
   [[nodiscard]] std::int64_t level_width(std::int64_t level) const { return width / (8 << level); }
   [[nodiscard]] std::int64_t level_height(std::int64_t level) const {
@@ -60,8 +78,7 @@ struct LayoutConfig {
   [[nodiscard]] std::int64_t n_anchors() const;
 };
 
-/// Reads and checks the keys. Throws Error(model_mismatch) for a file of another architecture, and
-/// Error(model_format) for keys that are missing or out of range.
+/// Reads the keys of a file that `check_layout` passes; throws what that throws.
 LayoutConfig read_config(const GgufFile &file);
 
 } // namespace ppocrvl::layout

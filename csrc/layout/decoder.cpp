@@ -4,7 +4,9 @@
 #include "layout/attention.h"
 #include "layout/deformable.h"
 #include "layout/masks.h"
+#include "layout/order_net.h"
 #include "layout/perceptron.h"
+#include "layout/pointer.h"
 #include "layout/query_masks.h"
 #include "layout/query_selection.h"
 
@@ -89,9 +91,10 @@ void build_feed_forward(Builder &build, const LayoutConfig &config, const std::s
 }
 
 /// Moves the references by what the box head says.
-void build_refinement(Builder &build, const FeatureMap &x, const FeatureMap &references) {
+void build_refinement(Builder &build, const std::string &head, const FeatureMap &x,
+                      const FeatureMap &references) {
   const MapBuffer corners = build.map(4, x.width, 1);
-  build_perceptron(build, "dec.box", x, corners);
+  build_perceptron(build, head, x, corners);
   const FeatureMap moves = corners;
   build.add_single("refine", [moves, references] {
     for (std::int64_t query = 0; query < references.n_pixels(); ++query) {
@@ -103,46 +106,47 @@ void build_refinement(Builder &build, const FeatureMap &x, const FeatureMap &ref
   });
 }
 
-/// Each pair's logit that the first comes before the second, from the global pointer's outputs.
+/// V3's order of the queries.
 void build_order(Builder &build, const LayoutConfig &config, const FeatureMap &x) {
   const MapBuffer head = build.map(x.n_channels, x.width, 1);
   const MapBuffer pointer = build.map(2 * config.pointer_length, x.width, 1);
   build.linear("order.head", x, head);
   build.linear("order.pointer", head, pointer);
-  const std::int64_t length = config.pointer_length;
-  build.add_single("order_logits", [length, both = pointer.map(), &results = build.results()] {
-    constexpr float no_pair = -1e4F;
-    const std::int64_t n = both.n_pixels();
-    results.order_logits.assign(static_cast<std::size_t>(n * n), no_pair);
-    for (std::int64_t i = 0; i < n; ++i) {
-      for (std::int64_t j = i + 1; j < n; ++j) {
-        float sum = 0.0F;
-        for (std::int64_t channel = 0; channel < length; ++channel) {
-          sum += both.at(channel, i) * both.at(length + channel, j);
-        }
-        results.order_logits[static_cast<std::size_t>(i * n + j)] =
-            sum / std::sqrt(static_cast<float>(length));
-      }
-    }
+  build.add_single("order_logits", [both = pointer.map(), &results = build.results()] {
+    results.order_logits =
+        pointer_logits(both, both.n_pixels(), [](std::int64_t query) { return query; });
+  });
+}
+
+void build_results(Builder &build, const LayoutConfig &config, const FeatureMap &x,
+                   const FeatureMap &references) {
+  const MapBuffer classes = build.map(config.n_labels(), x.width, 1);
+  build.linear("dec.class", x, classes);
+  build.add_single("results", [classes = classes.map(), references, &results = build.results()] {
+    results.logits = token_array(classes).values;
+    results.boxes = token_array(references).values;
   });
 }
 
 void build_heads(Builder &build, const LayoutConfig &config, const FeatureMap &x,
                  const FeatureMap &references, const FeatureMap *prototypes) {
+  if (config.version == 2) {
+    build_results(build, config, x, references);
+    build_order_net(build, config);
+    return;
+  }
   const MapBuffer normed = build.map(x.n_channels, x.width, 1);
   build.norm("dec.norm", x, normed, config.layer_norm_epsilon);
-  const MapBuffer classes = build.map(config.n_labels(), x.width, 1);
-  build.linear("dec.class", normed, classes);
+  build_results(build, config, normed, references);
   if (prototypes != nullptr) {
     const MapBuffer mask_queries = build.map(config.n_prototypes, x.width, 1);
     build_perceptron(build, "mask.query", normed, mask_queries);
+    build.add_single("mask_queries", [queries = mask_queries.map(), &results = build.results()] {
+      results.mask_queries = token_array(queries).values;
+    });
     keep_masks(build, "masks", mask_queries, *prototypes);
   }
   build_order(build, config, normed);
-  build.add_single("results", [classes = classes.map(), references, &results = build.results()] {
-    results.logits = token_array(classes).values;
-    results.boxes = token_array(references).values;
-  });
 }
 
 } // namespace
@@ -174,7 +178,7 @@ void build_decoder(Builder &build, const LayoutConfig &config, const Levels &lev
     build_self_attention(build, config, name, x, positions);
     build_cross_attention(build, config, name, x, positions, references, memories);
     build_feed_forward(build, config, name, x);
-    build_refinement(build, x, references);
+    build_refinement(build, config.version == 2 ? name + "box" : "dec.box", x, references);
     build.keep_tokens("decoder." + std::to_string(block), x);
     build.keep_tokens("references." + std::to_string(block), references);
   }

@@ -29,6 +29,11 @@ struct FeatureMap {
   [[nodiscard]] FeatureMap channels(std::int64_t first, std::int64_t count) const {
     return {data + first * kernels::lanes, stride, count, width, height};
   }
+
+  /// The first pixels of a list of tokens.
+  [[nodiscard]] FeatureMap first_pixels(std::int64_t count) const {
+    return {data, stride, n_channels, count, 1};
+  }
 };
 
 } // namespace ppocrvl::layout

@@ -5,12 +5,16 @@
 #include "layout/config.h"
 #include "layout/page_pixels.h"
 #include "layout/program.h"
+#include "layout/region_masks.h"
 #include "layout/regions.h"
 #include "layout/results.h"
 #include "layout/weights.h"
 #include "layout/workers.h"
+#include "support/process.h"
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,6 +30,18 @@ struct LayoutTrace {
   std::vector<std::pair<std::string, double>> step_seconds; // in the order of the steps
 };
 
+struct LayoutOptions {
+  float threshold = 0;      // regions of a lower score are left out
+  float mask_threshold = 0; // a pixel is in a region's mask above this
+  LayoutTrace *trace = nullptr;
+};
+
+/// Regions before any filter, in reading order.
+struct PageRegions {
+  std::vector<Region> regions;
+  std::vector<RegionMask> masks; // one for each region, or none of a model without masks
+};
+
 /// A layout model in memory, with its threads and its buffers.
 ///
 /// It takes the weights in float32, the buffers of the plan (BufferPlan, at most 2 GiB), and for
@@ -37,21 +53,28 @@ public:
   /// `path` is UTF-8. `n_threads`: 0 takes the physical cores. Throws Error(model_format),
   /// Error(model_mismatch), Error(engine); std::bad_alloc.
   LayoutModel(const std::string &path, int n_threads);
+  ~LayoutModel();
+  LayoutModel(const LayoutModel &) = delete;
+  LayoutModel &operator=(const LayoutModel &) = delete;
 
   [[nodiscard]] const LayoutConfig &config() const { return config_; }
-  [[nodiscard]] int n_threads() const { return workers_.count(); }
+  [[nodiscard]] int n_threads() const { return n_threads_; }
   /// Buffers and scratch, without the weights.
   [[nodiscard]] std::size_t buffer_bytes() const;
 
-  /// Reads a page. `trace` gets what was computed on the way, unless null. Asks `is_cancelled`,
-  /// unless that is empty, between steps. From any thread, one page after another. Throws
-  /// Error(image) for a page without pixels, Error(cancelled); std::bad_alloc.
-  std::vector<Region> run(const PageImage &page, float threshold, LayoutTrace *trace,
-                          const std::function<bool()> &is_cancelled);
+  /// Reads a page. Asks `goes_on` between steps, unless it is empty. From any thread, one page
+  /// after another. Throws Error(image) for a page without pixels, Error(cancelled) if it was told
+  /// to stop or the model is closed, Error(engine) in a child of the process that loaded it;
+  /// std::bad_alloc. Whatever it throws, the next page can be read.
+  PageRegions run(const PageImage &page, const LayoutOptions &options,
+                  const std::function<bool()> &goes_on);
 
   /// The same from the model's input, float32 [3][height][width].
-  std::vector<Region> run_pixels(const std::vector<float> &pixels, float threshold,
-                                 LayoutTrace *trace);
+  PageRegions run_pixels(const std::vector<float> &pixels, const LayoutOptions &options,
+                         const std::function<bool()> &goes_on);
+
+  /// Ends the page that is being read after its step, and frees all that takes memory. Idempotent.
+  void close();
 
 private:
   struct Free {
@@ -61,21 +84,29 @@ private:
 
   static Memory allocate(std::size_t bytes);
   /// Adds all steps to a program.
-  void build(Program &program, class BufferPlan &plan);
-  void compute(LayoutTrace *trace, const std::function<bool()> &is_cancelled);
+  void build(Program &program, class BufferPlan &plan, Weights &weights);
+  void require_open() const;
+  void resize(const PageImage &page);
+  void compute(LayoutTrace *trace, const std::function<bool()> &goes_on);
+  void keep_results(LayoutTrace &trace) const;
+  PageRegions regions(const LayoutOptions &options, std::int64_t width, std::int64_t height);
 
+  int process_ = current_process();
   GgufFile file_;
   LayoutConfig config_;
-  Weights weights_;
+  int n_threads_;
   Results results_;
-  Workers workers_;
+  std::atomic<bool> closing_{false};
+  std::mutex mutex_;                 // one page at a time, and of what follows
+  std::unique_ptr<Workers> workers_; // null: closed
+  std::unique_ptr<Weights> weights_;
   Memory memory_;
   Memory scratch_;
   std::size_t memory_bytes_ = 0;
   std::size_t scratch_bytes_ = 0; // of a thread
   FeatureMap pixels_;
+  FeatureMap prototypes_; // of a model with masks
   Program program_;
-  std::mutex mutex_;
 };
 
 } // namespace ppocrvl::layout

@@ -20,6 +20,7 @@ struct Results {
   std::vector<std::int64_t> selected; // tokens that became queries, best first
   std::vector<float> logits;          // [n_queries][n_labels]
   std::vector<float> boxes;           // [n_queries][4]: centre and size, 0..1
+  std::vector<float> mask_queries;    // [n_queries][n_prototypes], of a model with masks
   std::vector<float> order_logits;    // [n_queries][n_queries]
   Stages *stages = nullptr;           // null: none are kept
 };

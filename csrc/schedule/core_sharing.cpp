@@ -9,6 +9,9 @@ void CoreSharing::pause() {
   if (decoder_waits_.load(std::memory_order_relaxed) && is_decoder_next()) {
     end_encoding();
     begin_encoding();
+  } else if (turns_ != nullptr && turns_->is_page_next()) {
+    turns_->end_engine();
+    turns_->begin_engine();
   }
 }
 
@@ -27,6 +30,16 @@ bool CoreSharing::is_decoder_next() {
 }
 
 void CoreSharing::begin_decoding(Share share, std::function<bool()> is_urgent) {
+  if (are_shared_) {
+    take_from_encoder(share, std::move(is_urgent));
+  }
+  if (turns_ != nullptr) {
+    turns_->begin_engine();
+  }
+  decoding_since_ = Clock::now();
+}
+
+void CoreSharing::take_from_encoder(Share share, std::function<bool()> is_urgent) {
   std::unique_lock<std::mutex> lock(mutex_);
   share_ = share;
   is_urgent_ = std::move(is_urgent);
@@ -34,10 +47,12 @@ void CoreSharing::begin_decoding(Share share, std::function<bool()> is_urgent) {
   changed_.wait(lock, [this] { return !encoding_ && !(encoder_waits_ && encoder_is_next_); });
   decoder_waits_.store(false, std::memory_order_relaxed);
   decoding_ = true;
-  decoding_since_ = Clock::now();
 }
 
 void CoreSharing::end_decoding() {
+  if (turns_ != nullptr) {
+    turns_->end_engine();
+  }
   {
     const std::scoped_lock lock(mutex_);
     decoding_ = false;
@@ -48,6 +63,16 @@ void CoreSharing::end_decoding() {
 }
 
 void CoreSharing::begin_encoding() {
+  if (are_shared_) {
+    take_from_decoder();
+  }
+  if (turns_ != nullptr) {
+    turns_->begin_engine();
+  }
+  encoding_since_ = Clock::now();
+}
+
+void CoreSharing::take_from_decoder() {
   std::unique_lock<std::mutex> lock(mutex_);
   encoder_waits_ = true;
   changed_.wait(lock, [this] {
@@ -55,10 +80,12 @@ void CoreSharing::begin_encoding() {
   });
   encoder_waits_ = false;
   encoding_ = true;
-  encoding_since_ = Clock::now();
 }
 
 void CoreSharing::end_encoding() {
+  if (turns_ != nullptr) {
+    turns_->end_engine();
+  }
   {
     const std::scoped_lock lock(mutex_);
     encoding_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "schedule/layout_turns.h"
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -12,7 +14,8 @@ namespace ppocrvl {
 
 /// Lets encoding and decoding share the same cores, one at a time: each spins at the barriers of
 /// its threads, so running both at once on all cores costs more than it gains. A decoding step
-/// waits until the encoder has had its share and comes by a place where it can pause.
+/// waits until the encoder has had its share and comes by a place where it can pause. Both take
+/// turns with the layout of pages.
 class CoreSharing {
 public:
   using Clock = std::chrono::steady_clock;
@@ -26,6 +29,11 @@ public:
     encoder_first, // `most_encoding`
     whole_picture, // `most_at_first` once it has begun, which is all of most, then `most_encoding`
   };
+
+  /// `are_shared`: false if each has cores of its own. `turns`: null if neither is in the way of a
+  /// page's layout.
+  explicit CoreSharing(bool are_shared = true, LayoutTurns *turns = nullptr)
+      : are_shared_(are_shared), turns_(turns) {}
 
   /// While it lives, the encoder pauses. For the decoding thread.
   class Decoding {
@@ -61,8 +69,8 @@ public:
     CoreSharing &sharing_;
   };
 
-  /// Lets a decoding step go ahead if one waits and the encoder has had its share. Called by the
-  /// encoder wherever it computes nothing.
+  /// Lets a decoding step or a page's layout go ahead if it waits and the encoder has had its
+  /// share. Called by the encoder wherever it computes nothing.
   void pause();
 
 private:
@@ -70,8 +78,12 @@ private:
   void end_decoding();
   void begin_encoding();
   void end_encoding();
+  void take_from_encoder(Share share, std::function<bool()> is_urgent);
+  void take_from_decoder();
   [[nodiscard]] bool is_decoder_next();
 
+  bool are_shared_;
+  LayoutTurns *turns_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool encoding_ = false; // has the cores

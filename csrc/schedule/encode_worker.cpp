@@ -138,14 +138,9 @@ bool EncodeWorker::finish_cached(EncodeJob &job) {
 /// any of the pictures from `first` to before `last`.
 template <class Encode>
 auto EncodeWorker::with_cores(const EncodeJob *first, const EncodeJob *last, Encode encode) {
-  std::optional<CoreSharing::Encoding> cores;
-  if (sharing_ != nullptr) {
-    cores.emplace(*sharing_);
-  }
+  const CoreSharing::Encoding cores(sharing_);
   return encode([&] {
-    if (sharing_ != nullptr) {
-      sharing_->pause();
-    }
+    sharing_.pause();
     return !board_.closing && std::any_of(first, last, [](const EncodeJob &job) {
       return !request_of(job).is_over();
     });

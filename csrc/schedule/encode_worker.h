@@ -15,9 +15,8 @@ namespace ppocrvl {
 /// small, and puts them back as image tokens.
 class EncodeWorker {
 public:
-  /// Encodes no picture before whose request `most_ahead` encoded ones wait for a place. Without
-  /// `sharing` it does not share its cores.
-  EncodeWorker(Board &board, Encoder &encoder, CoreSharing *sharing, std::size_t most_ahead)
+  /// Encodes no picture before whose request `most_ahead` encoded ones wait for a place.
+  EncodeWorker(Board &board, Encoder &encoder, CoreSharing &sharing, std::size_t most_ahead)
       : board_(board), encoder_(encoder), sharing_(sharing), most_ahead_(most_ahead) {
     jobs_.reserve(most_strip_pictures);
     board_.encoding.reserve(most_strip_pictures);
@@ -43,7 +42,7 @@ private:
 
   Board &board_;
   Encoder &encoder_;
-  CoreSharing *sharing_;
+  CoreSharing &sharing_;
   std::size_t most_ahead_;
   std::vector<EncodeJob> jobs_; // that it works on; never more than it was made for
 };

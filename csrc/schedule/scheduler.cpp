@@ -56,7 +56,7 @@ template <class Job> void take_earlier(const std::vector<Job> &jobs, Deadline &e
 
 } // namespace
 
-Scheduler::Scheduler(Board &board, LanguageModel &model, CoreSharing *sharing,
+Scheduler::Scheduler(Board &board, LanguageModel &model, CoreSharing &sharing,
                      const SchedulerOptions &options)
     : board_(board), model_(model), sharing_(sharing), options_(options),
       slots_(options.n_parallel), largest_(options.kv_tokens),
@@ -463,10 +463,7 @@ bool Scheduler::is_urgent() const {
 }
 
 void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds) {
-  std::optional<CoreSharing::Decoding> cores;
-  if (sharing_ != nullptr) {
-    cores.emplace(*sharing_, encoder_share(), [this] { return is_urgent(); });
-  }
+  const CoreSharing::Decoding cores(sharing_, encoder_share(), [this] { return is_urgent(); });
   pass(FaultPoint::decode);
   const Stopwatch stopwatch; // since the cores are ours: waiting for the encoder is no work
   int prompt_rows = 0;

@@ -30,7 +30,7 @@ struct SchedulerOptions {
 /// prompt begins in the same way, as the next turn about a picture does, goes on from there.
 class Scheduler {
 public:
-  Scheduler(Board &board, LanguageModel &model, CoreSharing *sharing,
+  Scheduler(Board &board, LanguageModel &model, CoreSharing &sharing,
             const SchedulerOptions &options);
 
   /// Until the board closes; what has not ended by then fails.
@@ -73,7 +73,7 @@ private:
 
   Board &board_;
   LanguageModel &model_;
-  CoreSharing *sharing_;
+  CoreSharing &sharing_;
   SchedulerOptions options_;
   std::vector<SequencePtr> active_; // in order of admission
   CacheSlots slots_;

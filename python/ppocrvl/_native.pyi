@@ -299,6 +299,10 @@ class TeacherForcing:
     ) -> NDArray[np.float32]: ...
     def sums(self) -> dict[str, tuple[NDArray[np.float64], int]]: ...
 
+class CancelToken:
+    def __init__(self) -> None: ...
+    def cancel(self) -> None: ...
+
 class LayoutModel:
     def __init__(self, path: str, n_threads: int = 0) -> None: ...
     @property
@@ -309,12 +313,26 @@ class LayoutModel:
     def n_threads(self) -> int: ...
     @property
     def buffer_bytes(self) -> int: ...
+    # boxes, scores, labels, order, queries; masks, mask_places; stages, step_seconds
     def run(
-        self, image: NDArray[np.uint8], *, threshold: float = 0.0, trace: bool = False
+        self,
+        image: NDArray[np.uint8],
+        *,
+        threshold: float = 0.0,
+        mask_threshold: float | None = None,
+        trace: bool = False,
+        cancel: CancelToken | None = None,
     ) -> dict[str, Any]: ...
     def run_pixels(
-        self, pixels: NDArray[np.float32], *, threshold: float = 0.0, trace: bool = False
+        self,
+        pixels: NDArray[np.float32],
+        *,
+        threshold: float = 0.0,
+        mask_threshold: float | None = None,
+        trace: bool = False,
+        cancel: CancelToken | None = None,
     ) -> dict[str, Any]: ...
+    def close(self) -> None: ...
 
 class RowLoss:
     @property

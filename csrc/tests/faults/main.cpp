@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Refuses memory and threads at one place after the other: while an engine loads, while it reads.
-// Whatever was refused, the caller must get an answer or an Error, and the engine must read on.
+// Refuses memory and threads at one place after the other: while an engine or a layout model loads,
+// while it reads. Whatever was refused, the caller must get an answer or an Error, and it must read
+// on.
 //   ppocrvl_fault_tests [faults [first]]
 // PPOCRVL_TEST_MODEL names the folder with the model's two files.
 #include "tests/engine_cases.h"
 #include "tests/faults/failing_memory.h"
+#include "tests/faults/layout_faults.h"
 
 #include <cstdlib>
 #include <exception>
@@ -164,6 +166,9 @@ private:
 };
 
 void run(const std::vector<std::string> &arguments) {
+  const long n_faults = arguments.empty() ? 300 : std::stol(arguments[0]);
+  const long first = arguments.size() < 2 ? 0 : std::stol(arguments[1]);
+  meet_layout_faults(first, n_faults);
   auto options = test_model();
   if (!options) {
     return;
@@ -172,8 +177,6 @@ void run(const std::vector<std::string> &arguments) {
   options->n_parallel = 3;
   options->gpu_layers = 0;
   options->cache_bytes = 0; // each picture is encoded each time
-  const long n_faults = arguments.empty() ? 300 : std::stol(arguments[0]);
-  const long first = arguments.size() < 2 ? 0 : std::stol(arguments[1]);
   Subject subject(options.value());
   for (long i = first; i < first + n_faults; ++i) {
     subject.meet_fault(i);

@@ -102,7 +102,7 @@ private:
 class Decoder {
 public:
   explicit Decoder(const ppocrvl::EngineOptions &options)
-      : model_({options.llm}), scheduler_(board, model_, nullptr, {1, 4096, false}),
+      : model_({options.llm}), scheduler_(board, model_, sharing_, {1, 4096, false}),
         thread_([this] { scheduler_.run(); }) {}
   ~Decoder() {
     board.closing = true;
@@ -124,6 +124,7 @@ public:
   Board board{0};
 
 private:
+  ppocrvl::CoreSharing sharing_;
   ppocrvl::LanguageModel model_;
   ppocrvl::Scheduler scheduler_;
   std::thread thread_;

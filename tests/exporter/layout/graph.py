@@ -226,11 +226,11 @@ class Graph:
         return torch.where(torch.ones_like(logits).tril().bool(), -10000.0, logits)
 
     def order_net(self, boxes: Tensor, labels: Tensor) -> Tensor:
-        """Logits of the queries that take part; boxes are corners in 0..1."""
+        """Logits of all queries, those that take part first; boxes are corners in 0..1."""
         epsilon, heads = "order.layer_norm_epsilon", self.keys["order.head_count"]
-        boxes = F.pad((boxes * 1000).clamp(0, 1000), (0, 0, 1, 1))
-        count = len(labels)
-        kinds = torch.tensor([0, *[1] * count, 2])
+        boxes = F.pad((boxes * 1000).clamp(0, 1000), (0, 0, 1, 2))
+        count, queries = len(labels), self.keys["decoder.query_count"]
+        kinds = torch.tensor([0, *[1] * count, 2, 3])
         x0, y0, x1, y1 = boxes.long().unbind(-1)
         spatial = torch.cat(
             [
@@ -243,20 +243,21 @@ class Graph:
             ],
             -1,
         )
-        x = self["order.token_embd"][kinds] + self["order.pos_embd"][: count + 2]
-        x = x + self.linear("order.spatial", spatial)
-        x[1:-1] += self["order.label_embd"][labels]
-        if count < self.keys["decoder.query_count"]:
-            x[-1] += self["order.label_embd"][0]
+        x = self["order.token_embd"][kinds] + self.linear("order.spatial", spatial)
+        x[:-1] += self["order.pos_embd"][: count + 2]
+        x[1:-2] += self["order.label_embd"][labels]
+        if count < queries:
+            x[-2:] += self["order.label_embd"][0]
         x = self.norm("order.embd_norm", x, epsilon)
         bias = self.relations(boxes)
+        bias[:, :, -1] = -math.inf
         for layer in range(self.keys["order.block_count"]):
             name = f"order.{layer}"
             y = self.attention(name, x, 0.0, heads, bias)
             x = self.norm(f"{name}.attn_norm", x + y, epsilon)
             y = self.linear(f"{name}.ffn_down", F.gelu(self.linear(f"{name}.ffn_up", x)))
             x = self.norm(f"{name}.ffn_norm", x + y, epsilon)
-        return self.pointer(x[1:-1])
+        return self.pointer(x[[min(i + 1, count + 2) for i in range(queries)]])
 
     def relations(self, boxes: Tensor) -> Tensor:
         centre = (boxes[:, :2] + boxes[:, 2:]) / 2

@@ -37,6 +37,7 @@ def test_absent_keys_mean_the_official_model() -> None:
     assert config.mask.enhanced
     assert config.order is None
     assert config.thresholds == (0.3,) * 25
+    assert not config.input.halves
     assert not config.region.snap_to_ink
     assert not config.region.cover_ink
     assert config.region.nms_iou is None
@@ -85,6 +86,7 @@ def test_our_section() -> None:
         "labels": ["a", "b"],
         "thresholds": [0.4],
         "masks": False,
+        "halve": True,
         "snap_to_ink": True,
         "cover_ink": True,
         "nms_iou": 0.5,
@@ -93,6 +95,7 @@ def test_our_section() -> None:
     assert config.labels == ("a", "b")
     assert config.thresholds == (0.4, 0.4)
     assert config.mask is None
+    assert config.input.halves
     assert config.region.snap_to_ink
     assert config.region.cover_ink
     assert config.region.nms_iou == 0.5

@@ -102,7 +102,7 @@ def test_keys_of_v2(
 def test_document_names_every_key(
     layout_checkpoints: Callable[..., Path], tmp_path: Path, read_back: Reader, project_root: Path
 ) -> None:
-    ours = {"snap_to_ink": True, "cover_ink": True, "nms_iou": 0.5}
+    ours = {"halve": True, "snap_to_ink": True, "cover_ink": True, "nms_iou": 0.5}
     found: set[str] = set()
     for size in ("v3-small", "v2-small"):
         path = export_layout(layout_checkpoints(size, ppocrvl_layout=ours), tmp_path)

@@ -62,7 +62,7 @@ def test_anchors(width: int, height: int) -> None:
 
     maps = tuple((height // stride, width // stride) for stride in STRIDES)
     expected, expected_valid = PPDocLayoutV3Model._cached_generate_anchors(maps, 0.05)
-    image = InputConfig(width, height, (0.0,) * 3, (1.0,) * 3)
+    image = InputConfig(width, height, (0.0,) * 3, (1.0,) * 3, halves=False)
     boxes, valid = anchors(image)
     assert np.array_equal(valid, expected_valid[0].numpy())
     assert torch.allclose(torch.from_numpy(boxes).float(), expected[0], rtol=2e-6, atol=2e-6)
@@ -158,7 +158,7 @@ def test_file_computes_what_the_model_computes(
     corners = torch.cat((boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2), 1)
     with torch.no_grad():
         again = graph.order_net(corners[:count], logits[:count].argmax(-1))
-    close("order", again, expected.order_logits[0, :count, :count])
+    close("order", again, expected.order_logits[0])
 
 
 def close(stage: str, found: Tensor, expected: Tensor) -> None:

@@ -127,12 +127,18 @@ class RegionOptions:
 
 @dataclass(frozen=True, slots=True)
 class InputConfig:
-    """The picture that the model gets; mean and standard deviation of values in 0..1."""
+    """The picture that the model gets.
+
+    Attributes:
+        mean: Of values in 0..1, like `std`.
+        halves: Whether large pages are halved before they are resized.
+    """
 
     width: int
     height: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    halves: bool
 
     def map_size(self, stride: int) -> tuple[int, int]:
         """(width, height) of a feature map."""
@@ -198,7 +204,7 @@ def parse_layout_config(
             f"{', '.join(MODEL_TYPES)}"
         )
     ours = _subsection(section, data, path, _OURS)
-    image = _input(Section(preprocessor, preprocessor_path), preprocessor)
+    image = _input(Section(preprocessor, preprocessor_path), preprocessor, ours)
     labels = _labels(section, data, ours)
     backbone = _backbone(_subsection(section, data, path, "backbone_config"), version)
     encoder = _encoder(section, data)
@@ -282,7 +288,7 @@ def _subsection(section: Section, data: Mapping[str, Any], path: str, key: str) 
     return Section(value, path, f"{key}.")
 
 
-def _input(section: Section, data: Mapping[str, Any]) -> InputConfig:
+def _input(section: Section, data: Mapping[str, Any], ours: Section) -> InputConfig:
     size = data.get("size", {"height": 800, "width": 800})
     if not isinstance(size, dict):
         raise section.error(f"size must be an object with height and width, found {size!r}")
@@ -299,6 +305,7 @@ def _input(section: Section, data: Mapping[str, Any]) -> InputConfig:
         height=sides.integer("height", 64, 2048),
         mean=mean if normalize else (0.0, 0.0, 0.0),
         std=std if normalize else (1.0, 1.0, 1.0),
+        halves=ours.flag("halve", default=False),
     )
     if image.width % STRIDES[-1] or image.height % STRIDES[-1]:
         raise section.error(

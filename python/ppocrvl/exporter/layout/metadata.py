@@ -59,6 +59,8 @@ def layout_metadata(
             "image.std": config.input.std,
         }
     )
+    if config.input.halves:
+        keys.flag("image.halve", value=True)
     keys.texts("labels", config.labels)
     backbone, encoder, decoder = config.backbone, config.encoder, config.decoder
     keys.numbers(

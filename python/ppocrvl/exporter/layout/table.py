@@ -518,13 +518,21 @@ def _add_order_net(table: _Table, config: LayoutConfig, order: OrderConfig) -> N
 def _add_token_embeddings(table: _Table, order: OrderConfig, embeddings: str) -> None:
     words = f"{embeddings}.word_embeddings.weight"
     types = f"{embeddings}.token_type_embeddings.weight"
+    positions = f"{embeddings}.position_embeddings.weight"
 
     def compute(values: Values, first: int, count: int) -> Array:
-        rows: Array = values.whole(words)[list(order.token_ids)] + values.whole(types)[0]
+        ids = [*order.token_ids, order.pad_id]
+        rows: Array = values.whole(words)[ids] + values.whole(types)[0]
+        # Padding has one position, wherever it stands.
+        rows[-1] += values.whole(positions)[order.pad_id]
         return rows[first : first + count]
 
-    sources = {words: (order.num_words, order.dim), types: (order.num_token_types, order.dim)}
-    table.add("order.token_embd", (3, order.dim), TypeRule.FLOAT, sources, compute)
+    sources = {
+        words: (order.num_words, order.dim),
+        types: (order.num_token_types, order.dim),
+        positions: (order.num_positions, order.dim),
+    }
+    table.add("order.token_embd", (4, order.dim), TypeRule.FLOAT, sources, compute)
 
 
 def _add_label_embeddings(table: _Table, order: OrderConfig) -> None:
