@@ -53,8 +53,9 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
   const std::size_t scores_bytes =
       static_cast<std::size_t>(padded(n_tokens, map_group) * lanes) * sizeof(float);
   constexpr kernels::Window panel_alone{1, 1, 0, lanes, 1, lanes, 1};
-  const std::size_t product_bytes = std::max(kernels::convolution_scratch(panel_alone, d_head),
-                                             kernels::convolution_scratch(panel_alone, n_tokens));
+  const std::size_t product_bytes =
+      std::max(build.kernels().convolutions.scratch_bytes(panel_alone, d_head),
+               build.kernels().convolutions.scratch_bytes(panel_alone, n_tokens));
   const std::int64_t n_panels = queries.n_panels();
   const auto attend = [=, &kernels = build.kernels()](const Part &part) {
     const std::int64_t head = part.index / n_panels;
@@ -68,14 +69,14 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
     task.weights = packed_keys + head * keys_size;
     task.in = queries.panel(panel) + head * d_head * lanes;
     task.out = scores;
-    kernels.convolve(task, 0, 1, scratch);
+    kernels.convolutions.convolve(task, 0, 1, scratch);
     kernels.softmax(scores, n_tokens);
     task.n_channels = n_tokens;
     task.n_rows = d_head;
     task.weights = packed_values + head * values_size;
     task.in = scores;
     task.out = out.panel(panel) + head * d_head * lanes;
-    kernels.convolve(task, 0, 1, scratch);
+    kernels.convolutions.convolve(task, 0, 1, scratch);
   };
   build.add({"attend", n_heads * n_panels, scores_bytes + product_bytes, attend});
 }
