@@ -27,6 +27,12 @@ using ppocrvl::test::OwnScratch;
 
 namespace kernels = ppocrvl::kernels;
 
+#ifdef PPOCRVL_SOFTWARE_TILES
+namespace ppocrvl::kernels {
+extern const ConvolutionKernels software_split_tiles; // compiled for AVX512-BF16
+} // namespace ppocrvl::kernels
+#endif
+
 namespace {
 
 double activated(double x, Activation activation) {
@@ -86,6 +92,11 @@ std::vector<Tested> all_tested() {
       all.push_back({kernels, tolerance});
     }
   }
+#ifdef PPOCRVL_SOFTWARE_TILES
+  if (!all_convolution_kernels(Precision::bf16).empty()) {
+    all.push_back({&kernels::software_split_tiles, 2e-4});
+  }
+#endif
   return all;
 }
 
