@@ -59,8 +59,12 @@ def page(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 @pytest.mark.reference
 @pytest.mark.timeout(300)
-def test_stages_are_those_of_transformers(checkpoint: Path, layout_file: Path) -> None:
-    found = _native.LayoutModel(str(layout_file), 2).run(page(500, 400), trace=True)
+@pytest.mark.parametrize(("precision", "bound"), [("f32", 1e-5), ("auto", 1e-4)])
+def test_stages_are_those_of_transformers(
+    checkpoint: Path, layout_file: Path, precision: str, bound: float
+) -> None:
+    model = _native.LayoutModel(str(layout_file), 2, precision=precision)
+    found = model.run(page(500, 400), trace=True)
     ours = found["stages"]
     ours["order_logits"] = np.triu(ours["order_logits"], 1)
     reference = ReferenceStages(checkpoint)
@@ -68,7 +72,7 @@ def test_stages_are_those_of_transformers(checkpoint: Path, layout_file: Path) -
     differing = {
         name: error
         for name, values in expected.items()
-        if (error := relative_error(ours[name], values)) > 1e-5
+        if (error := relative_error(ours[name], values)) > bound
     }
     assert not differing
     assert expected.keys() | {"pixels", "selected", "boxes"} == ours.keys()
@@ -152,6 +156,21 @@ def test_threshold(layout_file: Path) -> None:
     middle = float(np.sort(scores)[50])
     kept = model.run(page(500, 400), threshold=middle)["scores"]
     assert np.array_equal(kept, scores[scores >= middle])
+
+
+def test_bfloat16_is_for_what_comes_before_the_decoder(layout_file: Path) -> None:
+    exact = _native.LayoutModel(str(layout_file), 1, precision="f32")
+    rough = _native.LayoutModel(str(layout_file), 1, precision="bf16")
+    automatic = _native.LayoutModel(str(layout_file), 1)
+    assert rough.kernels[0] == rough.kernels[1]
+    assert rough.kernels[2] == automatic.kernels[2]
+    assert automatic.kernels[0] == exact.kernels[0] == exact.kernels[1] == exact.kernels[2]
+    expected = exact.run(page(500, 400), trace=True)["stages"]["backbone.0"]
+    error = relative_error(rough.run(page(500, 400), trace=True)["stages"]["backbone.0"], expected)
+    assert error < 0.1
+    assert (error > 1e-4) == (rough.kernels[0] != exact.kernels[0])
+    with pytest.raises(ValueError, match="choose auto, f32 or bf16"):
+        _native.LayoutModel(str(layout_file), 1, precision="double")
 
 
 def test_wrong_images_are_refused(layout_file: Path) -> None:
