@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kernels for CPUs with AMX: tiles of 16 rows of 64 bytes, products of bfloat16 tiles.
+#include "kernels/convolutions.h"
 #include "kernels/few_queries.h"
 #include "kernels/panel_kernels.h"
+#include "kernels/split_tiles.h"
 #include "kernels/tables.h"
 #include "kernels/tile_product.h"
 
@@ -57,5 +59,8 @@ constexpr DecoderKernels decoder_table() {
 
 const VisionKernels vision::amx = Tables::vision("amx");
 const DecoderKernels decoder::amx = decoder_table();
+const ConvolutionKernels convolutions::amx_split =
+    Convolutions<SplitTiles<AmxUnit, 2>>::table("amx_split");
+const ConvolutionKernels convolutions::amx = Convolutions<SplitTiles<AmxUnit, 1>>::table("amx");
 
 } // namespace ppocrvl::kernels

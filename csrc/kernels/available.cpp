@@ -161,6 +161,31 @@ const MapKernels &map_kernels() {
   return fastest;
 }
 
+std::vector<const ConvolutionKernels *> all_convolution_kernels(Precision precision) {
+  std::vector<const ConvolutionKernels *> all;
+  if (precision == Precision::f32) {
+    for (const MapKernels *kernels : all_map_kernels()) {
+      all.push_back(&kernels->convolutions);
+    }
+    return all;
+  }
+#ifdef PPOCRVL_X86_KERNELS
+  const Cpu cpu = this_cpu();
+  if (cpu.amx) {
+    all.push_back(precision == Precision::split ? &convolutions::amx_split : &convolutions::amx);
+  }
+  if (cpu.avx512_bf16 && precision == Precision::bf16) {
+    all.push_back(&convolutions::avx512_bf16);
+  }
+#endif
+  return all;
+}
+
+const ConvolutionKernels &convolution_kernels(Precision precision) {
+  const std::vector<const ConvolutionKernels *> all = all_convolution_kernels(precision);
+  return all.empty() ? map_kernels().convolutions : *all.front();
+}
+
 const std::vector<Kernels> &available() {
   static const std::vector<Kernels> kernels = found();
   return kernels;

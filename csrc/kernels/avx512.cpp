@@ -3,6 +3,8 @@
 // Kernels for CPUs with AVX512: float32.
 #include "kernels/avx512.h"
 
+#include "kernels/band_products.h"
+#include "kernels/convolutions.h"
 #include "kernels/few_queries.h"
 #include "kernels/logits.h"
 #include "kernels/map_panels.h"
@@ -29,6 +31,7 @@ constexpr DecoderKernels decoder_table() {
 const VisionKernels vision::avx512 = Tables::vision("avx512");
 const DecoderKernels decoder::avx512 = decoder_table();
 const LogitKernels logits::avx512 = Logits<ThisFile>::table();
-const MapKernels maps::avx512 = MapPanels<Product>::table("avx512");
+const MapKernels maps::avx512 = MapPanels<ThisFile>::table(
+    "avx512", Convolutions<BandVectors<Avx512<ThisFile>, 8>>::table("avx512"));
 
 } // namespace ppocrvl::kernels

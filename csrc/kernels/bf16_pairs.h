@@ -12,14 +12,34 @@ namespace ppocrvl::kernels {
 template <typename Kind> struct Bf16Pairs {
   /// Two rows of lanes as bfloat16, even and odd interleaved. Numbers below 2^-126 become zero.
   static void store(std::uint16_t *to, const float *even, const float *odd) {
+    for (std::int64_t lane = 0; lane < lanes; lane += 16) {
+      _mm512_storeu_si512(to + 2 * lane,
+                          paired(_mm512_loadu_ps(even + lane), _mm512_loadu_ps(odd + lane)));
+    }
+  }
+
+  /// Each number as a sum of two, the second of which goes to `rest`.
+  static void store_split(std::uint16_t *to, std::uint16_t *rest, const float *even,
+                          const float *odd) {
+    const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+    for (std::int64_t lane = 0; lane < lanes; lane += 16) {
+      const __m512 evens = _mm512_loadu_ps(even + lane);
+      const __m512 odds = _mm512_loadu_ps(odd + lane);
+      const __m512i pairs = paired(evens, odds);
+      const auto nearest_evens = reinterpret_cast<__m512>(_mm512_slli_epi32(pairs, 16));
+      const auto nearest_odds = reinterpret_cast<__m512>(_mm512_and_si512(pairs, upper));
+      _mm512_storeu_si512(to + 2 * lane, pairs);
+      _mm512_storeu_si512(rest + 2 * lane, paired(_mm512_sub_ps(evens, nearest_evens),
+                                                  _mm512_sub_ps(odds, nearest_odds)));
+    }
+  }
+
+  static __m512i paired(__m512 even, __m512 odd) {
     const __m512i interleaved =
         _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
                          21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    for (std::int64_t lane = 0; lane < lanes; lane += 16) {
-      const auto rounded = reinterpret_cast<__m512i>(
-          _mm512_cvtne2ps_pbh(_mm512_loadu_ps(odd + lane), _mm512_loadu_ps(even + lane)));
-      _mm512_storeu_si512(to + 2 * lane, _mm512_permutexvar_epi16(interleaved, rounded));
-    }
+    const auto rounded = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+    return _mm512_permutexvar_epi16(interleaved, rounded);
   }
 
   /// Up to 32 columns of up to 32 rows, `stride` apart, as 32 features of an operand panel. What is

@@ -15,13 +15,14 @@ namespace ppocrvl::kernels {
 
 enum class Activation { none, relu, silu, gelu, sigmoid };
 
-/// Rows of packed weights that are multiplied at once.
+/// Rows of float32 weights that are multiplied at once.
 constexpr std::int64_t map_group = 8;
 
 constexpr std::int64_t map_margin = lanes;
 
-/// A k x k window that moves over a map: where it begins for the output's pixel (x, y) is
-/// (x * step - padding, y * step - padding). Pixels outside of the map are zeros.
+/// A k x k window (7 at most, at least its step) that moves over a map: where it begins for the
+/// output's pixel (x, y) is (x * step - padding, y * step - padding). Pixels outside of the map are
+/// zeros. The map is at most `step` times as wide as the output.
 struct Window {
   std::int64_t size;
   std::int64_t step;
@@ -37,7 +38,7 @@ struct Convolution {
   Window window;
   std::int64_t n_channels; // of the input
   std::int64_t n_rows;     // channels of the output
-  const float *weights;    // `pack_weights`; columns are [window row][window column][channel]
+  const void *weights;     // `pack`
   const float *bias;       // or null
   Activation activation;
   const float *in;
@@ -71,11 +72,28 @@ struct MaxPool {
   std::int64_t out_stride;
 };
 
+/// Convolutions with numbers of one kind. Maps are float32 in any case.
+struct ConvolutionKernels {
+  const char *name;
+  std::size_t (*weight_bytes)(std::int64_t n_rows, std::int64_t n_places, std::int64_t n_channels);
+  /// Row-major weights [n_rows][n_places of the window][n_channels of the input] to what `convolve`
+  /// reads, aligned to 64.
+  void (*pack)(const float *rows, std::int64_t n_rows, std::int64_t n_places,
+               std::int64_t n_channels, void *packed);
+  /// Of scratch that `convolve` needs, aligned to 64.
+  std::size_t (*scratch_bytes)(const Window &, std::int64_t n_channels);
+  /// How many panels one thread should convolve in a call: more read the weights less often.
+  std::int64_t (*panels)(const Window &, std::int64_t n_channels);
+  void (*convolve)(const Convolution &, std::int64_t first_panel, std::int64_t n_panels,
+                   void *scratch);
+};
+
 /// Each works on some panels of the output, so that threads can share them.
 struct MapKernels {
   const char *name;
-  void (*convolve)(const Convolution &, std::int64_t first_panel, std::int64_t n_panels,
-                   void *scratch);
+  /// In float32. Rows of weights that are multiplied with a panel (a window of one pixel) may be
+  /// packed by their user: [n_rows / 8][n_channels][8], zeros behind the last row.
+  ConvolutionKernels convolutions;
   void (*depthwise)(const Depthwise &, std::int64_t first_panel, std::int64_t n_panels);
   void (*max_pool)(const MaxPool &, std::int64_t first_panel, std::int64_t n_panels);
   /// Of the rows of a panel, each lane by itself, in place.
@@ -84,31 +102,29 @@ struct MapKernels {
   void (*activate)(float *values, std::int64_t count, Activation);
 };
 
-/// Numbers that `pack_weights` writes.
+/// Numbers of such rows.
 [[gnu::always_inline]] constexpr std::int64_t packed_weights(std::int64_t n_rows,
-                                                             std::int64_t n_columns) {
-  return padded(n_rows, map_group) * n_columns;
+                                                             std::int64_t n_channels) {
+  return padded(n_rows, map_group) * n_channels;
 }
-
-/// Row-major weights [n_rows][n_columns] to [n_rows / 8][n_columns][8], zeros behind the last row.
-void pack_weights(const float *rows, std::int64_t n_rows, std::int64_t n_columns, float *packed);
-
-/// Whether a convolution's input is read where it is; else the panels of what the window sees are
-/// put together first.
-[[gnu::always_inline]] constexpr bool is_direct(const Window &window) {
-  return window.size == 1 && window.step == 1 && window.padding == 0;
-}
-
-/// Bytes of scratch that `convolve` needs, aligned to 64.
-std::size_t convolution_scratch(const Window &window, std::int64_t n_channels);
-
-/// How many panels one thread should convolve in a call: more read the weights less often.
-std::int64_t convolution_panels(const Window &window, std::int64_t n_channels);
 
 /// The fastest that this CPU can run.
 const MapKernels &map_kernels();
 
 /// All that this CPU can run.
 std::vector<const MapKernels *> all_map_kernels();
+
+/// How exactly convolutions multiply.
+enum class Precision {
+  f32,   // float32
+  split, // each number as the sum of two of bfloat16, without the product of the two small ones
+  bf16,  // bfloat16; sums are float32
+};
+
+/// The fastest that this CPU can run, at least so exact; faster than float32 or the same.
+const ConvolutionKernels &convolution_kernels(Precision precision);
+
+/// All that multiply so and that this CPU can run.
+std::vector<const ConvolutionKernels *> all_convolution_kernels(Precision precision);
 
 } // namespace ppocrvl::kernels

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kernels of map_kernels.h. Included by one file for each kind of CPU: see panels.h. `Product`
-// multiplies packed rows with a panel of float32: VectorProduct or PlainProduct.
+// The kernels of map_kernels.h but for convolutions. Included by one file for each kind of CPU: see
+// panels.h.
 #pragma once
 
+#include "kernels/activations.h"
 #include "kernels/map_kernels.h"
 #include "kernels/scalar.h"
 
@@ -11,31 +12,9 @@
 
 namespace ppocrvl::kernels {
 
-template <typename Product> struct MapPanels {
-  using Math = Scalar<Product>;
-
-  static_assert(Product::group == map_group && Product::run == 1);
-
-  // Numbers of a panel, and weights of all rows of a block, that stay in a core's caches while they
-  // are multiplied.
-  static constexpr std::int64_t depth_block = 256;
-  static constexpr std::int64_t row_block = 256;
-  static constexpr std::int64_t most_panels = 8;
-  static constexpr std::int64_t cached_numbers = 192 << 10; // of panels that are gathered at once
-
-  static std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-
-  static std::int64_t panels_at_once(const Window &window, std::int64_t n_channels) {
-    const std::int64_t most = cached_numbers / (columns_of(window, n_channels) * lanes);
-    if (is_direct(window)) {
-      return most_panels;
-    }
-    return most < 1 ? 1 : smaller(most, most_panels);
-  }
-
-  static std::int64_t columns_of(const Window &window, std::int64_t n_channels) {
-    return window.size * window.size * n_channels;
-  }
+/// `Kind`: see Scalar.
+template <typename Kind> struct MapPanels {
+  using Math = Scalar<Kind>;
 
   /// What the lanes of a panel see of a map at one place of the window. Lanes that see nothing have
   /// no place.
@@ -127,155 +106,6 @@ template <typename Product> struct MapPanels {
     }
   }
 
-  static void gather(const Convolution &task, std::int64_t panel, float *to) {
-    const Pixels pixels(task.window, panel);
-    Sight sight{};
-    for (std::int64_t row = 0; row < task.window.size; ++row) {
-      for (std::int64_t column = 0; column < task.window.size; ++column) {
-        look(task.window, pixels, row, column, task.in_stride, sight);
-        for (std::int64_t channel = 0; channel < task.n_channels; ++channel) {
-          see(sight, task.in + channel * lanes, to);
-          to += lanes;
-        }
-      }
-    }
-  }
-
-  static float sigmoid(float x) {
-    constexpr float log2_e = 1.44269504F;
-    constexpr float limit = 126.0F;
-    float u = -log2_e * x;
-    u = limit < u ? limit : u;
-    return 1.0F / (1.0F + Math::template power_of_two<false>(u));
-  }
-
-  /// For |x| below 1 Taylor's series, else by Numerical Recipes' erfc: either has almost all digits
-  /// of float32, and a vector may choose between them.
-  static float erf(float x) {
-    constexpr float log2_e = 1.44269504F;
-    const float a = x < 0.0F ? -x : x;
-    const float s = x * x;
-    // 2 / sqrt(pi) * (-1)^k / (k! (2k + 1)).
-    float near = 1.4807193e-8F;
-    near = near * s - 1.6365844e-7F;
-    near = near * s + 1.6462114e-6F;
-    near = near * s - 1.4925650e-5F;
-    near = near * s + 1.2055333e-4F;
-    near = near * s - 8.5483270e-4F;
-    near = near * s + 5.2239776e-3F;
-    near = near * s - 2.6866171e-2F;
-    near = near * s + 1.1283792e-1F;
-    near = near * s - 3.7612639e-1F;
-    near = near * s + 1.1283792F;
-    near *= x;
-    const float t = 1.0F / (1.0F + 0.5F * a);
-    float far = 0.17087277F;
-    far = far * t - 0.82215223F;
-    far = far * t + 1.48851587F;
-    far = far * t - 1.13520398F;
-    far = far * t + 0.27886807F;
-    far = far * t - 0.18628806F;
-    far = far * t + 0.09678418F;
-    far = far * t + 0.37409196F;
-    far = far * t + 1.00002368F;
-    far = far * t - 1.26551223F;
-    far = 1.0F - t * Math::template power_of_two<false>(log2_e * (far - s));
-    far = x < 0.0F ? -far : far;
-    return a < 1.0F ? near : far;
-  }
-
-  static void activate(float *values, std::int64_t count, Activation activation) {
-    switch (activation) {
-    case Activation::none:
-      break;
-    case Activation::relu:
-      for (std::int64_t i = 0; i < count; ++i) {
-        values[i] = values[i] < 0.0F ? 0.0F : values[i]; // NaN stays NaN
-      }
-      break;
-    case Activation::silu:
-      for (std::int64_t i = 0; i < count; ++i) {
-        values[i] *= sigmoid(values[i]);
-      }
-      break;
-    case Activation::gelu:
-      for (std::int64_t i = 0; i < count; ++i) {
-        constexpr float sqrt_half = 0.70710678F;
-        values[i] = 0.5F * values[i] * (1.0F + erf(values[i] * sqrt_half));
-      }
-      break;
-    case Activation::sigmoid:
-      for (std::int64_t i = 0; i < count; ++i) {
-        values[i] = sigmoid(values[i]);
-      }
-      break;
-    }
-  }
-
-  /// Rows of sums to the output's panel.
-  static void finish(const Convolution &task, float *sums, std::int64_t first_row,
-                     std::int64_t n_rows, std::int64_t panel) {
-    for (std::int64_t row = 0; task.bias != nullptr && row < n_rows; ++row) {
-      const float bias = task.bias[first_row + row];
-      for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        sums[row * lanes + lane] += bias;
-      }
-    }
-    activate(sums, n_rows * lanes, task.activation);
-    float *out = task.out + panel * task.out_stride + first_row * lanes;
-    if (task.residual == nullptr) {
-      std::memcpy(out, sums, static_cast<std::size_t>(n_rows * lanes) * sizeof(float));
-      return;
-    }
-    const float *residual = task.residual + panel * task.residual_stride + first_row * lanes;
-    for (std::int64_t i = 0; i < n_rows * lanes; ++i) {
-      out[i] = sums[i] + residual[i];
-    }
-  }
-
-  /// A block of rows with some panels, which lie `panel_stride` apart.
-  static void multiply(const Convolution &task, std::int64_t n_columns, const float *panels,
-                       std::int64_t panel_stride, std::int64_t first_panel, std::int64_t n_panels,
-                       float *sums) {
-    for (std::int64_t first = 0; first < task.n_rows; first += row_block) {
-      const std::int64_t n_rows = smaller(row_block, task.n_rows - first);
-      const float *weights = task.weights + first * n_columns;
-      for (std::int64_t column = 0; column < n_columns; column += depth_block) {
-        const std::int64_t depth = smaller(depth_block, n_columns - column);
-        for (std::int64_t panel = 0; panel < n_panels; ++panel) {
-          Product::multiply(weights + column * map_group, n_columns * map_group,
-                            panels + panel * panel_stride + column * lanes, depth,
-                            sums + panel * row_block * lanes, padded(n_rows, map_group),
-                            column > 0);
-        }
-      }
-      for (std::int64_t panel = 0; panel < n_panels; ++panel) {
-        finish(task, sums + panel * row_block * lanes, first, n_rows, first_panel + panel);
-      }
-    }
-  }
-
-  static void convolve(const Convolution &task, std::int64_t first_panel, std::int64_t n_panels,
-                       void *scratch) {
-    const std::int64_t n_columns = columns_of(task.window, task.n_channels);
-    const std::int64_t at_once = panels_at_once(task.window, task.n_channels);
-    auto *sums = static_cast<float *>(scratch);
-    float *gathered = sums + most_panels * row_block * lanes;
-    for (std::int64_t done = 0; done < n_panels; done += at_once) {
-      const std::int64_t begin = first_panel + done;
-      const std::int64_t size = smaller(at_once, n_panels - done);
-      if (is_direct(task.window)) {
-        multiply(task, n_columns, task.in + begin * task.in_stride, task.in_stride, begin, size,
-                 sums);
-        continue;
-      }
-      for (std::int64_t i = 0; i < size; ++i) {
-        gather(task, begin + i, gathered + i * n_columns * lanes);
-      }
-      multiply(task, n_columns, gathered, n_columns * lanes, begin, size, sums);
-    }
-  }
-
   static constexpr std::int64_t largest_window = 7;
 
   /// What the lanes of a panel see at each place of the window.
@@ -312,7 +142,7 @@ template <typename Product> struct MapPanels {
         }
         std::memcpy(out + channel * lanes, sums, sizeof sums);
       }
-      activate(out, task.n_channels * lanes, task.activation);
+      Activations<Kind>::activate(out, task.n_channels * lanes, task.activation);
     }
   }
 
@@ -338,6 +168,7 @@ template <typename Product> struct MapPanels {
 
   static void softmax(float *panel, std::int64_t n_rows) {
     constexpr float log2_e = 1.44269504F;
+    constexpr float least = -60.0F;
     float largest[lanes];
     std::memcpy(largest, panel, sizeof largest);
     for (std::int64_t row = 1; row < n_rows; ++row) {
@@ -349,10 +180,11 @@ template <typename Product> struct MapPanels {
     float sums[lanes] = {};
     for (std::int64_t row = 0; row < n_rows; ++row) {
       for (std::int64_t lane = 0; lane < lanes; ++lane) {
-        const float power = Math::template power_of_two<false>(
-            (panel[row * lanes + lane] - largest[lane]) * log2_e);
-        panel[row * lanes + lane] = power;
-        sums[lane] += power;
+        const float exponent = (panel[row * lanes + lane] - largest[lane]) * log2_e;
+        const float power = Math::template power_of_two<false>(exponent);
+        // What is lost in the sum is nothing: numbers below 2^-126 are slow to multiply with.
+        panel[row * lanes + lane] = exponent < least ? 0.0F : power;
+        sums[lane] += panel[row * lanes + lane];
       }
     }
     for (float &sum : sums) {
@@ -365,8 +197,8 @@ template <typename Product> struct MapPanels {
     }
   }
 
-  static constexpr MapKernels table(const char *name) {
-    return {name, convolve, depthwise, max_pool, softmax, activate};
+  static constexpr MapKernels table(const char *name, const ConvolutionKernels &convolutions) {
+    return {name, convolutions, depthwise, max_pool, softmax, Activations<Kind>::activate};
   }
 };
 

@@ -36,4 +36,10 @@ extern const MapKernels avx512;
 extern const MapKernels avx2;
 } // namespace maps
 
+namespace convolutions {
+extern const ConvolutionKernels amx_split;
+extern const ConvolutionKernels amx;
+extern const ConvolutionKernels avx512_bf16;
+} // namespace convolutions
+
 } // namespace ppocrvl::kernels

@@ -114,6 +114,7 @@ private:
     }
   }
 
+public:
   /// Holds in registers, beside the sums, the fewer of rows and parts of the panel. Its loops must
   /// be unrolled as a whole: sums with an index that the compiler does not know lie in memory.
   template <std::size_t n_rows, std::size_t n_vectors>

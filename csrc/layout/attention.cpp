@@ -60,8 +60,8 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
       static_cast<std::size_t>(padded(most_tokens, map_group) * lanes) * sizeof(float);
   constexpr kernels::Window panel_alone{1, 1, 0, lanes, 1, lanes, 1};
   const std::size_t product_bytes =
-      std::max(kernels::convolution_scratch(panel_alone, d_head),
-               kernels::convolution_scratch(panel_alone, most_tokens));
+      std::max(build.kernels().convolutions.scratch_bytes(panel_alone, d_head),
+               build.kernels().convolutions.scratch_bytes(panel_alone, most_tokens));
   const std::int64_t n_panels = queries.n_panels();
   const float *added = bias != nullptr ? bias->values : nullptr;
   const auto attend = [=, &kernels = build.kernels()](const Part &part) {
@@ -79,7 +79,7 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
     task.weights = packed_keys + head * keys_size;
     task.in = queries.panel(panel) + head * d_head * lanes;
     task.out = scores;
-    kernels.convolve(task, 0, 1, scratch);
+    kernels.convolutions.convolve(task, 0, 1, scratch);
     if (added != nullptr) {
       const float *more = added + (head * n_panels + panel) * most_tokens * lanes;
       std::transform(scores, scores + *n_tokens * lanes, more, scores, std::plus<>());
@@ -90,7 +90,7 @@ void build_attention(Builder &build, const FeatureMap &queries, const FeatureMap
     task.weights = packed_values + head * values_size;
     task.in = scores;
     task.out = out.panel(panel) + head * d_head * lanes;
-    kernels.convolve(task, 0, 1, scratch);
+    kernels.convolutions.convolve(task, 0, 1, scratch);
   };
   build.add({"attend", n_heads * n_panels, scores_bytes + product_bytes, attend});
 }

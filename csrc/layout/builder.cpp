@@ -66,12 +66,13 @@ void Builder::add_panels(
 void Builder::convolve(const std::string &name, const FeatureMap &in, const FeatureMap &out,
                        std::int64_t size, Stride stride, Activation activation,
                        const FeatureMap *residual) {
-  const ProductWeights &weights = weights_.product(name, in.n_channels, out.n_channels, size);
+  const ProductWeights &weights =
+      weights_.product(name, in.n_channels, out.n_channels, size, *convolutions_);
   kernels::Convolution task{};
   task.window = window_of(size, stride, in, out);
   task.n_channels = in.n_channels;
   task.n_rows = out.n_channels;
-  task.weights = weights.packed.data();
+  task.weights = weights.packed.get();
   task.bias = weights.bias.data();
   task.activation = activation;
   task.in = in.data;
@@ -82,12 +83,12 @@ void Builder::convolve(const std::string &name, const FeatureMap &in, const Feat
   }
   task.out = out.data;
   task.out_stride = out.stride;
-  add_panels(
-      name, out.n_panels(), kernels::convolution_panels(task.window, in.n_channels),
-      kernels::convolution_scratch(task.window, in.n_channels),
-      [task, &kernels = kernels_](std::int64_t first, std::int64_t count, std::byte *scratch) {
-        kernels.convolve(task, first, count, scratch);
-      });
+  add_panels(name, out.n_panels(), convolutions_->panels(task.window, in.n_channels),
+             convolutions_->scratch_bytes(task.window, in.n_channels),
+             [task, &kernels = *convolutions_](std::int64_t first, std::int64_t count,
+                                               std::byte *scratch) {
+               kernels.convolve(task, first, count, scratch);
+             });
 }
 
 void Builder::linear(const std::string &name, const FeatureMap &in, const FeatureMap &out,
@@ -97,11 +98,11 @@ void Builder::linear(const std::string &name, const FeatureMap &in, const Featur
 
 void Builder::depthwise(const std::string &name, const FeatureMap &in, const FeatureMap &out,
                         std::int64_t size, Stride stride, Activation activation) {
-  const ProductWeights &weights = weights_.depthwise(name, in.n_channels, size);
+  const DepthwiseWeights &weights = weights_.depthwise(name, in.n_channels, size);
   const kernels::Depthwise task{
       window_of(size, stride, in, out),
       in.n_channels,
-      weights.packed.data(),
+      weights.places.data(),
       weights.bias.data(),
       activation,
       in.data,

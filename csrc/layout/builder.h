@@ -33,8 +33,11 @@ class Builder {
 public:
   Builder(Program &program, BufferPlan &plan, Weights &weights, const kernels::MapKernels &kernels,
           Results &results, int n_threads)
-      : program_(program), plan_(plan), weights_(weights), kernels_(kernels), results_(results),
-        n_threads_(n_threads) {}
+      : program_(program), plan_(plan), weights_(weights), kernels_(kernels),
+        convolutions_(&kernels.convolutions), results_(results), n_threads_(n_threads) {}
+
+  /// From here on convolutions and linear layers are computed so; at first in float32.
+  void use(const kernels::ConvolutionKernels &convolutions) { convolutions_ = &convolutions; }
 
   [[nodiscard]] MapBuffer map(std::int64_t n_channels, std::int64_t width, std::int64_t height) {
     return {plan_, n_channels, width, height};
@@ -90,6 +93,7 @@ private:
   BufferPlan &plan_;
   Weights &weights_;
   const kernels::MapKernels &kernels_;
+  const kernels::ConvolutionKernels *convolutions_;
   Results &results_;
   int n_threads_;
   std::shared_ptr<const std::int64_t> n_pixels_; // null: all

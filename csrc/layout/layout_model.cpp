@@ -11,36 +11,42 @@
 #include "support/error.h"
 #include "support/stopwatch.h"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
-#include <new>
+#include <memory>
 #include <string>
 #include <utility>
 
 namespace ppocrvl::layout {
 namespace {
 
-constexpr std::align_val_t alignment{64};
-
 // Ten times what the official models need. Places in maps are 32-bit numbers.
 constexpr std::size_t most_memory = std::size_t{2} << 30;
 
+/// Of the backbone, of the encoder and of the decoder. In the backbone, errors of one layer grow
+/// over some forty others: splitting it would leave the bound of `automatic`.
+std::array<kernels::Precision, 3> precisions_of(LayoutPrecision precision) {
+  using kernels::Precision;
+  switch (precision) {
+  case LayoutPrecision::automatic:
+    return {Precision::f32, Precision::split, Precision::split};
+  case LayoutPrecision::f32:
+    break;
+  case LayoutPrecision::bf16:
+    return {Precision::bf16, Precision::bf16, Precision::split};
+  }
+  return {Precision::f32, Precision::f32, Precision::f32};
+}
+
 } // namespace
 
-void LayoutModel::Free::operator()(std::byte *memory) const {
-  ::operator delete(memory, alignment);
-}
-
-LayoutModel::Memory LayoutModel::allocate(std::size_t bytes) {
-  Memory memory(static_cast<std::byte *>(::operator new(bytes, alignment)));
-  std::memset(memory.get(), 0, bytes); // lanes that nobody writes are read
-  return memory;
-}
-
-LayoutModel::LayoutModel(const std::string &path, int n_threads)
+LayoutModel::LayoutModel(const std::string &path, int n_threads, LayoutPrecision precision)
     : file_(read_gguf(path)), config_(read_config(file_)),
       n_threads_(n_threads > 0 ? n_threads : usable_physical_cores()),
       workers_(std::make_unique<Workers>(n_threads_)), weights_(std::make_unique<Weights>(file_)) {
+  const auto precisions = precisions_of(precision);
+  std::transform(precisions.begin(), precisions.end(), convolutions_.begin(),
+                 [](kernels::Precision of) { return &kernels::convolution_kernels(of); });
   {
     Program measured;
     BufferPlan plan(nullptr);
@@ -53,8 +59,8 @@ LayoutModel::LayoutModel(const std::string &path, int n_threads)
                       " MiB of buffers, more than any layout model's; export it again");
     }
   }
-  memory_ = allocate(memory_bytes_);
-  scratch_ = allocate(scratch_bytes_ * static_cast<std::size_t>(n_threads_));
+  memory_ = allocate_aligned(memory_bytes_);
+  scratch_ = allocate_aligned(scratch_bytes_ * static_cast<std::size_t>(n_threads_));
   BufferPlan plan(memory_.get());
   build(program_, plan, *weights_);
 }
@@ -80,6 +86,13 @@ void LayoutModel::close() {
 
 std::size_t LayoutModel::buffer_bytes() const {
   return memory_bytes_ + scratch_bytes_ * static_cast<std::size_t>(n_threads_);
+}
+
+std::array<std::string, 3> LayoutModel::kernel_names() const {
+  std::array<std::string, 3> names;
+  std::transform(convolutions_.begin(), convolutions_.end(), names.begin(),
+                 [](const kernels::ConvolutionKernels *kernels) { return kernels->name; });
+  return names;
 }
 
 void LayoutModel::build(Program &program, BufferPlan &plan, Weights &weights) {
@@ -108,10 +121,12 @@ void LayoutModel::build(Program &program, BufferPlan &plan, Weights &weights) {
                                    config_.height / (4LL << stage)));
       stage_maps[stage] = stages.back();
     }
+    builder.use(*convolutions_[0]);
     build_backbone(builder, config_, pixels, stage_maps);
     for (std::size_t stage = 0; stage < stage_maps.size(); ++stage) {
       builder.keep_map("backbone." + std::to_string(stage), stage_maps[stage]);
     }
+    builder.use(*convolutions_[1]);
     build_hybrid_encoder(builder, config_, stage_maps, level_maps);
     for (std::size_t level = 0; level < level_maps.size(); ++level) {
       builder.keep_map("encoder." + std::to_string(level), level_maps[level]);
@@ -121,6 +136,7 @@ void LayoutModel::build(Program &program, BufferPlan &plan, Weights &weights) {
       builder.keep_map("prototypes", *prototypes);
     }
   }
+  builder.use(*convolutions_[2]);
   build_decoder(builder, config_, level_maps, prototypes ? &prototypes->map() : nullptr);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "files/gguf_file.h"
+#include "kernels/map_kernels.h"
 #include "layout/config.h"
 #include "layout/page_pixels.h"
 #include "layout/program.h"
@@ -10,8 +11,10 @@
 #include "layout/results.h"
 #include "layout/weights.h"
 #include "layout/workers.h"
+#include "support/aligned_memory.h"
 #include "support/process.h"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -42,23 +45,35 @@ struct PageRegions {
   std::vector<RegionMask> masks; // one for each region, or none of a model without masks
 };
 
+/// How convolutions and linear layers multiply, where the CPU can do it.
+enum class LayoutPrecision {
+  automatic, // the fastest way that keeps each stage within 1e-4 of float64
+  f32,       // float32 alone
+  bf16,      // those before the decoder with bfloat16, the others as automatic
+};
+
 /// A layout model in memory, with its threads and its buffers.
 ///
-/// It takes the weights in float32, the buffers of the plan (BufferPlan, at most 2 GiB), and for
-/// each thread the most scratch that one step needs: for a convolution 256 KiB, and 768 KiB or one
-/// panel of all that its window sees (128 bytes * size^2 * channels) if that is more. Pages share
-/// all of it, one after another, and of a page of any size only the resized pixels are kept.
+/// It takes the weights (of convolutions in bfloat16 half of float32), the buffers of the plan
+/// (BufferPlan, at most 2 GiB), and for each thread the most scratch that one step needs: for a
+/// convolution up to 1.1 MiB, and 768 KiB or what the windows of one panel see (128 bytes *
+/// channels
+/// * step^2 * panels of a row and the window's rows) if that is more. Pages share all of it, one
+/// after another, and of a page of any size only the resized pixels are kept.
 class LayoutModel {
 public:
   /// `path` is UTF-8. `n_threads`: 0 takes the physical cores. Throws Error(model_format),
   /// Error(model_mismatch), Error(engine); std::bad_alloc.
-  LayoutModel(const std::string &path, int n_threads);
+  LayoutModel(const std::string &path, int n_threads,
+              LayoutPrecision precision = LayoutPrecision::automatic);
   ~LayoutModel();
   LayoutModel(const LayoutModel &) = delete;
   LayoutModel &operator=(const LayoutModel &) = delete;
 
   [[nodiscard]] const LayoutConfig &config() const { return config_; }
   [[nodiscard]] int n_threads() const { return n_threads_; }
+  /// Names of the kernels that convolve in the backbone, the encoder and the decoder.
+  [[nodiscard]] std::array<std::string, 3> kernel_names() const;
   /// Buffers and scratch, without the weights.
   [[nodiscard]] std::size_t buffer_bytes() const;
 
@@ -77,12 +92,6 @@ public:
   void close();
 
 private:
-  struct Free {
-    void operator()(std::byte *memory) const;
-  };
-  using Memory = std::unique_ptr<std::byte, Free>;
-
-  static Memory allocate(std::size_t bytes);
   /// Adds all steps to a program.
   void build(Program &program, class BufferPlan &plan, Weights &weights);
   void require_open() const;
@@ -95,13 +104,14 @@ private:
   GgufFile file_;
   LayoutConfig config_;
   int n_threads_;
+  std::array<const kernels::ConvolutionKernels *, 3> convolutions_{}; // as kernel_names
   Results results_;
   std::atomic<bool> closing_{false};
   std::mutex mutex_;                 // one page at a time, and of what follows
   std::unique_ptr<Workers> workers_; // null: closed
   std::unique_ptr<Weights> weights_;
-  Memory memory_;
-  Memory scratch_;
+  AlignedMemory memory_;
+  AlignedMemory scratch_;
   std::size_t memory_bytes_ = 0;
   std::size_t scratch_bytes_ = 0; // of a thread
   FeatureMap pixels_;

@@ -49,14 +49,14 @@ void build_mask_boxes(Builder &build, const FeatureMap &mask_queries, const Feat
   build.add({
       "mask_extents",
       n_parts,
-      masks_bytes + kernels::convolution_scratch(panel_alone, prototypes.n_channels),
+      masks_bytes + build.kernels().convolutions.scratch_bytes(panel_alone, prototypes.n_channels),
       [=, &kernels = build.kernels()](const Part &part) {
         MaskExtent *found = extents->data() + part.index * n_queries;
         std::fill_n(found, n_queries, MaskExtent{});
         auto *masks = reinterpret_cast<float *>(part.scratch);
         for (std::int64_t panel = part.begin(n_panels); panel < part.end(n_panels); ++panel) {
-          kernels.convolve(masks_of_panel(prototypes, panel, rows, n_queries, masks), 0, 1,
-                           part.scratch + masks_bytes);
+          kernels.convolutions.convolve(masks_of_panel(prototypes, panel, rows, n_queries, masks),
+                                        0, 1, part.scratch + masks_bytes);
           for (std::int64_t query = 0; query < n_queries; ++query) {
             extend(found[query], masks + query * lanes, panel, prototypes);
           }

@@ -2,7 +2,6 @@
 #include "layout/weights.h"
 
 #include "files/row_format.h"
-#include "kernels/map_kernels.h"
 #include "support/error.h"
 
 #include <cmath>
@@ -77,32 +76,34 @@ std::vector<float> Weights::read(const std::string &name, std::int64_t n_per_row
 }
 
 const ProductWeights &Weights::product(const std::string &name, std::int64_t n_in,
-                                       std::int64_t n_out, std::int64_t size) {
+                                       std::int64_t n_out, std::int64_t size,
+                                       const kernels::ConvolutionKernels &kernels) {
   const auto found = products_.find(name);
   if (found != products_.end()) {
     return found->second;
   }
-  const std::int64_t n_columns = n_in * size * size;
+  const std::int64_t n_places = size * size;
   const std::vector<float> rows =
-      by_place(read(name + ".weight", n_columns, n_out), n_out, n_in, size * size);
-  ProductWeights weights{{}, read(name + ".bias", n_out, 1), n_out};
-  weights.packed.resize(static_cast<std::size_t>(kernels::packed_weights(n_out, n_columns)));
-  kernels::pack_weights(rows.data(), n_out, n_columns, weights.packed.data());
+      by_place(read(name + ".weight", n_in * n_places, n_out), n_out, n_in, n_places);
+  ProductWeights weights{
+      allocate_aligned(kernels.weight_bytes(n_out, n_places, n_in)),
+      read(name + ".bias", n_out, 1),
+  };
+  kernels.pack(rows.data(), n_out, n_places, n_in, weights.packed.get());
   return products_.emplace(name, std::move(weights)).first->second;
 }
 
-const ProductWeights &Weights::depthwise(const std::string &name, std::int64_t n_channels,
-                                         std::int64_t size) {
-  const auto found = products_.find(name);
-  if (found != products_.end()) {
+const DepthwiseWeights &Weights::depthwise(const std::string &name, std::int64_t n_channels,
+                                           std::int64_t size) {
+  const auto found = depthwise_.find(name);
+  if (found != depthwise_.end()) {
     return found->second;
   }
-  ProductWeights weights{
+  DepthwiseWeights weights{
       read(name + ".weight", size * size, n_channels),
       read(name + ".bias", n_channels, 1),
-      n_channels,
   };
-  return products_.emplace(name, std::move(weights)).first->second;
+  return depthwise_.emplace(name, std::move(weights)).first->second;
 }
 
 const NormWeights &Weights::norm(const std::string &name, std::int64_t n_features) {

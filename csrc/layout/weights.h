@@ -2,7 +2,9 @@
 #pragma once
 
 #include "files/gguf_file.h"
+#include "kernels/map_kernels.h"
 #include "layout/feature_map.h"
+#include "support/aligned_memory.h"
 
 #include <cstdint>
 #include <fstream>
@@ -14,9 +16,13 @@ namespace ppocrvl::layout {
 
 /// A convolution's or linear layer's weights as the kernels read them.
 struct ProductWeights {
-  std::vector<float> packed; // kernels::pack_weights, columns [window row][window column][channel]
+  AlignedMemory packed; // by ConvolutionKernels::pack
   std::vector<float> bias;
-  std::int64_t n_rows;
+};
+
+struct DepthwiseWeights {
+  std::vector<float> places; // [channel][size * size]
+  std::vector<float> bias;
 };
 
 struct NormWeights {
@@ -32,11 +38,12 @@ public:
   /// `file` outlives this.
   explicit Weights(const GgufFile &file);
 
-  /// Square windows of `size`; 1 for linear layers.
+  /// Square windows of `size`; 1 for linear layers. A name is packed for the kernels that it is
+  /// first asked for.
   const ProductWeights &product(const std::string &name, std::int64_t n_in, std::int64_t n_out,
-                                std::int64_t size = 1);
-  const ProductWeights &depthwise(const std::string &name, std::int64_t n_channels,
-                                  std::int64_t size);
+                                std::int64_t size, const kernels::ConvolutionKernels &kernels);
+  const DepthwiseWeights &depthwise(const std::string &name, std::int64_t n_channels,
+                                    std::int64_t size);
   const NormWeights &norm(const std::string &name, std::int64_t n_features);
   /// As it stands in the file: `n_rows` rows of `n_per_row`.
   const std::vector<float> &constant(const std::string &name, std::int64_t n_per_row,
@@ -50,6 +57,7 @@ private:
   const GgufFile &file_;
   std::ifstream stream_;
   std::map<std::string, ProductWeights> products_;
+  std::map<std::string, DepthwiseWeights> depthwise_;
   std::map<std::string, NormWeights> norms_;
   std::map<std::string, std::vector<float>> constants_;
 };

@@ -65,22 +65,27 @@ def page(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     return image
 
 
-def differing_stages(checkpoint: Path, layout_file: Path) -> dict[str, float]:
-    """Relative errors above 1e-5 by stage."""
-    model = _native.LayoutModel(str(layout_file), 2)
+def differing_stages(
+    checkpoint: Path, layout_file: Path, precision: str, bound: float
+) -> dict[str, float]:
+    """Relative errors above the bound by stage."""
+    model = _native.LayoutModel(str(layout_file), 2, precision=precision)
     ours = model.run(page(500, 400), trace=True)["stages"]
     model.close()
     ours["order_logits"] = np.triu(ours["order_logits"], 1)
     expected = ReferenceStages(checkpoint).from_ours(ours)
     assert expected.keys() | {"pixels", "selected", "boxes"} == ours.keys()
     differences = {name: relative_error(ours[name], values) for name, values in expected.items()}
-    return {name: error for name, error in differences.items() if error > 1e-5}
+    return {name: error for name, error in differences.items() if error > bound}
 
 
 @pytest.mark.reference
 @pytest.mark.timeout(300)
-def test_stages_are_those_of_transformers(checkpoint: Path, layout_file: Path) -> None:
-    assert not differing_stages(checkpoint, layout_file)
+@pytest.mark.parametrize(("precision", "bound"), [("f32", 1e-5), ("auto", 1e-4)])
+def test_stages_are_those_of_transformers(
+    checkpoint: Path, layout_file: Path, precision: str, bound: float
+) -> None:
+    assert not differing_stages(checkpoint, layout_file, precision, bound)
 
 
 @pytest.mark.slow
@@ -90,7 +95,7 @@ def test_stages_are_those_of_transformers(checkpoint: Path, layout_file: Path) -
 def test_stages_of_official_size(tmp_path: Path, size: str) -> None:
     checkpoint = tmp_path / size
     write_synthetic_layout(checkpoint, size)
-    assert not differing_stages(checkpoint, export_layout(checkpoint, tmp_path))
+    assert not differing_stages(checkpoint, export_layout(checkpoint, tmp_path), "f32", 1e-5)
 
 
 def test_the_best_tokens_are_selected(layout_file: Path) -> None:
@@ -276,6 +281,21 @@ def test_threshold(layout_file: Path) -> None:
     middle = float(np.sort(scores)[50])
     kept = model.run(page(500, 400), threshold=middle)["scores"]
     assert np.array_equal(kept, scores[scores >= middle])
+
+
+def test_bfloat16_is_for_what_comes_before_the_decoder(layout_file: Path) -> None:
+    exact = _native.LayoutModel(str(layout_file), 1, precision="f32")
+    rough = _native.LayoutModel(str(layout_file), 1, precision="bf16")
+    automatic = _native.LayoutModel(str(layout_file), 1)
+    assert rough.kernels[0] == rough.kernels[1]
+    assert rough.kernels[2] == automatic.kernels[2]
+    assert automatic.kernels[0] == exact.kernels[0] == exact.kernels[1] == exact.kernels[2]
+    expected = exact.run(page(500, 400), trace=True)["stages"]["backbone.0"]
+    error = relative_error(rough.run(page(500, 400), trace=True)["stages"]["backbone.0"], expected)
+    assert error < 0.1
+    assert (error > 1e-4) == (rough.kernels[0] != exact.kernels[0])
+    with pytest.raises(ValueError, match="choose auto, f32 or bf16"):
+        _native.LayoutModel(str(layout_file), 1, precision="double")
 
 
 def test_wrong_images_are_refused(layout_file: Path) -> None:

@@ -2,8 +2,10 @@
 //
 // The kernels for AMX with its instructions in software, so that what surrounds them is tested on
 // every CPU with AVX512-BF16.
+#include "kernels/convolutions.h"
 #include "kernels/logits.h"
 #include "kernels/panel_kernels.h"
+#include "kernels/split_tiles.h"
 #include "kernels/tile_product.h"
 
 #include <immintrin.h>
@@ -68,6 +70,10 @@ constexpr DecoderKernels decoder_table = Tables::decoder("software tiles");
 constexpr LogitKernels logit_table = Logits<SoftwareUnit>::table();
 
 } // namespace
+
+extern const ConvolutionKernels software_split_tiles;
+const ConvolutionKernels software_split_tiles =
+    Convolutions<SplitTiles<SoftwareUnit, 2>>::table("software split tiles");
 
 extern const Kernels software_tiles;
 const Kernels software_tiles{&vision_table, &decoder_table, &logit_table};

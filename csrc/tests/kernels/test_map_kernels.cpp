@@ -5,14 +5,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 using ppocrvl::kernels::Activation;
+using ppocrvl::kernels::all_convolution_kernels;
 using ppocrvl::kernels::all_map_kernels;
+using ppocrvl::kernels::ConvolutionKernels;
 using ppocrvl::kernels::lanes;
 using ppocrvl::kernels::MapKernels;
+using ppocrvl::kernels::Precision;
 using ppocrvl::kernels::Window;
 using ppocrvl::layout::FeatureMap;
 using ppocrvl::test::is_near;
@@ -21,6 +26,12 @@ using ppocrvl::test::OwnMap;
 using ppocrvl::test::OwnScratch;
 
 namespace kernels = ppocrvl::kernels;
+
+#ifdef PPOCRVL_SOFTWARE_TILES
+namespace ppocrvl::kernels {
+extern const ConvolutionKernels software_split_tiles; // compiled for AVX512-BF16
+} // namespace ppocrvl::kernels
+#endif
 
 namespace {
 
@@ -66,9 +77,39 @@ Window window_of(const Shape &shape, const FeatureMap &in, const FeatureMap &out
   return {shape.size, shape.step, shape.padding, in.width, in.height, out.width, out.height};
 }
 
+struct Tested {
+  const ConvolutionKernels *kernels;
+  double tolerance;
+};
+
+/// All convolutions, and how far each may be from float64, bfloat16 for each root of a column.
+std::vector<Tested> all_tested() {
+  std::vector<Tested> all;
+  for (const auto &[precision, tolerance] :
+       {std::pair(Precision::f32, 1e-4), std::pair(Precision::split, 2e-4),
+        std::pair(Precision::bf16, 5e-3)}) {
+    for (const ConvolutionKernels *kernels : all_convolution_kernels(precision)) {
+      all.push_back({kernels, tolerance});
+    }
+  }
+#ifdef PPOCRVL_SOFTWARE_TILES
+  if (!all_convolution_kernels(Precision::bf16).empty()) {
+    all.push_back({&kernels::software_split_tiles, 2e-4});
+  }
+#endif
+  return all;
+}
+
+std::vector<std::byte> packed(const ConvolutionKernels &kernels, const std::vector<float> &rows,
+                              std::int64_t n_rows, std::int64_t n_places, std::int64_t n_channels) {
+  std::vector<std::byte> weights(kernels.weight_bytes(n_rows, n_places, n_channels));
+  kernels.pack(rows.data(), n_rows, n_places, n_channels, weights.data());
+  return weights;
+}
+
 /// Compares one convolution with loops over everything.
-bool convolves(const MapKernels &tested, const Shape &shape, Numbers &numbers,
-               Activation activation) {
+bool convolves(const Tested &of, const Shape &shape, Numbers &numbers, Activation activation) {
+  const ConvolutionKernels &tested = *of.kernels;
   const std::int64_t n_in = numbers.between(1, 70);
   const std::int64_t n_out = numbers.between(1, 40);
   const std::int64_t width = numbers.between(1, 45);
@@ -83,14 +124,15 @@ bool convolves(const MapKernels &tested, const Shape &shape, Numbers &numbers,
   const std::int64_t n_columns = shape.size * shape.size * n_in;
   const std::vector<float> rows = numbers.some(n_out * n_columns);
   const std::vector<float> bias = numbers.some(n_out);
-  std::vector<float> packed(static_cast<std::size_t>(kernels::packed_weights(n_out, n_columns)));
-  kernels::pack_weights(rows.data(), n_out, n_columns, packed.data());
+  const std::vector<std::byte> weights = packed(tested, rows, n_out, shape.size * shape.size, n_in);
+  const double tolerance =
+      of.tolerance * (of.tolerance > 1e-3 ? std::sqrt(static_cast<double>(n_columns)) : 1.0);
   const bool has_residual = numbers.between(0, 1) == 1; // what is in the output
   kernels::Convolution task{};
   task.window = window_of(shape, in, out);
   task.n_channels = n_in;
   task.n_rows = n_out;
-  task.weights = packed.data();
+  task.weights = weights.data();
   task.bias = bias.data();
   task.activation = activation;
   task.in = in.data;
@@ -99,7 +141,7 @@ bool convolves(const MapKernels &tested, const Shape &shape, Numbers &numbers,
   task.residual_stride = out.stride;
   task.out = out.data;
   task.out_stride = out.stride;
-  OwnScratch scratch(kernels::convolution_scratch(task.window, n_in));
+  OwnScratch scratch(tested.scratch_bytes(task.window, n_in));
   const std::int64_t middle = out.n_panels() / 2;
   tested.convolve(task, 0, middle, scratch.data());
   tested.convolve(task, middle, out.n_panels() - middle, scratch.data());
@@ -122,7 +164,7 @@ bool convolves(const MapKernels &tested, const Shape &shape, Numbers &numbers,
       }
       const double expected = activated(sum, activation) +
                               (has_residual ? static_cast<double>(old.at(channel, pixel)) : 0.0);
-      if (!is_near(static_cast<double>(out.at(channel, pixel)), expected, 1e-4)) {
+      if (!is_near(static_cast<double>(out.at(channel, pixel)), expected, tolerance)) {
         return false;
       }
     }
@@ -141,16 +183,16 @@ bool convolves(const MapKernels &tested, const Shape &shape, Numbers &numbers,
 } // namespace
 
 TEST_CASE("map kernels: convolutions are those of loops over everything") {
-  for (const MapKernels *tested : all_map_kernels()) {
+  for (const Tested &tested : all_tested()) {
     Numbers numbers(1);
     for (const Shape &shape : shapes) {
       for (const Activation activation :
            {Activation::none, Activation::relu, Activation::silu, Activation::gelu}) {
         for (int i = 0; i < 3; ++i) {
-          if (!convolves(*tested, shape, numbers, activation)) {
+          if (!convolves(tested, shape, numbers, activation)) {
             check::report(__FILE__, __LINE__,
-                          std::string(tested->name) + ": size " + std::to_string(shape.size) +
-                              ", step " + std::to_string(shape.step));
+                          std::string(tested.kernels->name) + ": size " +
+                              std::to_string(shape.size) + ", step " + std::to_string(shape.step));
           }
         }
       }
@@ -159,25 +201,24 @@ TEST_CASE("map kernels: convolutions are those of loops over everything") {
 }
 
 TEST_CASE("map kernels: deep products, many rows") {
-  for (const MapKernels *tested : all_map_kernels()) {
+  for (const auto &[tested, tolerance] : all_tested()) {
     Numbers numbers(2);
     const std::int64_t n_in = 1100; // several blocks of columns, and of rows
     const std::int64_t n_out = 530;
     const OwnMap in(n_in, 70, 3, numbers);
     const OwnMap out(n_out, 70, 3, numbers);
     const std::vector<float> rows = numbers.some(n_out * n_in);
-    std::vector<float> packed(static_cast<std::size_t>(kernels::packed_weights(n_out, n_in)));
-    kernels::pack_weights(rows.data(), n_out, n_in, packed.data());
+    const std::vector<std::byte> weights = packed(*tested, rows, n_out, 1, n_in);
     kernels::Convolution task{};
     task.window = window_of({1, 1, 0}, in.map, out.map);
     task.n_channels = n_in;
     task.n_rows = n_out;
-    task.weights = packed.data();
+    task.weights = weights.data();
     task.in = in.map.data;
     task.in_stride = in.map.stride;
     task.out = out.map.data;
     task.out_stride = out.map.stride;
-    OwnScratch scratch(kernels::convolution_scratch(task.window, n_in));
+    OwnScratch scratch(tested->scratch_bytes(task.window, n_in));
     tested->convolve(task, 0, out.map.n_panels(), scratch.data());
     bool is_right = true;
     for (std::int64_t channel = 0; channel < n_out; channel += 23) {
@@ -187,7 +228,8 @@ TEST_CASE("map kernels: deep products, many rows") {
           sum += static_cast<double>(rows[static_cast<std::size_t>(channel * n_in + i)]) *
                  static_cast<double>(in.map.at(i, pixel));
         }
-        is_right = is_right && is_near(static_cast<double>(out.map.at(channel, pixel)), sum, 1e-4);
+        is_right = is_right && is_near(static_cast<double>(out.map.at(channel, pixel)), sum,
+                                       tolerance * (tolerance > 1e-3 ? 33 : 1));
       }
     }
     CHECK(is_right);
