@@ -37,6 +37,9 @@ FILLER = "ppocrvl.filler"
 
 _BEFORE_ANSWER = (h11.IDLE, h11.SEND_RESPONSE)
 _FIRST_LOOK_SECONDS = 0.25  # most answers are complete by then
+_RECEIVED_AT_ONCE = 32 * 1024
+"""Bytes. asyncio reserves so many each time that something comes, and closes the connection where
+it cannot have them. For its own 256 KiB the C library asks the system each time."""
 
 
 def protocol_class(limits: ServerLimits) -> type[H11Protocol]:
@@ -65,6 +68,7 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.max_size = _RECEIVED_AT_ONCE  # type: ignore[attr-defined]  # of selector loops
         if len(self.connections) > self._limits.max_connections:
             self._refuse("server_busy", "too many connections; try again later")
         else:
