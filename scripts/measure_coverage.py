@@ -8,22 +8,73 @@ The C++ counts are of both: the suite runs with an extension that counts too. Th
 (csrc/kernels) are left out: counting would take their speed, and every one of them is compared with
 plain arithmetic. What a killed process had reached is lost.
 
-Prints two tables and leaves pages in build/coverage/pages/.
+Prints a table of each language's files and one of the rooms, and leaves pages in
+build/coverage/pages/.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "coverage"
 PACKAGE = BUILD / "package"
 PAGES = BUILD / "pages"
 WHERE = "import ppocrvl.support.native as n; print(n._native.__file__)"  # the extension that runs
+
+
+class Counts(NamedTuple):
+    """What there is of a file or a room, and what of it ran."""
+
+    lines: int = 0
+    lines_run: int = 0
+    branches: int = 0
+    branches_run: int = 0
+
+    def plus(self, more: Counts) -> Counts:
+        """The counts of both."""
+        return Counts(*(mine + other for mine, other in zip(self, more, strict=True)))
+
+
+def python_files(report: Path) -> dict[str, Counts]:
+    """From `coverage json`, by path."""
+    files = json.loads(report.read_text(encoding="utf-8"))["files"]
+    keys = ("num_statements", "covered_lines", "num_branches", "covered_branches")
+    return {path: Counts(*(one["summary"][key] for key in keys)) for path, one in files.items()}
+
+
+def core_files(report: Path) -> dict[str, Counts]:
+    """From `gcovr --json-summary`, by path."""
+    keys = ("line_total", "line_covered", "branch_total", "branch_covered")
+    files = json.loads(report.read_text(encoding="utf-8"))["files"]
+    return {one["filename"]: Counts(*(one[key] for key in keys)) for one in files}
+
+
+def rooms(files: dict[str, Counts]) -> str:
+    """A table with a row for each room, and one for all."""
+    counts: defaultdict[str, Counts] = defaultdict(Counts)
+    for path, one in files.items():
+        folders = Path(path).parts[:-1]
+        room = "/".join(folders[: 3 if folders[0] == "python" else 2])
+        counts[room] = counts[room].plus(one)
+        counts["all"] = counts["all"].plus(one)
+
+    def share(run: int, total: int) -> str:
+        return f"{run:6d} of {total:6d} {100 * run / total:6.1f} %" if total else f"{'-':>25}"
+
+    rows = [f"{'room':28}{'lines':>25}{'branches':>29}"]
+    rows += [
+        f"{room:28}{share(one.lines_run, one.lines)}    {share(one.branches_run, one.branches)}"
+        for room, one in sorted(counts.items(), key=lambda item: (item[0] == "all", item[0]))
+    ]
+    return "\n".join(rows)
 
 
 def counting_package() -> dict[str, str]:
@@ -61,9 +112,13 @@ def main(arguments: list[str]) -> int:
     run(*coverage, "combine", "--quiet")
     run(*coverage, "report")
     run(*coverage, "html", "--quiet", "-d", str(PAGES / "python"))
+    run(*coverage, "json", "--quiet", "-o", str(PAGES / "python.json"))
     gcovr = [sys.executable, "-m", "gcovr", "--root", ".", "--filter", "csrc/", str(BUILD)]
     gcovr += ["--exclude", "csrc/tests/", "--exclude", "csrc/kernels/", "--exclude-throw-branches"]
+    gcovr += ["--json-summary", str(PAGES / "core.json")]
     run(*gcovr, "--txt", "-", "--html-details", str(PAGES / "core.html"))
+    print(rooms(python_files(PAGES / "python.json")))
+    print(rooms(core_files(PAGES / "core.json")))
     return code
 
 

@@ -5,6 +5,7 @@
 #include "schedule/layout_turns.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
+#include "support/exception_memory.h"
 #include "support/stopwatch.h"
 #include "text/sampler.h"
 
@@ -39,6 +40,7 @@ LayoutTurns *turns_of(const EngineOptions &options) {
 Engine::Engine(const EngineOptions &options)
     : options_(options), sharing_(options.encode_threads == 0, turns_of(options)),
       board_(std::make_shared<Board>(options.cache_bytes)) {
+  take_memory_for_exceptions();
   const Stopwatch stopwatch;
   if (options.n_parallel < 1 || options.n_parallel > most_parallel) {
     throw Error(ErrorKind::option, "n_parallel must be from 1 to " + std::to_string(most_parallel) +
@@ -133,6 +135,7 @@ void Engine::close_all() {
 }
 
 std::shared_ptr<Ticket> Engine::submit(Request &&request) {
+  take_memory_for_exceptions();
   PreparedRequest prepared = prepare(request);
   const std::shared_ptr<Waker> waker = board_;
   auto ticket = std::make_shared<Ticket>(waker, request.deadline);
@@ -156,6 +159,7 @@ std::shared_ptr<Ticket> Engine::submit(Request &&request) {
 
 std::shared_ptr<Pending<EmbeddingsPtr>> Engine::submit_embedding(RgbImage &&image,
                                                                  std::string image_key) {
+  take_memory_for_exceptions();
   const ImageGrid grid = image_grid(image, info_.token_side());
   const std::shared_ptr<Waker> waker = board_;
   auto pending = std::make_shared<Pending<EmbeddingsPtr>>(waker);
@@ -269,6 +273,7 @@ PreparedRequest Engine::prepare(const Request &request) const {
   if (request.messages.empty() || request.messages.back().role != Role::user) {
     throw Error(ErrorKind::option, "the last of the messages must be the user's");
   }
+  const auto n_ctx = static_cast<std::size_t>(info_.n_ctx_train);
   PreparedRequest prepared;
   if (request.image) {
     prepared.grid = image_grid(*request.image, info_.token_side());
@@ -276,14 +281,13 @@ PreparedRequest Engine::prepare(const Request &request) const {
   {
     const std::shared_lock<std::shared_mutex> lock(model_mutex_);
     prepared.prompt = vocabulary().prompt_ids(
-        chat_prompt(info_.model_version, request.messages, request.image.has_value()));
+        chat_prompt(info_.model_version, request.messages, request.image.has_value()), n_ctx);
     prepared.grammar = check_sampling(request.sampling, language_model_.value().vocab());
     if (prepared.grammar != nullptr) {
       vocabulary().texts(); // here, not in the thread that decodes for all
     }
   }
   const auto n_prompt = prepared.prompt.size() + static_cast<std::size_t>(prepared.grid.tokens());
-  const auto n_ctx = static_cast<std::size_t>(info_.n_ctx_train);
   if (n_prompt >= n_ctx) {
     throw Error(ErrorKind::context, "the prompt has " + std::to_string(n_prompt) + " tokens (" +
                                         std::to_string(prepared.grid.tokens()) +

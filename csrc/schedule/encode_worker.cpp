@@ -2,6 +2,7 @@
 #include "schedule/encode_worker.h"
 
 #include "support/error.h"
+#include "support/exception_memory.h"
 #include "support/faults.h"
 
 #include <algorithm>
@@ -56,6 +57,7 @@ void note_seconds(EncodeJob &job, double seconds) {
 } // namespace
 
 void EncodeWorker::run() {
+  take_memory_for_exceptions();
   while (take()) {
     serve();
     jobs_.clear();

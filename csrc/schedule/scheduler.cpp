@@ -2,6 +2,7 @@
 #include "schedule/scheduler.h"
 
 #include "support/error.h"
+#include "support/exception_memory.h"
 #include "support/faults.h"
 
 #include <algorithm>
@@ -65,6 +66,7 @@ Scheduler::Scheduler(Board &board, LanguageModel &model, CoreSharing &sharing,
 }
 
 void Scheduler::run() {
+  take_memory_for_exceptions();
   while (go_on()) {
   }
   fail_everything(closed_error());

@@ -29,9 +29,14 @@ Vocabulary::Vocabulary(const llama_vocab *vocab) : vocab_(vocab) {
       location_ids_[text] = id;
       is_location_.insert(id);
     }
-    constexpr int user_defined = LLAMA_TOKEN_ATTR_USER_DEFINED;
-    if (text.size() > 1 && text.front() == '<' && text.back() == '>' &&
-        (llama_vocab_get_attr(vocab, id) & user_defined) != 0) {
+    longest_token_ = std::max(longest_token_, text.size());
+    constexpr int on_request = LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN;
+    const int kind = llama_vocab_get_attr(vocab, id) & (on_request | LLAMA_TOKEN_ATTR_USER_DEFINED);
+    const bool is_user_defined = (kind & LLAMA_TOKEN_ATTR_USER_DEFINED) != 0;
+    if (kind != 0) {
+      seams_.add(text, is_user_defined);
+    }
+    if (is_user_defined && text.size() > 1 && text.front() == '<' && text.back() == '>') {
       markup_.insert(text);
       longest_markup_ = std::max(longest_markup_, text.size());
     }
@@ -71,47 +76,46 @@ std::string Vocabulary::token_bytes(std::int32_t token, bool keep_location_token
   return bytes;
 }
 
-PromptIds Vocabulary::prompt_ids(const std::vector<PromptPiece> &pieces) const {
-  PromptIds ids;
-  auto *part = &ids.before_image;
+PromptIds Vocabulary::prompt_ids(const std::vector<PromptPiece> &pieces, std::size_t most) const {
+  std::vector<std::int32_t> ids;
+  std::optional<std::size_t> image_at;
   for (const auto &piece : pieces) {
     switch (piece.kind) {
     case PromptPiece::Kind::control:
-      part->push_back(control_ids_.at(piece.text));
+      ids.push_back(control_ids_.at(piece.text));
       break;
     case PromptPiece::Kind::image:
-      part = &ids.after_image;
+      image_at = ids.size();
       break;
-    case PromptPiece::Kind::text: {
-      const auto text_ids = tokenize(piece.text);
-      part->insert(part->end(), text_ids.begin(), text_ids.end());
+    case PromptPiece::Kind::text:
+      append_text_ids(piece.text, most, ids);
       break;
-    }
     case PromptPiece::Kind::answer:
-      append_answer_ids(piece.text, *part);
+      append_answer_ids(piece.text, most, ids);
       break;
     }
   }
-  return ids;
+  const auto seam = ids.begin() + static_cast<std::ptrdiff_t>(image_at.value_or(ids.size()));
+  return {{ids.begin(), seam}, {seam, ids.end()}};
 }
 
-std::vector<std::int32_t> Vocabulary::tokenize(std::string_view text) const {
-  std::vector<std::int32_t> ids;
+void Vocabulary::append_text_ids(std::string_view text, std::size_t most,
+                                 std::vector<std::int32_t> &ids) const {
   std::size_t begin = 0;
   for (std::size_t at = text.find('<'); at != std::string_view::npos; at = text.find('<', at + 1)) {
     const std::string_view near = text.substr(at, longest_markup_);
     const std::size_t end = near.find('>');
     if (end != std::string_view::npos && markup_.count(std::string(near.substr(0, end + 1))) > 0) {
-      append_ids(text.substr(begin, at + 1 - begin), /*parse_special=*/false, ids);
+      append_ids(text.substr(begin, at + 1 - begin), /*parse_special=*/false, most, ids);
       begin = at + 1;
     }
   }
-  append_ids(text.substr(begin), /*parse_special=*/false, ids);
-  return ids;
+  append_ids(text.substr(begin), /*parse_special=*/false, most, ids);
 }
 
 /// Table tokens are found whatever llama.cpp is told, location tokens only in some files.
-void Vocabulary::append_answer_ids(std::string_view text, std::vector<std::int32_t> &ids) const {
+void Vocabulary::append_answer_ids(std::string_view text, std::size_t most,
+                                   std::vector<std::int32_t> &ids) const {
   std::size_t begin = 0;
   for (std::size_t at = text.find(location_prefix); at != std::string_view::npos;
        at = text.find(location_prefix, at + 1)) {
@@ -120,22 +124,32 @@ void Vocabulary::append_answer_ids(std::string_view text, std::vector<std::int32
                            ? location_ids_.end()
                            : location_ids_.find(std::string(text.substr(at, end + 1 - at)));
     if (found != location_ids_.end()) {
-      append_ids(text.substr(begin, at - begin), /*parse_special=*/false, ids);
+      append_ids(text.substr(begin, at - begin), /*parse_special=*/false, most, ids);
       ids.push_back(found->second);
       begin = end + 1;
     }
   }
-  append_ids(text.substr(begin), /*parse_special=*/false, ids);
+  append_ids(text.substr(begin), /*parse_special=*/false, most, ids);
 }
 
 std::vector<std::int32_t> Vocabulary::tokenize_with_special(std::string_view text) const {
   std::vector<std::int32_t> ids;
-  append_ids(text, /*parse_special=*/true, ids);
+  append_ids(text, /*parse_special=*/true, std::numeric_limits<std::size_t>::max(), ids);
   return ids;
 }
 
-void Vocabulary::append_ids(std::string_view text, bool parse_special,
-                            std::vector<std::int32_t> &all) const {
+void Vocabulary::append_ids(std::string_view text, bool parse_special, std::size_t most,
+                            std::vector<std::int32_t> &ids) const {
+  append_by_parts(
+      text, seams_, {most, longest_token_},
+      [&](std::string_view part, std::vector<std::int32_t> &all) {
+        append_part(part, parse_special, all);
+      },
+      ids);
+}
+
+void Vocabulary::append_part(std::string_view text, bool parse_special,
+                             std::vector<std::int32_t> &all) const {
   // A token holds at least one byte, save for a possible leading space of its own.
   if (text.size() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
     throw Error(ErrorKind::context, "the prompt is longer than 2 GiB; shorten it");

@@ -3,9 +3,11 @@
 
 #include "text/grammar_filter.h"
 #include "text/prompt.h"
+#include "text/seams.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -41,10 +43,10 @@ public:
   /// A token's bytes need not be valid UTF-8 by themselves.
   std::string token_bytes(std::int32_t token, bool keep_location_tokens) const;
 
-  PromptIds prompt_ids(const std::vector<PromptPiece> &pieces) const;
-
-  /// Ids of plain text: control, location and table tokens in it stay text.
-  std::vector<std::int32_t> tokenize(std::string_view text) const;
+  /// Of plain text in it, control, location and table tokens stay text. Throws ErrorKind::context
+  /// where there are more than `most`, however long the prompt is before it has been divided.
+  PromptIds prompt_ids(const std::vector<PromptPiece> &pieces,
+                       std::size_t most = std::numeric_limits<std::size_t>::max()) const;
 
   /// Ids of text with all tokens that stand in it, as the reference's tokenizer has them.
   std::vector<std::int32_t> tokenize_with_special(std::string_view text) const;
@@ -55,8 +57,13 @@ public:
   const TokenTexts &texts() const;
 
 private:
-  void append_ids(std::string_view text, bool parse_special, std::vector<std::int32_t> &all) const;
-  void append_answer_ids(std::string_view text, std::vector<std::int32_t> &ids) const;
+  void append_ids(std::string_view text, bool parse_special, std::size_t most,
+                  std::vector<std::int32_t> &ids) const;
+  void append_part(std::string_view text, bool parse_special, std::vector<std::int32_t> &ids) const;
+  void append_text_ids(std::string_view text, std::size_t most,
+                       std::vector<std::int32_t> &ids) const;
+  void append_answer_ids(std::string_view text, std::size_t most,
+                         std::vector<std::int32_t> &ids) const;
 
   const llama_vocab *vocab_;
   mutable std::once_flag texts_made_;
@@ -68,6 +75,8 @@ private:
   // such tokens too, and are to be found.
   std::unordered_set<std::string> markup_;
   std::size_t longest_markup_ = 0;
+  Seams seams_;
+  std::size_t longest_token_ = 0;
 };
 
 } // namespace ppocrvl

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from ppocrvl.errors import EngineError, ImageDecodeError
+from ppocrvl.images import memory
 from ppocrvl.images.load import FORMATS, load_image
 from ppocrvl.images.resize import enlarge_for_spotting, resize_to_pixels
 
@@ -128,3 +130,15 @@ def test_damaged_file_is_called_damaged_where_memory_suffices() -> None:
     Image.new("RGB", (200, 200), "red").save(out, "JPEG2000")
     with pytest.raises(ImageDecodeError, match="damaged"):
         load_image(out.getvalue()[:-40])
+
+
+def test_a_small_picture_takes_more_than_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder of 100 kB that could not be had is no damage of a picture of one pixel."""
+
+    def empty(size: int, _: object) -> None:
+        if size > 1 << 20:
+            raise MemoryError
+
+    monkeypatch.setattr(memory, "np", SimpleNamespace(empty=empty, uint8=np.uint8))
+    with pytest.raises(MemoryError), memory.decoding(1, 1):
+        raise OSError("broken data stream")

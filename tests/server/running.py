@@ -28,15 +28,24 @@ SECONDS = 60
 class Server:
     """A running server.
 
+    Args:
+        arguments: of `ppocrvl serve`.
+        address_space: the bytes that it may have, by prlimit.
+        environment: more of it.
+
     Attributes:
         url: without a slash at the end.
         process: it.
         log: the lines of its stderr so far.
     """
 
-    def __init__(self, *arguments: object, **environment: str) -> None:
+    def __init__(
+        self, *arguments: object, address_space: int | None = None, **environment: str
+    ) -> None:
+        limit = [] if address_space is None else ["prlimit", f"--as={address_space}:"]
+        command = [*limit, sys.executable, "-m", "ppocrvl", "serve", "--port", "0"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ppocrvl", "serve", "--port", "0", *map(str, arguments)],
+            [*command, *map(str, arguments)],
             stderr=subprocess.PIPE,
             text=True,
             env={**_environment(), **environment},
@@ -98,7 +107,7 @@ class Server:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.log.append(line)
-            if found := re.search(r"listening on (\S+)", line):
+            if found := re.search(r"listening on (http\S+)", line):
                 self.url = found[1]
                 listening.set()
         listening.set()

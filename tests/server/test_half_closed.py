@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from typing import TYPE_CHECKING, Any, cast
@@ -12,11 +13,11 @@ import uvicorn
 from tests.server.running import ENDLESS, data_uri, wait_for
 from uvicorn.server import ServerState
 
+import ppocrvl.server.protocol
 from ppocrvl.server.protocol import FILLER, protocol_class
 from ppocrvl.server.server_limits import ServerLimits
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine
 
     from tests.server.running import Server
@@ -233,9 +234,27 @@ def test_want_of_memory_for_what_comes(
         raise MemoryError
 
     monkeypatch.setattr(protocol.conn, "receive_data", receive)
-    protocol.data_received(b"more")
+    protocol.get_buffer(-1)[:4] = b"more"
+    protocol.buffer_updated(4)
     assert connection.take().startswith(b"HTTP/1.1 503 ")
     assert connection.closed
+
+
+def test_want_of_memory_for_what_was_received(
+    protocol: Any, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nothing:
+        def __getitem__(self, _: slice) -> bytes:
+            raise MemoryError
+
+    monkeypatch.setattr(ppocrvl.server.protocol, "_RECEIVED", Nothing())
+    protocol.buffer_updated(4)
+    assert connection.take().startswith(b"HTTP/1.1 503 ")
+    assert connection.closed
+
+
+def test_asyncio_asks_for_no_memory_to_receive() -> None:
+    assert issubclass(protocol_class(ServerLimits()), asyncio.BufferedProtocol)
 
 
 def test_a_client_that_cannot_be_asked(loop: Loop, protocol: Any) -> None:

@@ -41,7 +41,7 @@ def test_ending_lets_what_runs_finish(
 ) -> None:
     running = start_server(
         *("--model", endless_model, "--parallel", 1),
-        *("--max-tokens", 100_000, "--kv-tokens", 131_072),
+        *("--max-tokens", 100_000, "--kv-tokens", 131_072, "--drain-seconds", 900),
     ).wait_ready()
     body = question(noise, **{**ENDLESS, "max_tokens": 8000, "stream": True})
     address = f"{running.url}/v1/chat/completions"
@@ -133,6 +133,23 @@ def test_loading_that_fails_ends_the_server(
     assert running.end() == ExitCode.ENGINE
     assert running.log[-1].startswith("ppocrvl: error: the model cannot be loaded: ")
     assert error.partition("(")[0] in running.log[-1]
+
+
+def test_an_engine_that_cannot_read_ends_the_server(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """It is not said to be ready."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ppocrvl.engine.engine as engine\n"
+        "from ppocrvl.errors import EngineError\n"
+        "async def aocr(self, *a, **k):\n"
+        "    raise EngineError('no thread')\n"
+        "engine.Engine.aocr = aocr\n",
+        encoding="utf-8",
+    )
+    running = start_server(PYTHONPATH=str(tmp_path))
+    assert running.end() == ExitCode.ENGINE
+    assert running.log[-1] == "ppocrvl: error: no thread\n"
 
 
 def serve(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_BYTES_PER_PIXEL = 32
 """What the hungriest decoder, OpenJPEG's, and Pillow take for a pixel with alpha, rounded up."""
 
+_LEAST_BYTES = 8 << 20
+"""What decoders take for a picture of any size: windows, tables, threads."""
+
 
 @contextmanager
 def memory_wanted(what_for: str) -> Iterator[None]:
@@ -49,9 +52,8 @@ def decoding(width: int, height: int) -> Iterator[None]:
         raise
     except Exception as error:
         try:
-            np.empty(
-                MOST_BYTES_PER_PIXEL * width * height, np.uint8
-            )  # never touched: costs nothing
+            # Never touched: it costs nothing.
+            np.empty(_LEAST_BYTES + MOST_BYTES_PER_PIXEL * width * height, np.uint8)
         except MemoryError:
             raise MemoryError from error
         raise

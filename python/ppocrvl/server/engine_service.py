@@ -61,6 +61,14 @@ class EngineService:
         self.health = Health(self._probe)
         self._probes = itertools.count()
 
+    async def start(self) -> None:
+        """Read a small picture: threads and memory that it takes are there before the first client.
+
+        Raises:
+            EngineError: there are too few.
+        """
+        await self._probe()
+
     async def read(self, job: Job) -> Result:
         """The whole answer. Cancelling the task cancels the reading.
 

@@ -23,6 +23,7 @@ from ppocrvl.server.logs import LOGGER, set_up_logs
 from ppocrvl.server.metrics import Metrics
 from ppocrvl.server.pictures import PictureLoader
 from ppocrvl.server.protocol import protocol_class
+from ppocrvl.server.reserve import keep_reserve
 from ppocrvl.server.server_limits import ServerLimits
 from ppocrvl.server.state import State
 from ppocrvl.server.threads import started_pool
@@ -98,6 +99,7 @@ def serve(
         OptionError: the address cannot be listened on, or the TLS files cannot be used.
         PpocrvlError: what `load` raises; an EngineError in place of anything else.
     """
+    keep_reserve()
     set_up_logs()
     listener = _listen(options.host, options.port)
     limits = options.limits
@@ -142,7 +144,13 @@ async def _run(
 
     async def load_model() -> None:
         try:
-            state.service = EngineService(await asyncio.to_thread(load))
+            service = EngineService(await asyncio.to_thread(load))
+            try:
+                await service.start()
+            except BaseException:
+                service.close()
+                raise
+            state.service = service
         except PpocrvlError:
             raise
         except Exception as error:

@@ -12,6 +12,7 @@ what the answer has as a filler within it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sys
@@ -23,8 +24,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ppocrvl.server.codes import CODES, ApiError
 
 if TYPE_CHECKING:
-    import asyncio
-
     from uvicorn.config import Config
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from uvicorn.server import ServerState
@@ -37,6 +36,10 @@ FILLER = "ppocrvl.filler"
 
 _BEFORE_ANSWER = (h11.IDLE, h11.SEND_RESPONSE)
 _FIRST_LOOK_SECONDS = 0.25  # most answers are complete by then
+_RECEIVED = memoryview(bytearray(32 * 1024))
+"""Where asyncio puts what arrives, of one connection at a time. Else it would ask for memory
+itself, and close the connection without an answer where there is none."""
+_NO_MEMORY = ("server_busy", "there is too little memory now; try again later")
 
 
 def protocol_class(limits: ServerLimits) -> type[H11Protocol]:
@@ -48,7 +51,7 @@ def protocol_class(limits: ServerLimits) -> type[H11Protocol]:
     return LimitedProtocol
 
 
-class _Protocol(H11Protocol):
+class _Protocol(H11Protocol, asyncio.BufferedProtocol):
     _limits: ServerLimits
 
     def __init__(
@@ -70,11 +73,23 @@ class _Protocol(H11Protocol):
         else:
             self._watch_headers()
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return _RECEIVED
+
+    def buffer_updated(self, nbytes: int) -> None:
+        try:
+            data = bytes(_RECEIVED[:nbytes])
+        except MemoryError:
+            self._refuse(*_NO_MEMORY)
+        else:
+            self.data_received(data)
+
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
         except MemoryError:
-            self._refuse("server_busy", "there is too little memory now; try again later")
+            self._refuse(*_NO_MEMORY)
         else:
             self._watch_headers()
 
