@@ -74,7 +74,7 @@ def test_stock_program_goes_on_after_a_picture_that_fails(stock_tools: Path) -> 
         process = upstream._process
         assert process is not None
         with pytest.raises(EngineError, match="failed: tokenizing failed"):
-            upstream.run(case.picture, prompt="no marker", image_token=1, max_tokens=1)
+            upstream.run(case.image, prompt="no marker", image_token=1, max_tokens=1)
         after = stock_stages(upstream, engine, case)
         assert upstream._process is process
         for stage in ARRAYS:

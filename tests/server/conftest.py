@@ -24,7 +24,7 @@ def start_server() -> Iterator[StartServer]:
     started: list[Server] = []
 
     def start(*arguments: object, **environment: str) -> Server:
-        started.append(Server(*arguments, **environment))
+        started.append(Server(*arguments, address_space=None, **environment))
         return started[-1]
 
     yield start
