@@ -57,7 +57,7 @@ def official_config(
         "max_sequence_length": None,
         "model_type": "paddleocr_vl",
         "pad_token_id": 0,
-        "ppocrvl_max_lines": 6,  # what it is trained on
+        "ppocrvl_max_lines": 1,  # it reads blocks too, but repeats words there
         "rms_norm_eps": 1e-05,
         "rope_is_neox_style": True,
         "rope_scaling": {"mrope_section": [16, 24, 24], "rope_type": "default", "type": "default"},

@@ -4,13 +4,16 @@
 #include "tests/check.h"
 #include "tests/gguf_builder.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 using namespace ppocrvl::tests;
 using ppocrvl::ErrorKind;
 using ppocrvl::GgufFile;
+using ppocrvl::kernels::ConvolutionKernels;
 using ppocrvl::layout::FeatureMap;
 using ppocrvl::layout::ProductWeights;
 using ppocrvl::layout::Weights;
@@ -39,28 +42,40 @@ GgufBuilder convolution() {
   return builder;
 }
 
+/// Kernels that keep rows as they get them.
+ConvolutionKernels plain_kernels() {
+  ConvolutionKernels kernels{};
+  kernels.weight_bytes = [](std::int64_t n_rows, std::int64_t n_places, std::int64_t n_channels) {
+    return static_cast<std::size_t>(n_rows * n_places * n_channels) * sizeof(float);
+  };
+  kernels.pack = [](const float *rows, std::int64_t n_rows, std::int64_t n_places,
+                    std::int64_t n_channels, void *packed) {
+    std::copy_n(rows, n_rows * n_places * n_channels, static_cast<float *>(packed));
+  };
+  return kernels;
+}
+
 } // namespace
 
 TEST_CASE("layout weights: a convolution's rows have the channels within the window's places") {
   const TemporaryFile file(counting_file(convolution()));
   const GgufFile header = ppocrvl::read_gguf(file.path());
   Weights weights(header);
-  const ProductWeights &read = weights.product("conv", 2, 3, 3);
-  CHECK_EQUAL(read.n_rows, 3);
+  const ConvolutionKernels kernels = plain_kernels();
+  const ProductWeights &read = weights.product("conv", 2, 3, 3, kernels);
   CHECK_EQUAL(read.bias[2], 2.0F);
+  const auto *values = static_cast<const float *>(static_cast<const void *>(read.packed.get()));
   bool is_right = true;
   for (std::int64_t row = 0; row < 3; ++row) {
     for (std::int64_t place = 0; place < 9; ++place) {
       for (std::int64_t channel = 0; channel < 2; ++channel) {
-        const std::int64_t column = 2 * place + channel;
-        const float value =
-            read.packed[static_cast<std::size_t>(column * ppocrvl::kernels::map_group + row)];
+        const float value = values[row * 18 + place * 2 + channel];
         is_right = is_right && value == static_cast<float>(row * 18 + channel * 9 + place);
       }
     }
   }
   CHECK(is_right);
-  CHECK(&weights.product("conv", 2, 3, 3) == &read); // is kept
+  CHECK(&weights.product("conv", 2, 3, 3, kernels) == &read); // is kept
 }
 
 TEST_CASE("layout weights: a table's rows as tokens") {
@@ -79,8 +94,9 @@ TEST_CASE("layout weights: what is missing, of another shape or no number is ref
   Weights weights(header);
   const auto error = [&](auto read) { return message_of(ErrorKind::model_format, read); };
   CHECK(contains(error([&] { weights.norm("conv1", 3); }), "conv1.weight is missing"));
-  CHECK(
-      contains(error([&] { weights.product("conv", 3, 3, 3); }), "conv.weight has another shape"));
+  const ConvolutionKernels kernels = plain_kernels();
+  CHECK(contains(error([&] { weights.product("conv", 3, 3, 3, kernels); }),
+                 "conv.weight has another shape"));
   CHECK(contains(error([&] { weights.constant("table", 2, 60); }), "table has another shape"));
   CHECK(contains(error([&] { weights.constant("table", 3, 41); }), "table has another shape"));
 
