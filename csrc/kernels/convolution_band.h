@@ -20,19 +20,15 @@ namespace ppocrvl::kernels {
 /// A map must not be wider than the output's width times the step.
 template <typename Kind> struct BandShape {
   Window window;
-  std::int64_t width;     // of the grid
-  std::int64_t least = 0; // offset of a place of the window, and the largest
-  std::int64_t most = 0;
+  std::int64_t width; // of the grid
+  std::int64_t least; // offset of a place of the window, and the largest
+  std::int64_t most;
 
-  explicit BandShape(const Window &of) : window(of) {
-    const std::int64_t last = window.size - 1;
-    const std::int64_t before = -shift(0);
-    const std::int64_t behind = shift(last);
-    const std::int64_t reach = before > behind ? before : behind;
-    width = window.out_width + (reach > 0 ? reach : 0);
-    least = offset(0, 0) < 0 ? offset(0, 0) : 0;
-    most = offset(last, last) > 0 ? offset(last, last) : 0;
-  }
+  explicit BandShape(const Window &of)
+      : window(of), width(of.out_width + larger(0, larger(-shift(0), shift(of.size - 1)))),
+        least(-larger(0, -offset(0, 0))), most(larger(0, offset(of.size - 1, of.size - 1))) {}
+
+  static std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
   [[nodiscard]] std::int64_t n_grids() const { return window.step * window.step; }
 
@@ -65,7 +61,7 @@ template <typename Kind> struct BandShape {
   /// piece that is too long: an odd multiple of 16, so that rows do not compete for the same lines
   /// of a cache.
   [[nodiscard]] std::int64_t stride(std::int64_t n_computed) const {
-    return padded((n_computed + 1) * lanes + most - least, 2 * 16) + 16;
+    return padded((n_computed + 1) * lanes + most - least, std::int64_t{32}) + 16;
   }
 };
 

@@ -116,9 +116,9 @@ template <typename Product> struct Convolutions {
          void *scratch)
         : task(of), shape(its_shape), first_panel(first), n_panels(count),
           n_computed(shape.computed(count)), begin(shape.position(first * lanes)),
-          stride(shape.stride(n_computed)), depth(depth_of(task.n_channels)) {
+          stride(shape.stride(n_computed)), depth(depth_of(task.n_channels)),
+          sums(static_cast<float *>(scratch)) {
       const Numbers numbers(n_panels, n_computed, stride);
-      sums = static_cast<float *>(scratch);
       pixels = sums + numbers.sums;
       source = pixels + numbers.pixels;
       band = reinterpret_cast<Operand *>(source + numbers.source);
@@ -201,9 +201,13 @@ template <typename Product> struct Convolutions {
           for (std::int64_t i = 0; i < count; ++i) {
             places[i] = seen(part, place + i, row, panel, in_place);
           }
-          const BandOperand<Operand> band{places, count, depth,
-                                          (in_place ? lanes : part.stride) * run,
-                                          part.depth * part.stride * run};
+          const BandOperand<Operand> band{
+              places,
+              count,
+              depth,
+              (in_place ? lanes : part.stride) * run,
+              part.depth * part.stride * run,
+          };
           Product::multiply(weights + (place * part.depth + row) * group * run * terms,
                             group * row_stride, band, part.sums + panel * sums_stride,
                             padded(n_rows, group), place > 0 || row > 0);

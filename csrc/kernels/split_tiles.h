@@ -100,20 +100,25 @@ private:
         }
       }
     }
-    return {copied, band.n_places * band.depth / group, terms * group * panel_row, panel_row,
-            group * panel_row};
+    return {
+        copied,
+        band.n_places * band.depth / group,
+        terms * group * panel_row,
+        panel_row,
+        group * panel_row,
+    };
   }
 
   template <int n_groups>
   static void groups(const Operand *weights, std::int64_t group_stride, const Seen &all,
                      float *sums, bool add) {
-    float *lower = sums + group * lanes;
+    constexpr std::int64_t lower = group * lanes;
     if (add) {
       Unit::template load<0>(sums, sums_row);
       Unit::template load<1>(sums + 16, sums_row);
       if constexpr (n_groups == 2) {
-        Unit::template load<2>(lower, sums_row);
-        Unit::template load<3>(lower + 16, sums_row);
+        Unit::template load<2>(sums + lower, sums_row);
+        Unit::template load<3>(sums + lower + 16, sums_row);
       }
     } else {
       Unit::template zero<0>();
@@ -145,8 +150,8 @@ private:
     Unit::template store<0>(sums, sums_row);
     Unit::template store<1>(sums + 16, sums_row);
     if constexpr (n_groups == 2) {
-      Unit::template store<2>(lower, sums_row);
-      Unit::template store<3>(lower + 16, sums_row);
+      Unit::template store<2>(sums + lower, sums_row);
+      Unit::template store<3>(sums + lower + 16, sums_row);
     }
   }
 

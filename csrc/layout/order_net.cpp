@@ -72,8 +72,8 @@ void build_kinds(Builder &build, const LayoutConfig &config, const Tokens &token
     };
     for (std::int64_t token = 0; token < tokens->count(); ++token) {
       const OrderTokens::Kind kind = tokens->kind(token);
-      put(out, token, 0, kinds, kind, length);
-      if (kind != OrderTokens::left_out) { // whose kind holds its position
+      put(out, token, 0, kinds, static_cast<std::int64_t>(kind), length);
+      if (kind != OrderTokens::Kind::left_out) { // whose kind holds its position
         add(token, positions, token);
       }
       if (const std::int64_t label = tokens->labels[static_cast<std::size_t>(token)]; label >= 0) {
@@ -110,7 +110,7 @@ void build_relations(Builder &build, const LayoutConfig &config, const Tokens &t
         }
         const std::int64_t panel = head * n_panels + token / lanes;
         bias.values[(panel * most_keys + key) * lanes + token % lanes] =
-            tokens->kind(key) == OrderTokens::left_out ? never : sum;
+            tokens->kind(key) == OrderTokens::Kind::left_out ? never : sum;
       }
     }
   };

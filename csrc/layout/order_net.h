@@ -8,6 +8,6 @@ namespace ppocrvl::layout {
 
 /// Adds V2's order net to the program: from the results' logits and boxes, whose rows it arranges
 /// (OrderTokens), to their order logits. It computes as many tokens as take part.
-void build_order_net(Builder &build, const LayoutConfig &config);
+void build_order_net(Builder &whole, const LayoutConfig &config);
 
 } // namespace ppocrvl::layout

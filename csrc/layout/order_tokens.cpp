@@ -42,12 +42,12 @@ Corners corners_of(const float *box) {
 
 OrderTokens::Kind OrderTokens::kind(std::int64_t token) const {
   if (token == 0) {
-    return start;
+    return Kind::start;
   }
   if (token <= n_queries) {
-    return query;
+    return Kind::query;
   }
-  return token == n_queries + 1 ? end : left_out;
+  return token == n_queries + 1 ? Kind::end : Kind::left_out;
 }
 
 std::int64_t OrderTokens::of_query(std::int64_t index) const {

@@ -13,7 +13,7 @@ namespace ppocrvl::layout {
 /// The tokens of V2's order net: the start, the queries that take part, the end, and one for all
 /// queries that are left out, which are alike. The others do not attend to this last one.
 struct OrderTokens {
-  enum Kind : std::int64_t { start, query, end, left_out };
+  enum class Kind : std::int64_t { start, query, end, left_out };
 
   std::int64_t n_queries = 0; // that take part
   std::vector<Corners> boxes; // 0 to 1000; of start, end and left out all zeros

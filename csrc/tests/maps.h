@@ -43,8 +43,13 @@ public:
             static_cast<std::size_t>(2 * kernels::map_margin + kernels::panels_of(width * height) *
                                                                    n_channels * kernels::lanes),
             std::nanf("")) {
-    map = {memory_.data() + kernels::map_margin, n_channels * kernels::lanes, n_channels, width,
-           height};
+    map = {
+        memory_.data() + kernels::map_margin,
+        n_channels * kernels::lanes,
+        n_channels,
+        width,
+        height,
+    };
     for (std::int64_t i = 0; i < map.n_panels() * map.stride; ++i) {
       map.data[i] = numbers.next();
     }

@@ -59,7 +59,7 @@ public:
 private:
   void append_ids(std::string_view text, bool parse_special, std::size_t most,
                   std::vector<std::int32_t> &ids) const;
-  void append_part(std::string_view text, bool parse_special, std::vector<std::int32_t> &ids) const;
+  void append_part(std::string_view text, bool parse_special, std::vector<std::int32_t> &all) const;
   void append_text_ids(std::string_view text, std::size_t most,
                        std::vector<std::int32_t> &ids) const;
   void append_answer_ids(std::string_view text, std::size_t most,

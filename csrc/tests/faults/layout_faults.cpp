@@ -32,9 +32,10 @@ template <class Work> auto attempt(Work work) -> decltype(work()) {
       const failing_memory::Pardon pardon;
       throw std::logic_error(std::string("an error of the wrong kind: ") + error.what());
     }
+    return {};
   } catch (const std::bad_alloc &) { // the binding's translator makes it an EngineError
+    return {};
   }
-  return {};
 }
 
 class Subject {
@@ -89,7 +90,8 @@ private:
   /// All numbers of the regions.
   std::vector<float> read() {
     return attempt([this] {
-      const PageRegions found = model_->run({pixels_.data(), 40, 30}, {}, {});
+      const PageRegions found =
+          model_->run({pixels_.data(), 40, 30}, layout::LayoutOptions(), nullptr);
       const failing_memory::Pardon pardon;
       std::vector<float> numbers;
       for (const Region &region : found.regions) {

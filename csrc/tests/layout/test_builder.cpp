@@ -75,13 +75,13 @@ TEST_CASE("layout builder: the parts of a step cover its panels once, some at a 
       run(bench.program);
       CHECK(seen == std::vector<int>(static_cast<std::size_t>(n_panels), 1));
       CHECK(most <= 5);
-      CHECK(bench.program.steps()[0].n_parts >= std::min<std::int64_t>(n_panels, 2 * n_threads));
+      CHECK(bench.program.steps()[0].n_parts >= std::min(n_panels, std::int64_t{2} * n_threads));
     }
   }
 }
 
 TEST_CASE("layout builder: of lists that differ from page to page the first panels are computed") {
-  Bench bench(2);
+  const Bench bench(2);
   const auto n_pixels = std::make_shared<std::int64_t>(0);
   Builder some = bench.build.with_pixels(n_pixels);
   std::int64_t n_panels = 0;

@@ -43,8 +43,8 @@ TEST_CASE("layout deformable: samples of all levels, weighted, zeros outside") {
   const std::int64_t n_points = 4;
   const std::int64_t n_queries = 40;
   const std::int64_t n_samples = 2 * n_points;
-  const std::vector<float> large = numbers.some(9 * 6 * n_heads * d_head);
-  const std::vector<float> small = numbers.some(4 * 3 * n_heads * d_head);
+  const std::vector<float> large = numbers.some(n_heads * d_head * 9 * 6);
+  const std::vector<float> small = numbers.some(n_heads * d_head * 4 * 3);
   const OwnMap references(4, n_queries, 1, numbers);
   const OwnMap offsets(2 * n_heads * n_samples, n_queries, 1, numbers);
   const OwnMap weights(n_heads * n_samples, n_queries, 1, numbers);
@@ -54,13 +54,15 @@ TEST_CASE("layout deformable: samples of all levels, weighted, zeros outside") {
       references.map.at(i, query) = references.map.at(i, query) * 0.75F + 0.5F;
     }
   }
-  const Deformable task{{{large.data(), 9, 6}, {small.data(), 4, 3}},
-                        references.map,
-                        offsets.map,
-                        weights.map,
-                        out.map,
-                        n_heads,
-                        n_points};
+  const Deformable task{
+      {{large.data(), 9, 6}, {small.data(), 4, 3}},
+      references.map,
+      offsets.map,
+      weights.map,
+      out.map,
+      n_heads,
+      n_points,
+  };
   deformable_attention(task, 0, 1);
   deformable_attention(task, 1, 1);
   bool is_right = true;

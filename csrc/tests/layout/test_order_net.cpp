@@ -41,8 +41,8 @@ TEST_CASE("layout order net: queries that take part come to the front") {
   CHECK(tokens.boxes[1] == (Corners{375, 187.5, 625, 312.5}));
   CHECK_EQUAL(tokens.boxes[2][2], 1000.0); // is cut to the page
   CHECK_EQUAL(tokens.boxes[2][1], 0.0);    // was no number
-  CHECK(tokens.kind(0) == OrderTokens::start && tokens.kind(2) == OrderTokens::query &&
-        tokens.kind(3) == OrderTokens::end && tokens.kind(4) == OrderTokens::left_out);
+  CHECK(tokens.kind(0) == OrderTokens::Kind::start && tokens.kind(2) == OrderTokens::Kind::query &&
+        tokens.kind(3) == OrderTokens::Kind::end && tokens.kind(4) == OrderTokens::Kind::left_out);
   CHECK_EQUAL(tokens.of_query(1), 2);
   CHECK_EQUAL(tokens.of_query(2), 3);
   CHECK_EQUAL(tokens.of_query(3), 4);

@@ -11,7 +11,6 @@
 
 using ppocrvl::layout::cubic_taps;
 using ppocrvl::layout::CubicTap;
-using ppocrvl::layout::PageImage;
 using ppocrvl::layout::PagePixels;
 using ppocrvl::test::Numbers;
 using ppocrvl::test::OwnMap;
@@ -30,7 +29,7 @@ TEST_CASE("layout pixels: taps of OpenCV's bicubic filter") {
 TEST_CASE("layout pixels: a page of the model's size is only normalised") {
   Numbers numbers(8);
   const OwnMap out(3, 40, 33, numbers);
-  std::vector<std::uint8_t> bytes(3 * 40 * 33);
+  std::vector<std::uint8_t> bytes(std::size_t{3} * 40 * 33);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     bytes[i] = static_cast<std::uint8_t>(i * 7 % 256);
   }
@@ -39,7 +38,7 @@ TEST_CASE("layout pixels: a page of the model's size is only normalised") {
   pixels.resize_rows(0, 20, scratch.data());
   pixels.resize_rows(20, 33, scratch.data());
   bool is_right = true;
-  for (std::int64_t pixel = 0; pixel < 40 * 33; ++pixel) {
+  for (std::int64_t pixel = 0; pixel < std::int64_t{40} * 33; ++pixel) {
     const auto value = [&](std::int64_t channel) {
       return static_cast<float>(bytes[static_cast<std::size_t>(3 * pixel + channel)]) / 255.0F;
     };
@@ -57,7 +56,7 @@ TEST_CASE("layout pixels: a page of one pixel fills the model's input") {
   std::vector<float> scratch(PagePixels::scratch_bytes(out.map) / sizeof(float));
   pixels.resize_rows(0, 32, scratch.data());
   bool is_right = true;
-  for (std::int64_t pixel = 0; pixel < 32 * 32; ++pixel) {
+  for (std::int64_t pixel = 0; pixel < std::int64_t{32} * 32; ++pixel) {
     is_right = is_right && out.map.at(0, pixel) == 1.0F && out.map.at(2, pixel) == 1.0F;
   }
   CHECK(is_right);
@@ -67,9 +66,9 @@ namespace {
 
 /// Bytes of a page of 9 x 7 pixels, resized.
 std::vector<int> resized(std::int64_t width, std::int64_t height) {
-  std::vector<std::uint8_t> bytes;
-  for (int i = 0; i < 9 * 7 * 3; ++i) {
-    bytes.push_back(static_cast<std::uint8_t>((i * 37 + i * i % 101) % 256));
+  std::vector<std::uint8_t> bytes(std::size_t{9} * 7 * 3);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::uint8_t>((i * 37 + i * i % 101) % 256);
   }
   Numbers numbers(12);
   const OwnMap out(3, width, height, numbers);
@@ -87,11 +86,12 @@ std::vector<int> resized(std::int64_t width, std::int64_t height) {
 }
 
 // cv2.resize(page, (width, height), interpolation=cv2.INTER_CUBIC) of OpenCV 4.10 on x86.
-const std::vector<int> smaller = {133, 110, 137, 7,   59,  69,  210, 22,  82,  151, 147, 62,
-                                  130, 162, 113, 28,  100, 79,  232, 63,  240, 153, 231, 54,
-                                  119, 211, 210, 62,  107, 133, 155, 9,   79,  168, 249, 178,
-                                  149, 222, 202, 45,  116, 142, 150, 144, 122, 112, 124, 99,
-                                  174, 170, 163, 132, 128, 197, 108, 77,  190, 96,  102, 118};
+const std::vector<int> smaller = {
+    133, 110, 137, 7,   59,  69,  210, 22,  82,  151, 147, 62,  130, 162, 113,
+    28,  100, 79,  232, 63,  240, 153, 231, 54,  119, 211, 210, 62,  107, 133,
+    155, 9,   79,  168, 249, 178, 149, 222, 202, 45,  116, 142, 150, 144, 122,
+    112, 124, 99,  174, 170, 163, 132, 128, 197, 108, 77,  190, 96,  102, 118,
+};
 const std::vector<int> larger = {
     0,   23,  67,  65,  115, 161, 101, 149, 204, 0,   53,  114, 85,  171, 149, 208, 181, 155, 236,
     38,  105, 106, 86,  193, 98,  207, 169, 175, 255, 67,  60,  157, 106, 99,  135, 55,  205, 177,
@@ -113,7 +113,8 @@ const std::vector<int> larger = {
     191, 241, 76,  79,  232, 42,  64,  141, 144, 205, 220, 52,  166, 190, 38,  157, 101, 124, 188,
     200, 175, 164, 133, 126, 140, 5,   49,  130, 207, 152, 239, 86,  102, 117, 13,  103, 55,  99,
     187, 154, 209, 111, 71,  210, 59,  58,  111, 90,  179, 150, 18,  255, 131, 9,   250, 84,  83,
-    158, 162, 169, 22,  111, 115, 48,  12,  14,  151};
+    158, 162, 169, 22,  111, 115, 48,  12,  14,  151,
+};
 
 } // namespace
 

@@ -64,7 +64,7 @@ TEST_CASE("layout weights: a convolution's rows have the channels within the win
   const ConvolutionKernels kernels = plain_kernels();
   const ProductWeights &read = weights.product("conv", 2, 3, 3, kernels);
   CHECK_EQUAL(read.bias[2], 2.0F);
-  const auto *values = static_cast<const float *>(static_cast<const void *>(read.packed.get()));
+  const auto *values = reinterpret_cast<const float *>(read.packed.get());
   bool is_right = true;
   for (std::int64_t row = 0; row < 3; ++row) {
     for (std::int64_t place = 0; place < 9; ++place) {
