@@ -96,19 +96,21 @@ public:
   int64_t operator()(const std::string &key) const {
     return key_integer(file_, ("ppdoclayout." + key).c_str());
   }
-  int64_t at(const std::string &key, int i) const {
+  [[nodiscard]] int64_t at(const std::string &key, int i) const {
     return file_.find("ppdoclayout." + key)->get<int32_t>(static_cast<size_t>(i));
   }
   /// Of a V3 file; false for V2, which has no masks.
-  bool flag(const std::string &key) const {
+  [[nodiscard]] bool flag(const std::string &key) const {
     return (*this)("version") == 3 && file_.find("ppdoclayout." + key)->get<uint8_t>() != 0;
   }
-  int64_t out(int stage) const { return at("backbone.stage_out_lengths", stage); }
-  int64_t labels() const { return static_cast<int64_t>(file_.find("ppdoclayout.labels")->count()); }
-  int64_t positions(int64_t stride) const {
+  [[nodiscard]] int64_t out(int stage) const { return at("backbone.stage_out_lengths", stage); }
+  [[nodiscard]] int64_t labels() const {
+    return static_cast<int64_t>(file_.find("ppdoclayout.labels")->count());
+  }
+  [[nodiscard]] int64_t positions(int64_t stride) const {
     return (*this)("image.width") / stride * ((*this)("image.height") / stride);
   }
-  int64_t anchors() const { return positions(8) + positions(16) + positions(32); }
+  [[nodiscard]] int64_t anchors() const { return positions(8) + positions(16) + positions(32); }
 
 private:
   const GgufFile &file_;
@@ -122,7 +124,7 @@ void check_labels(const GgufFile &file, Problems &problems) {
   }
   std::unordered_set<std::string> names;
   for (const std::string &label : labels) {
-    if (label.empty() || label.size() > most_label_bytes || label.find('\0') != label.npos) {
+    if (label.empty() || label.size() > most_label_bytes || label.find('\0') != std::string::npos) {
       problems.add("a label is " + in_quotes(label));
       return;
     }
@@ -203,9 +205,12 @@ void check_memory(const Sizes &sizes, Problems &problems) {
               problems);
   need_memory("the class scores", sizes.anchors() * sizes.labels(), problems);
   if (sizes.flag("mask.present")) {
-    const int64_t channels =
-        std::max({sizes.at("mask.feature_lengths", 0), sizes.at("mask.feature_lengths", 1),
-                  sizes("mask.prototype_count"), queries});
+    const int64_t channels = std::max({
+        sizes.at("mask.feature_lengths", 0),
+        sizes.at("mask.feature_lengths", 1),
+        sizes("mask.prototype_count"),
+        queries,
+    });
     need_memory("the masks", channels * sizes.positions(4), problems);
   }
 }

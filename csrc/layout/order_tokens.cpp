@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 
 namespace ppocrvl::layout {
 namespace {
@@ -62,26 +61,31 @@ OrderTokens order_tokens(Results &results, const std::vector<float> &thresholds)
     const float *logits = results.logits.data() + query * n_labels;
     best[query] = static_cast<std::size_t>(std::max_element(logits, logits + n_labels) - logits);
   }
-  std::vector<std::size_t> order(n_queries);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto taken_end = std::stable_partition(order.begin(), order.end(), [&](std::size_t query) {
+  std::vector<std::size_t> order;
+  std::vector<std::size_t> left_out;
+  order.reserve(n_queries);
+  left_out.reserve(n_queries);
+  for (std::size_t query = 0; query < n_queries; ++query) {
     const float logit = results.logits[query * n_labels + best[query]];
-    return 1.0F / (1.0F + std::exp(-logit)) >= thresholds[best[query]];
-  });
+    const bool takes_part = 1.0F / (1.0F + std::exp(-logit)) >= thresholds[best[query]];
+    (takes_part ? order : left_out).push_back(query);
+  }
+  const std::size_t n_taken = order.size();
+  order.insert(order.end(), left_out.begin(), left_out.end());
   arrange(results.logits, n_labels, order);
   arrange(results.boxes, 4, order);
 
   OrderTokens tokens;
-  tokens.n_queries = taken_end - order.begin();
+  tokens.n_queries = static_cast<std::int64_t>(n_taken);
   tokens.boxes.assign(static_cast<std::size_t>(tokens.count()), Corners{});
   tokens.labels.assign(static_cast<std::size_t>(tokens.count()), 0);
   tokens.labels.front() = -1;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(tokens.n_queries); ++i) {
+  for (std::size_t i = 0; i < n_taken; ++i) {
     tokens.boxes[i + 1] = corners_of(results.boxes.data() + 4 * i);
     tokens.labels[i + 1] = static_cast<std::int64_t>(best[order[i]]);
   }
-  if (taken_end == order.end()) {
-    tokens.labels[static_cast<std::size_t>(tokens.n_queries + 1)] = -1;
+  if (left_out.empty()) {
+    tokens.labels[n_taken + 1] = -1;
   }
   return tokens;
 }

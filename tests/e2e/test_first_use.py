@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 import ppocrvl
+from ppocrvl.evaluation.metrics import character_errors
 
 PACKAGED = ("tiny-en-BF16.gguf", "mmproj-tiny-en-BF16.gguf")
+PAPER_ERRORS = 0.2  # of the characters of samples/paper.md
+PACKAGED_LAYOUT = "tiny-layout-F16.gguf"
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -57,12 +61,30 @@ def test_json_says_how_it_ended_and_how_long_it_took(samples: Path) -> None:
     assert {"load", "preprocess", "encode", "prefill", "decode"} <= answer["timings"].keys()
 
 
+def words(markdown: str) -> str:
+    """The words of Markdown with single spaces: no figures, comments, marks of tables and lists."""
+    text = re.sub(r"!\[.*?\]\(.*?\)|<!--.*?-->|\$\$.*?\$\$", "", markdown, flags=re.DOTALL)
+    return " ".join(re.sub(r"^(#+|-|\*) |\|( ---)?|\\", "", text, flags=re.MULTILINE).split())
+
+
+def test_a_paper_becomes_markdown(samples: Path) -> None:
+    done = run("parse", samples / "paper.pdf")
+    assert done.returncode == 0, done.stderr
+    assert "built-in" in done.stderr
+    truth = (samples / "paper.md").read_text(encoding="utf-8")
+    assert words(truth).startswith("Reading Pages on Small Machines The ppocrvl project 1 Intro")
+    errors = character_errors(words(done.stdout), words(truth))
+    assert errors <= PAPER_ERRORS * len(words(truth))
+    headings = re.findall(r"^## (.*)$", truth, re.MULTILINE)
+    assert re.findall(r"^## (.*)$", done.stdout, re.MULTILINE) == headings
+
+
 def test_no_torch_is_imported(samples: Path) -> None:
     code = (
-        "import sys, ppocrvl; ppocrvl.ocr(sys.argv[1]);"
+        "import sys, ppocrvl; ppocrvl.parse(sys.argv[1]);"
         "sys.exit(bool({'torch', 'transformers', 'paddle'} & sys.modules.keys()))"
     )
-    command = [sys.executable, "-c", code, str(samples / "hello.png")]
+    command = [sys.executable, "-c", code, str(samples / "paper.pdf")]
     done = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -73,5 +95,9 @@ def test_packaged_files_are_the_committed_checkpoint_exported(
     made = ppocrvl.export(tiny_checkpoint, tmp_path)
     packaged = Path(ppocrvl.__file__).parent / "models" / "builtin"
     assert {made.llm.name, made.mmproj.name} == set(PACKAGED)
-    for path in (made.llm, made.mmproj):
+    layout = ppocrvl.export_layout(
+        tiny_checkpoint.parent / "tiny-layout", tmp_path, layout_type="f16"
+    )
+    assert layout.name == PACKAGED_LAYOUT
+    for path in (made.llm, made.mmproj, layout):
         assert path.read_bytes() == (packaged / path.name).read_bytes()

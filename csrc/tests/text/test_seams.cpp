@@ -19,7 +19,6 @@
 
 using ppocrvl::append_by_parts;
 using ppocrvl::ErrorKind;
-using ppocrvl::IdLimits;
 using ppocrvl::PromptPiece;
 using ppocrvl::Seams;
 using ppocrvl::Vocabulary;
@@ -90,8 +89,11 @@ TEST_CASE("seams: none where tokens may overlap") {
 
 TEST_CASE("seams: a text of digits is divided in short parts") {
   const Seams seams = seams_of_digits_and_cells();
-  for (const std::string &text : {repeated("7", 1U << 20U), repeated("<fcel>", 1U << 17U),
-                                  repeated("<|LOC_12|>4", 1U << 16U)}) {
+  for (const std::string &text : {
+           repeated("7", 1U << 20U),
+           repeated("<fcel>", 1U << 17U),
+           repeated("<|LOC_12|>4", 1U << 16U),
+       }) {
     Work work;
     std::vector<std::int32_t> ids;
     append_by_parts(text, seams, {unlimited, 10}, std::ref(work), ids);
