@@ -251,6 +251,17 @@ def test_other_models(
 
 
 @reference
+def test_stages_where_every_query_of_v2_takes_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = {"class_thresholds": [0.0] * 25}
+    write_synthetic_layout(tmp_path / "page", "v2-small", changes=changes, image_size=SIDE)
+    file = export_layout(tmp_path / "page", tmp_path)
+    run_command(["parity", str(tmp_path / "page"), str(file), "--json", "--pages", "1"])
+    assert json.loads(capsys.readouterr().out)["passed"]
+
+
+@reference
 @pytest.mark.parametrize(
     ("tensor", "stages"),
     [
