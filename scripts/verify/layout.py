@@ -11,7 +11,7 @@ import ppocrvl
 from ppocrvl.images.load import load_image
 from ppocrvl.models.folder import find_layout
 from ppocrvl.parity.layout.reference import LayoutReference
-from ppocrvl.parity.layout.run import check_page, passed, share_of_same_regions, to_json
+from ppocrvl.parity.layout.run import check_page, passed, share_of_same_regions, summary, to_json
 from ppocrvl.parity.made_images import made_page
 from ppocrvl.support.native import _native
 from verify.files import hashes, pull_source
@@ -49,6 +49,7 @@ def compare_with_reference(work: Work) -> dict[str, Any]:
     values = {
         "reference": reference.version,
         "same regions": share,
+        "summary": "; ".join(summary(reports)),
         "pages": [to_json(report) for report in reports],
     }
     if not passed(reports):

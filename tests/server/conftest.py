@@ -23,8 +23,8 @@ def start_server() -> Iterator[StartServer]:
     """Starts servers that end with the test."""
     started: list[Server] = []
 
-    def start(*arguments: object, **environment: str) -> Server:
-        started.append(Server(*arguments, address_space=None, **environment))
+    def start(*arguments: object, address_space: int | None = None, **environment: str) -> Server:
+        started.append(Server(*arguments, address_space=address_space, **environment))
         return started[-1]
 
     yield start

@@ -26,7 +26,6 @@ def run(args: argparse.Namespace) -> int:
     from ppocrvl.models.folder import find_layout
     from ppocrvl.parity.layout import run as parity
     from ppocrvl.parity.layout.reference import LayoutReference
-    from ppocrvl.parity.layout.regions import PIXELS, SHARE
     from ppocrvl.support.native import _native
 
     n_pages = DEFAULT_PAGES if args.pages is None else args.pages
@@ -48,12 +47,8 @@ def run(args: argparse.Namespace) -> int:
         lines = [json.dumps(parity.to_json(report))] if args.json else parity.text_lines(report)
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
-    share = parity.share_of_same_regions(reports)
-    n_regions = sum(one.match.n_regions for one in reports)
-    note(
-        f"{share:.2%} of {n_regions} regions on {len(reports)} pages are the same, with boxes "
-        f"within {PIXELS} px; at least {SHARE:.1%} must be"
-    )
+    for line in parity.summary(reports):
+        note(line)
     if failed := [one.name for one in reports if not one.passed]:
         note(f"stages differ on {len(failed)} pages: {', '.join(failed)}")
     return ExitCode.OK if parity.passed(reports) else ExitCode.PARITY

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocrvl.parity.layout.regions import CHOICE_TIE, TIE, RegionMatch, TiedChoices, match_regions
+from ppocrvl.parity.layout.regions import (
+    CHOICE_TIE,
+    TIE,
+    RegionMatch,
+    TiedChoices,
+    Ties,
+    match_regions,
+)
+from ppocrvl.parity.layout.run import PageReport, summary, text_lines
 from ppocrvl.parity.layout.stages import sigmoid, votes
 
 N_QUERIES, N_LABELS = 6, 2
@@ -44,7 +52,7 @@ def found(expected: dict[str, Any]) -> dict[str, Any]:
 
 
 def match(found: dict[str, Any], expected: dict[str, Any]) -> RegionMatch:
-    return match_regions(found, expected, [THRESHOLD] * N_LABELS, same_choices=True)
+    return match_regions(found, expected, [THRESHOLD] * N_LABELS, choices([]))
 
 
 def test_same_regions(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -79,13 +87,15 @@ def test_another_class(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "n_regions"), [(THRESHOLD + TIE / 2, 3), (THRESHOLD + 2 * TIE, 4)]
+    ("score", "n_regions", "n_ties"),
+    [(THRESHOLD + TIE / 2, 3, 1), (THRESHOLD + 2 * TIE, 4, 0)],
 )
 def test_score_at_the_threshold_is_a_tie(
-    found: dict[str, Any], expected: dict[str, Any], score: float, n_regions: int
+    found: dict[str, Any], expected: dict[str, Any], score: float, n_regions: int, n_ties: int
 ) -> None:
     expected["logits"][3, 0] = logit(score)
-    assert match(found, expected).n_regions == n_regions
+    result = match(found, expected)
+    assert (result.n_regions, result.ties) == (n_regions, Ties(left_out=n_ties))
 
 
 def test_regions_in_another_order(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -94,8 +104,10 @@ def test_regions_in_another_order(found: dict[str, Any], expected: dict[str, Any
         found[name] = found[name][swapped]
     result = match(found, expected)
     assert (result.n_same, result.n_misplaced) == (1, 2)
-    expected["order_logits"][:] = 0.0  # every order is as good as another
-    assert match(found, expected).n_same == 3
+    assert result.ties == Ties()
+    expected["order_logits"] *= 1e-5  # every order is nearly as good as another
+    result = match(found, expected)
+    assert (result.n_same, result.ties) == (3, Ties(places=2))
 
 
 def test_page_without_regions(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -116,10 +128,12 @@ def test_queries_in_another_order_are_taken_where_scores_are_tied() -> None:
     tied = choices([1, 2, 3])
     assert tied.queries(best, theirs).tolist() == [1, 2, 3]
     assert tied.same
+    assert tied.ties == Ties(queries=2)
     for ours in ([1, 3, 2], [2, 1, 0], [2, 2, 3]):
         other = choices(ours)
         assert other.queries(best, theirs) is theirs
         assert not other.same
+        assert other.ties == Ties()
 
 
 SIDE = 10
@@ -131,8 +145,9 @@ def box(left: int, top: int, right: int, bottom: int) -> list[float]:
     return [one / SIDE for one in sides]
 
 
-def choices(selected: list[int], *boxes: list[float]) -> TiedChoices:
-    return TiedChoices(np.array(selected), np.array(boxes))
+def choices(selected: list[int], *boxes: list[float], taken: Any = None) -> TiedChoices:
+    stages = {"selected": selected, "references": boxes, "taken": taken}
+    return TiedChoices({name: np.array(values) for name, values in stages.items()})
 
 
 @pytest.mark.parametrize(
@@ -159,6 +174,7 @@ def test_boxes_are_taken_where_masks_are_nearly_zero(
     tied = choices([0], ours)
     chosen = tied.boxes(mask, theirs)
     assert tied.same == is_same
+    assert tied.ties == Ties(first_boxes=int(is_same and not np.allclose(ours, theirs)))
     assert np.allclose(chosen, [ours] if is_same else theirs)
 
 
@@ -166,3 +182,26 @@ def test_any_box_of_a_mask_that_is_nearly_zero() -> None:
     mask = np.full((1, SIDE, SIDE), -1e-5)
     mask[0, 9, 9] = -1.0
     assert choices([0], box(1, 1, 2, 2)).boxes(mask, np.array([box(0, 0, 0, 0)]))[0, 2] > 0
+
+
+@pytest.mark.parametrize(
+    ("margin", "is_same"), [(TIE / 2, True), (-TIE / 2, True), (2 * TIE, False), (-2 * TIE, False)]
+)
+def test_queries_at_their_threshold_take_part_as_ours_do(margin: float, *, is_same: bool) -> None:
+    margins = np.array([0.2, margin, -0.2])
+    tied = choices([], taken=[1.0, float(margin < 0), 0.0])
+    assert tied.taken(margins).tolist() == [True, (margin < 0) == is_same, False]
+    assert (tied.same, tied.ties) == (is_same, Ties(taken=int(is_same)))
+
+
+def test_all_ties_are_reported(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    without = PageReport("page", (1000, 500), None, match(found, expected))
+    assert not any("ties" in line for line in text_lines(without))
+    expected["logits"][3, 0] = logit(THRESHOLD + TIE / 2)
+    report = PageReport("page", (1000, 500), None, match(found, expected))
+    assert text_lines(report)[-1] == "  ties: 1 regions at the threshold left out"
+    assert summary([report, report])[-1] == (
+        "ties (scores within 0.001, votes within 0.001 and choices within 0.003 of the largest): "
+        "2 regions at the threshold left out, 0 in another place, 0 queries chosen otherwise, "
+        "0 first boxes otherwise, 0 queries ordered on one side alone"
+    )

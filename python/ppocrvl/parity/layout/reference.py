@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""transformers' PP-DocLayoutV3, taken apart into the stages that ours can show."""
+"""transformers' PP-DocLayoutV3 and V2, by the stages that ours can show."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ppocrvl.errors import CheckpointError, MissingExtraError, OptionError
+from ppocrvl.errors import CheckpointError, MissingExtraError
 from ppocrvl.exporter.layout.checkpoint import read_layout_config
+from ppocrvl.parity.layout.version_2 import NetworkV2
+from ppocrvl.parity.layout.version_3 import NetworkV3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy.typing as npt
 
+    from ppocrvl.parity.layout.network import Tensor
+
     Array = npt.NDArray[np.floating[Any]]
     Indices = npt.NDArray[np.int64]
-    Named: TypeAlias = Iterator[tuple[str, Any]]
-
-Tensor: TypeAlias = Any  # torch and transformers have no types that hold without them
-
-N_LEVELS = 3
-N_STAGES = 4
+    Page = npt.NDArray[np.uint8]
 
 
 class Choices(Protocol):
@@ -35,6 +35,14 @@ class Choices(Protocol):
         Args:
             best: [n_tokens], the largest class logit of each.
             theirs: what the reference chooses, the best first.
+        """
+
+    def taken(self, margins: Array) -> npt.NDArray[np.bool_]:
+        """Which queries take part in V2's order net.
+
+        Args:
+            margins: [n_queries], of the best class how far its score is above its threshold; the
+                reference takes those from 0 on.
         """
 
     def boxes(self, masks: Array, theirs: Array) -> Array:
@@ -49,9 +57,8 @@ class Choices(Protocol):
 class LayoutReference:
     """A layout model's checkpoint in transformers, on the CPU.
 
-    A stage is a module of the model, or a few lines that its forward pass has between modules. Each
-    can be computed from our values before it: errors of float32 grow from stage to stage, and a
-    choice of queries that differs in one makes all later numbers incomparable.
+    Each stage can be computed from our values before it: errors of float32 grow from stage to
+    stage, and a choice of queries that differs in one makes all later numbers incomparable.
 
     Args:
         checkpoint: its folder.
@@ -61,17 +68,16 @@ class LayoutReference:
     Raises:
         MissingExtraError: torch or transformers is not installed.
         CheckpointError: transformers cannot load the folder.
-        OptionError: it is a PP-DocLayoutV2.
     """
 
     def __init__(self, checkpoint: Path, dtype: str = "float64") -> None:
         known = read_layout_config(checkpoint)
-        if known.version != 3:
-            raise OptionError(f"{checkpoint}: parity knows PP-DocLayoutV3 alone, this is a V2")
         try:
             import torch
             import transformers
-            from transformers.models.pp_doclayout_v3 import modeling_pp_doclayout_v3 as modeling
+
+            name = f"pp_doclayout_v{known.version}"
+            modeling = import_module(f"transformers.models.{name}.modeling_{name}")
         except ImportError as error:
             raise MissingExtraError(
                 f"the reference needs torch and transformers ({error}): "
@@ -80,12 +86,11 @@ class LayoutReference:
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         self._torch = torch
-        self._modeling = modeling
         self._dtype = getattr(torch, dtype)
         self._input = known.input
         self.version = f"transformers {transformers.__version__}, torch {torch.__version__}"
         try:
-            loaded = transformers.PPDocLayoutV3ForObjectDetection.from_pretrained(
+            loaded = transformers.AutoModelForObjectDetection.from_pretrained(
                 checkpoint, dtype=torch.float32
             )
         except Exception as error:  # it raises what it likes on damaged files
@@ -93,16 +98,23 @@ class LayoutReference:
             raise CheckpointError(
                 f"{checkpoint}: transformers cannot load it: {message}"
             ) from error
-        self._model: Any = loaded.eval().to(self._dtype).model
-        self._has_masks = bool(loaded.config.mask_enhanced)
+        whole = loaded.eval().to(self._dtype)
+        self._network: NetworkV2 | NetworkV3 = (
+            NetworkV2(torch, modeling, whole)
+            if known.version == 2
+            else NetworkV3(torch, modeling, whole, known.mask)
+        )
 
     @property
     def least_std(self) -> float:
         """The smallest standard deviation that the model's input is divided by."""
         return min(self._input.std)
 
-    def pixels(self, page: npt.NDArray[np.uint8]) -> Array:
+    def pixels(self, page: Page) -> Array:
         """The model's input: cubic (a = -0.75) without antialiasing, as transformers resizes.
+
+        A model that was trained on halved pages gets them halved, which transformers leaves to
+        whoever calls it.
 
         Args:
             page: RGB [height, width, 3].
@@ -111,6 +123,8 @@ class LayoutReference:
             [3, height, width] of the model's size, normalised.
         """
         torch, wanted = self._torch, self._input
+        if wanted.halves:
+            page = halved(page, wanted.width, wanted.height)
         with torch.no_grad():
             image = torch.from_numpy(np.ascontiguousarray(page)).permute(2, 0, 1)[None].float()
             resized = torch.nn.functional.interpolate(
@@ -124,127 +138,54 @@ class LayoutReference:
         """Every stage by our name, from our stages before it.
 
         Args:
-            given: all stages of ours, of one page.
+            given: all stages of ours, of one page, as `stages.comparable` gives them.
         """
         with self._torch.no_grad():
             tensors = {name: self._tensor(array) for name, array in given.items()}
-            return {name: tensor.numpy() for name, tensor in self._stages(tensors)}
+            return {name: tensor.numpy() for name, tensor in self._network.stages(tensors)}
 
     def alone(self, pixels: Array, choices: Choices) -> dict[str, Array]:
         """Every stage by our name, each from the reference's own stages before it.
 
         Args:
             pixels: [3, height, width], the model's input.
-            choices: is asked at the two places where the model chooses.
+            choices: is asked at the places where the model chooses.
         """
         given: dict[str, Tensor] = {"pixels": self._tensor(pixels)}
         with self._torch.no_grad():
-            for name, tensor in self._stages(given):
+            for name, tensor in self._network.stages(given):
                 given[name] = tensor
-                if name == "selected":
-                    chosen = choices.queries(self._best(given).numpy(), tensor.numpy())
-                    given[name] = self._torch.from_numpy(np.asarray(chosen, np.int64))
-                elif name == "references" and self._has_masks:
-                    masks = self._masks(given["queries"], given)
-                    given[name] = self._tensor(choices.boxes(masks.numpy(), tensor.numpy()))
+                if name in {"selected", "references", "taken"}:
+                    given[name] = self._chosen(name, given, choices)
         return {name: tensor.numpy() for name, tensor in given.items()}
+
+    def _chosen(self, name: str, given: Mapping[str, Tensor], choices: Choices) -> Tensor:
+        network, theirs = self._network, given[name]
+        if name == "selected":
+            chosen = choices.queries(network.best(given).numpy(), theirs.numpy())
+            return self._torch.from_numpy(np.asarray(chosen, np.int64))
+        if name == "taken":
+            return self._torch.from_numpy(choices.taken(theirs.numpy()))
+        if isinstance(network, NetworkV3) and network.boxes_of_masks:
+            masks = network.masks(given, given["queries"])
+            return self._tensor(choices.boxes(masks.numpy(), theirs.numpy()))
+        return theirs
 
     def _tensor(self, array: Array) -> Tensor:
         return self._torch.from_numpy(np.ascontiguousarray(array)).to(self._dtype)
 
-    def _stages(self, given: Mapping[str, Tensor]) -> Named:
-        """All stages in order; what one needs of `given` is looked up when it is due."""
-        yield from self._backbone(given)
-        yield from self._encoder(given)
-        yield from self._selection(given)
-        yield from self._decoder(given)
 
-    def _backbone(self, given: Mapping[str, Tensor]) -> Named:
-        backbone = self._model.backbone.model
-        x = backbone.embedder(given["pixels"][None])
-        for stage in range(N_STAGES):
-            yield f"backbone.{stage}", backbone.encoder.stages[stage](x)[0]
-            x = given[f"backbone.{stage}"][None]
+def halved(page: Page, width: int, height: int) -> Page:
+    """Rounded means of 2 x 2 pixels, as often as both sides are at least twice as large.
 
-    def _encoder(self, given: Mapping[str, Tensor]) -> Named:
-        model = self._model
-        maps = [
-            model.encoder_input_proj[level](given[f"backbone.{level + 1}"][None])
-            for level in range(N_LEVELS)
-        ]
-        output = model.encoder(maps, (given["backbone.0"][None], None))
-        for level, x in enumerate(output.last_hidden_state):
-            yield f"encoder.{level}", x[0]
-        for level in range(N_LEVELS):
-            memory = model.decoder_input_proj[level](given[f"encoder.{level}"][None])[0]
-            yield f"memory.{level}", memory.flatten(1).T
-        if self._has_masks:
-            yield "prototypes", output.mask_feat[0]
-
-    def _shapes(self, given: Mapping[str, Tensor]) -> list[tuple[int, int]]:
-        return [tuple(given[f"encoder.{level}"].shape[1:]) for level in range(N_LEVELS)]
-
-    def _memory(self, given: Mapping[str, Tensor]) -> Tensor:
-        return self._torch.cat([given[f"memory.{level}"] for level in range(N_LEVELS)])
-
-    def _best(self, given: Mapping[str, Tensor]) -> Tensor:
-        """The largest class logit of each token of all levels."""
-        classes = [given[f"encoder_classes.{level}"] for level in range(N_LEVELS)]
-        return self._torch.cat(classes).max(-1).values
-
-    def _masks(self, queries: Tensor, given: Mapping[str, Tensor]) -> Tensor:
-        """Logits [n_queries, height, width]."""
-        embedded = self._model.mask_query_head(self._model.decoder_norm(queries))
-        return self._torch.einsum("qc,chw->qhw", embedded, given["prototypes"])
-
-    def _selection(self, given: Mapping[str, Tensor]) -> Named:
-        torch, model, modeling = self._torch, self._model, self._modeling
-        shapes = self._shapes(given)
-        anchors, valid = model.generate_anchors(tuple(shapes), dtype=self._dtype)
-        output = model.enc_output(valid[0] * self._memory(given))
-        sizes = [rows * columns for rows, columns in shapes]
-        classes = torch.split(model.enc_score_head(output), sizes)
-        for level, x in enumerate(classes):
-            yield f"encoder_classes.{level}", x
-        yield "selected", torch.topk(self._best(given), model.config.num_queries).indices
-        selected = given["selected"].long()
-        yield "queries", output[selected]
-        queries = given["queries"]
-        if self._has_masks:
-            masks = self._masks(queries, given)
-            boxes = modeling.mask_to_box_coordinate(masks[None] > 0, self._dtype)
-            references = modeling.inverse_sigmoid(boxes)[0]
-        else:
-            references = model.enc_bbox_head(queries) + anchors[0][selected]
-        yield "references", torch.sigmoid(references)
-
-    def _decoder(self, given: Mapping[str, Tensor]) -> Named:
-        torch, model, decoder = self._torch, self._model, self._model.decoder
-        shapes = self._shapes(given)
-        starts = np.cumsum([0, *(rows * columns for rows, columns in shapes)])[:-1]
-        memory = self._memory(given)[None]
-        x, references = given["queries"], given["references"]
-        for i, layer in enumerate(decoder.layers):
-            yield (
-                f"decoder.{i}",
-                layer(
-                    x[None],
-                    object_queries_position_embeddings=decoder.query_pos_head(references)[None],
-                    reference_points=references[None, :, None],
-                    spatial_shapes=torch.tensor(shapes),
-                    spatial_shapes_list=shapes,
-                    level_start_index=torch.from_numpy(starts),
-                    encoder_hidden_states=memory,
-                )[0],
-            )
-            x = given[f"decoder.{i}"]
-            moved = decoder.bbox_embed(x) + self._modeling.inverse_sigmoid(references)
-            yield f"references.{i}", torch.sigmoid(moved)
-            references = given[f"references.{i}"]
-        yield "boxes", references
-        normed = model.decoder_norm(x)
-        yield "logits", decoder.class_embed(normed)
-        order = model.decoder_global_pointer(model.decoder_order_head[-1](normed)[None])[0]
-        yield "order_logits", torch.triu(order, 1)
-        if self._has_masks:
-            yield "masks", self._masks(x, given)
+    Args:
+        page: RGB [height, width, 3].
+        width: of the model's input.
+        height: likewise.
+    """
+    while page.shape[0] >= 2 * height and page.shape[1] >= 2 * width:
+        # At the edge of an odd side, a pixel twice has the mean of what there is.
+        even = np.pad(page, [(0, side % 2) for side in page.shape[:2]] + [(0, 0)], "edge")
+        rows = even[0::2].astype(np.int32) + even[1::2]
+        page = ((rows[:, 0::2] + rows[:, 1::2] + 2) // 4).astype(np.uint8)
+    return page

@@ -25,7 +25,7 @@ PIXELS = 0.5
 """The sides of a box may differ by so many pixels of the page."""
 
 TIE = 1e-3
-"""Scores, and votes in parts of the largest, that differ by less are equal."""
+"""Scores and thresholds, and votes in parts of the largest, that differ by less are equal."""
 
 CHOICE_TIE = 3e-3
 """What is chosen by differs by less, in parts of the largest value: then either choice is right.
@@ -37,12 +37,31 @@ At the official size with random weights, errors of float32 make up to 1.2e-3 of
 _SAME_BOX = 1e-4  # of the page's side; a pixel of a mask is a two-hundredth
 
 
+@dataclass(slots=True)
+class Ties:
+    """What was taken as equal on one page, although the two differ, because it is a tie.
+
+    Attributes:
+        queries: places of `selected` where ours has another token.
+        first_boxes: that begin or end elsewhere.
+        taken: queries that take part in V2's order net on one side alone.
+        left_out: regions of one side alone, at their threshold; they are not counted.
+        places: regions in another place of the reading order, counted as the same.
+    """
+
+    queries: int = 0
+    first_boxes: int = 0
+    taken: int = 0
+    left_out: int = 0
+    places: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class RegionMatch:
     """The regions of one page.
 
     Attributes:
-        n_regions: of either side, once each.
+        n_regions: of either side, once each, but for those that are left out as ties.
         n_same: with the same query and class, a box within `PIXELS`, and the same place in the
             reading order of those that both sides have.
         largest_gap: of the sides of boxes that both sides have, in pixels of the page.
@@ -50,6 +69,7 @@ class RegionMatch:
         n_moved: boxes further apart than `PIXELS`.
         n_misplaced: in another place of the order.
         same_choices: whether the same queries and first boxes were chosen, but for ties.
+        ties: what all this counts as equal or not at all.
     """
 
     n_regions: int
@@ -59,6 +79,7 @@ class RegionMatch:
     n_moved: int
     n_misplaced: int
     same_choices: bool
+    ties: Ties
 
 
 class TiedChoices:
@@ -69,34 +90,50 @@ class TiedChoices:
     ours where ours is as good as its own.
 
     Args:
-        selected: our tokens, the best first.
-        references: our first boxes.
+        stages: ours, `comparable`.
     """
 
-    def __init__(self, selected: Indices, references: Array) -> None:
-        self._selected = selected
-        self._references = references
+    def __init__(self, stages: Mapping[str, Array]) -> None:
+        self._stages = stages
         self.same = True
         """Whether all of ours were the reference's, but for ties."""
+        self.ties = Ties()
 
     def queries(self, best: Array, theirs: Indices) -> Indices:
         """As `reference.Choices`."""
-        ours, spare = self._selected, CHOICE_TIE * float(np.abs(best).max())
+        ours = self._stages["selected"].astype(np.int64)
+        spare = CHOICE_TIE * float(np.abs(best).max())
         is_choice = len(np.unique(ours)) == len(theirs)
         self.same = is_choice and bool((np.abs(best[ours] - best[theirs]) <= spare).all())
-        return ours if self.same else theirs
+        if not self.same:
+            return theirs
+        self.ties.queries = int((ours != theirs).sum())
+        return ours
 
     def boxes(self, masks: Array, theirs: Array) -> Array:
         """As `reference.Choices`."""
         if not self.same:
             return theirs
-        chosen = theirs.copy()
-        for query in np.flatnonzero(np.abs(self._references - theirs).max(axis=1) > _SAME_BOX):
-            if _encloses(self._references[query], masks[query]):
-                chosen[query] = self._references[query]
+        ours, chosen = self._stages["references"], theirs.copy()
+        for query in np.flatnonzero(np.abs(ours - theirs).max(axis=1) > _SAME_BOX):
+            if _encloses(ours[query], masks[query]):
+                chosen[query] = ours[query]
+                self.ties.first_boxes += 1
             else:
                 self.same = False
         return chosen
+
+    def taken(self, margins: Array) -> npt.NDArray[np.bool_]:
+        """As `reference.Choices`."""
+        theirs = margins >= 0
+        if not self.same:
+            return theirs
+        ours = self._stages["taken"] > 0
+        self.same = bool((np.abs(margins[ours != theirs]) <= TIE).all())
+        if not self.same:
+            return theirs
+        self.ties.taken = int((ours != theirs).sum())
+        return ours
 
 
 def _encloses(box: Array, mask: Array) -> bool:
@@ -132,8 +169,7 @@ def match_regions(
     found: Mapping[str, Any],
     expected: Mapping[str, Array],
     thresholds: Sequence[float],
-    *,
-    same_choices: bool,
+    choices: TiedChoices,
 ) -> RegionMatch:
     """Compare the regions of scores from their class's threshold on.
 
@@ -141,7 +177,7 @@ def match_regions(
         found: what `LayoutModel.run(page)` gave, with "page_size".
         expected: the reference's stages.
         thresholds: one for each class.
-        same_choices: to be noted.
+        choices: with which the reference computed them; its ties are completed.
     """
     scores = sigmoid(expected["logits"])
     last = np.sort(scores, None)[-len(scores)]  # of as many as there are queries
@@ -155,7 +191,8 @@ def match_regions(
     def is_tied(region: tuple[int, int]) -> bool:
         return bool(abs(scores[region] - max(least[region[1]], last)) <= TIE)
 
-    one_sided = {one for one in theirs ^ set(ours) if not is_tied(one)}
+    differing = theirs ^ set(ours)
+    one_sided = {one for one in differing if not is_tied(one)}
     common = np.array([one in theirs for one in ours], dtype=bool)
     queries = found["queries"][keep][common]
     x, y, width, height = expected["boxes"][queries].astype(np.float64).T
@@ -163,7 +200,10 @@ def match_regions(
     gaps = np.abs(found["boxes"][keep][common] - corners * np.tile(found["page_size"], 2))
     moved = gaps.max(axis=1, initial=0.0) > PIXELS
     before = votes(expected["order_logits"])[queries]
-    misplaced = np.abs(before - np.sort(before)) > TIE * np.abs(before).max(initial=0.0)
+    gaps_of_votes = np.abs(before - np.sort(before))
+    misplaced = gaps_of_votes > TIE * np.abs(before).max(initial=0.0)
+    choices.ties.left_out = len(differing) - len(one_sided)
+    choices.ties.places = int(((gaps_of_votes > 0) & ~misplaced).sum())
     return RegionMatch(
         n_regions=len(queries) + len(one_sided),
         n_same=int((~(moved | misplaced)).sum()),
@@ -171,5 +211,6 @@ def match_regions(
         n_one_sided=len(one_sided),
         n_moved=int(moved.sum()),
         n_misplaced=int(misplaced.sum()),
-        same_choices=same_choices,
+        same_choices=choices.same,
+        ties=choices.ties,
     )

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppocrvl.parity.compare import first_failure
-from ppocrvl.parity.layout.regions import SHARE, RegionMatch, TiedChoices, match_regions
-from ppocrvl.parity.layout.stages import compare_stages
+from ppocrvl.parity.layout.regions import (
+    CHOICE_TIE,
+    PIXELS,
+    SHARE,
+    TIE,
+    RegionMatch,
+    TiedChoices,
+    Ties,
+    match_regions,
+)
+from ppocrvl.parity.layout.stages import comparable, compare_stages
 from ppocrvl.parity.report import finite, text_table
 
 if TYPE_CHECKING:
@@ -68,15 +77,15 @@ def check_page(
     pixels = np.asarray(page)
     found: dict[str, Any] = model.run(pixels, trace=True)
     found["page_size"] = np.array(page.size, np.float64)
-    stages = found["stages"]
+    stages = found["stages"] = comparable(found["stages"])
     differences = None
     if exact is not None:
         differences = compare_stages(
             found, exact.from_given(stages), exact.pixels(pixels), exact.least_std
         )
-    choices = TiedChoices(stages["selected"].astype(np.int64), stages["references"])
+    choices = TiedChoices(stages)
     expected = reference.alone(stages["pixels"], choices)
-    match = match_regions(found, expected, model.thresholds, same_choices=choices.same)
+    match = match_regions(found, expected, model.thresholds, choices)
     return PageReport(name, page.size, differences, match)
 
 
@@ -89,6 +98,37 @@ def share_of_same_regions(reports: Sequence[PageReport]) -> float:
 def passed(reports: Sequence[PageReport]) -> bool:
     """Whether every stage is within its bound, and enough regions are the same."""
     return all(one.passed for one in reports) and share_of_same_regions(reports) >= SHARE
+
+
+def summary(reports: Sequence[PageReport]) -> list[str]:
+    """All pages in two lines: how many regions are the same, and how many only as ties."""
+    n_regions = sum(one.match.n_regions for one in reports)
+    share = share_of_same_regions(reports)
+    same = (
+        f"{share:.2%} of {n_regions} regions on {len(reports)} pages are the same, with boxes "
+        f"within {PIXELS} px; at least {SHARE:.1%} must be"
+    )
+    ties = (
+        f"ties (scores within {TIE}, votes within {TIE} and choices within {CHOICE_TIE} of the "
+        f"largest): {', '.join(_ties(all_ties(reports)))}"
+    )
+    return [same, ties]
+
+
+def all_ties(reports: Sequence[PageReport]) -> Ties:
+    """Over all pages."""
+    counts = [asdict(one.match.ties) for one in reports]
+    return Ties(**{name: sum(one[name] for one in counts) for name in asdict(Ties())})
+
+
+def _ties(ties: Ties) -> list[str]:
+    return [
+        f"{ties.left_out} regions at the threshold left out",
+        f"{ties.places} in another place",
+        f"{ties.queries} queries chosen otherwise",
+        f"{ties.first_boxes} first boxes otherwise",
+        f"{ties.taken} queries ordered on one side alone",
+    ]
 
 
 def text_lines(report: PageReport) -> list[str]:
@@ -108,6 +148,8 @@ def text_lines(report: PageReport) -> list[str]:
     parts += [] if match.same_choices else ["other queries or first boxes chosen"]
     parts += [f"boxes within {match.largest_gap:.2g} px"]
     lines.append(f"  regions: {match.n_same} of {match.n_regions} the same; {', '.join(parts)}")
+    if ties := [one for one in _ties(match.ties) if not one.startswith("0 ")]:
+        lines.append(f"  ties: {', '.join(ties)}")
     return lines
 
 
@@ -121,4 +163,5 @@ def to_json(report: PageReport) -> dict[str, object]:
         "first_failure": failed.stage if failed else None,
         "stages": report.differences and [finite(asdict(one)) for one in report.differences],
         "regions": finite(asdict(report.match)),
+        "tolerances": {"pixels": PIXELS, "tie": TIE, "choice_tie": CHOICE_TIE},
     }

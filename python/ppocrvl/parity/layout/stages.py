@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ppocrvl.parity.compare import Difference, compare_arrays
+from ppocrvl.parity.layout.network import N_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +24,37 @@ BOUND = 1e-4
 LEVEL_OF_PIXELS = 1 / 255
 """OpenCV, whose pixels ours are, rounds its weights to 11 bits; transformers does not."""
 
-N_LEVELS = 3
+
+def comparable(stages: Mapping[str, Array]) -> dict[str, Array]:
+    """Our stages of a page, as the reference shows and reads them.
+
+    Args:
+        stages: of `LayoutModel.run(page, trace=True)`.
+
+    Returns:
+        Them, of V2 with "taken": [n_queries], 1 for a query that takes part in the order net.
+    """
+    ours = dict(stages)
+    ours["order_logits"] = np.triu(ours["order_logits"], 1)  # below, there is no meaning
+    if "order_tokens" in ours:
+        n_tokens = len(ours["order_tokens"])
+        ours["taken"] = _taken(ours, n_tokens - 3)  # but start, end and what is left out
+        for name in ours:
+            if re.fullmatch(r"order_tokens|order\.\d+", name):
+                # The reference has no token for what is left out, where nothing is.
+                ours[name] = ours[name][: len(ours["logits"]) + 2]
+    return ours
+
+
+def _taken(ours: Mapping[str, Array], n_taken: int) -> Array:
+    """The queries that were brought to the front, known by their boxes, in their order."""
+    last = max(int(name[11:]) for name in ours if name.startswith("references."))
+    before, after = ours[f"references.{last}"], ours["boxes"]
+    taken = np.zeros(len(before))
+    for query, box in enumerate(before):
+        found = int(taken.sum())
+        taken[query] = found < n_taken and np.array_equal(box, after[found])
+    return taken
 
 
 def compare_stages(
@@ -31,23 +63,28 @@ def compare_stages(
     """All stages of one page, in the model's order.
 
     Args:
-        found: what `LayoutModel.run(page, trace=True)` gave.
+        found: what `LayoutModel.run(page, trace=True)` gave, its stages `comparable`, with
+            "page_size".
         expected: `LayoutReference.from_given` of its stages.
         pixels: `LayoutReference.pixels` of the page.
         std: the smallest standard deviation that pixels are divided by.
     """
-    ours: dict[str, Array] = dict(found["stages"])
-    ours["order_logits"] = np.triu(ours["order_logits"], 1)  # below, there is no meaning
+    ours: Mapping[str, Array] = found["stages"]
     differences = [_compare_pixels(ours["pixels"], pixels, LEVEL_OF_PIXELS / std)]
     for name, theirs in expected.items():
         if name == "selected":
             best = np.concatenate([ours[f"encoder_classes.{i}"] for i in range(N_LEVELS)]).max(1)
             chosen = best[ours["selected"].astype(np.int64)]
             differences.append(_compare(name, chosen, np.sort(best)[::-1][: len(chosen)]))
+        elif name == "taken":
+            chosen = np.where(ours["taken"] > 0, np.maximum(theirs, 0), np.minimum(theirs, 0))
+            differences.append(_compare(name, chosen, theirs))
         elif name in ours:
             differences.append(_compare(name, ours[name], theirs))
         else:
-            differences.append(Difference(name, bound=BOUND, passed=False, note="ours has none"))
+            differences.append(_one_sided(name, "ours has none"))
+    unknown = ours.keys() - expected.keys() - {"pixels"}
+    differences += [_one_sided(name, "the reference has none") for name in sorted(unknown)]
     return [*differences, *_compare_regions(found, ours)]
 
 
@@ -90,6 +127,10 @@ def _compare_regions(found: Mapping[str, Any], ours: Mapping[str, Array]) -> lis
         _compare("order", by_query, np.sort(by_query)),
         _compare("region_boxes", found["boxes"], corners * page),
     ]
+
+
+def _one_sided(stage: str, note: str) -> Difference:
+    return Difference(stage, bound=BOUND, passed=False, note=note)
 
 
 def _compare(stage: str, ours: Array, theirs: Array) -> Difference:
