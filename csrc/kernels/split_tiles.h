@@ -83,8 +83,10 @@ private:
   /// such rows are copied first.
   static Seen aligned(const BandOperand<Operand> &band, Operand *copied) {
     if (band.n_places == 1 && reinterpret_cast<std::uintptr_t>(band.places[0]) % 64 == 0) {
-      return {band.places[0], band.depth / group, group * band.row_stride, band.row_stride,
-              band.term_stride};
+      return {
+          band.places[0],  band.depth / group, group * band.row_stride,
+          band.row_stride, band.term_stride,
+      };
     }
     Operand *to = copied;
     for (std::int64_t place = 0; place < band.n_places; ++place) {

@@ -67,7 +67,8 @@ LayoutModel::LayoutModel(const std::string &path, int n_threads, LayoutPrecision
 
 LayoutModel::~LayoutModel() {
   if (current_process() != process_ && workers_ != nullptr) {
-    static_cast<void>(workers_.release()); // its threads are the parent's, nobody can join them
+    const Workers *parents = workers_.release(); // nobody can join the parent's threads
+    static_cast<void>(parents);
   }
 }
 

@@ -138,7 +138,8 @@ LayoutTurns &process_turns() {
   const std::scoped_lock lock(mutex);
   if (process != current_process()) {
     process = current_process();
-    static_cast<void>(turns.release());
+    const LayoutTurns *parents = turns.release();
+    static_cast<void>(parents);
     turns = std::make_unique<LayoutTurns>();
   }
   return *turns;

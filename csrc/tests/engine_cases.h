@@ -2,6 +2,8 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "files/gguf_file.h"
+#include "files/model_check.h"
 #include "support/logging.h"
 
 #include <chrono>
@@ -28,9 +30,15 @@ inline std::optional<EngineOptions> test_model() {
   }
   EngineOptions options;
   for (const auto &entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".gguf") {
-      const bool is_mmproj = entry.path().filename().string().rfind("mmproj-", 0) == 0;
-      (is_mmproj ? options.mmproj : options.llm) = entry.path().string();
+    if (entry.path().extension() != ".gguf") {
+      continue;
+    }
+    const std::string path = entry.path().string();
+    const ModelRole role = model_role(read_gguf(path));
+    if (role == ModelRole::llm) {
+      options.llm = path;
+    } else if (role == ModelRole::mmproj) {
+      options.mmproj = path;
     }
   }
   ppocrvl::route_native_logs();

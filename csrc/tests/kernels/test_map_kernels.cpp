@@ -85,9 +85,11 @@ struct Tested {
 /// All convolutions, and how far each may be from float64, bfloat16 for each root of a column.
 std::vector<Tested> all_tested() {
   std::vector<Tested> all;
-  for (const auto &[precision, tolerance] :
-       {std::pair(Precision::f32, 1e-4), std::pair(Precision::split, 2e-4),
-        std::pair(Precision::bf16, 5e-3)}) {
+  for (const auto &[precision, tolerance] : {
+           std::pair(Precision::f32, 1e-4),
+           std::pair(Precision::split, 2e-4),
+           std::pair(Precision::bf16, 5e-3),
+       }) {
     for (const ConvolutionKernels *kernels : all_convolution_kernels(precision)) {
       all.push_back({kernels, tolerance});
     }
@@ -105,6 +107,19 @@ std::vector<std::byte> packed(const ConvolutionKernels &kernels, const std::vect
   std::vector<std::byte> weights(kernels.weight_bytes(n_rows, n_places, n_channels));
   kernels.pack(rows.data(), n_rows, n_places, n_channels, weights.data());
   return weights;
+}
+
+/// A window's product with one row of weights, [place of the window][channel].
+double product(const FeatureMap &in, const Window &window, std::int64_t x, std::int64_t y,
+               const float *weights, std::int64_t n_channels) {
+  double sum = 0;
+  for (std::int64_t place = 0; place < window.size * window.size; ++place) {
+    for (std::int64_t channel = 0; channel < n_channels; ++channel) {
+      sum += static_cast<double>(weights[place * n_channels + channel]) *
+             seen(in, window, channel, x, y, place % window.size, place / window.size);
+    }
+  }
+  return sum;
 }
 
 /// Compares one convolution with loops over everything.
@@ -151,17 +166,9 @@ bool convolves(const Tested &of, const Shape &shape, Numbers &numbers, Activatio
   old.data = old_values.data() + 2 * lanes;
   for (std::int64_t channel = 0; channel < n_out; ++channel) {
     for (std::int64_t pixel = 0; pixel < out.n_pixels(); ++pixel) {
-      double sum = static_cast<double>(bias[static_cast<std::size_t>(channel)]);
-      for (std::int64_t row = 0; row < shape.size; ++row) {
-        for (std::int64_t column = 0; column < shape.size; ++column) {
-          for (std::int64_t i = 0; i < n_in; ++i) {
-            const std::int64_t place = (row * shape.size + column) * n_in + i;
-            sum +=
-                static_cast<double>(rows[static_cast<std::size_t>(channel * n_columns + place)]) *
-                seen(in, task.window, i, pixel % out.width, pixel / out.width, column, row);
-          }
-        }
-      }
+      const double sum = static_cast<double>(bias[static_cast<std::size_t>(channel)]) +
+                         product(in, task.window, pixel % out.width, pixel / out.width,
+                                 rows.data() + channel * n_columns, n_in);
       const double expected = activated(sum, activation) +
                               (has_residual ? static_cast<double>(old.at(channel, pixel)) : 0.0);
       if (!is_near(static_cast<double>(out.at(channel, pixel)), expected, tolerance)) {
@@ -252,16 +259,26 @@ TEST_CASE("map kernels: depthwise convolutions and pooling") {
       const std::vector<float> weights = numbers.some(n_channels * n_places);
       const std::vector<float> bias = numbers.some(n_channels);
       const Window window = window_of(shape, in, out);
-      tested->depthwise({window, n_channels, weights.data(), bias.data(), Activation::relu, in.data,
-                         in.stride, out.data, out.stride},
-                        0, out.n_panels());
+      tested->depthwise(
+          {
+              window,
+              n_channels,
+              weights.data(),
+              bias.data(),
+              Activation::relu,
+              in.data,
+              in.stride,
+              out.data,
+              out.stride,
+          },
+          0, out.n_panels());
       tested->max_pool(
           {window, n_channels, in.data, in.stride, own_pooled.map.data, own_pooled.map.stride}, 0,
           out.n_panels());
       bool is_right = true;
       for (std::int64_t channel = 0; channel < n_channels; ++channel) {
         for (std::int64_t pixel = 0; pixel < out.n_pixels(); ++pixel) {
-          double sum = static_cast<double>(bias[static_cast<std::size_t>(channel)]);
+          auto sum = static_cast<double>(bias[static_cast<std::size_t>(channel)]);
           double most = -1e9;
           for (std::int64_t place = 0; place < n_places; ++place) {
             const double value = seen(in, window, channel, pixel % out.width, pixel / out.width,
@@ -282,8 +299,13 @@ TEST_CASE("map kernels: depthwise convolutions and pooling") {
 
 TEST_CASE("map kernels: activations are those of float64") {
   for (const MapKernels *tested : all_map_kernels()) {
-    for (const Activation activation : {Activation::none, Activation::relu, Activation::silu,
-                                        Activation::gelu, Activation::sigmoid}) {
+    for (const Activation activation : {
+             Activation::none,
+             Activation::relu,
+             Activation::silu,
+             Activation::gelu,
+             Activation::sigmoid,
+         }) {
       std::vector<float> values;
       for (int i = -3200; i < 3200; ++i) {
         values.push_back(static_cast<float>(i) * 0.005F);

@@ -42,9 +42,9 @@ TEST_CASE("layout enlarge: nearest and bilinear, twice as large") {
   for (const auto &[width, height] : {std::pair{1, 1}, {5, 7}, {20, 3}, {25, 25}}) {
     const OwnMap in_parts(6, width, height, numbers);
     const FeatureMap in = in_parts.map.channels(1, 5);
-    const OwnMap nearest(5, 2 * width, 2 * height, numbers);
-    const OwnMap smooth(5, 2 * width, 2 * height, numbers);
-    const OwnMap sum(5, 2 * width, 2 * height, numbers);
+    const OwnMap nearest(5, std::int64_t{2} * width, std::int64_t{2} * height, numbers);
+    const OwnMap smooth(5, std::int64_t{2} * width, std::int64_t{2} * height, numbers);
+    const OwnMap sum(5, std::int64_t{2} * width, std::int64_t{2} * height, numbers);
     const float before = sum.map.at(2, 3);
     enlarge_nearest(in, nearest.map, 0, nearest.map.n_panels());
     enlarge_bilinear(in, smooth.map, false, 0, smooth.map.n_panels());
@@ -52,11 +52,12 @@ TEST_CASE("layout enlarge: nearest and bilinear, twice as large") {
     bool is_right = is_near(sum.map.at(2, 3), before + smooth.map.at(2, 3));
     for (std::int64_t channel = 0; channel < 5; ++channel) {
       for (std::int64_t pixel = 0; pixel < nearest.map.n_pixels(); ++pixel) {
-        const std::int64_t x = pixel % (2 * width);
-        const std::int64_t y = pixel / (2 * width);
-        is_right = is_right &&
-                   nearest.map.at(channel, pixel) == in.at(channel, y / 2 * width + x / 2) &&
-                   is_near(smooth.map.at(channel, pixel), bilinear(in, channel, x, y));
+        const std::int64_t x = pixel % nearest.map.width;
+        const std::int64_t y = pixel / nearest.map.width;
+        is_right =
+            is_right &&
+            nearest.map.at(channel, pixel) == in.at(channel, y / std::int64_t{2} * width + x / 2) &&
+            is_near(smooth.map.at(channel, pixel), bilinear(in, channel, x, y));
       }
     }
     CHECK(is_right);

@@ -14,6 +14,7 @@
 using namespace ppocrvl::tests;
 using ppocrvl::ErrorKind;
 using ppocrvl::layout::LayoutModel;
+using ppocrvl::layout::LayoutOptions;
 using ppocrvl::layout::LayoutTrace;
 using ppocrvl::layout::PageRegions;
 using ppocrvl::layout::Region;
@@ -40,7 +41,7 @@ std::vector<std::uint8_t> pixels_of(std::int64_t width, std::int64_t height) {
 
 PageRegions read(LayoutModel &model, std::int64_t width = 90, std::int64_t height = 70) {
   const std::vector<std::uint8_t> pixels = pixels_of(width, height);
-  return model.run({pixels.data(), width, height}, {}, {});
+  return model.run({pixels.data(), width, height}, LayoutOptions(), nullptr);
 }
 
 bool are_equal(const PageRegions &one, const PageRegions &other) {
@@ -111,7 +112,8 @@ TEST_CASE("layout model: a page that is cancelled at any step leaves the model a
     for (int last = 0; last < n_steps; last += 7) {
       int asked = 0;
       const auto goes_on = [&] { return asked++ < last; };
-      CHECK_THROWS_KIND(ErrorKind::cancelled, model.run({pixels.data(), 30, 40}, {}, goes_on));
+      CHECK_THROWS_KIND(ErrorKind::cancelled,
+                        model.run({pixels.data(), 30, 40}, LayoutOptions(), goes_on));
       CHECK_EQUAL(asked, last + 1); // no step more
     }
     CHECK(are_equal(read(model), expected));
@@ -135,7 +137,7 @@ TEST_CASE("layout model: closing ends the page and frees the model") {
   bool is_ended = false;
   while (!is_ended) {
     try {
-      model.run({pixels.data(), 30, 40}, {}, goes_on);
+      model.run({pixels.data(), 30, 40}, LayoutOptions(), goes_on);
     } catch (const ppocrvl::Error &error) {
       CHECK(error.kind() == ErrorKind::cancelled);
       is_ended = true;

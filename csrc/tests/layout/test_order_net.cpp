@@ -20,8 +20,10 @@ namespace {
 Results results_of_four() {
   Results results;
   results.logits = {-3, -4, 2, -1, -1, 0.9F, -5, 3};
-  results.boxes = {0.1F, 0.1F, 0.1F, 0.1F, 0.5F,   0.25F, 0.25F, 0.125F,
-                   0.3F, 0.3F, 0.3F, 0.3F, 0.875F, 0.5F,  0.5F,  std::nanf("")};
+  results.boxes = {
+      0.1F, 0.1F, 0.1F, 0.1F, 0.5F,   0.25F, 0.25F, 0.125F,
+      0.3F, 0.3F, 0.3F, 0.3F, 0.875F, 0.5F,  0.5F,  std::nanf(""),
+  };
   return results;
 }
 

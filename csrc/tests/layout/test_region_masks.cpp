@@ -38,10 +38,12 @@ TEST_CASE("layout masks: a box is cut to whole pixels and rounded to the grid") 
   CHECK_EQUAL(outside.width, 50);
   CHECK_EQUAL(outside.top, 32);
   CHECK_EQUAL(outside.height, 8);
-  for (const auto box : {std::array<float, 4>{5.1F, 3, 5.9F, 90},
-                         {300, 3, 400, 90},
-                         {9, 9, 2, 90},
-                         {std::nanf(""), 3, 9, std::nanf("")}}) {
+  for (const auto box : {
+           std::array<float, 4>{5.1F, 3, 5.9F, 90},
+           {300, 3, 400, 90},
+           {9, 9, 2, 90},
+           {std::nanf(""), 3, 9, std::nanf("")},
+       }) {
     CHECK(mask_of(grid, box).pixels.empty());
   }
 }
