@@ -125,8 +125,11 @@ def parse(pages: Sequence[Page]) -> Document:
 
 
 def _names(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    parts = pixels.astype(np.uint16) & (1 << BITS) - 1
-    return parts[..., 0] | parts[..., 1] << BITS | parts[..., 2] << 2 * BITS
+    names = np.zeros(pixels.shape[:2], np.uint16)
+    for channel in range(3):
+        part = pixels[..., channel].astype(np.uint16) & np.uint16((1 << BITS) - 1)
+        names |= part << np.uint16(BITS * channel)
+    return names
 
 
 def _area(region: Region) -> int:
