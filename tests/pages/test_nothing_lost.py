@@ -34,11 +34,19 @@ def lost(document: Document, pages: list[Page]) -> float:
     return Levenshtein.normalized_distance(read, " ".join(map(truth.words, pages)))
 
 
-@pytest.mark.parametrize("held_out", [False, True])
-def test_of_a_page_nothing_is_lost(*, held_out: bool) -> None:
-    for number in range(4):
-        page = make(f"lost {number}", held_out=held_out)
-        assert lost(perfect.parse([page]), [page]) <= MOST_LOST, (number, page.template)
+@pytest.mark.parametrize(
+    ("number", "held_out"),
+    [
+        (0, False),
+        (42, False),  # four groups of blocks that are read as one
+        (1, True),  # footnotes and numbered formulas
+        (3, True),
+        (37, True),
+    ],
+)
+def test_of_a_page_nothing_is_lost(number: int, *, held_out: bool) -> None:
+    page = make(f"lost {number}", held_out=held_out)
+    assert lost(perfect.parse([page]), [page]) <= MOST_LOST
 
 
 def test_of_pages_together_nothing_is_lost() -> None:
