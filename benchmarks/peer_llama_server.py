@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from peak_memory import peak_bytes
-from worker import END_OF_TEXT, Answer, Job, chat, job, measure, report
+from worker import END_OF_TEXT, PROMPT, Answer, Job, chat, job, measure, report
 
 STAMP = re.compile(r"^(\d+)\.(\d+)\.(\d+)\.(\d+) ")
 READY_SECONDS = 120
@@ -72,10 +72,10 @@ class Server:
         """What it has said so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
-    def read(self, picture: str | None, tokens: int) -> Answer:
+    def read(self, picture: str | None, tokens: int, prompt: str = PROMPT) -> Answer:
         """One request."""
         body = {
-            "messages": chat(picture),
+            "messages": chat(picture, prompt),
             "max_tokens": tokens,
             "temperature": 0,
             "ignore_eos": True,

@@ -256,7 +256,7 @@ def _line(pen: Pen, said: tuple[list[str], int, Formula], column: Column, settin
             x += wide
         else:
             x = pen.sheet.word(x, baseline, word, setting.face, setting.ink)
-        done.append(f"${inline.latex}$" if i == at else word)
+        done.append(rf"\({inline.latex}\)" if i == at else word)
         x += advance(*setting.face, " ")
     pen.sheet.current.lines.append(" ".join(done))
     column.y += setting.line

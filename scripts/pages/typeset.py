@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pages.sheet import Box
 
 CSS_DPI = 96
+PDF_DPI = 144  # at which ``ppocrvl parse`` renders
+MOST_PAGES = 4
 FAR = 40  # of 255: what differs more from the background is ink
 
 
@@ -39,21 +41,42 @@ def make(seed: str, *, held_out: bool = False) -> Page:
     """The page of ``seed``, clean, in RGB; see ``maker.make``."""
     rng = random.Random(seed)
     dpi = rng.choice((80, 90, 100, 110))
+    document, name = _set(rng, dpi, held_out=held_out)
+    page = document.pages[min(len(document.pages) - 1, rng.choice((0, 0, 0, 1)))]
+    return _page(page, _pixels(document.copy([page]).write_pdf(), dpi)[0], name, dpi)
+
+
+def make_document(
+    seed: str, *, held_out: bool = False, most: int = MOST_PAGES
+) -> tuple[bytes, list[Page]]:
+    """The PDF of ``seed``, of so many pages at most, and its pages as parsing renders them.
+
+    A paragraph that goes on on the next page is a region on either.
+    """
+    document, name = _set(random.Random(seed), PDF_DPI, held_out=held_out)
+    pages = document.pages[:most]
+    pdf: bytes = document.copy(pages).write_pdf()
+    images = _pixels(pdf, PDF_DPI)
+    return pdf, [_page(p, i, name, PDF_DPI) for p, i in zip(pages, images, strict=True)]
+
+
+def _set(rng: random.Random, dpi: float, *, held_out: bool) -> tuple[weasyprint.Document, str]:
+    """A document and the name of its template."""
     have = faces(held_out=held_out)
     kind = rng.choice(markup.HELD_OUT if held_out else markup.TRAIN)
     writer = markup.Writer(rng, choose(rng, have, dpi), Topic(rng))
     style = style_sheet(rng, have, columns=rng.choice((1, 2, 2, 3)))
     text = f"<html><head><style>{style}</style></head><body>{kind(writer)}</body></html>"
-    document = weasyprint.HTML(string=text).render(font_config=FontConfiguration())
-    page = document.pages[min(len(document.pages) - 1, rng.choice((0, 0, 0, 1)))]
-    image = _pixels(document.copy([page]).write_pdf(), dpi)
-    return Page(image, (255, 255, 255), _regions(page, image, dpi / CSS_DPI), kind.__name__, dpi)
+    return weasyprint.HTML(string=text).render(font_config=FontConfiguration()), kind.__name__
 
 
-def _pixels(pdf: bytes, dpi: float) -> Image.Image:
+def _page(page: weasyprint.Page, image: Image.Image, name: str, dpi: float) -> Page:
+    return Page(image, (255, 255, 255), _regions(page, image, dpi / CSS_DPI), name, dpi)
+
+
+def _pixels(pdf: bytes, dpi: float) -> list[Image.Image]:
     with pypdfium2.PdfDocument(pdf) as document:
-        image: Image.Image = document[0].render(scale=dpi / 72).to_pil().convert("RGB")
-    return image
+        return [page.render(scale=dpi / 72).to_pil().convert("RGB") for page in document]
 
 
 def _regions(page: weasyprint.Page, image: Image.Image, scale: float) -> list[Region]:

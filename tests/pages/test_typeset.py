@@ -95,3 +95,18 @@ def test_text_and_cells_are_told() -> None:
 
 def test_no_kind_of_document_is_both_trained_and_held_out() -> None:
     assert not set(markup.TRAIN) & set(markup.HELD_OUT)
+
+
+def test_a_pdf_and_its_pages() -> None:
+    """What is told of it has the pixels that parsing renders."""
+    from pages.truth import document
+    from ppocrvl.parsing.sources.opening import open_document
+
+    pdf, pages = typeset.make_document("pdf", most=2)
+    with open_document(pdf) as source:
+        assert source.n_pages == len(pages)
+        shown = source.render(len(pages) - 1).pixels
+    assert shown.shape[:2] == pages[-1].image.size[::-1]
+    told = document("x.pdf", pages)
+    assert [page.index for page in told.pages] == list(range(len(pages)))
+    assert all(page.blocks for page in told.pages)

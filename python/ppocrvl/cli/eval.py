@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ppocrvl eval`: how well a model reads images whose text is known."""
+"""`ppocrvl eval`: how well a model reads images and documents whose text is known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ppocrvl.evaluation.partial import PartialReport
 
 NAME = "eval"
-HELP = "measure how well a model reads a set of images with known texts"
+HELP = "measure how well a model reads a set of images or documents with known texts"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DATASET",
         help="a JSONL file of {image, text, task, tags}, or a folder of images with .txt or "
-        ".otsl files of the same names",
+        ".otsl files of the same names; for whole documents {document, markdown, tags}, or a "
+        "folder of PDFs and pictures with .md files",
     )
     parser.add_argument(
         "--reference",
@@ -52,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plots", type=Path, metavar="DIR", help="of --compare: write plots into this folder"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
+    parser.add_argument(
+        "--layout",
+        metavar="FILE",
+        help="of documents: another layout model; none: read each page as one block",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N")
     parser.add_argument("--max-tokens", type=int, default=2048, metavar="N", help="of an answer")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: all cores")
     parser.add_argument(
@@ -92,18 +98,28 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from functools import partial
+
+    from ppocrvl.cli.eval_documents import read_all
     from ppocrvl.errors import OptionError
-    from ppocrvl.evaluation import read_dataset
+    from ppocrvl.evaluation import holds_documents, read_dataset, read_documents
     from ppocrvl.evaluation.partial import PartialReport
 
     if args.limit is not None and args.limit < 1:
         raise OptionError(f"--limit {args.limit} leaves nothing to read")
-    items = read_dataset(args.dataset)[: args.limit]
+    if holds_documents(args.dataset):
+        if args.reference is not None:
+            raise OptionError("--reference is for images; leave it out with documents")
+        read = partial(read_all, args, read_documents(args.dataset)[: args.limit])
+    else:
+        if args.layout is not None:
+            raise OptionError("--layout is for documents; leave it out with images")
+        read = partial(_read, args, read_dataset(args.dataset)[: args.limit])
     if args.report is None:
-        return _read(args, items, None)
+        return read(None)
     with PartialReport(args.report) as kept:
         try:
-            return _read(args, items, kept)
+            return read(kept)
         finally:
             if not kept.is_empty:
                 note(f"what was read so far is in {kept.path}")

@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from apted import APTED, Config
 from rapidfuzz.distance import Levenshtein
 
-from ppocrvl.markup.otsl import Cell, read_otsl
+from ppocrvl.markup.otsl import read_otsl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ppocrvl.markup.otsl import Cell
 
 MOST_CELLS = 400
 """TEDS takes time with the square of the cells: larger tables are left out of it."""
@@ -41,7 +47,12 @@ def teds(reading: str, truth: str) -> float | None:
     Returns:
         None where a table has more than `MOST_CELLS` cells.
     """
-    trees = [_tree(read_otsl(text)) for text in (reading, truth)]
+    return teds_of(read_otsl(reading), read_otsl(truth))
+
+
+def teds_of(reading: Sequence[Cell], truth: Sequence[Cell]) -> float | None:
+    """As `teds`, of tables whose cells are known, each row's from left to right."""
+    trees = [_tree(cells) for cells in (reading, truth)]
     sizes = [tree.size() for tree in trees]
     if max(sizes) > 2 * MOST_CELLS:
         return None
@@ -59,7 +70,7 @@ class _Node:
         return 1 + sum(child.size() for child in self.children)
 
 
-def _tree(cells: list[Cell]) -> _Node:
+def _tree(cells: Sequence[Cell]) -> _Node:
     table = _Node("table")
     rows: dict[int, _Node] = {}
     for cell in cells:

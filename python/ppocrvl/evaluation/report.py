@@ -8,14 +8,37 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ppocrvl.evaluation.documents import DocumentEvaluation, DocumentSummary
     from ppocrvl.evaluation.run import Evaluation, Summary
 
 _COLUMNS = ("images", "failed", "unended", "CER", "WER", "exact", "cells", "TEDS", "s each")
+_DOCUMENT_COLUMNS = (
+    *("documents", "unopened", "pages", "failed", "distance", "order", "headings", "TEDS"),
+    "formulas",
+)
 
 
 def render(evaluation: Evaluation) -> str:
     """A table by task, and one for each tag; ends with a newline."""
     return "".join(f"{line}\n" for line in _lines(evaluation))
+
+
+def render_documents(evaluation: DocumentEvaluation) -> str:
+    """A table of the whole, one for each tag, and the speed; ends with a newline."""
+    lines = list(_document_table(evaluation.model, {"all": evaluation.total}))
+    for tag, values in evaluation.tags.items():
+        lines += ["", *_document_table(f"by {tag}", values)]
+    return "\n".join([*lines, "", f"{evaluation.pages_a_minute:.1f} pages a minute", ""])
+
+
+def _document_table(title: str, rows: dict[str, DocumentSummary]) -> Iterator[str]:
+    width = max(len(name) for name in (title, *rows)) + 2
+    yield f"{title:{width}}" + "".join(f"{name:>10}" for name in _DOCUMENT_COLUMNS)
+    for name, s in rows.items():
+        counts = "".join(f"{n:>10,}" for n in (s.n, s.n_unopened, s.n_pages, s.n_failed))
+        shares = "".join(f"{_percent(v):>10}" for v in (s.distance, s.order, s.headings))
+        alike = "" if s.teds is None else f"{s.teds:.4f}"
+        yield f"{name:{width}}{counts}{shares}{alike:>10}{_percent(s.formulas):>10}"
 
 
 def _lines(evaluation: Evaluation) -> Iterator[str]:
