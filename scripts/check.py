@@ -56,12 +56,13 @@ STAGES: dict[str, list[Command]] = {
     "tests": [[*PYTEST, "-m", "not slow"]],
     "asan": preset("asan"),
     "tsan": preset("tsan"),
-    "slow": [[*PYTEST, "-m", "slow and not quiet"]],
+    "slow": [[*PYTEST, "-m", "slow and not quiet and not long"]],
+    "long": [[*PYTEST, "-m", "long"]],
     "shake": [[sys.executable, "scripts/shake.py"]],
     "coverage": [[sys.executable, "scripts/measure_coverage.py"]],
 }
 SLOW_STAGES = ("tidy", "asan", "tsan", "slow")
-ON_REQUEST = ("shake", "coverage")  # the same tests again, in another light
+ON_REQUEST = ("long", "shake", "coverage")  # more of the same, or in another light
 
 
 def choose(names: list[str]) -> list[str]:

@@ -100,6 +100,7 @@ def test_stages_are_those_of_transformers(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.reference
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("size", ["v2", "v3"])
@@ -329,7 +330,8 @@ def test_other_files_are_refused(layout_file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "count", [30, pytest.param(700, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+    "count",
+    [30, pytest.param(700, marks=[pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)])],
 )
 def test_changed_bytes_are_refused_or_read(layout_file: Path, tmp_path: Path, count: int) -> None:
     """No file ends the process: of three models some bytes are changed, or all behind some."""

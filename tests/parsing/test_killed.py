@@ -95,6 +95,7 @@ def test_killed(scan: Path, tmp_path: Path, whole: Whole, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3000)
 def test_killed_fifty_times(scan: Path, tmp_path: Path, whole: Whole) -> None:
     for seed in range(25):

@@ -341,7 +341,7 @@ def rich() -> bytes:
 
 SEEDS = [
     *range(12),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(12, 512)),
+    *(pytest.param(seed, marks=[pytest.mark.slow, pytest.mark.long]) for seed in range(12, 512)),
 ]
 
 
