@@ -5,6 +5,7 @@ python scripts/check.py                       # all stages but the slow ones
 python scripts/check.py lint types            # only these
 python scripts/check.py all                   # with clang-tidy, the sanitizers, slow tests
 python scripts/check.py tests -- tests/cli -x # what follows -- goes to the stage's last command
+python scripts/check.py long                  # hostile input by the hundred; not in CI
 python scripts/check.py shake                 # half an hour and more: scripts/shake.py
 python scripts/check.py coverage              # scripts/measure_coverage.py
 """
