@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pypdfium2
 import weasyprint
+from PIL import ImageFile
 from weasyprint.formatting_structure import boxes
 from weasyprint.text.fonts import FontConfiguration
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from pages.sheet import Box
+
+# WeasyPrint turns this on for the whole process; damaged pictures are errors.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 CSS_DPI = 96
 PDF_DPI = 144  # at which ``ppocrvl parse`` renders

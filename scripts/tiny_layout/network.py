@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import torch
+from huggingface_hub.utils import enable_progress_bars
 from torch import nn
 from transformers import HGNetV2Config, PPDocLayoutV3Config, PPDocLayoutV3ForObjectDetection
 from transformers.utils.logging import disable_progress_bar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 disable_progress_bar()
+enable_progress_bars()  # the hub's: transformers turns them off too, for the whole process
 
 SIZE = 512  # pixels of a side that the finished model sees
 # What the exporter makes keys of (docs/layout-format.md): a small model needs help.
