@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SETS = ("painted", "painted, worn", "set from HTML", "set from HTML, worn")
 BLOCKS = (13, 17)
 """Of a page whose reading is timed: at least, at most."""
+LONG_SIDE = 1684
+"""Pixels: of A4 at 144 dpi, as `ppocrvl parse` renders it."""
 EVERYTHING: frozenset[str] = frozenset()
 BESIDE_TEXT = frozenset(("table", "display_formula", *truth.UNREAD))
 _SIGNS = frozenset((*BULLETS, "*", "-", "+", "·"))
@@ -89,14 +91,17 @@ def timed_pages(n: int, folder: Path) -> list[dict[str, Any]]:
         if len(found) == n:
             break
         page = make(f"timed {number}")
-        regions = [_region(one, order) for order, one in enumerate(truth.told(page))]
-        pixels = np.asarray(page.image.convert("RGB"))
+        scale = LONG_SIDE / max(page.image.size)
+        image = page.image.convert("RGB").resize([round(scale * side) for side in page.image.size])
+        told_regions = enumerate(truth.told(page))
+        regions = [_region(one, order, scale) for order, one in told_regions]
+        pixels = np.asarray(image)
         plan = plan_page(pixels, regions, ParseOptions().blocks_for(_NoModel()))  # type: ignore[arg-type]
         requests = [request for block in plan for request in block.requests]
         if not BLOCKS[0] <= len(requests) <= BLOCKS[1]:
             continue
         stem = f"timed-{number:03}"
-        _save(page.image, folder / f"{stem}.png")
+        _save(image, folder / f"{stem}.png")
         crops = []
         for i, request in enumerate(requests):
             path = folder / f"{stem}-{i:02}.png"
@@ -124,9 +129,9 @@ def _page(name: str, seed: str) -> Page:
     return replace(page, image=image.convert("RGB"))
 
 
-def _region(region: Any, order: int) -> Region:  # noqa: ANN401 - the painter's
-    x0, y0, x1, y1 = region.box
-    return Region(region.label, 1.0, region.box, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), order)
+def _region(region: Any, order: int, scale: float) -> Region:  # noqa: ANN401 - the painter's
+    x0, y0, x1, y1 = box = tuple(round(scale * edge) for edge in region.box)
+    return Region(region.label, 1.0, box, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), order)
 
 
 def _save(image: Image.Image, path: Path) -> None:

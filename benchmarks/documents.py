@@ -31,10 +31,11 @@ from document import write_speed
 from document_pages import bare, installed_sets, make_set, timed_pages
 from figures import Figures
 from machine import describe, physical_cores
-from model_files import Variant, small_pictures_allowed, source_files
+from model_files import Variant, source_files
 from peer_pages import OURS, RAPIDOCR, TESSERACT
 from ppocrvl.evaluation.document_metrics import score
 from ppocrvl.evaluation.markdown_parts import markdown_parts, plain_text
+from ppocrvl.models.folder import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,8 +166,6 @@ class Bench:
 
     def _measure(self, program: str, name: str, timed: list[dict[str, Any]]) -> dict[str, Any]:
         if name == BUILT_IN:
-            from ppocrvl.models.folder import find_model  # noqa: PLC0415
-
             source, layout, onnx = find_model(None).llm.parent, self._args.layout, ""
         else:
             from layout import ONNX, prepare  # noqa: PLC0415
@@ -177,7 +176,7 @@ class Bench:
             layout, onnx = str(made["ppocrvl, auto"]), str(made[ONNX])
             if (failure := self._environment()) is not None:
                 sys.exit(failure)
-        paths = small_pictures_allowed(source, self._work / "small-pictures" / name)
+        paths = find_model(source)
         job = {
             "program": program,
             "llm": str(paths.llm),
@@ -285,6 +284,11 @@ def speed_lines(values: dict[str, Any]) -> Iterator[str]:
             f"| {_median(runs, 'layout') / n:.2f} | {_median(runs, 'first'):.1f} "
             f"| {_median(runs, 'peak') / (1 << 20):.0f} |"
         )
+    kept = [runs for key, runs in values.items() if key.startswith("speed|")]
+    if kept:
+        rounds, n = min(map(len, kept)), kept[0][0]["pages"]
+        yield ""
+        yield f"{n} pages, {rounds} round{'s' * (rounds > 1)}."
 
 
 def _median(runs: Sequence[dict[str, Any]], name: str) -> float:

@@ -49,7 +49,7 @@ class TrueRegions:
     def __init__(self, model: str, threads: int, pages: list[dict[str, Any]]) -> None:
         import ppocrvl  # noqa: PLC0415
 
-        self._layout = ppocrvl.Layout(model, n_threads=threads)
+        self._layout = ppocrvl.Layout(model or None, n_threads=threads)
         self._told = {_pixels(one["page"]).tobytes(): one["regions"] for one in pages}
         self.seconds = 0.0
 
@@ -105,7 +105,6 @@ def ours(job: dict[str, Any]) -> dict[str, Any]:
     options = ParseOptions.of(
         {
             "max_tokens": job["tokens"],
-            "min_pixels": 784,
             "logit_bias": {END_OF_TEXT: -1e9},
             "stop_loops": False,
         }
