@@ -151,7 +151,7 @@ def test_interrupted(
         for one in signals:
             program.send_signal(one)
         rest = program.stderr.read()
-        assert program.wait(timeout=60) == code
+        assert program.wait(timeout=600) == code
     assert rest == ""
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
     with Journal(tmp_path / JOURNAL) as journal:

@@ -137,7 +137,7 @@ class HeldReader(TrueReader):
     def wait_for(self, n_requests: int) -> None:
         """Until so many requests have come in all."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.requests) >= n_requests, timeout=60)
+            assert self._changed.wait_for(lambda: len(self.requests) >= n_requests, timeout=600)
 
     def give(self, name: str | None = None) -> None:
         """The answer to this block, or to all that are held."""
