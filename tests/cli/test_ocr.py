@@ -98,6 +98,13 @@ def test_errors_are_one_line(
     assert done.stderr.count("\n") == 1
 
 
+def test_a_pdf_is_no_picture(ppocrvl_program: Program, samples: Path) -> None:
+    done = ppocrvl_program("ocr", samples / "paper.pdf")
+    assert done.returncode == ExitCode.IMAGE
+    assert done.stderr.endswith("is a PDF, not an image; ppocrvl parse reads PDFs\n")
+    assert done.stderr.count("\n") == 1
+
+
 def test_truncated_picture(ppocrvl_program: Program, picture: Path, tmp_path: Path) -> None:
     path = tmp_path / "half.png"
     path.write_bytes(picture.read_bytes()[:200])

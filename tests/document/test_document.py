@@ -18,12 +18,13 @@ from PIL import Image
 from tests.document.made import block, document, page, picture, table, two_pages
 
 from ppocrvl.document.document import Document, Page, file_stem
-from ppocrvl.document.draw import colour_of, drawn_page
+from ppocrvl.document.draw import drawn_page
 from ppocrvl.document.tables import MAX_PLACES, TablePicture, read_table, table_of
 from ppocrvl.document.types import PageData
 from ppocrvl.document.writers.formats import FORMATS
 from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.errors import OptionError, OutputError
+from ppocrvl.images.drawing import colour_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -217,17 +217,11 @@ class Layout(Closing):
         return candidates.take(np.flatnonzero(np.isfinite(found["boxes"]).all(axis=1)))
 
     def _spread(self, mask: NDArray[np.uint8], left: int, top: int) -> NDArray[np.uint8]:
-        """What the extension cut out, in a mask of the whole page.
-
-        It cuts by boxes before they are rounded, which may be one row or column less than is wanted
-        here: those at the edges are there twice.
-        """
+        """What the extension cut out, in a mask of the whole page."""
         columns, rows = self._grid
-        grid = np.zeros((rows + 2, columns + 2), np.uint8)
-        if mask.size > 0:
-            wide = np.pad(mask, 1, mode="edge")
-            grid[top : top + wide.shape[0], left : left + wide.shape[1]] = wide
-        return grid[1:-1, 1:-1]
+        grid = np.zeros((rows, columns), np.uint8)
+        grid[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+        return grid
 
     def _given_thresholds(self, given: float | Mapping[str, float] | None) -> dict[str, float]:
         if given is None:

@@ -13,11 +13,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocrvl.document.draw import colour_of
 from ppocrvl.document.tables import TablePicture, table_of
 from ppocrvl.document.writers.latex import FORMULA
 from ppocrvl.document.writers.markdown_escape import clean
 from ppocrvl.document.writers.written import File
+from ppocrvl.images.drawing import colour_of
 from ppocrvl.markup.formula import to_mathml
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from ppocrvl.errors import (
 )
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.memory import memory_wanted
+from ppocrvl.images.source import HEAD_BYTES, is_pdf
 from ppocrvl.parsing.sources.found import find_documents
 from ppocrvl.parsing.sources.joined import JoinedSource
 from ppocrvl.parsing.sources.limits import MAX_PDF_BYTES, MAX_PDF_BYTES_IN_MEMORY
@@ -37,9 +38,6 @@ DPI = 144
 """Of rendered pages, unless said otherwise: the official pipeline's scale of 2.0."""
 LEAST_DPI, MOST_DPI = 18, 1200
 
-_PDF_MARK = b"%PDF-"
-_HEAD_BYTES = 1024
-"""Where readers of PDF look for the mark (PDF 32000-1, annex H, note 13)."""
 _PIECE_BYTES = 1 << 20
 
 
@@ -86,7 +84,7 @@ def _open_one(
         if n_bytes is None:
             with Path(path).open("rb") as pipe:
                 return _open_bytes(name, _read(pipe, name), dpi, password, max_image_pixels)
-        if _PDF_MARK in head:
+        if is_pdf(head):
             _check_bytes(n_bytes, MAX_PDF_BYTES, name)
             return PdfSource(name, path=path, dpi=dpi, password=password)
         _refuse(head, name)
@@ -101,8 +99,8 @@ def _open_one(
 def _open_bytes(
     name: str, data: bytes, dpi: float, password: str | None, max_image_pixels: int
 ) -> DocumentSource:
-    head = data[:_HEAD_BYTES]
-    if _PDF_MARK in head:
+    head = data[:HEAD_BYTES]
+    if is_pdf(head):
         _check_bytes(len(data), MAX_PDF_BYTES_IN_MEMORY, name)
         return PdfSource(name, data=data, dpi=dpi, password=password)
     _refuse(head, name)
@@ -126,7 +124,7 @@ def _head(path: str) -> tuple[bytes, int | None]:
         if not stat.S_ISREG(status.st_mode):
             return b"", None
         with Path(path).open("rb") as file:
-            return file.read(_HEAD_BYTES), status.st_size
+            return file.read(HEAD_BYTES), status.st_size
     except FileNotFoundError as error:
         raise DocumentNotFoundError(f"no such document: {path}") from error
     except (OSError, ValueError) as error:
