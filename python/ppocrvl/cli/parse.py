@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,17 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
         help="md, json, html, txt, csv or paddlex-json (default: md; with --jsonl none)",
     )
     parser.add_argument(
+        "--figures",
+        choices=("files", "embedded", "none"),
+        help="of Markdown: files beside it, data within it, or left out (default: files with -o)",
+    )
+    parser.add_argument(
+        "--style",
+        choices=("commonmark", "official"),
+        default="commonmark",
+        help="of Markdown; official: as PaddleX writes it (default: %(default)s)",
+    )
+    parser.add_argument(
         "--draw", action="store_true", help="write pictures of the pages with their blocks as well"
     )
     parser.add_argument(
@@ -136,9 +147,9 @@ def run(args: argparse.Namespace) -> int:
     """Read the documents in order. What fails is reported and marked, the rest is read."""
     options = _options(args)
     inputs = find_inputs(args.inputs, dpi=options.dpi, password=options.password)
-    sink = document_sink(args, inputs)
     with ExitStack() as stack:
         stack.enter_context(cleanup_on_termination())
+        sink = stack.enter_context(closing(document_sink(args, inputs)))
         pages = _begin(args, options, inputs, sink, stack)
         return _read(args, inputs, pages, sink)
 
@@ -228,7 +239,8 @@ def _read(
             progress.page(one)
             if args.jsonl:
                 print_page(inputs[one.job.document].name, one)
-            gathered.append(one.data)
+            if (kept := sink.keep(one.data)) is not None:
+                gathered.append(kept)
             if one.job.is_last:
                 name, number = inputs[one.job.document].name, one.job.document
                 pages_read = finish_document(gathered)
