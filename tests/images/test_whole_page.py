@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole pages are told from what is cut out of them; docs/usage.md has figures on painted pages."""
+"""Whole pages are told from what is cut out of them."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-_LEAST_SIDE = 400
-"""Pixels of a page's shorter side: A4 at 50 dpi, below which nobody can read it."""
+_LEAST_SIDE = 380
+"""Pixels of a page's shorter side: A4 at 46 dpi, below which nobody can read it."""
 _MOST_RATIO = 2.0
 """Of a page's sides."""
 _LONGER_SIDE = 1300
@@ -61,7 +61,8 @@ def is_whole_page(picture: Image.Image) -> bool:
     if _n_rows(text) < _LEAST_ROWS:
         return False
     width, height = small.size
-    edges = *text[:, :2].min(axis=0), width - text[:, 2].max(), height - text[:, 3].max()
+    marks = pieces[sides.max(axis=1) >= _WORD * letter]  # frames and rules of tables too
+    edges = *marks[:, :2].min(axis=0), width - marks[:, 2].max(), height - marks[:, 3].max()
     return bool(min(edges) >= _MARGIN * min(width, height))
 
 
