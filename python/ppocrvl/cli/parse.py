@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NAME = "parse"
 HELP = "read documents: PDF, scans, pictures of pages"
 USUAL_PARALLEL = 4
+CACHE_BYTES = 2 << 20
+"""Of encoded blocks: a running header may come again on the next page, nothing else does."""
 JOURNAL = ".ppocrvl-journal"
 """In the folder of the output."""
 _REQUEST_FLAGS = (
@@ -184,7 +186,9 @@ def _begin(
         journal = stack.enter_context(Journal(args.output / JOURNAL, redo=args.redo))
     layout = stack.enter_context(layouts.open_layout(args.layout, args.model))
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
-    engine = Engine(args.model, n_parallel=args.n_parallel, **engine_options(args))
+    engine = Engine(
+        args.model, n_parallel=args.n_parallel, cache_bytes=CACHE_BYTES, **engine_options(args)
+    )
     if engine.paths.built_in:
         note(built_in_note("--model "))
     parts = Parts(

@@ -285,6 +285,21 @@ def test_many_threads_may_ask() -> None:
     assert all(np.array_equal(pages[n].pixels, alone[n]) for n in range(8))
 
 
+def test_another_process_goes_on_after_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PDFium keeps of pages does not grow with their number."""
+    monkeypatch.setattr("ppocrvl.parsing.sources.pdf.PAGES_A_PROCESS", 3)
+    data = pdf(*(text(f"page {n}") for n in range(8)))
+    processes, alone = [], [render(data, n, dpi=36).pixels for n in range(8)]
+    with open_document(data, dpi=36) as source:
+        assert isinstance(source, PdfSource)
+        for n in range(8):
+            assert np.array_equal(source.render(n).pixels, alone[n])
+            assert source._process is not None
+            processes.append(source._process._process.pid)
+            assert "".join(one.text for one in source.text_layer(n)) == f"page {n}"
+    assert len(set(processes)) == 3
+
+
 def test_nothing_is_left_behind() -> None:
     source = open_document(HELLO)
     assert isinstance(source, PdfSource)
