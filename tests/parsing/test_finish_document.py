@@ -168,6 +168,19 @@ def test_a_paragraph_does_not_go_on_past_other_text(label: str) -> None:
 def test_a_block_that_failed_joins_nothing() -> None:
     failed = text(LEFT, "it goes", error="a strip failed")
     assert not any(joins(failed, text(RIGHT, "on here")))
+    failed = text(RIGHT, "on here", error="a strip failed")
+    assert not any(joins(text(LEFT, "it goes"), failed))
+
+
+def test_a_paragraph_goes_on_on_the_next_page_wherever_it_stands_there() -> None:
+    low = text((0, 900, 90, 990), "on here")
+    assert joins(text(LEFT, "it goes"), low) == [False, False]
+    assert with_joins([[text(LEFT, "it goes")], [low]])[1][0].joins_previous
+
+
+def test_a_paragraph_goes_around_a_seal() -> None:
+    seal = block("seal", (0, 702, 90, 718), "Seal of the office")
+    assert joins(text(LEFT, "it goes"), seal, text(BELOW, "on here")) == [False, False, True]
 
 
 def test_a_group_goes_on_where_its_last_block_ends() -> None:

@@ -52,6 +52,8 @@ def test_a_group_that_would_be_too_tall_is_read_apart() -> None:
         ((0, 110, 196, 200), None),  # both are
         ((0, 149, 110, 200), "left"),
         ((0, 150, 110, 200), None),  # half of the taller one's height below
+        ((0, -60, 110, -1), None),  # wholly above
+        ((200, 110, 300, 200), None),  # they only touch
     ],
 )
 def test_blocks_one_under_the_other(box: tuple[int, int, int, int], align: str | None) -> None:

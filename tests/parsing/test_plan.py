@@ -206,6 +206,15 @@ def test_formulas_come_without_brackets() -> None:
     assert (block.text, block.latex) == ("x^2", "x^2")
 
 
+def test_formulas_are_shown_without_margin() -> None:
+    page = np.full((100, 200, 3), 255, np.uint8)
+    page[40:60, 50:90] = 0
+    boxes = region("display_formula", (10, 10, 190, 90)), region("text", (10, 10, 190, 90))
+    formula, same = plan_page(page, boxes, BlockOptions(merge=False))
+    assert image_of(formula).shape == (20, 40, 3)
+    assert image_of(same).shape == (80, 180, 3)
+
+
 def test_a_number_of_a_formula_comes_without_brackets() -> None:
     assert finish("formula_number", result(r"\( (3) \)")).text == "(3)"
 
@@ -228,9 +237,11 @@ def test_a_table_that_is_none_stays_text() -> None:
 
 def test_spotted_texts_are_lines_with_places() -> None:
     corners = "".join(f"<|LOC_{n}|>" for n in (100, 200, 500, 200, 500, 300, 100, 300))
-    block = finish("spotting", result(f"word{corners}"))
-    assert block.text == "word"
-    assert [(line.text, line.box) for line in block.lines] == [("word", (10, 20, 50, 30))]
+    (planned,) = plan(("spotting", (20, 40, 120, 140)))
+    block = finish_block(planned, [result(f"word{corners}and{corners}")])
+    assert block.text == "word\n\nand"
+    places = [(line.text, line.box) for line in block.lines]
+    assert places == [("word", (30, 60, 70, 70)), ("and", (30, 60, 70, 70))]
 
 
 def test_confidence_and_ends_go_over_all_strips() -> None:
@@ -285,6 +296,10 @@ def test_lines_without_places_keep_their_texts() -> None:
         assert [line.box for line in block.lines] == [None] * len(answer.split())
     block = finish("text", result("a\nb\n\nc\nd"), find_lines=four_lines)
     assert [line.box is None for line in block.lines] == [False, False, True, False, False]
+
+
+def test_white_space_around_an_answer_is_none_of_it() -> None:
+    assert finish("text", result(" a\nb \n")).text == "a\nb"
 
 
 def test_loops_are_cut_out_of_answers() -> None:
