@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+from pypdfium2 import PdfDocument
 
 from model_files import ROOT
 from ppocrvl.layout.region import Region
@@ -76,6 +77,29 @@ def make_set(name: str, n: int, folder: Path) -> list[TruePage]:
             )
         )
     return pages
+
+
+def long_pdf(n_pages: int, folder: Path) -> Path:
+    """A PDF of so many pages, of documents that WeasyPrint sets; made if it is not there.
+
+    Raises:
+        ImportError: WeasyPrint is not installed.
+    """
+    from pages import typeset  # noqa: PLC0415 - needs WeasyPrint
+
+    path = folder / f"long-{n_pages}.pdf"
+    if not path.exists():
+        with PdfDocument.new() as whole:
+            for number in count():
+                if len(whole) == n_pages:
+                    break
+                pdf, pages = typeset.make_document(f"long {number}", held_out=True)
+                with PdfDocument(pdf) as part:
+                    whole.import_pages(part, list(range(min(len(pages), n_pages - len(whole)))))
+            aside = path.with_suffix(".part")
+            whole.save(aside)
+        aside.rename(path)
+    return path
 
 
 def bare(text: str) -> str:

@@ -63,14 +63,33 @@ def test_a_table_goes_on_at_the_top_of_the_next_page() -> None:
         document(
             [block("table", (0, 0, 100, 20), UPPER)], [block("table", (0, 0, 120, 20), LOWER)]
         ),
+        document([block("table", (50, 0, 50, 20), UPPER)], [block("table", text=LOWER)]),
     ],
-    ids=["a page is missing", "text below", "text above", "of another width"],
+    ids=["a page is missing", "text below", "text above", "of another width", "of no width"],
 )
 def test_a_table_does_not_go_on(pages: list[PageData]) -> None:
     assert [one.text for page in finish_document(pages) for one in page.blocks if one.html] == [
         UPPER,
         LOWER,
     ]
+
+
+def test_a_table_that_was_not_read_goes_on_nowhere() -> None:
+    for upper, lower in (("", LOWER), (UPPER, "")):
+        pages = document([block("table", text=upper)], [block("table", text=lower)])
+        assert finish_document(pages) == [
+            replace(page, blocks=(replace(page.blocks[0], order=None),)) for page in pages
+        ]
+
+
+def test_nothing_is_joined_to_a_page_that_failed() -> None:
+    """Nor from it, though it may have blocks that were read before it did."""
+    pages = document([block("text", text="it goes")], [block("text", text="on here")])
+    for broken in (0, 1):
+        failed = list(pages)
+        failed[broken] = replace(failed[broken], error="cut short")
+        assert not finish_document(failed)[1].blocks[0].joins_previous
+    assert finish_document(pages)[1].blocks[0].joins_previous
 
 
 def test_nothing_is_joined_over_a_page_that_failed() -> None:
@@ -149,6 +168,19 @@ def test_a_paragraph_does_not_go_on_past_other_text(label: str) -> None:
 def test_a_block_that_failed_joins_nothing() -> None:
     failed = text(LEFT, "it goes", error="a strip failed")
     assert not any(joins(failed, text(RIGHT, "on here")))
+    failed = text(RIGHT, "on here", error="a strip failed")
+    assert not any(joins(text(LEFT, "it goes"), failed))
+
+
+def test_a_paragraph_goes_on_on_the_next_page_wherever_it_stands_there() -> None:
+    low = text((0, 900, 90, 990), "on here")
+    assert joins(text(LEFT, "it goes"), low) == [False, False]
+    assert with_joins([[text(LEFT, "it goes")], [low]])[1][0].joins_previous
+
+
+def test_a_paragraph_goes_around_a_seal() -> None:
+    seal = block("seal", (0, 702, 90, 718), "Seal of the office")
+    assert joins(text(LEFT, "it goes"), seal, text(BELOW, "on here")) == [False, False, True]
 
 
 def test_a_group_goes_on_where_its_last_block_ends() -> None:

@@ -10,12 +10,14 @@ import threading
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.parsing.fakes import (
     ROWS,
+    WIDTH,
     HeldReader,
     Shown,
     ShufflingReader,
@@ -327,6 +329,52 @@ def test_text_layer(wrong: frozenset[int], n_read: int) -> None:
     assert [t for n, t in enumerate(got) if n not in wrong or n_read == 10] == [
         t for n, t in enumerate(right) if n not in wrong or n_read == 10
     ]
+
+
+class Mixed(Stripes):
+    """The first block is a table, two are read as one, the others are headings."""
+
+    def detect(self, image: npt.NDArray[np.uint8]) -> Any:
+        found = super().detect(image)
+        labels = ["table", "text", "text", *["paragraph_title"] * len(found)]
+        found = [replace(one, label=label) for one, label in zip(found, labels, strict=False)]
+        top = found[1].box[1]
+        beside = [(0, top, 18, top + ROWS), (20, top, WIDTH, top + ROWS)]
+        found[1:3] = [replace(one, box=b) for one, b in zip(found[1:3], beside, strict=True)]
+        return found
+
+
+def test_what_needs_a_model_is_not_taken_from_the_text_layer() -> None:
+    """Tables, whose cells the layer does not have, and blocks that are read as one."""
+    (job,) = jobs([10])
+    job = replace(job, text_layer=lambda: letters(0, 10))
+    parts = Parts(Mixed(), TrueReader(), Memory(None, {}), BlockOptions(), uses_text_layer=True)
+    (read,) = Pages([job], parts)
+    assert isinstance(read, PageRead)
+    sources = [block.source for block in read.data.blocks]
+    assert (sources[0], sources[1]) == ("model", "model")
+    assert read.data.blocks[1].group == read.data.blocks[2].group is not None
+    assert sources[3:].count("text-layer") == 5
+
+
+def test_the_text_layer_of_a_page_that_was_turned_is_not_used() -> None:
+    """Its letters lie elsewhere."""
+    (job,) = jobs([10])
+    lying = Shown(painted(0, 10))
+    job = replace(job, render=lambda: lying, text_layer=lambda: letters(0, 10))
+    turned = replace(lying, rotation=180)
+    parts = Parts(
+        Paragraphs(),
+        TrueReader(),
+        Memory(None, {}),
+        BlockOptions(),
+        uses_text_layer=True,
+        turns_pages=True,
+    )
+    with mock.patch("ppocrvl.parsing.feeder.upright", return_value=turned):
+        (read,) = Pages([job], parts)
+    assert isinstance(read, PageRead)
+    assert {block.source for block in read.data.blocks} == {"model"}
 
 
 def test_a_text_layer_that_cannot_be_had_is_none() -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NAME = "parse"
 HELP = "read documents: PDF, scans, pictures of pages"
 USUAL_PARALLEL = 4
+CACHE_BYTES = 2 << 20
+"""Of encoded blocks: a running header may come again on the next page, nothing else does."""
 JOURNAL = ".ppocrvl-journal"
 """In the folder of the output."""
 _REQUEST_FLAGS = (
@@ -84,6 +86,17 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
         help="md, json, html, txt, csv or paddlex-json (default: md; with --jsonl none)",
     )
     parser.add_argument(
+        "--figures",
+        choices=("files", "embedded", "none"),
+        help="of Markdown: files beside it, data within it, or left out (default: files with -o)",
+    )
+    parser.add_argument(
+        "--style",
+        choices=("commonmark", "official"),
+        default="commonmark",
+        help="of Markdown; official: as PaddleX writes it (default: %(default)s)",
+    )
+    parser.add_argument(
         "--draw", action="store_true", help="write pictures of the pages with their blocks as well"
     )
     parser.add_argument(
@@ -136,9 +149,9 @@ def run(args: argparse.Namespace) -> int:
     """Read the documents in order. What fails is reported and marked, the rest is read."""
     options = _options(args)
     inputs = find_inputs(args.inputs, dpi=options.dpi, password=options.password)
-    sink = document_sink(args, inputs)
     with ExitStack() as stack:
         stack.enter_context(cleanup_on_termination())
+        sink = stack.enter_context(closing(document_sink(args, inputs)))
         pages = _begin(args, options, inputs, sink, stack)
         return _read(args, inputs, pages, sink)
 
@@ -173,7 +186,9 @@ def _begin(
         journal = stack.enter_context(Journal(args.output / JOURNAL, redo=args.redo))
     layout = stack.enter_context(layouts.open_layout(args.layout, args.model))
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
-    engine = Engine(args.model, n_parallel=args.n_parallel, **engine_options(args))
+    engine = Engine(
+        args.model, n_parallel=args.n_parallel, cache_bytes=CACHE_BYTES, **engine_options(args)
+    )
     if engine.paths.built_in:
         note(built_in_note("--model "))
     parts = Parts(
@@ -228,7 +243,8 @@ def _read(
             progress.page(one)
             if args.jsonl:
                 print_page(inputs[one.job.document].name, one)
-            gathered.append(one.data)
+            if (kept := sink.keep(one.data)) is not None:
+                gathered.append(kept)
             if one.job.is_last:
                 name, number = inputs[one.job.document].name, one.job.document
                 pages_read = finish_document(gathered)

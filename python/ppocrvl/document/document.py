@@ -12,7 +12,7 @@ from ppocrvl.document.values import document_values, page_values
 from ppocrvl.document.writers.formats import format_named
 from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.errors import OptionError
-from ppocrvl.support.output import BytesFile, make_folder, write_files
+from ppocrvl.support.output import PiecesFile, make_folder, write_files
 
 if TYPE_CHECKING:
     import os
@@ -101,8 +101,7 @@ class Document:
         one = format_named(name)
         if not one.one_text:
             raise OptionError(f"{name} is no single text; write it into a folder")
-        data = one.files(self, options or WriteOptions(stem=self.stem, figures="none"))[0].data
-        return data if isinstance(data, str) else data.decode()
+        return one.files(self, options or WriteOptions(stem=self.stem, figures="none"))[0].text
 
     def save(
         self,
@@ -143,14 +142,12 @@ class Document:
             leave_out=leave_out,
         )
         files = {
-            Path(folder, file.name): file.encoded
-            for one in chosen
-            for file in one.files(self, options)
+            Path(folder, file.name): file for one in chosen for file in one.files(self, options)
         }
         for parent in sorted({path.parent for path in files}):
             make_folder(parent)
         if files:
-            write_files([BytesFile(path, data) for path, data in files.items()])
+            write_files([PiecesFile(path, file.pieces) for path, file in files.items()])
         return list(files)
 
 

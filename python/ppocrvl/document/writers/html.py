@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from ppocrvl.images.drawing import colour_of
 from ppocrvl.markup.formula import to_mathml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ppocrvl.document.document import Document
     from ppocrvl.document.tables import Table, TableCell
@@ -36,6 +37,11 @@ _HEADINGS = frozenset(("doc_title", "paragraph_title"))
 
 def html_files(document: Document, options: WriteOptions) -> list[File]:
     """The document as one file."""
+    return [File(f"{options.stem}.html", partial(_pieces, document))]
+
+
+def _pieces(document: Document) -> Iterator[str]:
+    """The file, page by page: the pages' pictures together may be larger than memory."""
     style = (_HERE / "style.css").read_text(encoding="utf-8")
     script = (_HERE / "script.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -44,14 +50,14 @@ def html_files(document: Document, options: WriteOptions) -> list[File]:
         f"script-src 'sha256-{digest}'"
     )
     name = _text(document.name)
-    text = (
+    yield (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{name}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<h1>{name}</h1>\n"
-        f"{''.join(map(_page, document.pages))}<script>{script}</script>\n</body>\n</html>\n"
     )
-    return [File(f"{options.stem}.html", text)]
+    yield from map(_page, document.pages)
+    yield f"<script>{script}</script>\n</body>\n</html>\n"
 
 
 def _page(page: PageData) -> str:

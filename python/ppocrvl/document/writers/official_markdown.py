@@ -40,7 +40,7 @@ _TABLE = (
 def official_files(document: Document, options: WriteOptions) -> list[File]:
     """The document, and its figures where they are to be files."""
     texts: list[str] = []
-    pictures: dict[str, bytes] = {}
+    pictures: dict[str, Picture] = {}
     for page in document.pages:
         for block in page.blocks:
             if block.label not in options.labels_left_out:
@@ -48,12 +48,12 @@ def official_files(document: Document, options: WriteOptions) -> list[File]:
                 if found is not None:
                     texts.append(found)
     text = "\n\n".join(texts)
-    files = [File(name, data) for name, data in pictures.items()]
+    files = [File(name, picture) for name, picture in pictures.items()]
     return [File(f"{options.stem}.md", text), *files]
 
 
 def _block(
-    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, bytes]
+    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, Picture]
 ) -> str | None:
     """What is written of a block; None for a label that PaddleX passes over."""
     text, label = official_content(block), block.label
@@ -97,7 +97,7 @@ def _centred(text: str) -> str:
 
 
 def _picture(
-    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, bytes], text: str
+    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, Picture], text: str
 ) -> str:
     if not block.pictures or options.figures == "none":
         return ""
@@ -108,7 +108,7 @@ def _picture(
 
 
 def _table(
-    block: Block, html: str, page: PageData, options: WriteOptions, pictures: dict[str, bytes]
+    block: Block, html: str, page: PageData, options: WriteOptions, pictures: dict[str, Picture]
 ) -> str:
     for plain, styled in _TABLE:
         html = html.replace(plain, styled)
@@ -137,16 +137,16 @@ def _link(
     label: str,
     box: tuple[int, int, int, int],
     page: PageData,
-    pictures: dict[str, bytes],
+    pictures: dict[str, Picture],
 ) -> str:
     place = "_".join(map(str, box))
     return _named(f"imgs/img_in_{label}_box_{place}.jpg", picture, page, pictures)
 
 
-def _named(name: str, picture: Picture, page: PageData, pictures: dict[str, bytes]) -> str:
-    if pictures.setdefault(name, picture.data) is not picture.data:
+def _named(name: str, picture: Picture, page: PageData, pictures: dict[str, Picture]) -> str:
+    if pictures.setdefault(name, picture) is not picture:
         name = f"{name.removesuffix('.jpg')}_page_{page.index + 1}.jpg"
-        pictures[name] = picture.data
+        pictures[name] = picture
     return name
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ppocrvl.document.labels import LEFT_OUT_OF_MARKDOWN
+from ppocrvl.document.types import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from ppocrvl.document.types import PageData, Picture
+    from ppocrvl.document.types import PageData
+
+    Content: TypeAlias = str | bytes | Picture | Callable[[], Iterable[str | bytes]]
 
 Figures: TypeAlias = Literal["files", "embedded", "none"]
 Style: TypeAlias = Literal["commonmark", "official"]
@@ -56,25 +59,37 @@ class File:
 
     Attributes:
         name: relative to the folder of the document, with `/` for a folder in it.
-        data: its text or bytes.
+        data: its text or bytes; a picture; or what gives them piece by piece when it is written,
+            so that not all of it is in memory at once.
     """
 
     name: str
-    data: str | bytes
+    data: Content
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes. A lone surrogate, as a path may have it, becomes the escape of JSON."""
+        if isinstance(self.data, Picture):
+            yield self.data.data
+        elif isinstance(self.data, str | bytes):
+            yield _encoded(self.data)
+        else:
+            yield from map(_encoded, self.data())
 
     @property
-    def encoded(self) -> bytes:
-        """Its bytes. A lone surrogate, as a path may have it, becomes the escape of JSON."""
-        if isinstance(self.data, bytes):
-            return self.data
-        return self.data.encode("utf-8", "backslashreplace")
+    def text(self) -> str:
+        """All of it as text, which it must be."""
+        return self.data if isinstance(self.data, str) else b"".join(self.pieces()).decode()
+
+
+def _encoded(data: str | bytes) -> bytes:
+    return data if isinstance(data, bytes) else data.encode("utf-8", "backslashreplace")
 
 
 def picture_files(pages: Iterable[PageData], options: WriteOptions) -> list[File]:
     """The figures of the pages, where they are to be files."""
     if options.figures != "files":
         return []
-    return [File(f"{options.folder}/{one.name}", one.data) for one in pictures_of(pages).values()]
+    return [File(f"{options.folder}/{one.name}", one) for one in pictures_of(pages).values()]
 
 
 def pictures_of(pages: Iterable[PageData]) -> dict[str, Picture]:

@@ -36,13 +36,15 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _UNMAPPED, _GENERATED = 1, 2
+PAGES_A_PROCESS = 64
+"""PDFium keeps what it has read of each page, so after so many pages another process goes on."""
 
 
 class PdfSource(DocumentSource):
     """A PDF.
 
     Its process is started when it is opened, and again after it ended with a page that it did not
-    survive.
+    survive, or has rendered many.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class PdfSource(DocumentSource):
         self._closed = False
         self._process: PdfProcess | None = None
         self._sizes: tuple[tuple[float, float], ...] | None = None
-        self._n_pages = 0
+        self._n_pages = self._n_rendered = 0
         with self._lock:
             self._start()
 
@@ -110,6 +112,7 @@ class PdfSource(DocumentSource):
         where = self._page(index)
         with self._asking(where) as process, memory_wanted(f"to render {where}"):
             width, height = self._size_of(process, index, where)
+            self._n_rendered += 1
             size = page_size(width, height, self._dpi)
             pixels = np.empty((size.height, size.width, 3), np.uint8)
             answer = process.ask(ask="render", page=index, width=size.width, height=size.height)
@@ -173,6 +176,8 @@ class PdfSource(DocumentSource):
             DocumentError: the source is closed, or cannot be opened a second time.
         """
         with self._lock:
+            if self._process is not None and self._n_rendered >= PAGES_A_PROCESS:
+                self._drop(self._process)
             process = self._process or self._start()
             try:
                 yield process
@@ -193,7 +198,7 @@ class PdfSource(DocumentSource):
         if self._closed:
             raise _closed(self.name)
         process = PdfProcess(**self._how)
-        self._process = process
+        self._process, self._n_rendered = process, 0
         try:
             self._n_pages = _pages(process.line(), self.name)
         except (ProcessEnded, KeyError, TypeError) as error:
