@@ -83,7 +83,8 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
         "--to",
         default=None,
         metavar="FORMAT[,FORMAT]",
-        help="md, json, html, txt, csv or paddlex-json (default: md; with --jsonl none)",
+        help="md, json, html, txt, docx, pdf, hocr, alto, csv or paddlex-json (default: md; with "
+        "--jsonl none)",
     )
     parser.add_argument(
         "--figures",

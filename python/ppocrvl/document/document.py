@@ -96,7 +96,7 @@ class Document:
         """The document in a format that is one text.
 
         Raises:
-            OptionError: there is no such format, or it is several files.
+            OptionError: there is no such format, or it is no single text.
         """
         one = format_named(name)
         if not one.one_text:
@@ -120,7 +120,7 @@ class Document:
         Args:
             folder: where to.
             formats: names of `ppocrvl.document.writers.formats.FORMATS`: "md", "json", "html",
-                "txt", "csv", "paddlex-json", "drawing".
+                "txt", "docx", "pdf", "hocr", "alto", "csv", "paddlex-json", "drawing".
             stem: of the files' names; the document's own if None.
             figures: "files": in a folder `<stem>_images`; "embedded" (Markdown alone); "none".
             style: of Markdown: "commonmark" or "official".
@@ -132,6 +132,7 @@ class Document:
 
         Raises:
             OptionError: there is no such format.
+            MissingExtraError: it needs a package that is not installed.
             OutputError: a file cannot be written.
         """
         chosen = [format_named(name) for name in formats]

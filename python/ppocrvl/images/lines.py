@@ -68,6 +68,22 @@ def find_lines(pixels: NDArray[np.uint8]) -> list[Box]:
     return found
 
 
+def page_slope(pixels: NDArray[np.uint8]) -> float:
+    """Rise of the lines of a page by their length, positive where they go down to the right.
+
+    Args:
+        pixels: uint8 [h, w, 3], RGB, or [h, w], grey.
+
+    Returns:
+        From `-MAX_SLOPE` to `MAX_SLOPE`; 0 where there is no ink.
+    """
+    ink = ink_mask(pixels)
+    rows, columns = np.nonzero(ink)
+    if len(rows) == 0:
+        return 0.0
+    return _slope(rows, columns, ink.shape[0])
+
+
 def line_pieces(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int64], float]:
     """Parts of lines on a page: words close enough to be one line, and whatever else has ink.
 

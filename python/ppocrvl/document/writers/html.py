@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocrvl.document.tables import TablePicture, table_of
-from ppocrvl.document.writers.latex import FORMULA
+from ppocrvl.document.writers.latex import text_and_formulas
 from ppocrvl.document.writers.markdown_escape import clean
 from ppocrvl.document.writers.written import File
 from ppocrvl.images.drawing import colour_of
@@ -151,13 +151,12 @@ def _table(table: Table, pictures: Mapping[str, Picture]) -> str:
 
 def _inline(text: str) -> str:
     """Text, with the formulas in it."""
-    parts, end = [], 0
-    for found in FORMULA.finditer(text):
-        inside = found[1] or found[2]
-        parts += [_text(text[end : found.start()]), to_mathml(inside.strip(), block=False)]
-        parts[-1] = parts[-1] or _text(found[0])
-        end = found.end()
-    return "".join(one or "" for one in [*parts, _text(text[end:])])
+    return "".join(
+        _text(one)
+        if isinstance(one, str)
+        else to_mathml(one.latex.strip(), block=False) or _text(one.written)
+        for one in text_and_formulas(text)
+    )
 
 
 def _text(text: str) -> str:
