@@ -140,6 +140,6 @@ def test_whatever_stands_on_a_page_is_text(name: str, text: str) -> None:
         pytest.importorskip(one.needs, reason=f'needs {one.needs}: pip install ".[{name}]"')
     assert (name in CHECKS) != (name in PLAIN)
     for file in one.files(hostile(text), WriteOptions()):
-        data = file.encoded
+        data = b"".join(file.pieces())
         if name in CHECKS and file.name.endswith(one.suffix):
             CHECKS[name](data)

@@ -78,10 +78,7 @@ def page_slope(pixels: NDArray[np.uint8]) -> float:
         From `-MAX_SLOPE` to `MAX_SLOPE`; 0 where there is no ink.
     """
     ink = ink_mask(pixels)
-    rows, columns = np.nonzero(ink)
-    if len(rows) == 0:
-        return 0.0
-    return _slope(rows, columns, ink.shape[0])
+    return _slope(ink) if ink.any() else 0.0
 
 
 def line_pieces(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int64], float]:
