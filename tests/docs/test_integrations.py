@@ -69,7 +69,7 @@ DOCLING = {
     "page_header": ["Journal of Examples"],
     "caption": ["Figure 1: a cat"],
     "footnote": ["1 Not all of them.", "Source: us."],
-    "formula": [" $$ E = mc^2 $$ "],
+    "formula": [" $$  E = mc^2  $$ "],
     "reference": ["[1] A. Cat: Purring. 2026."],
 }
 """What docling makes of some blocks, by its own labels."""
