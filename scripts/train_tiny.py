@@ -54,7 +54,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument(
         "--out", type=Path, required=True, help="folder of the state, the log and the model"
     )
-    p.add_argument("--steps", type=int, default=24_000, help="length of the whole schedule")
+    p.add_argument("--steps", type=int, default=18_000, help="length of the whole schedule")
     p.add_argument("--lr", type=float, default=1.5e-3, help="highest learning rate")
     p.add_argument("--budget", type=int, default=2000, help="image tokens of a step")
     p.add_argument("--seed", type=int, default=1)
@@ -202,7 +202,8 @@ def check(reader: Reader) -> list[str]:
             for i in range(count)
         ]
         pictures = [losses.pixels_of(s.pixels) for s in shown]
-        said = decode.greedy(reader, pictures, shown[0].prompt, 300)
+        limit = max(len(s.ids) for s in shown) + 20
+        said = decode.greedy(reader, pictures, shown[0].prompt, limit)
         out.append(f"{cer(said, [s.text for s in shown]):.4f}")
     return out
 

@@ -121,6 +121,7 @@ def test_reads_the_samples_exactly(
 
 
 @pytest.mark.reference
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not fonts.held_out_fonts(), reason=TRAINING_FONTS)
 def test_reads_fresh_lines(tiny_checkpoint: Path) -> None:
     from tiny import checkpoint, data, exam, render, score
