@@ -85,6 +85,22 @@ def test_of_a_repeated_head_five_rows_are_left_out(n_head: int, n_kept: int) -> 
     assert whole.endswith("<tr><td>b</td></tr></table>")
 
 
+@pytest.mark.parametrize(
+    ("upper", "lower"),
+    [
+        ("<table></table>", LOWER),
+        (UPPER, "<table></table>"),
+        # All of the lower one is head, and its width is another.
+        (
+            "<table><tr><td>a</td></tr><tr><td>b</td><td>c</td></tr></table>",
+            "<table><tr><td>a</td></tr></table>",
+        ),
+    ],
+)
+def test_a_table_without_new_rows_does_not_go_on(upper: str, lower: str) -> None:
+    assert join_tables(upper, lower) is None
+
+
 def test_a_table_that_was_not_read_goes_on_nowhere() -> None:
     for upper, lower in (("", LOWER), (UPPER, "")):
         pages = document([block("table", text=upper)], [block("table", text=lower)])
