@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from peak_memory import peak_bytes
-from ppocrvl.parsing.sources.pdf import PdfSource
+from ppocrvl.parsing.sources.pdf_process import PdfProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -136,15 +137,14 @@ class Watch:
 
     def watch_pdfium(self) -> None:
         """From now on the memory of each PDF's process is looked at before it is closed."""
-        close = PdfSource.close
+        close = PdfProcess.close
 
-        def look_and_close(source: PdfSource) -> None:
-            process = source._process  # noqa: SLF001 - nobody else has a use for it
-            if process is not None:
-                self.pdfium_peak = max(self.pdfium_peak, peak_bytes(process._process.pid))  # noqa: SLF001
-            close(source)
+        def look_and_close(process: PdfProcess) -> None:
+            with suppress(OSError):  # it has ended already
+                self.pdfium_peak = max(self.pdfium_peak, peak_bytes(process._process.pid))  # noqa: SLF001 - nobody else has a use for it
+            close(process)
 
-        PdfSource.close = look_and_close  # type: ignore[method-assign, assignment]
+        PdfProcess.close = look_and_close  # type: ignore[method-assign, assignment]
 
     def figures(self) -> dict[str, Any]:
         """Of the run, in the thread that asked for pages, once all of them are there."""

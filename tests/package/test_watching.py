@@ -97,9 +97,9 @@ def test_the_layout_is_not_elsewhere_and_rendering_is() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_memory_of_pdfium_is_seen(samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ppocrvl.parsing.sources.pdf import PdfSource
+    from ppocrvl.parsing.sources.pdf_process import PdfProcess
 
-    monkeypatch.setattr(PdfSource, "close", PdfSource.close)  # put back afterwards
+    monkeypatch.setattr(PdfProcess, "close", PdfProcess.close)  # put back afterwards
     watch = Watch()
     watch.watch_pdfium()
     with partial(open_document, samples / "paper.pdf")() as source:

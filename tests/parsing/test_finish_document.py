@@ -10,6 +10,7 @@ from tests.parsing.made import block
 
 from ppocrvl.document.types import Block, BlockLine, PageData
 from ppocrvl.parsing.finish_document import finish_document
+from ppocrvl.parsing.page_tables import join_tables
 from ppocrvl.parsing.paragraphs import in_sentence, with_joins
 
 UPPER = "<table><tr><td>Name</td><td>n</td></tr><tr><td>a</td><td>1</td></tr></table>"
@@ -74,6 +75,32 @@ def test_a_table_does_not_go_on(pages: list[PageData]) -> None:
     ]
 
 
+@pytest.mark.parametrize(("n_head", "n_kept"), [(5, 0), (6, 1), (7, 2)])
+def test_of_a_repeated_head_five_rows_are_left_out(n_head: int, n_kept: int) -> None:
+    head = "".join(f"<tr><td>head {n}</td></tr>" for n in range(n_head))
+    parts = [f"<table>{head}<tr><td>{cell}</td></tr></table>" for cell in "ab"]
+    whole = join_tables(*parts)
+    assert whole is not None
+    assert whole.count("head") == n_head + n_kept
+    assert whole.endswith("<tr><td>b</td></tr></table>")
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower"),
+    [
+        ("<table></table>", LOWER),
+        (UPPER, "<table></table>"),
+        # All of the lower one is head, and its width is another.
+        (
+            "<table><tr><td>a</td></tr><tr><td>b</td><td>c</td></tr></table>",
+            "<table><tr><td>a</td></tr></table>",
+        ),
+    ],
+)
+def test_a_table_without_new_rows_does_not_go_on(upper: str, lower: str) -> None:
+    assert join_tables(upper, lower) is None
+
+
 def test_a_table_that_was_not_read_goes_on_nowhere() -> None:
     for upper, lower in (("", LOWER), (UPPER, "")):
         pages = document([block("table", text=upper)], [block("table", text=lower)])
@@ -126,6 +153,7 @@ def test_a_sentence_goes_on(before: str, after: str) -> None:
         ("as follows:", "one"),
         ("it goes", "Another begins"),
         ("it goes", "1. an item"),
+        ("many, many,", "\N{EM DASH} a dash"),
         ("结束。", "新的方法"),
         ("", "on"),
         ("it goes", ""),
@@ -200,6 +228,18 @@ def test_a_short_last_line_ends_a_paragraph() -> None:
     short = text(LEFT, "it goes", lines=lines((0, 100, 90, 110), (0, 690, 60, 700)))
     assert joins(full, text(RIGHT, "on here")) == [False, True]
     assert joins(short, text(RIGHT, "on here")) == [False, False]
+
+
+def test_the_last_line_of_a_group_says_nothing() -> None:
+    """Its lines are those of all its blocks, one of which is elsewhere."""
+    short = lines((0, 100, 90, 110), (0, 690, 60, 700))
+    group = [text(LEFT, "it goes", group=0, lines=short), text(BELOW, "", group=0)]
+    assert joins(*group, text(RIGHT, "on here")) == [False, False, True]
+
+
+def test_a_single_line_is_not_indented() -> None:
+    one = text(RIGHT, "on here", lines=lines((125, 100, 200, 110)))
+    assert joins(text(LEFT, "it goes"), one) == [False, True]
 
 
 def test_an_indented_first_line_begins_a_paragraph() -> None:

@@ -61,6 +61,12 @@ def test_blocks_one_under_the_other(box: tuple[int, int, int, int], align: str |
     assert found == (alone(0, 1, 2) if align is None else [Group((0, 2), (align,)), *alone(1)])  # type: ignore[arg-type]
 
 
+def test_blocks_that_only_touch_at_a_corner_are_not_one_under_the_other() -> None:
+    """Though their left sides are near; else what stands between them would come last."""
+    narrow = ("text", (0, 0, 4, 9)), ("image", (0, 5, 10, 12)), ("text", (4, 10, 10, 19))
+    assert groups(*narrow) == alone(0, 1, 2)
+
+
 def test_blocks_one_under_the_other_go_around_something() -> None:
     assert groups(("text", UPPER), ("text", LOWER)) == alone(0, 1)
     far = ("image", (300, 300, 400, 400))

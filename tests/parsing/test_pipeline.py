@@ -31,6 +31,7 @@ from tests.parsing.fakes import (
 )
 
 from ppocrvl.errors import CancelledError, EngineError, ImageDecodeError, PpocrvlError
+from ppocrvl.parsing.open_page import OpenPage
 from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.parts import NoDocument, PageJob, PageRead, Parts
 from ppocrvl.parsing.pipeline import Pages
@@ -251,6 +252,18 @@ def test_a_page_that_took_too_long_to_find_its_blocks_has_no_time_left() -> None
     reader = TrueReader()
     list(pages_of(jobs([1]), reader, page_deadline=0.0))
     assert reader.requests[0].deadline == 0.0
+
+
+def test_a_page_that_is_done_weighs_its_picture() -> None:
+    (job,) = jobs([1])
+    page = OpenPage(job, since=0.0)
+    page.rendered(Shown(painted(0, 1)), keep_image=True)
+    assert page.n_bytes == painted(0, 1).nbytes
+    page.planned([])
+    page.let_go()
+    image = page.result().data.image
+    assert image is not None
+    assert page.n_bytes == len(image.data) > 0
 
 
 def test_rotation_and_notes_are_kept() -> None:
