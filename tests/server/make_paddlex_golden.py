@@ -8,9 +8,9 @@
 
 With `--check FILE` it validates requests and answers of our server instead, which
 
-    pytest tests/server/test_paddlex.py --basetemp build/paddlex -k exchanges
+    pytest tests/server/test_paddlex.py --basetemp /tmp/exchanges -k exchanges
 
-leaves in build/paddlex, by the pydantic models themselves. Of PaddleX those modules are loaded that
+leaves in /tmp/exchanges, by the pydantic models themselves. Of PaddleX those modules are loaded that
 this takes; what they import besides is not there.
 """
 

@@ -43,7 +43,7 @@ def test_the_document_that_parse_gives(same: Server, samples: Path) -> None:
     assert document.to_dict() == here.to_dict()
     assert document.to_markdown() == here.to_markdown()
     assert [page.to_markdown() for page in pages] == [page.to_markdown() for page in here.pages]
-    assert "Hello world!" in document.to_markdown()
+    assert "Hello world" in document.to_markdown()
     assert [one for block in document.blocks for one in block.pictures] == [
         one for block in here.blocks for one in block.pictures
     ]
@@ -61,7 +61,8 @@ def test_commands(
 ) -> None:
     hello, missing = samples / "hello.png", tmp_path / "missing.pdf"
     code, out, _ = command(capsys, "client", hello, "--url", same.url, "--to", "md")
-    assert (code, out[:12]) == (ExitCode.OK, "Hello world!")
+    assert code == ExitCode.OK
+    assert "Hello world" in out
     code, out, said = command(
         capsys, "parse", hello, missing, "--server", same.url, "-o", tmp_path, "--to", "json,html"
     )
