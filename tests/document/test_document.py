@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from ppocrvl.document.document import Document, Page, file_stem
 from ppocrvl.document.draw import drawn_page
 from ppocrvl.document.tables import MAX_PLACES, TablePicture, read_table, table_of
 from ppocrvl.document.types import PageData
+from ppocrvl.document.values import document_values
 from ppocrvl.document.writers.formats import FORMATS, Format, format_named
 from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.errors import MissingExtraError, OptionError, OutputError
@@ -57,8 +59,11 @@ def test_schema_describes_all_there_is(schema: dict[str, Any]) -> None:
     described = set(schema["properties"])
     for one in schema["$defs"].values():
         described |= set(one.get("properties", ()))
-        assert set(one.get("required", ())) == set(one.get("properties", ()))
-    assert keys(two_pages().to_dict()) == described
+        assert set(one.get("required", ())) == set(one.get("properties", ())) - {"image", "data"}
+    assert keys(two_pages().to_dict()) == described - {"image", "data"}
+    shown = replace(two_pages().pages[0], image=picture())
+    whole = replace(two_pages(), pages=(shown, *two_pages().pages[1:]))
+    assert keys(document_values(whole, with_bytes=True)) == described
 
 
 def test_schema_refuses_what_is_none(schema: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -245,3 +246,36 @@ def test_a_single_line_is_not_indented() -> None:
 def test_an_indented_first_line_begins_a_paragraph() -> None:
     indented = lines((125, 100, 200, 110), (110, 115, 200, 125))
     assert not any(joins(text(LEFT, "it goes"), text(RIGHT, "on here", lines=indented)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pages_that_were_finished_alone_come_to_the_same(seed: int) -> None:
+    """A client gets such pages from a server, and puts them together."""
+    random_ = random.Random(seed)
+    texts = ("and so", "it goes on,", "An end.", "The next", "1.1 Title", "II. Title", "")
+    labels = ("text", "text", "text", "paragraph_title", "doc_title", "image", "number", "table")
+
+    def made() -> Block:
+        label = random_.choice(labels)
+        text = random_.choice((UPPER, LOWER) if label == "table" else texts)
+        x, y = random_.choice((0, 300)), random_.choice((0, 100, 500))
+        size = random_.choice((12, 20))
+        group = random_.choice((None, None, 1))
+        return block(label, (x, y, x + random_.choice((250, 255)), y + size), text, group=group)
+
+    for _ in range(100):
+        pages = [[made() for _ in range(random_.randrange(6))] for _ in range(4)]
+        whole = document(*pages, indexes=(0, 1, 3, 4))
+        alone = [finished for page in whole for finished in finish_document([page])]
+        assert finish_document(alone) == finish_document(whole)
+
+
+def test_tables_and_levels_can_be_left_alone() -> None:
+    pages = document(
+        [block("paragraph_title", text="1 One"), block("table", text=UPPER)],
+        [block("table", text=LOWER)],
+    )
+    upper, lower = finish_document(pages, tables=False, levels=False)
+    assert [one.level for one in upper.blocks] == [None, None]
+    assert [one.text for one in (*upper.blocks[1:], *lower.blocks)] == [UPPER, LOWER]
+    assert finish_document(pages, levels=False)[0].blocks[1].text == WHOLE

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self
 
+from ppocrvl.document.read_values import read_document, read_page
 from ppocrvl.document.types import PageData
 from ppocrvl.document.values import document_values, page_values
 from ppocrvl.document.writers.formats import format_named
@@ -44,6 +45,15 @@ class Document:
     def of(cls, name: str, n_pages: int, pages: Iterable[PageData]) -> Self:
         """A document of pages as they come from parsing."""
         return cls(name, n_pages, tuple(Page.of(page) for page in pages))
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """A document from the values of `to_dict`. Pictures whose bytes are missing are empty.
+
+        Raises:
+            DocumentError: they are of no document.
+        """
+        return cls.of(*read_document(values))
 
     def __str__(self) -> str:
         return self.to_markdown()
@@ -162,6 +172,11 @@ class Page(PageData):
         if isinstance(data, cls):
             return data
         return cls(**{one.name: getattr(data, one.name) for one in fields(PageData)})
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """A page from the values of `to_dict`, as `Document.from_dict`."""
+        return cls.of(read_page(values))
 
     def __str__(self) -> str:
         return self.to_markdown()

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What both ways of asking share: from a body to pictures that have a place."""
+"""What the ways of asking share: from a body to pictures that have a place."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ppocrvl.server.body import read_body
@@ -57,10 +58,14 @@ async def take_body(
     share = state.uploads.share()
     record_of(request).releases.append(share.release)
     body = await read_body(request, state.limits, share)
-    loop = asyncio.get_running_loop()
-    asked, references = await loop.run_in_executor(state.parser, parse, body)
+    asked, references = await in_parser(request, partial(parse, body))
     share.shrink(sum(len(one) for one in references))
     return asked, Sources(references, share)
+
+
+async def in_parser(request: Request, work: Callable[[], T]) -> T:
+    """What comes of taking a body apart, which is done for one of them at a time."""
+    return await asyncio.get_running_loop().run_in_executor(state_of(request).parser, work)
 
 
 async def take_pictures(

@@ -11,6 +11,7 @@ two pages would give the same, the second one's has its page's number.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ppocrvl.document.writers.official_content import official_content
@@ -35,6 +36,7 @@ _TABLE = (
     ("<th>", "<th style='text-align: center; word-wrap: break-word;'>"),
     ("<td>", "<td style='text-align: center; word-wrap: break-word;'>"),
 )
+_OUTER_TAGS = (("<html>", ""), ("</html>", ""), ("<body>", ""), ("</body>", ""))
 
 
 def official_files(document: Document, options: WriteOptions) -> list[File]:
@@ -42,9 +44,10 @@ def official_files(document: Document, options: WriteOptions) -> list[File]:
     texts: list[str] = []
     pictures: dict[str, Picture] = {}
     for page in document.pages:
-        for block in page.blocks:
+        for block, after in zip_longest(page.blocks, page.blocks[1:]):
             if block.label not in options.labels_left_out:
-                found = _block(block, page, options, pictures)
+                tagged = _tagged(block, after) if options.formula_numbers else None
+                found = tagged or official_block(block, page, options, pictures)
                 if found is not None:
                     texts.append(found)
     text = "\n\n".join(texts)
@@ -52,13 +55,21 @@ def official_files(document: Document, options: WriteOptions) -> list[File]:
     return [File(f"{options.stem}.md", text), *files]
 
 
-def _block(
+def official_block(
     block: Block, page: PageData, options: WriteOptions, pictures: dict[str, Picture]
 ) -> str | None:
-    """What is written of a block; None for a label that PaddleX passes over."""
+    """What is written of a block; None for a label that PaddleX passes over.
+
+    Args:
+        block: of the page.
+        page: for its width.
+        options: how.
+        pictures: gets those of the block, by the names of their files.
+    """
     text, label = official_content(block), block.label
     if label in _TEXTS:
-        return _TEXTS[label](text)
+        is_plain = label == "figure_title" and not options.pretty
+        return text if is_plain else _TEXTS[label](text)
     if label == "paragraph_title":
         return _title(text) if block.level is None else _soft(f"#{'#' * block.level} {text}")
     if label == "table":
@@ -66,8 +77,19 @@ def _block(
     if label == "chart" and block.html is not None:
         return _chart(text)
     if label in _PICTURES:
-        return _centred(_picture(block, page, options, pictures, text))
+        shown = _picture(block, page, options, pictures, text)
+        # What was read in a picture stays on its lines.
+        return _within_div(shown) if options.pretty else shown
     return None
+
+
+def _tagged(block: Block, after: Block | None) -> str | None:
+    """A formula with its number, if that follows it."""
+    is_formula = block.label in {"display_formula", "formula"}
+    if not is_formula or after is None or after.label != "formula_number":
+        return None
+    formula = official_content(block).replace("$$", "")
+    return f"$${formula} \\tag*{{{official_content(after)}}}$$"
 
 
 def _soft(text: str) -> str:
@@ -93,7 +115,11 @@ def _first(text: str, splitter: str, words: tuple[str, ...], end: str) -> str:
 
 
 def _centred(text: str) -> str:
-    return f'<div style="text-align: center;">{_soft(text)}</div>\n'
+    return _within_div(_soft(text))
+
+
+def _within_div(text: str) -> str:
+    return f'<div style="text-align: center;">{text}</div>\n'
 
 
 def _picture(
@@ -102,6 +128,8 @@ def _picture(
     if not block.pictures or options.figures == "none":
         return ""
     link = _link(block.pictures[0], block.label, block.box, page, pictures)
+    if not options.pretty:
+        return f"![]({link})" + (f"\n\n{text}\n\n" if text else "")
     width = int((block.box[2] - block.box[0]) / page.width * 100)
     image = f'<img src="{link}" alt="Image" width="{width}%" />'
     return f"{image}\n\n{text}\n\n" if text else image
@@ -110,8 +138,10 @@ def _picture(
 def _table(
     block: Block, html: str, page: PageData, options: WriteOptions, pictures: dict[str, Picture]
 ) -> str:
-    for plain, styled in _TABLE:
+    for plain, styled in _TABLE if options.pretty else _OUTER_TAGS:
         html = html.replace(plain, styled)
+    if not options.pretty:
+        html = f"\n{html}"
     for picture in block.pictures if options.figures != "none" else ():
         link = _named(f"imgs/{picture.name}", picture, page, pictures)
         html = html.replace(f'src="{picture.name}"', f'src="{link}"')

@@ -33,12 +33,16 @@ class WriteOptions:
             them; "none": left out.
         style: of Markdown; "official": as PaddleX 3.7.2 writes it, footnotes left out.
         leave_out: labels of blocks that Markdown and text leave out; None: the style's usual ones.
+        pretty: of the official style: centre titles of figures, figures and tables with HTML.
+        formula_numbers: of the official style: a number that follows a formula becomes its tag.
     """
 
     stem: str = "document"
     figures: Figures = "files"
     style: Style = "commonmark"
     leave_out: frozenset[str] | None = None
+    pretty: bool = True
+    formula_numbers: bool = False
 
     @property
     def labels_left_out(self) -> frozenset[str]:

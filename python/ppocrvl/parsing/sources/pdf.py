@@ -22,6 +22,7 @@ from ppocrvl.errors import (
 from ppocrvl.images.memory import memory_wanted
 from ppocrvl.parsing.sources.limits import (
     MAX_CHARACTERS,
+    MAX_PAGE_PIXELS,
     MAX_PAGES,
     PDF_MEMORY,
     PDF_SECONDS,
@@ -55,6 +56,7 @@ class PdfSource(DocumentSource):
         data: bytes | None = None,
         dpi: float,
         password: str | None = None,
+        max_pixels: int = MAX_PAGE_PIXELS,
         memory: int = PDF_MEMORY,
         seconds: int = PDF_SECONDS,
     ) -> None:
@@ -66,6 +68,7 @@ class PdfSource(DocumentSource):
             data: its bytes.
             dpi: pixels per inch of rendered pages.
             password: to open it with.
+            max_pixels: of a rendered page; a larger one is rendered at fewer pixels per inch.
             memory: bytes of address space for PDFium.
             seconds: of processor time for PDFium, for opening and for each page.
 
@@ -75,6 +78,7 @@ class PdfSource(DocumentSource):
         """
         self.name = name
         self._dpi = dpi
+        self._max_pixels = max_pixels
         self._how: dict[str, Any] = {
             "path": path,
             "data": data,
@@ -113,7 +117,7 @@ class PdfSource(DocumentSource):
         with self._asking(where) as process, memory_wanted(f"to render {where}"):
             width, height = self._size_of(process, index, where)
             self._n_rendered += 1
-            size = page_size(width, height, self._dpi)
+            size = page_size(width, height, self._dpi, self._max_pixels)
             pixels = np.empty((size.height, size.width, 3), np.uint8)
             answer = process.ask(ask="render", page=index, width=size.width, height=size.height)
             self._check(answer, where)
