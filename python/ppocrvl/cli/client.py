@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.asked import add_picture_arguments, asked_for
@@ -137,12 +138,21 @@ def _read_documents(args: argparse.Namespace) -> int:
         if getattr(args, name):
             raise OptionError(f"--{name.replace('_', '-')} is not for documents")
     usual = argparse.Namespace(
-        output=args.output, to=args.to, jsonl=False, draw=False, redo=False, fail_on="any"
+        output=args.output,
+        to=args.to,
+        jsonl=False,
+        draw=False,
+        redo=False,
+        fail_on="any",
+        figures=None,
+        style="commonmark",
     )
     inputs = find_inputs(args.images, dpi=DPI, password=None)
-    sink = document_sink(usual, inputs)
-    options = {**given, "page_images": sink.wants_images}
-    if args.pages is not None:
-        options["pages"] = args.pages
-    with make_client(args, args.url, args.n_parallel) as client:
+    with (
+        closing(document_sink(usual, inputs)) as sink,
+        make_client(args, args.url, args.n_parallel) as client,
+    ):
+        options = {**given, "page_images": sink.wants_images}
+        if args.pages is not None:
+            options["pages"] = args.pages
         return read_documents(usual, inputs, pages_on_server(client, inputs, options), sink)
