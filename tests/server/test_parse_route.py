@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.server.running import StartServer
 
@@ -169,7 +169,7 @@ def test_memory_is_flat_over_many_documents(start_server: StartServer, samples: 
     def read(count: int) -> int:
         for _ in range(count):
             running.post("/v1/parse", files=files).raise_for_status()
-        status = open(f"/proc/{running.process.pid}/status").read()  # noqa: PTH123, SIM115
+        status = Path(f"/proc/{running.process.pid}/status").read_text(encoding="utf-8")
         return int(status.split("VmRSS:")[1].split()[0])
 
     read(30)
