@@ -154,8 +154,8 @@ def _page(name: str, seed: str) -> Page:
 
 
 def _region(region: Any, order: int, scale: float) -> Region:  # noqa: ANN401 - the painter's
-    x0, y0, x1, y1 = box = tuple(round(scale * edge) for edge in region.box)
-    return Region(region.label, 1.0, box, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), order)
+    x0, y0, x1, y1 = (round(scale * edge) for edge in region.box)
+    return Region.of_box(region.label, 1.0, (x0, y0, x1, y1), order)
 
 
 def _save(image: Image.Image, path: Path) -> None:

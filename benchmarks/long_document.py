@@ -40,13 +40,7 @@ def in_strips(detect: Detect) -> Detect:
         height, width = image.shape[:2]
         edges = [height * i // STRIPS for i in range(STRIPS + 1)]
         return [
-            Region(
-                "paragraph_title",
-                1.0,
-                (0, top, width, bottom),
-                ((0, top), (width, top), (width, bottom), (0, bottom)),
-                order,
-            )
+            Region.of_box("paragraph_title", 1.0, (0, top, width, bottom), order)
             for order, (top, bottom) in enumerate(pairwise(edges))
         ]
 

@@ -57,11 +57,8 @@ class TrueRegions:
 
     def _look(self, image: NDArray[np.uint8]) -> list[Region]:
         self._layout.detect(image)
-        regions = []
-        for order, (label, (x0, y0, x1, y1)) in enumerate(self._told[image.tobytes()]):
-            corners = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
-            regions.append(Region(label, 1.0, (x0, y0, x1, y1), corners, order))
-        return regions
+        told = enumerate(self._told[image.tobytes()])
+        return [Region.of_box(label, 1.0, tuple(box), order) for order, (label, box) in told]
 
 
 class CountingReader:

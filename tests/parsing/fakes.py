@@ -67,10 +67,8 @@ class Stripes:
         regions = []
         for order in range(image.shape[0] // ROWS if image.any() else 0):
             top, bottom = order * ROWS, (order + 1) * ROWS
-            corners = ((0, top), (WIDTH, top), (WIDTH, bottom), (0, bottom))
             # Headers are not merged with what stands under them.
-            outline = tuple((float(x), float(y)) for x, y in corners)
-            regions.append(Region("header", 0.9, (0, top, WIDTH, bottom), outline, order))
+            regions.append(Region.of_box("header", 0.9, (0, top, WIDTH, bottom), order))
         return regions
 
 

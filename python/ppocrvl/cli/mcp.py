@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ NAME = "mcp"
 HELP = "serve tools that read documents and pictures to agents (Model Context Protocol)"
 _HOST = "127.0.0.1"
 _PARALLEL = 4
+_LAST_PORT = 65535
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,29 +66,35 @@ def run(args: argparse.Namespace) -> int:
     from ppocrvl.parsing.layouts import open_layout
 
     roots = Roots(args.root or [Path.cwd()])
-    with open_layout(args.layout, args.model) as layout:
+    with ExitStack() as stack:  # the port first: a model takes seconds to load
+        listening = None if args.http is None else stack.enter_context(_listen(args.http))
+        layout = stack.enter_context(open_layout(args.layout, args.model))
         engine = Engine(args.model, n_parallel=_PARALLEL, **engine_options(args))
         if engine.paths.built_in:
             note(built_in_note("--model "))
         server = make_server(Reading(engine, layout), roots)
-        if args.http is None:
+        if listening is None:
             server.run("stdio")
         else:
-            _serve_http(server, args.http)
+            _serve_http(server, listening)
     return ExitCode.OK
 
 
-def _serve_http(server: MCPServer, port: int) -> None:
+def _listen(port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:
+        raise OptionError(f"--http {port}: a port is from 0 to {_LAST_PORT}")
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        raise OptionError(f"--http {port}: {error}") from error
+
+
+def _serve_http(server: MCPServer, listening: socket.socket) -> None:
     """For this machine alone; the SDK lets no page of a foreign site in."""
     import anyio
     import uvicorn
 
-    try:
-        listening = socket.create_server((_HOST, port))
-    except (OSError, OverflowError) as error:
-        raise OptionError(f"--http {port}: {error}") from error
     signal.set_wakeup_fd(-1)  # Ctrl-C lets what runs end here, instead of ending the process
-    with listening:
-        note(f"listening on http://{_HOST}:{listening.getsockname()[1]}/mcp")
-        config = uvicorn.Config(server.streamable_http_app(host=_HOST), log_level="warning")
-        anyio.run(uvicorn.Server(config).serve, [listening])
+    note(f"listening on http://{_HOST}:{listening.getsockname()[1]}/mcp")
+    config = uvicorn.Config(server.streamable_http_app(host=_HOST), log_level="warning")
+    anyio.run(uvicorn.Server(config).serve, [listening])

@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ppocrvl.parsing.sources.found import Found
-from ppocrvl.server.body import read_body
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.disconnect import unless_gone
 from ppocrvl.server.document_service import DocumentJob
-from ppocrvl.server.intake import in_parser
+from ppocrvl.server.intake import take_apart
 from ppocrvl.server.parsing import Upload, from_texts, media_type, read_form
 from ppocrvl.server.record import record_of
 from ppocrvl.server.schemas import ParseRequest
@@ -68,10 +66,7 @@ async def take_document_body(
     state = state_of(request)
     state.ready_for_documents()
     state.pages.check()  # refuses early: nothing was uploaded yet
-    share = state.uploads.share()
-    record_of(request).releases.append(share.release)
-    body = await read_body(request, state.limits, share, has_document=True)
-    asked, uploads = await in_parser(request, partial(parse, body))
+    (asked, uploads), share = await take_apart(request, parse, has_document=True)
     if not uploads:
         raise ApiError("document_required", "there is no document in the request: nothing to read")
     share.shrink(sum(len(one) for _, one in uploads))

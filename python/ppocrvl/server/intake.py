@@ -55,17 +55,27 @@ async def take_body(
     state = state_of(request)
     state.ready()
     state.admission.check()  # refuses early: nothing was uploaded yet
-    share = state.uploads.share()
-    record_of(request).releases.append(share.release)
-    body = await read_body(request, state.limits, share)
-    asked, references = await in_parser(request, partial(parse, body))
+    (asked, references), share = await take_apart(request, parse)
     share.shrink(sum(len(one) for one in references))
     return asked, Sources(references, share)
 
 
-async def in_parser(request: Request, work: Callable[[], T]) -> T:
-    """What comes of taking a body apart, which is done for one of them at a time."""
-    return await asyncio.get_running_loop().run_in_executor(state_of(request).parser, work)
+async def take_apart(
+    request: Request, parse: Callable[[bytearray], T], *, has_document: bool = False
+) -> tuple[T, Share]:
+    """What `parse` makes of the body, and the body's share of the budget of bytes.
+
+    Raises:
+        ApiError: the body is over a limit, that of documents if it has one, or cannot be parsed.
+        ClientGoneError: the connection was closed.
+    """
+    state = state_of(request)
+    share = state.uploads.share()
+    record_of(request).releases.append(share.release)
+    body = await read_body(request, state.limits, share, has_document=has_document)
+    # One body at a time, so that copies are never those of several.
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(state.parser, partial(parse, body)), share
 
 
 async def take_pictures(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,9 @@ from ppocrvl.document.labels import LEFT_OUT_OF_MARKDOWN
 from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.errors import OptionError
 from ppocrvl.layout.layout import Layout as LayoutModel
-from ppocrvl.layout.region import Region
 from ppocrvl.parsing.finish_document import finish_document
 from ppocrvl.parsing.parse_options import ParseOptions
+from ppocrvl.parsing.parts import WholePage
 from ppocrvl.server.answers import json_bytes
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.disconnect import unless_gone
@@ -38,8 +37,6 @@ from ppocrvl.server.state import state_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    import numpy.typing as npt
     from starlette.requests import Request
 
     from ppocrvl.document.types import PageData
@@ -121,19 +118,6 @@ def _parse_options(asked: LayoutParsingRequest, limits: ServerLimits) -> ParseOp
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _OneBlock:
-    """A page as one block of a kind, which PaddleX names as it names the task."""
-
-    label: str
-
-    def detect(self, image: npt.NDArray[np.uint8]) -> list[Region]:
-        height, width = image.shape[:2]
-        corners = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)))
-        outline = (*corners, (0.0, float(height)))
-        return [Region(self.label, 1.0, (0, 0, width, height), outline, 0)]
-
-
 def _layout(asked: LayoutParsingRequest, usual: Layout) -> Layout:
     """What finds the blocks.
 
@@ -141,7 +125,7 @@ def _layout(asked: LayoutParsingRequest, usual: Layout) -> Layout:
         OptionError: the layout model cannot be asked for this.
     """
     if asked.useLayoutDetection is False:
-        return _OneBlock(asked.promptLabel or "ocr")
+        return WholePage(asked.promptLabel or "ocr")
     has_usual_shape = asked.layoutShapeMode == "auto" and asked.layoutNms is not False
     others = asked.layoutThreshold, asked.layoutUnclipRatio, asked.layoutMergeBboxesMode
     if has_usual_shape and others == (None, None, None):

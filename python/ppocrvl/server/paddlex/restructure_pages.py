@@ -18,9 +18,8 @@ from ppocrvl.document.writers.paddlex import paddlex_blocks
 from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.parsing.finish_document import finish_document
 from ppocrvl.server.answers import json_bytes
-from ppocrvl.server.body import read_body
 from ppocrvl.server.codes import ApiError
-from ppocrvl.server.intake import in_parser
+from ppocrvl.server.intake import take_apart
 from ppocrvl.server.paddlex.answers import (
     PageMarkdown,
     PageParsing,
@@ -55,11 +54,8 @@ _LEAST_SIZE = 1
 async def restructure_pages(request: Request) -> Response:
     """Merge tables over pages, find levels of titles."""
     state, record = state_of(request), record_of(request)
-    share = state.uploads.share()
-    record.releases.append(share.release)
-    kind = media_type(request)
-    body = await read_body(request, state.limits, share, has_document=True)
-    asked = await in_parser(request, partial(_parse, kind, body))
+    parse = partial(_parse, media_type(request))
+    asked, _ = await take_apart(request, parse, has_document=True)
     record.client_id = asked.logId
     if len(asked.pages) > state.limits.max_pages:
         most = state.limits.max_pages
