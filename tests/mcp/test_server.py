@@ -21,6 +21,8 @@ pytest.importorskip("mcp", reason='needs mcp: pip install ".[mcp]"')
 import anyio
 
 from mcp import Client, StdioServerParameters
+from ppocrvl.cli.main import run_command
+from ppocrvl.errors import ExitCode
 from ppocrvl.mcp.reading import Reading
 from ppocrvl.mcp.roots import Roots
 from ppocrvl.mcp.server import make_server
@@ -179,6 +181,11 @@ def address(folder: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.stderr.close()
+
+
+def test_the_port_is_taken_before_a_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["mcp", "--http", "70000", "--model", "/nonexistent"]) == ExitCode.USAGE
+    assert capsys.readouterr().err == ("ppocrvl: error: --http 70000: a port is from 0 to 65535\n")
 
 
 @pytest.mark.slow
