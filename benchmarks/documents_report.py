@@ -77,7 +77,7 @@ def speed_lines(values: dict[str, Any]) -> Iterator[str]:
     if kept:
         rounds, n = min(map(len, kept)), kept[0][0]["pages"]
         yield ""
-        yield f"{n} pages, {rounds} round{'s' * (rounds > 1)}."
+        yield f"{n} page{'s' * (n > 1)}, {rounds} round{'s' * (rounds > 1)}."
 
 
 def long_lines(values: dict[str, Any]) -> Iterator[str]:

@@ -184,7 +184,7 @@ def test_closing_fails_futures(endless_model: Path, picture: Picture) -> None:
     engine.close()
     for answer in answers:
         with pytest.raises(ppocrvl.CancelledError, match="closed"):
-            answer.result(10)
+            answer.result(SECONDS)
 
 
 def test_asyncio(four: ppocrvl.Engine, picture: Picture) -> None:
