@@ -134,8 +134,11 @@ template <class Read>
 py::dict read_page(const LayoutModel &model, float threshold, std::optional<float> mask_threshold,
                    bool trace, const Cancellable *cancel, Read read) {
   LayoutTrace kept;
-  const LayoutOptions options{threshold, mask_threshold.value_or(threshold),
-                              trace ? &kept : nullptr};
+  const LayoutOptions options{
+      threshold,
+      mask_threshold.value_or(threshold),
+      trace ? &kept : nullptr,
+  };
   PageRegions found;
   Interruption interruption(cancel);
   try {
