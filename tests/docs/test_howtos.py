@@ -37,7 +37,7 @@ SILENT = re.compile(r" -o | > |^mkdir|^ocrmypdf")
 """Commands whose results are files."""
 
 PROGRAMS = ("ppocrvl", "ocrmypdf")
-SECONDS = 300
+SECONDS = 900
 USUAL = "http://127.0.0.1:8080"
 
 
