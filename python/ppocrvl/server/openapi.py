@@ -222,7 +222,7 @@ def docs_page() -> str:
             parts.append(f"<p>{escape(one['summary'])}.</p>")
             for kind, content in one.get("requestBody", {}).get("content", {}).items():
                 shape = content["schema"].get("x-fields", content["schema"])
-                parts.append(f"<p>Body: <code>{kind}</code></p>{_fields(spec, shape)}")
+                parts.append(f"<p>Body: <code>{kind}</code></p>{_table(fields(spec, shape))}")
             parts += [
                 f"<p>{status}: {escape(answer['description'])}</p>"
                 for status, answer in one["responses"].items()
@@ -230,16 +230,27 @@ def docs_page() -> str:
     return "\n".join([*parts, "</main>"])
 
 
-def _fields(spec: dict[str, Any], schema: dict[str, Any]) -> str:
-    """The fields of a body, a row each."""
+def fields(spec: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The fields of a body: name, description and type of each.
+
+    Args:
+        spec: the document.
+        schema: of the body, or a reference into the document.
+    """
     if "$ref" in schema:
         schema = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    rows = [
-        f"<tr><td><code>{escape(name)}</code><td>{escape(field.get('description', ''))}"
-        f"<td><code>{escape(_type(field))}</code>"
+    return [
+        (name, field.get("description", ""), _type(field))
         for name, field in schema.get("properties", {}).items()
     ]
-    return f"<table>{''.join(rows)}</table>"
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
+    cells = (
+        f"<tr><td><code>{escape(name)}</code><td>{escape(text)}<td><code>{escape(kind)}</code>"
+        for name, text, kind in rows
+    )
+    return f"<table>{''.join(cells)}</table>"
 
 
 def _type(field: dict[str, Any]) -> str:
