@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// A document: its pages as they are read, and the whole of it in any format.
+
+import { Item, save } from "./item.js";
+import { rove, tabIndexIn } from "./roving.js";
+import { parse, write } from "./server.js";
+import { Sheet } from "./sheet.js";
+import { Thumbnails } from "./thumbnails.js";
+
+const OUT = ["format", "copy", "save", "again"];
+const ACTS = {
+  waiting: ["stop"],
+  reading: ["stop"],
+  done: OUT,
+  stopped: OUT,
+  failed: OUT,
+};
+
+export class DocumentReading extends Item {
+  /**
+   * @param {File[]} files whose pages are those of one document
+   * @param {Record<string, object>} formats that it can be written in
+   * @param {(text: string) => void} announce for those who do not see the page
+   * @param {(reading: DocumentReading) => void} enqueue to have it read (again)
+   */
+  constructor(files, formats, announce, enqueue) {
+    const more = files.length > 1 ? ` and ${files.length - 1} more` : "";
+    const acts = {
+      stop: () => this.stop(),
+      again: () => enqueue(this),
+      copy: () => this.copy(),
+      save: () => this.save(),
+    };
+    super("document", `${files[0].name}${more}`, acts, ACTS, announce);
+    this.files = files;
+    this.formats = formats;
+    this.sheets = new Map();
+    this.pages = this.element.querySelector(".pages");
+    this.thumbnails = new Thumbnails(this.element.querySelector(".thumbnails"));
+    this.progress = this.element.querySelector("progress");
+    this.offerFormats();
+    this.markBothSides();
+    rove(this.pages, ".block");
+    const order = this.element.querySelector(".order input");
+    order.addEventListener("change", () => {
+      this.element.classList.toggle("in-order", order.checked);
+    });
+    const form = this.element.querySelector("form");
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.password = form.querySelector("input").value;
+      enqueue(this);
+    });
+  }
+
+  wait() {
+    this.sheets.clear();
+    this.pages.replaceChildren();
+    this.thumbnails.clear();
+    this.progress.removeAttribute("value");
+    this.element.querySelector("form").hidden = true;
+    this.element.querySelector(".legend").hidden = true;
+    super.wait();
+  }
+
+  /** Read the document, unless it was stopped while it waited. Throws nothing. */
+  async run() {
+    if (this.state !== "waiting") {
+      return undefined;
+    }
+    const { signal } = this.controller;
+    this.show("reading", "Reading …");
+    try {
+      for await (const values of parse(this.files, this.password, signal)) {
+        this.take(values);
+      }
+      const failed = [...this.sheets.values()].filter((sheet) => sheet.page.error).length;
+      const pages = `${this.nRead} ${this.nRead === 1 ? "page" : "pages"}`;
+      this.show("done", failed ? `${pages}, ${failed} not read` : pages);
+    } catch (error) {
+      if (!signal.aborted) {
+        this.element.querySelector("form").hidden = error.code !== "document_encrypted";
+        this.show("failed", error.message);
+        return error;
+      }
+    }
+    return undefined;
+  }
+
+  show(state, message) {
+    super.show(state, message);
+    if (this.nRead === 0) {
+      this.hideOutputs();
+    }
+  }
+
+  /** Pages that were read. */
+  get nRead() {
+    return [...(this.sheets?.values() ?? [])].filter((sheet) => sheet.values).length;
+  }
+
+  hideOutputs() {
+    for (const one of this.buttons.filter(({ dataset }) => dataset.act !== "again")) {
+      one.hidden ||= OUT.includes(one.dataset.act);
+    }
+  }
+
+  /** What the server says next. */
+  take(values) {
+    if ("n_read" in values) {
+      this.about = { name: values.name, n_pages: values.n_pages };
+      this.progress.max = values.n_read;
+      this.progress.value = 0;
+    } else if (values.found) {
+      const sheet = this.sheet(values.found.index);
+      sheet.found(values.found);
+      this.thumbnails.add(sheet);
+      this.giveTabStop();
+    } else if (values.read) {
+      this.sheet(values.read.index).read(values.read.html);
+    } else {
+      const sheet = this.sheet(values.index);
+      sheet.finish(values);
+      this.thumbnails.add(sheet); // of a page that was not found: it failed
+      this.giveTabStop();
+      this.progress.value += 1;
+      this.say(`Read ${this.progress.value} of ${this.progress.max} pages …`);
+      this.element.querySelector(".legend").hidden &&= !sheet.hasDoubts;
+    }
+  }
+
+  sheet(index) {
+    if (!this.sheets.has(index)) {
+      const sheet = new Sheet(index);
+      this.sheets.set(index, sheet);
+      this.pages.append(sheet.element);
+    }
+    return this.sheets.get(index);
+  }
+
+  giveTabStop() {
+    const first = this.pages.querySelector(".block");
+    if (first && tabIndexIn(this.pages, ".block") === 0) {
+      first.tabIndex = 0;
+    }
+  }
+
+  offerFormats() {
+    const select = this.element.querySelector("select");
+    for (const [name, format] of Object.entries(this.formats)) {
+      select.append(new Option(format.title, name));
+    }
+    const copy = this.element.querySelector("[data-act=copy]");
+    select.addEventListener("change", () => {
+      copy.disabled = !this.formats[select.value].one_text;
+    });
+    this.select = select;
+  }
+
+  /** A block is marked on the page and beside it, wherever it is pointed at. */
+  markBothSides() {
+    const mark = (event, isOn) => {
+      const block = event.target.closest(".sheet [data-block]");
+      const same = `[data-block="${block?.dataset.block}"]`;
+      for (const one of block?.closest(".sheet").querySelectorAll(same) ?? []) {
+        one.classList.toggle("marked", isOn);
+      }
+    };
+    for (const kind of ["pointerover", "focusin"]) {
+      this.pages.addEventListener(kind, (event) => mark(event, true));
+    }
+    for (const kind of ["pointerout", "focusout"]) {
+      this.pages.addEventListener(kind, (event) => mark(event, false));
+    }
+    this.pages.addEventListener("click", (event) => {
+      const region = event.target.closest("g[data-block]");
+      const same = `.block[data-block="${region?.dataset.block}"]`;
+      region?.closest(".sheet").querySelector(same).focus();
+    });
+  }
+
+  /** The document as JSON, of what was read. */
+  async values(withImages) {
+    const head = JSON.stringify({ version: 1, ...this.about });
+    const parts = [head.slice(0, -1), ',"pages":['];
+    for (const sheet of this.sheets.values()) {
+      if (sheet.values) {
+        parts.push(parts.length > 2 ? "," : "", ...(await sheet.parts(withImages)));
+      }
+    }
+    return new Blob([...parts, "]}"], { type: "application/json" });
+  }
+
+  copy() {
+    const to = this.select.value;
+    const type = to === "html" ? "text/html" : "text/plain";
+    const text = this.values(false)
+      .then((values) => write(values, { to, figures: "none" }))
+      .then(({ blob }) => new Blob([blob], { type }));
+    text.catch((error) => this.say(error.message));
+    return this.copyParts({ [type]: text }, this.pages);
+  }
+
+  async save() {
+    const to = this.select.value;
+    const button = this.element.querySelector("[data-act=save]");
+    button.disabled = true; // until it is written
+    try {
+      const values = await this.values(this.formats[to].shows_pages);
+      const { name, blob } = await write(values, { to });
+      save(blob, name);
+    } catch (error) {
+      this.say(error.message);
+      this.announce(error.message);
+    } finally {
+      button.disabled = false;
+    }
+  }
+}
