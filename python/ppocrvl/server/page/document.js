@@ -159,18 +159,17 @@ export class DocumentReading extends Item {
 
   /** A block is marked on the page and beside it, wherever it is pointed at. */
   markBothSides() {
-    const mark = (event, isOn) => {
+    const mark = (event) => {
       const block = event.target.closest(".sheet [data-block]");
       const same = `[data-block="${block?.dataset.block}"]`;
-      for (const one of block?.closest(".sheet").querySelectorAll(same) ?? []) {
+      const both = [...(block?.closest(".sheet").querySelectorAll(same) ?? [])];
+      const isOn = both.some((one) => one.matches(":hover, :focus"));
+      for (const one of both) {
         one.classList.toggle("marked", isOn);
       }
     };
-    for (const kind of ["pointerover", "focusin"]) {
-      this.pages.addEventListener(kind, (event) => mark(event, true));
-    }
-    for (const kind of ["pointerout", "focusout"]) {
-      this.pages.addEventListener(kind, (event) => mark(event, false));
+    for (const kind of ["pointerover", "pointerout", "focusin", "focusout"]) {
+      this.pages.addEventListener(kind, mark);
     }
     this.pages.addEventListener("click", (event) => {
       const region = event.target.closest("g[data-block]");

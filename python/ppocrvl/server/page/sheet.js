@@ -135,6 +135,7 @@ export class Sheet {
     const drawn = this.picture.querySelector(`[data-block="${text.dataset.block}"]`);
     drawn?.toggleAttribute("data-read", "read" in text.dataset);
     drawn?.toggleAttribute("data-doubt", text.querySelector("[class^=doubt]") !== null);
+    drawn?.classList.toggle("marked", text.classList.contains("marked"));
   }
 }
 
