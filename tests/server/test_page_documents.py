@@ -13,6 +13,7 @@ import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.document import made
@@ -240,6 +241,37 @@ def test_saving_in_each_format(page: Visit) -> None:
         assert zipfile.is_zipfile(io.BytesIO(saved["docx"][1]))
 
 
+@pytest.mark.parametrize(
+    ("most", "told", "pictures"),
+    [(80_000, "coarser pictures", 1), (20_000, "without the pictures", 0)],
+)
+def test_a_document_that_is_too_large_to_be_sent_back(
+    page: Visit, most: int, told: str, pictures: int
+) -> None:
+    """The limit is made smaller here, on the page alone."""
+
+    def answer(route: Any) -> None:
+        values = route.fetch().json()
+        values["data"][0]["ppocrvl"]["max_document_bytes"] = most
+        route.fulfill(json=values)
+
+    page.page.route("**/v1/models", answer)
+    page.page.reload()
+    page.loaded()
+    pixels = np.random.default_rng(1).integers(0, 256, (400, 200, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=90)
+    assert len(out.getvalue()) * 4 / 3 > 80_000
+    document = Fed(page).give(replace(TWO, image=Picture("p.jpg", out.getvalue(), 200, 400)))
+    document.get_by_label("Format to copy or save").select_option("html")
+    with page.page.expect_download() as download:
+        document.get_by_role("button", name="Save").click()
+    expect(document.locator(".state")).to_contain_text(told)
+    html = download.value.path().read_bytes()
+    assert html.count(b"data:image/jpeg") == pictures
+    assert b"They purr." in html
+
+
 def test_copying(page: Visit) -> None:
     page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     document = Fed(page).give(TWO)
@@ -323,6 +355,8 @@ def test_pages_are_drawn_only_where_they_are_seen(page: Visit) -> None:
     )
     page.until(f"{drawn}.length > 0")
     assert page.page.evaluate(f"{drawn}.length") < 12
+    # What is not laid out has about its height all the same: the scroll bar does not jump.
+    assert page.page.evaluate("document.querySelector('.pages').scrollHeight") > 200 * 400
     page.until("document.querySelectorAll('canvas[data-drawn]').length > 0")
     assert page.page.evaluate("document.querySelectorAll('canvas[data-drawn]').length") < 40
     last = document.locator(".thumbnails button").last

@@ -252,6 +252,7 @@ class ModelFacts(Answer):
     formats: dict[str, FormatFacts] = Field(
         description="of documents, by name; none where the server reads none"
     )
+    max_document_bytes: int = Field(description="of a body that holds a document")
 
 
 class Model(Answer):

@@ -106,5 +106,6 @@ def _model(state: State) -> Model:
                 if task.is_known_to(info.model_version)
             },
             formats={} if state.documents is None else _formats(),
+            max_document_bytes=state.limits.max_document_bytes,
         )
     return Model(id=state.name, object="model", created=state.created, owned_by="ppocrvl", **loaded)

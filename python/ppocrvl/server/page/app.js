@@ -19,11 +19,12 @@ function announce(text) {
 
 // The model and its tasks
 
-let documentFormats = {}; // none where the server reads no documents
+let documents = { formats: {} }; // none where the server reads no documents
 
 async function showModel() {
   try {
-    const { name, tasks, formats } = await model();
+    const found = await model();
+    const { name, tasks } = found;
     find("model").textContent = name;
     find("key-form").hidden = true;
     if (!tasks) {
@@ -32,12 +33,15 @@ async function showModel() {
       return;
     }
     say("");
-    documentFormats = formats;
-    const documents = Object.keys(formats).length ? { document: "Document" } : {};
-    showTasks({ ...documents, ...tasks });
+    documents = found.documents;
+    showTasks({ ...(readsDocuments() ? { document: "Document" } : {}), ...tasks });
   } catch (error) {
     complain(error);
   }
+}
+
+function readsDocuments() {
+  return Object.keys(documents.formats).length > 0;
 }
 
 function showTasks(tasks) {
@@ -103,7 +107,7 @@ function take(files) {
   say(files.length ? "" : "There is no picture in what was dropped or pasted.");
   const readings = arranged([...files]).map((one) =>
     Array.isArray(one)
-      ? new DocumentReading(one, documentFormats, announce, enqueue)
+      ? new DocumentReading(one, documents, announce, enqueue)
       : new Reading(one, announce, enqueue),
   );
   find("readings").prepend(...readings.map((reading) => reading.element));
@@ -113,7 +117,7 @@ function take(files) {
 
 /** Files that are read each by itself, and arrays of those whose pages are one document. */
 function arranged(files) {
-  if (!Object.keys(documentFormats).length) {
+  if (!readsDocuments()) {
     return files;
   }
   const isPdf = (file) => file.type === "application/pdf" || /\.pdf$/i.test(file.name);

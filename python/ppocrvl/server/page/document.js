@@ -16,14 +16,22 @@ const ACTS = {
   failed: OUT,
 };
 
+// Of the pages' pictures; the next one as long as the document is too large to be sent.
+const QUALITIES = [
+  { of: 1, told: "" },
+  { of: 0.5, told: "Saved with coarser pictures of the pages: as they are, they are too much to send." },
+  { of: 0, told: "Saved without the pictures of the pages: they are too much to send." },
+];
+
 export class DocumentReading extends Item {
   /**
    * @param {File[]} files whose pages are those of one document
-   * @param {Record<string, object>} formats that it can be written in
+   * @param {{formats: Record<string, object>, mostBytes: number}} limits what it can be written in,
+   *   and the bytes of a document that may be sent for that
    * @param {(text: string) => void} announce for those who do not see the page
    * @param {(reading: DocumentReading) => void} enqueue to have it read (again)
    */
-  constructor(files, formats, announce, enqueue) {
+  constructor(files, limits, announce, enqueue) {
     const more = files.length > 1 ? ` and ${files.length - 1} more` : "";
     const acts = {
       stop: () => this.stop(),
@@ -33,7 +41,8 @@ export class DocumentReading extends Item {
     };
     super("document", `${files[0].name}${more}`, acts, ACTS, announce);
     this.files = files;
-    this.formats = formats;
+    this.formats = limits.formats;
+    this.mostBytes = limits.mostBytes;
     this.sheets = new Map();
     this.pages = this.element.querySelector(".pages");
     this.thumbnails = new Thumbnails(this.element.querySelector(".thumbnails"));
@@ -178,22 +187,40 @@ export class DocumentReading extends Item {
     });
   }
 
-  /** The document as JSON, of what was read. */
-  async values(withImages) {
+  /** The document as JSON, of what was read; the pages' pictures in it of this quality, if any. */
+  async values(quality) {
     const head = JSON.stringify({ version: 1, ...this.about });
     const parts = [head.slice(0, -1), ',"pages":['];
     for (const sheet of this.sheets.values()) {
       if (sheet.values) {
-        parts.push(parts.length > 2 ? "," : "", ...(await sheet.parts(withImages)));
+        parts.push(parts.length > 2 ? "," : "", ...(await sheet.parts(quality)));
       }
     }
     return new Blob([...parts, "]}"], { type: "application/json" });
   }
 
+  /** The document as JSON with pictures as good as may be sent, and what to tell of them. */
+  async fitting(showsPages) {
+    for (const { of, told } of showsPages ? QUALITIES : []) {
+      const values = await this.values(of);
+      if (values.size <= this.mostBytes) {
+        return { values, told };
+      }
+    }
+    return { values: await this.values(0), told: "" };
+  }
+
+  tell(message) {
+    if (message) {
+      this.say(message);
+      this.announce(message);
+    }
+  }
+
   copy() {
     const to = this.select.value;
     const type = to === "html" ? "text/html" : "text/plain";
-    const text = this.values(false)
+    const text = this.values(0)
       .then((values) => write(values, { to, figures: "none" }))
       .then(({ blob }) => new Blob([blob], { type }));
     text.catch((error) => this.say(error.message));
@@ -205,12 +232,12 @@ export class DocumentReading extends Item {
     const button = this.element.querySelector("[data-act=save]");
     button.disabled = true; // until it is written
     try {
-      const values = await this.values(this.formats[to].shows_pages);
+      const { values, told } = await this.fitting(this.formats[to].shows_pages);
       const { name, blob } = await write(values, { to });
       save(blob, name);
+      this.tell(told);
     } catch (error) {
-      this.say(error.message);
-      this.announce(error.message);
+      this.tell(error.message);
     } finally {
       button.disabled = false;
     }

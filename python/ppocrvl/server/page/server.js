@@ -21,13 +21,14 @@ export function setKey(text) {
 }
 
 /**
- * The model's name, its tasks by name with their titles, and the formats of documents by name; no
- * tasks while it is loaded.
+ * The model's name, its tasks by name with their titles, and of documents the formats by name and
+ * the bytes that may be sent; no tasks while it is loaded.
  */
 export async function model() {
   const answer = await ask("v1/models");
   const [found] = (await answer.json()).data;
-  return { name: found.id, tasks: found.ppocrvl?.tasks, formats: found.ppocrvl?.formats ?? {} };
+  const { tasks, formats = {}, max_document_bytes: mostBytes } = found.ppocrvl ?? {};
+  return { name: found.id, tasks, documents: { formats, mostBytes } };
 }
 
 /**

@@ -74,15 +74,16 @@ export class Sheet {
     this.element.dataset.read = "";
   }
 
-  /** The page as JSON, in parts; its picture with it if it is wanted. */
-  async parts(withImage) {
-    if (!withImage || !this.image) {
+  /** The page as JSON, in parts; its picture of this quality with it, unless that is 0. */
+  async parts(quality) {
+    if (quality === 0 || !this.image) {
       return [this.values];
     }
+    const image = quality === 1 ? this.image : await coarser(this.image, quality);
     const { width, height } = this.page;
     const about = `"name":"page-${this.number}.jpg","width":${width},"height":${height}`;
-    const image = `,"image":{${about},"data":"${await base64(this.image)}"}}`;
-    return [this.values.slice(0, -1), new Blob([image])];
+    const text = `,"image":{${about},"data":"${await base64(image)}"}}`;
+    return [this.values.slice(0, -1), new Blob([text])];
   }
 
   get hasDoubts() {
@@ -163,6 +164,14 @@ function path(blocks) {
   const middles = blocks.map(({ box: [x0, y0, x1, y1] }) => `${(x0 + x1) / 2},${(y0 + y1) / 2}`);
   line.setAttribute("points", middles.join(" "));
   return line;
+}
+
+async function coarser(image, quality) {
+  const bitmap = await createImageBitmap(image);
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return canvas.convertToBlob({ type: "image/jpeg", quality });
 }
 
 function base64(blob) {
