@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ppocrvl.server.server_limits import ServerLimits
 
 _PICTURE_NAME = re.compile(r"\w[\w.-]{0,99}")
+_LABEL = re.compile(r"\w{1,64}")
 _FAR = 1_000_000
 """Pixels or points from a page's corner, beyond which nothing of a page lies."""
 
@@ -43,6 +44,9 @@ def sent_document(values: object, limits: ServerLimits) -> Document:
             "document_too_large",
             f"{len(given.pages):,} pages are over the limit of {limits.max_pages:,}",
         )
+    indices = [page.index for page in given.pages]
+    if indices != sorted(set(indices)):
+        raise _wrong("the document", "has pages that are not in their order")
     pages = [_checked(page, limits) for page in given.pages]
     return Document.of(document_name(given.name), given.n_pages, pages)
 
@@ -56,6 +60,8 @@ def _checked(page: PageData, limits: ServerLimits) -> PageData:
     blocks = []
     for block in page.blocks:
         at = f"{where}, block {block.index + 1}"
+        if not _LABEL.fullmatch(block.label):
+            raise _wrong(at, "has a label that is no word")
         if not _is_on(block, page):
             raise _wrong(at, "does not lie on its page")
         pictures = [one for one in block.pictures if one.data]
