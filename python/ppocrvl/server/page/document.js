@@ -7,15 +7,6 @@ import { parse, write } from "./server.js";
 import { Sheet } from "./sheet.js";
 import { Thumbnails } from "./thumbnails.js";
 
-const OUT = ["format", "copy", "save", "again"];
-const ACTS = {
-  waiting: ["stop"],
-  reading: ["stop"],
-  done: OUT,
-  stopped: OUT,
-  failed: OUT,
-};
-
 // Of the pages' pictures; the next one as long as the document is too large to be sent.
 const QUALITIES = [
   { of: 1, told: "" },
@@ -39,7 +30,7 @@ export class DocumentReading extends Item {
       copy: () => this.copy(),
       save: () => this.save(),
     };
-    super("document", `${files[0].name}${more}`, acts, ACTS, announce);
+    super("document", `${files[0].name}${more}`, acts, announce);
     this.files = files;
     this.formats = limits.formats;
     this.mostBytes = limits.mostBytes;
@@ -96,22 +87,16 @@ export class DocumentReading extends Item {
     return undefined;
   }
 
-  show(state, message) {
-    super.show(state, message);
-    if (this.nRead === 0) {
-      this.hideOutputs();
+  actsIn(state) {
+    if (state === "waiting" || state === "reading") {
+      return ["stop"];
     }
+    return this.nRead ? ["format", "copy", "save", "again"] : ["again"];
   }
 
   /** Pages that were read. */
   get nRead() {
-    return [...(this.sheets?.values() ?? [])].filter((sheet) => sheet.values).length;
-  }
-
-  hideOutputs() {
-    for (const one of this.buttons.filter(({ dataset }) => dataset.act !== "again")) {
-      one.hidden ||= OUT.includes(one.dataset.act);
-    }
+    return [...this.sheets.values()].filter((sheet) => sheet.values).length;
   }
 
   /** What the server says next. */

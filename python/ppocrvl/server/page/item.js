@@ -9,13 +9,11 @@ export class Item {
    * @param {string} template id of what it looks like
    * @param {string} name of it
    * @param {Record<string, () => void>} acts by name, those of its buttons
-   * @param {Record<string, string[]>} actsByState those that make sense in each state
    * @param {(text: string) => void} announce for those who do not see the page
    */
-  constructor(template, name, acts, actsByState, announce) {
+  constructor(template, name, acts, announce) {
     this.name = name;
     this.announce = announce;
-    this.actsByState = actsByState;
     this.element = document.getElementById(template).content.cloneNode(true).firstElementChild;
     this.element.querySelector("h2").textContent = name;
     this.buttons = [...this.element.querySelectorAll("[data-act]")];
@@ -47,8 +45,9 @@ export class Item {
     this.say(message);
     this.announce(`${this.name}: ${message}`);
     const focused = this.buttons.find((button) => button === document.activeElement);
+    const acts = this.actsIn(state); // those that make sense then
     for (const button of this.buttons) {
-      button.hidden = !this.actsByState[state].includes(button.dataset.act);
+      button.hidden = !acts.includes(button.dataset.act);
     }
     if (focused?.hidden) {
       this.buttons.find((button) => !button.hidden)?.focus();

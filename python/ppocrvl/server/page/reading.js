@@ -34,7 +34,7 @@ export class Reading extends Item {
       html: () => this.save("html", "text/html", this.page()),
       json: () => this.save("json", "application/json", JSON.stringify(this.result, null, 2)),
     };
-    super("reading", file.name, acts, ACTS, announce);
+    super("reading", file.name, acts, announce);
     this.file = file;
     this.output = this.element.querySelector(".text");
     this.places = this.element.querySelector("svg");
@@ -53,6 +53,10 @@ export class Reading extends Item {
     this.places.replaceChildren();
     this.element.querySelector(".legend").hidden = true;
     super.wait();
+  }
+
+  actsIn(state) {
+    return ACTS[state];
   }
 
   /** Read the picture, unless it was stopped while it waited. Throws nothing. */
