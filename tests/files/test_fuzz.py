@@ -52,7 +52,7 @@ def _check(outcomes: dict[int, str]) -> None:
     counts = collections.Counter(outcomes.values())
     # The damage must neither be harmless nor all of one kind.
     assert counts["refused"] > len(outcomes) / 2
-    assert counts["ran"] > len(outcomes) / 50
+    assert counts["ran"] > len(outcomes) / 100
 
 
 @pytest.mark.timeout(600)

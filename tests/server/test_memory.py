@@ -261,7 +261,7 @@ def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", limited)
-    with pytest.raises(EngineError, match="cannot start its threads"):
+    with pytest.raises(EngineError, match="cannot start a thread"):
         started_pool(2, "test")
     started[0].join(SECONDS)
     assert not started[0].is_alive()

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from ppocrvl.errors import EngineError
+from ppocrvl.support.resources import thread_for
 
 
 def started_pool(count: int, name: str) -> ThreadPoolExecutor:
@@ -19,9 +20,10 @@ def started_pool(count: int, name: str) -> ThreadPoolExecutor:
     together = threading.Barrier(count)  # a thread that were free again would get the next task
     try:
         for _ in range(count):
-            pool.submit(together.wait)
-    except RuntimeError as error:
+            with thread_for("the server"):
+                pool.submit(together.wait)
+    except EngineError:
         together.abort()
         pool.shutdown(wait=False)
-        raise EngineError(f"the server cannot start its threads: {error}") from error
+        raise
     return pool

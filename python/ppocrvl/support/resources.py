@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import mmap
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,10 @@ from ppocrvl.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_THREAD_BYTES = 9 << 20
+"""A thread's stack as Linux gives it by default, and what Python's first frames take."""
 
 
 @contextmanager
@@ -34,6 +39,11 @@ def thread_for(what: str) -> Iterator[None]:
     Raises:
         EngineError: there can be none.
     """
+    try:
+        # CPython waits for ever for a thread that finds a stack and no memory for its first frame.
+        mmap.mmap(-1, _THREAD_BYTES).close()
+    except OSError as error:
+        raise EngineError(f"out of memory for a thread for {what}") from error
     try:
         yield
     except RuntimeError as error:
