@@ -41,6 +41,8 @@ def preset(name: str) -> list[Command]:
 
 
 PYTEST = [sys.executable, "-m", "pytest"]
+# Files of tests go to as many processes as there are processors; four need some 10 GB of memory.
+SHARED = [*PYTEST, "-n", "logical", "--maxprocesses", "4", "--dist", "loadfile"]
 STAGES: dict[str, list[Command]] = {
     "lint": [
         ["ruff", "check", "."],
@@ -55,10 +57,10 @@ STAGES: dict[str, list[Command]] = {
         ["cmake", "--build", "--preset", "default"],
         ["run-clang-tidy.py", "-quiet", "-hide-progress", "-p", "build/default", "csrc/"],
     ],
-    "tests": [[*PYTEST, "-m", "not slow"]],
+    "tests": [[*SHARED, "-m", "not slow"]],
     "asan": preset("asan"),
     "tsan": preset("tsan"),
-    "slow": [[*PYTEST, "-m", "slow and not quiet and not long"]],
+    "slow": [[*SHARED, "-m", "slow and not quiet and not long"]],
     "long": [[*PYTEST, "-m", "long"]],
     "shake": [[sys.executable, "scripts/shake.py"]],
     "coverage": [[sys.executable, "scripts/measure_coverage.py"]],

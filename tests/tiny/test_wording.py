@@ -76,7 +76,7 @@ def test_a_corpus_is_made_of_packages(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (out / "code.txt").read_text("utf-8") == "x = 1\n"
 
 
-@pytest.mark.parametrize("kind", list(KINDS), ids=str)
+@pytest.mark.parametrize("kind", list(KINDS), ids=range(len(KINDS)))
 def test_words_have_no_spaces_and_are_of_the_alphabet(kind: object) -> None:
     assert callable(kind)
     for i in range(30):
