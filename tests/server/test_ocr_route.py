@@ -60,6 +60,51 @@ def test_json(server: Server, picture: bytes, hello: str, form: str) -> None:
     assert answer.json()["results"][0]["text"] == hello
 
 
+def test_a_draft_changes_nothing_but_the_time(server: Server, picture: bytes, hello: str) -> None:
+    (first,) = server.post("/v1/ocr", json={"image": data_uri(picture), "tokens": True}).json()[
+        "results"
+    ]
+    for draft in (hello, first["token_ids"], "auto", "of another kind"):
+        body = {"image": data_uri(picture), "draft": draft, "tokens": True}
+        (result,) = server.post("/v1/ocr", json=body).json()["results"]
+        assert (result["text"], result["token_ids"]) == (hello, first["token_ids"])
+        accepted = result["timings"]["accepted_tokens"]
+        assert (accepted > 0) == (draft in (hello, first["token_ids"]))
+    form = server.post("/v1/ocr", files={"image": picture}, data={"draft": hello})
+    assert form.json()["results"][0]["timings"]["accepted_tokens"] > 0
+    body = {
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image_url", "image_url": {"url": data_uri(picture)}},
+                    {"type": "text", "text": "OCR:"},
+                ],
+            }
+        ],
+        "draft": hello,
+    }
+    answer = server.post("/v1/chat/completions", json=body).json()
+    assert answer["choices"][0]["message"]["content"] == hello
+    assert answer["ppocrvl"][0]["timings"]["accepted_tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draft": ""},
+        {"draft": 7},
+        {"draft": [-1]},
+        {"draft": [99_999_999]},
+        {"draft": "x" * 1_000_001},
+        {"draft": "x", "temperature": 0.5},
+    ],
+)
+def test_drafts_that_cannot_be(server: Server, picture: bytes, wrong: dict[str, Any]) -> None:
+    answer = server.post("/v1/ocr", json={"image": data_uri(picture), **wrong})
+    assert error_of(answer, 400) == "invalid_request"
+
+
 def test_stream_is_lines_of_json(server: Server, picture: bytes, hello: str) -> None:
     answer = server.post("/v1/ocr", json={"images": [data_uri(picture)] * 2, "stream": True})
     assert answer.headers["content-type"] == "application/x-ndjson"

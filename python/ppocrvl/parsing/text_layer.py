@@ -40,7 +40,7 @@ _AGREE_EACH = 0.7
 _MOST_COMPARED = 2000
 """Characters of a block that are compared: the time grows with the square."""
 _ALIKE = str.maketrans({**dict.fromkeys("‘’‚`´", "'"), **dict.fromkeys("“”„«»", '"')})
-_LIGATURES = str.maketrans(
+LIGATURES = str.maketrans(
     {chr(0xFB00 + i): text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))}
 )
 _LINE_BREAKS = frozenset(("\r", "\n", "\r\n"))
@@ -137,7 +137,7 @@ def _lines(characters: Iterable[LayerCharacter]) -> list[LayerLine]:
 def _line(characters: Sequence[LayerCharacter]) -> list[LayerLine]:
     """The characters as a line; none where all of them are white space."""
     boxes = [one.box for one in characters if _area(one.box)]
-    text = " ".join("".join(one.text for one in characters).translate(_LIGATURES).split())
+    text = " ".join("".join(one.text for one in characters).translate(LIGATURES).split())
     return [LayerLine(text, _around(boxes))] if boxes and text else []
 
 

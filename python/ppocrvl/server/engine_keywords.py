@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SEEDS = 2**32
 _AS_THEY_ARE = (
     *("temperature", "top_p", "min_p", "repetition_penalty", "stop"),
-    *("keep_location_tokens", "utf8", "stop_loops"),
+    *("keep_location_tokens", "utf8", "stop_loops", "draft"),
 )
 """Fields that are named as the engine's options are."""
 

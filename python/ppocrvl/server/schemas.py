@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ppocrvl.requests.options import MAX_STOPS, Utf8Policy
+from ppocrvl.requests.options import MAX_DRAFT, MAX_STOPS, Utf8Policy
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 from ppocrvl.requests.tasks import TaskName
 
@@ -30,6 +30,8 @@ Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 TokenId: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Bias: TypeAlias = Annotated[float, Field(ge=-100, le=100)]
 Biases: TypeAlias = Annotated[dict[TokenId, Bias], Field(max_length=MAX_BIASES)]
+DraftText: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_DRAFT)]
+DraftTokens: TypeAlias = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_DRAFT)]
 Zero: TypeAlias = Annotated[float, Field(ge=0, le=0)]
 
 
@@ -102,6 +104,9 @@ class _Sampling(_Schema):
     utf8: Utf8Policy | None = Field(None, description="what becomes of bytes that are no UTF-8")
     stop_loops: bool | None = Field(None, description="end answers that go round in a circle")
     deadline: Seconds | None = Field(None, description="seconds until the answer ends as it is")
+    draft: DraftText | DraftTokens | None = Field(
+        None, description="what the answer will probably be, as text or token ids, or auto"
+    )
     tokens: bool | None = Field(None, description="add token ids and log-probabilities")
 
 
