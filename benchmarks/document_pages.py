@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+from pypdfium2 import PdfDocument
 
 from model_files import ROOT
 from ppocrvl.layout.region import Region
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 SETS = ("painted", "painted, worn", "set from HTML", "set from HTML, worn")
 BLOCKS = (13, 17)
 """Of a page whose reading is timed: at least, at most."""
+LONG_SIDE = 1684
+"""Pixels: of A4 at 144 dpi, as `ppocrvl parse` renders it."""
 EVERYTHING: frozenset[str] = frozenset()
 BESIDE_TEXT = frozenset(("table", "display_formula", *truth.UNREAD))
 _SIGNS = frozenset((*BULLETS, "*", "-", "+", "·"))
@@ -76,6 +79,29 @@ def make_set(name: str, n: int, folder: Path) -> list[TruePage]:
     return pages
 
 
+def long_pdf(n_pages: int, folder: Path) -> Path:
+    """A PDF of so many pages, of documents that WeasyPrint sets; made if it is not there.
+
+    Raises:
+        ImportError: WeasyPrint is not installed.
+    """
+    from pages import typeset  # noqa: PLC0415 - needs WeasyPrint
+
+    path = folder / f"long-{n_pages}.pdf"
+    if not path.exists():
+        with PdfDocument.new() as whole:
+            for number in count():
+                if len(whole) == n_pages:
+                    break
+                pdf, pages = typeset.make_document(f"long {number}", held_out=True)
+                with PdfDocument(pdf) as part:
+                    whole.import_pages(part, list(range(min(len(pages), n_pages - len(whole)))))
+            aside = path.with_suffix(".part")
+            whole.save(aside)
+        aside.rename(path)
+    return path
+
+
 def bare(text: str) -> str:
     """The words of a text, without signs before the items of lists."""
     return " ".join(word for word in text.split() if word not in _SIGNS)
@@ -89,14 +115,17 @@ def timed_pages(n: int, folder: Path) -> list[dict[str, Any]]:
         if len(found) == n:
             break
         page = make(f"timed {number}")
-        regions = [_region(one, order) for order, one in enumerate(truth.told(page))]
-        pixels = np.asarray(page.image.convert("RGB"))
+        scale = LONG_SIDE / max(page.image.size)
+        image = page.image.convert("RGB").resize([round(scale * side) for side in page.image.size])
+        told_regions = enumerate(truth.told(page))
+        regions = [_region(one, order, scale) for order, one in told_regions]
+        pixels = np.asarray(image)
         plan = plan_page(pixels, regions, ParseOptions().blocks_for(_NoModel()))  # type: ignore[arg-type]
         requests = [request for block in plan for request in block.requests]
         if not BLOCKS[0] <= len(requests) <= BLOCKS[1]:
             continue
         stem = f"timed-{number:03}"
-        _save(page.image, folder / f"{stem}.png")
+        _save(image, folder / f"{stem}.png")
         crops = []
         for i, request in enumerate(requests):
             path = folder / f"{stem}-{i:02}.png"
@@ -124,9 +153,9 @@ def _page(name: str, seed: str) -> Page:
     return replace(page, image=image.convert("RGB"))
 
 
-def _region(region: Any, order: int) -> Region:  # noqa: ANN401 - the painter's
-    x0, y0, x1, y1 = region.box
-    return Region(region.label, 1.0, region.box, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), order)
+def _region(region: Any, order: int, scale: float) -> Region:  # noqa: ANN401 - the painter's
+    x0, y0, x1, y1 = (round(scale * edge) for edge in region.box)
+    return Region.of_box(region.label, 1.0, (x0, y0, x1, y1), order)
 
 
 def _save(image: Image.Image, path: Path) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well and how fast documents are read, beside Tesseract, RapidOCR and llama-server.
 
-    python benchmarks/documents.py --work DIR --tools DIR [--only quality speed lost] [--rounds 3]
+    python benchmarks/documents.py --work DIR --tools DIR [--only lost quality speed long]
 
 makes what it needs in the work folder (pages with a known text, files of the official size with
 random weights, an environment for RapidOCR and ONNX Runtime), measures every program in a process
@@ -9,7 +9,9 @@ of its own, in alternating rounds, and writes the parts of docs/documents.md. --
 of llama-server, built from the pinned source (docs/building.md). Tesseract is Debian's
 tesseract-ocr. What is not there is left out, and said so. Interrupted, it goes on where it was;
 --fresh begins anew, --write only writes. --quick tries everything with the built-in pair and one
-page, and prints. --layout names the layout model that reads beside the built-in pair.
+page, and prints. --layout names the layout model that reads beside the built-in pair. "long" is a
+PDF of --long-pages, by files of the official size only with --long-files balanced: it takes them
+half a minute a page.
 """
 
 from __future__ import annotations
@@ -28,23 +30,28 @@ from typing import TYPE_CHECKING, Any
 from rapidfuzz.distance import Levenshtein
 
 from document import write_speed
-from document_pages import bare, installed_sets, make_set, timed_pages
+from document_pages import bare, installed_sets, long_pdf, make_set, timed_pages
+from documents_report import LONG, PIPELINE, SERVER, part
 from figures import Figures
+from layout import ONNX, prepare
 from machine import describe, physical_cores
-from model_files import Variant, small_pictures_allowed, source_files
+from model_files import Variant, source_files
+from pages import perfect, truth
+from pages.maker import make
 from peer_pages import OURS, RAPIDOCR, TESSERACT
 from ppocrvl.evaluation.document_metrics import score
 from ppocrvl.evaluation.markdown_parts import markdown_parts, plain_text
+from ppocrvl.models.folder import find_layout, find_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from document_pages import TruePage
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("rapidocr==3.10.0", "onnxruntime==1.32.0")
 READERS = (OURS, TESSERACT, RAPIDOCR)
-PIPELINE, SERVER = "ppocrvl", "llama-server"
+WORKERS = {PIPELINE: "peer_documents_ours.py", SERVER: "peer_documents_served.py"}
 VARIANTS = {
     "bf16": Variant("bf16", {}),
     "balanced": Variant("balanced", {"preset": "balanced"}, has_importance=True),
@@ -54,8 +61,12 @@ TOKENS = 93
 """Of each block: some 1,400 of a page of 15."""
 PARALLEL, CONTEXT = 4, 2048
 LOST_PAGES = 100
-LIMIT = 3600  # seconds of one process
-PARTS = ("lost", "quality", "speed")
+FEW_PAGES = 10
+"""What the memory of a long document is compared with."""
+LONG_TOKENS = 16
+"""Of each block of a long document: its memory is the subject, and no token adds to it."""
+LIMIT = 3 * 3600  # seconds of one process
+PARTS = ("lost", "quality", "speed", "long")
 
 
 class Bench:
@@ -74,9 +85,6 @@ class Bench:
 
     def lost(self) -> None:
         """The pipeline's own losses, with true regions and answers."""
-        from pages import perfect, truth  # noqa: PLC0415 - scripts/ is on the path now
-        from pages.maker import make  # noqa: PLC0415
-
         if "lost" in self._figures.values:
             return
         found = []
@@ -116,6 +124,49 @@ class Bench:
             self._figures[key] = [*known, {**found, "pages": len(timed), "blocks": blocks}]
             print(f"{key:40} {60 * len(timed) / found['seconds']:.2f} pages a minute", flush=True)
 
+    def long(self) -> None:
+        """A PDF of many pages, and its first ones alone, as users parse it."""
+        try:
+            pdf = long_pdf(self._args.long_pages, self._work)
+        except ImportError as error:
+            self._skip(LONG, f"{error.name} is not installed")
+            return
+        for name in self._args.long_files:
+            for n_pages in dict.fromkeys(
+                (min(FEW_PAGES, self._args.long_pages), self._args.long_pages)
+            ):
+                key = f"long|{name}|{n_pages}"
+                if key not in self._figures.values:
+                    self._figures[key] = {**self._parse(name, pdf, n_pages), "pages": n_pages}
+                    print(f"{key:40} {self._figures.values[key]['peak'] >> 20} MiB", flush=True)
+
+    def _parse(self, name: str, pdf: Path, n_pages: int) -> dict[str, Any]:
+        """What `ppocrvl parse` takes for the first pages."""
+        source, layout, _ = self._files(name)
+        out = self._work / "long-out"
+        shutil.rmtree(out, ignore_errors=True)
+        arguments = [str(pdf), "-o", str(out), "--to", "md,json,html", "--pages", f"1-{n_pages}"]
+        arguments += ["--model", str(source), "--layout", layout]
+        arguments += ["--threads", str(self._args.threads), "--n-parallel", str(PARALLEL)]
+        if name != BUILT_IN:
+            arguments += ["--max-tokens", str(LONG_TOKENS), "--no-stop-loops"]
+        job = {
+            "program": f"{PIPELINE} parse",
+            "arguments": arguments,
+            "strips": name != BUILT_IN,
+            "spawned": time.monotonic(),
+        }
+        return self._run("long_document.py", job, is_peer=False)
+
+    def _files(self, name: str) -> tuple[Path, str, str]:
+        """Folder of the pair, layout model, and that as ONNX has it; made where missing."""
+        if name == BUILT_IN:
+            layout = self._args.layout or str(find_layout(None, None))
+            return find_model(None).llm.parent, layout, ""
+        source_files(self._work, "full", list(VARIANTS.values()))
+        made = prepare(self._work)
+        return self._work / "full" / name, str(made["ppocrvl, auto"]), str(made[ONNX])
+
     def _runs(self, name: str) -> list[dict[str, Any]]:
         """What was measured with these files."""
         keys = (f"speed|{program}|{name}" for program in (PIPELINE, SERVER))
@@ -128,12 +179,16 @@ class Bench:
             SERVER: None if self._args.tools else "--tools was not given",
             RAPIDOCR: self._environment() if program == RAPIDOCR else None,
         }.get(program)
+        self._skip(program, missing)
+        return missing is None
+
+    def _skip(self, program: str, missing: str | None) -> None:
+        """Notes why it is not measured, or that it is."""
         skipped = dict(self._figures.values.get("skipped", {}))
         skipped.pop(program, None)
         if missing is not None:
             skipped[program] = missing
         self._figures["skipped"] = skipped
-        return missing is None
 
     def _environment(self) -> str | None:
         """An environment for the peers; why it cannot be had, or None."""
@@ -164,20 +219,10 @@ class Bench:
         ]
 
     def _measure(self, program: str, name: str, timed: list[dict[str, Any]]) -> dict[str, Any]:
-        if name == BUILT_IN:
-            from ppocrvl.models.folder import find_model  # noqa: PLC0415
-
-            source, layout, onnx = find_model(None).llm.parent, self._args.layout, ""
-        else:
-            from layout import ONNX, prepare  # noqa: PLC0415
-
-            source_files(self._work, "full", list(VARIANTS.values()))
-            made = prepare(self._work)
-            source = self._work / "full" / name
-            layout, onnx = str(made["ppocrvl, auto"]), str(made[ONNX])
-            if (failure := self._environment()) is not None:
-                sys.exit(failure)
-        paths = small_pictures_allowed(source, self._work / "small-pictures" / name)
+        source, layout, onnx = self._files(name)
+        if onnx and (failure := self._environment()) is not None:
+            sys.exit(failure)
+        paths = find_model(source)
         job = {
             "program": program,
             "llm": str(paths.llm),
@@ -192,7 +237,7 @@ class Bench:
             "threads": self._args.threads,
             "spawned": time.monotonic(),
         }
-        return self._run("peer_documents.py", job, is_peer=program == SERVER and bool(onnx))
+        return self._run(WORKERS[program], job, is_peer=program == SERVER and bool(onnx))
 
     def _run(self, worker: str, job: dict[str, Any], *, is_peer: bool) -> dict[str, Any]:
         path = self._work / "job.json"  # too long for an argument
@@ -229,88 +274,6 @@ def judged(page: TruePage, text: str) -> dict[str, Any]:
     }
 
 
-def lost_lines(values: dict[str, Any]) -> Iterator[str]:
-    """Of true regions and answers."""
-    found = values["lost"]
-    mean, most = statistics.mean(found), max(found)
-    yield (
-        f"{len(found)} painted pages, with the true regions and the true text of each block in "
-        f"place of the models' answers: the mean edit distance is {mean:.2%}, the largest of a "
-        f"page {most:.2%}."
-    )
-
-
-def quality_lines(values: dict[str, Any]) -> Iterator[str]:
-    """Programs by set of pages."""
-    yield "| pages | program | n | distance | text alone | order | headings | TEDS | s a page |"
-    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|"
-    for key, found in values.items():
-        if not key.startswith("quality|"):
-            continue
-        _, name, program = key.split("|")
-        text = [one["distance"] for one in found if one["is_text"]]
-        cells = [
-            str(len(found)),
-            f"{statistics.mean(one['distance'] for one in found):.1%}",
-            f"{statistics.mean(text):.1%}" if text else "",
-            _share(sum(one["pairs_in_order"] for one in found), sum(one["pairs"] for one in found)),
-        ]
-        if program == OURS:
-            true = sum(one["headings"] + one["headings_read"] for one in found)
-            tables = [value for one in found for value in one["tables"] if value is not None]
-            cells += [
-                _share(2 * sum(one["headings_found"] for one in found), true),
-                f"{statistics.mean(tables):.3f}" if tables else "",
-            ]
-        else:
-            cells += ["", ""]
-        seconds = statistics.median(one["seconds"] for one in found)
-        yield f"| {name} | {program} | {' | '.join(cells)} | {seconds:.2f} |"
-
-
-def speed_lines(values: dict[str, Any]) -> Iterator[str]:
-    """Pages a minute, with the ratio to llama-server's."""
-    yield "| files | program | pages a minute | ratio | layout, s a page | first block, s | MiB |"
-    yield "|---|---|--:|--:|--:|--:|--:|"
-    for key, runs in values.items():
-        if not key.startswith("speed|"):
-            continue
-        _, program, name = key.split("|")
-        seconds = _median(runs, "seconds")
-        peers = values.get(f"speed|{SERVER}|{name}")
-        ratio = f"{_median(peers, 'seconds') / seconds:.2f}" if peers else ""
-        n = runs[0]["pages"]
-        yield (
-            f"| {name} | {program} | {60 * n / seconds:.2f} | {ratio} "
-            f"| {_median(runs, 'layout') / n:.2f} | {_median(runs, 'first'):.1f} "
-            f"| {_median(runs, 'peak') / (1 << 20):.0f} |"
-        )
-
-
-def _median(runs: Sequence[dict[str, Any]], name: str) -> float:
-    return float(statistics.median(run[name] for run in runs))
-
-
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else ""
-
-
-LINES = {"lost": lost_lines, "quality": quality_lines, "speed": speed_lines}
-
-
-def part(name: str, values: dict[str, Any]) -> list[str]:
-    """One part of the document, and what was left out of it."""
-    machine = values["machine"]
-    lines = [*LINES[name](values), ""]
-    lines += [
-        f"{program} was not measured: {why}."
-        for program, why in values.get("skipped", {}).items()
-        if (program == SERVER) == (name == "speed") and name != "lost"
-    ]
-    about = f"{machine['processor']}, {machine['threads used']} threads; {machine['date']}."
-    return [*lines, about] if name != "lost" else lines[:-1]
-
-
 def arguments() -> argparse.Namespace:
     """Of the command line."""
     parser = argparse.ArgumentParser(
@@ -324,13 +287,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pages", type=int, default=50, help="of each set, for quality")
     parser.add_argument("--timed-pages", type=int, default=6, help="for speed")
     parser.add_argument("--rounds", type=int, default=3, help="of speed")
+    parser.add_argument("--long-pages", type=int, default=200)
+    parser.add_argument(
+        "--long-files", nargs="+", choices=(BUILT_IN, *VARIANTS), default=[BUILT_IN]
+    )
     parser.add_argument("--threads", type=int, default=physical_cores())
     parser.add_argument("--fresh", action="store_true", help="forget earlier figures")
     parser.add_argument("--write", action="store_true", help="measure nothing")
     parser.add_argument("--quick", action="store_true", help="try everything, and print")
     args = parser.parse_args()
     if args.quick:
-        args.pages = args.timed_pages = args.rounds = 1
+        args.pages = args.timed_pages = args.rounds = args.long_pages = 1
     return args
 
 
@@ -349,6 +316,8 @@ def main() -> None:
             bench.quality()
         for number in range(args.rounds if "speed" in args.only else 0):
             bench.speed(number)
+        if "long" in args.only:
+            bench.long()
     for one in args.only:
         lines = part(one, figures.values)
         if args.quick:

@@ -32,6 +32,7 @@ from PIL import Image
 from document import DOCS, write_speed
 from flame import flame_graph
 from ppocrvl.models.folder import find_model
+from ppocrvl.requests.tasks import TASKS
 from ppocrvl.support.native import _native
 from reference_clock import EncodeClock
 
@@ -130,8 +131,6 @@ class Transformers:
 
     def encode(self, picture: Picture) -> float:
         """Seconds."""
-        from ppocrvl.requests.tasks import TASKS  # noqa: PLC0415
-
         self._reference.run(Image.fromarray(picture), task=TASKS["ocr"], max_tokens=1)
         return self._clock.seconds
 

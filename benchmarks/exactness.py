@@ -56,10 +56,10 @@ def draw(kind: str, count: int) -> list[tuple[Case, str]]:
     source = render.Source(fonts.train_fonts(), rng)
     made = []
     for number in range(count):
-        size = size_of(rng, kind, 1.0)
-        drawn = page(source, kind, render.Frame(*size, size))
+        size = size_of(rng, kind)
+        drawn = page(source, kind, size)
         picture = render.photograph(rng, noise, drawn)
-        truth = "".join(unit.token for unit in drawn.units[:-1])
+        truth = "".join(unit.text for unit in drawn.units[:-1])
         made.append((Case(f"{kind} {number}", picture, TASKS[kind], MAX_TOKENS, None), truth))
     return made
 

@@ -36,11 +36,11 @@ def draw(
     source = render.Source(tuple(paths), rng)
     rows: list[dict[str, object]] = []
     for number in range(count):
-        size = size_of(rng, kind, 1.0)
-        drawn = page(source, kind, render.Frame(*size, size))
+        size = size_of(rng, kind)
+        drawn = page(source, kind, size)
         name = f"{kind}-{number:04}.png"
         render.photograph(rng, noise, drawn).save(folder / name)
-        text = "".join(unit.token for unit in drawn.units[:-1])
+        text = "".join(unit.text for unit in drawn.units[:-1])
         tags = {
             "kind": kind,
             "font": Path(drawn.font).stem,

@@ -14,6 +14,7 @@ the fonts of docs/tiny-layout.md), moved and doubled as a model does.
 from __future__ import annotations
 
 import ast
+from copy import deepcopy
 from importlib.metadata import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,6 @@ def only(path: str, name: str, names: dict[str, Any], methods: tuple[str, ...] =
 
 def official() -> tuple[Any, Any, Any]:
     """PaddleX's layout process, its filter of overlaps, and transformers' image processor."""
-    from copy import deepcopy  # noqa: PLC0415
-
     names: dict[str, Any] = {"np": np, "cv2": cv2, "deepcopy": deepcopy, "SKIP_ORDER_LABELS": ()}
     for name in ("iou", "nms", "is_contained", "check_containment"):
         only(f"{MODELS}/object_detection/processors.py", name, names)

@@ -29,7 +29,7 @@ WARMUP = 300  # steps
 DECAY = 0.9995  # of the running average of the weights
 LOG_SECONDS = 60
 CHECKED = 24  # pages that are looked at whenever the state is kept, in the manner of training
-SIZES = ((0.35, 384), (0.65, 448), (1.0, network.SIZE))  # until which progress, pixels of a side
+SIZES = ((0.2, 384), (0.6, 512), (1.0, network.SIZE))  # until which progress, pixels of a side
 FIGURES = ("dense", "encoder", "class", "distance", "overlap", "order", "denoising")
 HEADER = ("seconds", "step", "pages", "size", "lr", *FIGURES, "f1", "ordered")
 

@@ -134,8 +134,11 @@ template <class Read>
 py::dict read_page(const LayoutModel &model, float threshold, std::optional<float> mask_threshold,
                    bool trace, const Cancellable *cancel, Read read) {
   LayoutTrace kept;
-  const LayoutOptions options{threshold, mask_threshold.value_or(threshold),
-                              trace ? &kept : nullptr};
+  const LayoutOptions options{
+      threshold,
+      mask_threshold.value_or(threshold),
+      trace ? &kept : nullptr,
+  };
   PageRegions found;
   Interruption interruption(cancel);
   try {
@@ -225,10 +228,10 @@ Returns:
     reach out of it; "scores": float32 [n]; "labels": int64 [n], indices of `labels`; "order":
     int64 [n], ranks, equal ones for regions of the same query; "queries": int64 [n].
 
-    If the model has masks, "masks": a list of n uint8 arrays [h, w] of 0 and 1, what the box cuts
-    out of a grid that covers the page (a quarter of the model's input, 200 x 200 for the official
-    ones), to be enlarged to the box; one without pixels if the box is outside or has no area;
-    "mask_places": int64 [n, 2], column and row of their first pixels in the grid.
+    If the model has masks, "masks": a list of n uint8 arrays [h, w] of 0 and 1, what the box, grown
+    to whole pixels of the image, cuts out of a grid that covers the page (a quarter of the model's
+    input, 200 x 200 for the official ones); one without pixels if the box is outside or has no
+    area; "mask_places": int64 [n, 2], column and row of their first pixels in the grid.
 
     With trace "stages": float32 arrays by name; "step_seconds": names of steps and how long they
     took, in their order.

@@ -4,6 +4,7 @@
 #include "files/key_rules.h"
 #include "files/model_check.h"
 #include "support/error.h"
+#include "text/utf8_assembler.h"
 
 #include <ggml.h>
 
@@ -124,7 +125,9 @@ void check_labels(const GgufFile &file, Problems &problems) {
   }
   std::unordered_set<std::string> names;
   for (const std::string &label : labels) {
-    if (label.empty() || label.size() > most_label_bytes || label.find('\0') != std::string::npos) {
+    const bool is_text =
+        Utf8Assembler().push(label) == label && label.find('\0') == std::string::npos;
+    if (label.empty() || label.size() > most_label_bytes || !is_text) {
       problems.add("a label is " + in_quotes(label));
       return;
     }

@@ -16,26 +16,25 @@ struct Range {
   std::int64_t end;
 };
 
-/// What of the grid a box covers along one side; nothing if it covers no pixel of the page.
-Range covered(float from, float to, std::int64_t page, std::int64_t grid) {
-  const float scale = static_cast<float>(grid) / static_cast<float>(page);
-  const auto cut = [](float value) { return std::isfinite(value) ? std::trunc(value) : 0.0F; };
-  const auto place = [&](float value) {
-    const float at = std::nearbyint(cut(value) * scale);
-    return static_cast<std::int64_t>(std::clamp(at, 0.0F, static_cast<float>(grid)));
-  };
-  if (!(cut(to) > cut(from))) {
+/// What of the grid a box reaches along one side; nothing if it has no length.
+Range reached(float from, float to, std::int64_t page, std::int64_t grid) {
+  if (!(to > from) || !std::isfinite(from) || !std::isfinite(to)) {
     return {0, 0};
   }
-  return {place(from), std::max(place(from), place(to))};
+  const double scale = static_cast<double>(grid) / static_cast<double>(page);
+  const auto place = [&](double pixel) {
+    const double at = std::nearbyint(pixel * scale);
+    return static_cast<std::int64_t>(std::clamp(at, 0.0, static_cast<double>(grid)));
+  };
+  return {place(std::floor(static_cast<double>(from))), place(std::ceil(static_cast<double>(to)))};
 }
 
 } // namespace
 
 RegionMask empty_mask(const Region &region, const FeatureMap &prototypes, std::int64_t page_width,
                       std::int64_t page_height) {
-  const Range x = covered(region.box[0], region.box[2], page_width, prototypes.width);
-  const Range y = covered(region.box[1], region.box[3], page_height, prototypes.height);
+  const Range x = reached(region.box[0], region.box[2], page_width, prototypes.width);
+  const Range y = reached(region.box[1], region.box[3], page_height, prototypes.height);
   RegionMask mask{x.begin, y.begin, x.end - x.begin, y.end - y.begin, {}};
   mask.pixels.assign(static_cast<std::size_t>(mask.width * mask.height), 0);
   return mask;

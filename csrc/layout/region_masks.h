@@ -18,8 +18,9 @@ struct RegionMask {
   std::vector<std::uint8_t> pixels; // rows of 0 or 1; none if the box has no area in the grid
 };
 
-/// The place of a region's mask, as transformers' post-processing cuts it out: the box is cut to
-/// whole pixels of the page, then rounded to the grid. All pixels are 0.
+/// The place of a region's mask: the box, made larger to whole pixels of the page, then rounded to
+/// the grid. transformers cuts masks by boxes without their fractions, PaddleX by rounded ones;
+/// this holds both. All pixels are 0.
 RegionMask empty_mask(const Region &region, const FeatureMap &prototypes, std::int64_t page_width,
                       std::int64_t page_height);
 

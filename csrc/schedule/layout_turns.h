@@ -49,6 +49,8 @@ public:
   /// Whether a page waits and it is its turn: the engine is to end and begin anew as soon as it
   /// can.
   [[nodiscard]] bool is_page_next();
+  /// Whether some engine waits for its turn.
+  [[nodiscard]] bool is_engine_waiting() const { return engines_wait_ > 0; }
 
 private:
   template <class Ready> bool wait(const std::function<bool()> &goes_on, Ready ready);

@@ -331,7 +331,7 @@ void Scheduler::feed() {
   const std::vector<int> drafted = drafts();
   for (std::size_t i = 0; i < active_.size(); ++i) {
     if (active_[i]->is_decoding()) {
-      space -= add(*active_[i], 1 + (drafted.empty() ? 0 : drafted[i]));
+      space -= add(*active_[i], 1 + drafted[i]);
     }
   }
   int prompt = std::min(space, prompt_chunk());
@@ -452,12 +452,12 @@ void Scheduler::take(Sequence &sequence, const Feed &feed, std::size_t place) {
   }
 }
 
-/// How many drafted tokens each of the active sequences adds to a step; empty for none, as beside a
-/// prompt: its rows make a step so large that each token more costs as much as alone.
+/// How many drafted tokens each of the active sequences adds to a step. None beside a prompt: its
+/// rows make a step so large that each token more costs as much as alone.
 std::vector<int> Scheduler::drafts() const {
   if (!std::all_of(active_.begin(), active_.end(),
                    [](const SequencePtr &sequence) { return sequence->is_decoding(); })) {
-    return {};
+    return std::vector<int>(active_.size(), 0);
   }
   std::vector<std::vector<double>> chances;
   chances.reserve(active_.size());

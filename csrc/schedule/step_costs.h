@@ -32,7 +32,7 @@ private:
 
   [[nodiscard]] bool is_known(std::size_t size) const;
 
-  std::array<Mean, n_sizes> means_;
+  std::array<Mean, n_sizes> means_{};
   std::uint64_t steps_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <mutex>
+#include <new>
 
 #ifdef __linux__
 #include <malloc.h>
@@ -105,6 +106,16 @@ void *__wrap_realloc(void *memory, std::size_t size);
 int __wrap_posix_memalign(void **memory, std::size_t alignment, std::size_t size);
 void __wrap_free(void *memory);
 
+// operator new(std::size_t, std::nothrow_t), and operator delete without a size and with one, by
+// their names in the Itanium C++ ABI where std::size_t is unsigned long.
+void *__real__ZnwmRKSt9nothrow_t(std::size_t size, const std::nothrow_t &tag);
+void __real__ZdlPv(void *memory);
+void __real__ZdlPvm(void *memory, std::size_t size);
+
+void *__wrap__ZnwmRKSt9nothrow_t(std::size_t size, const std::nothrow_t &tag);
+void __wrap__ZdlPv(void *memory);
+void __wrap__ZdlPvm(void *memory, std::size_t size);
+
 void *__wrap_malloc(std::size_t size) {
   using namespace ppocrvl;
   void *const memory = spare_memory::is_refused(size) ? nullptr : __real_malloc(size);
@@ -173,6 +184,31 @@ void __wrap_free(void *memory) {
     spare_memory::give_back(memory);
   } else {
     __real_free(memory);
+  }
+}
+
+void *__wrap__ZnwmRKSt9nothrow_t(std::size_t size, const std::nothrow_t &tag) {
+  using namespace ppocrvl;
+  void *const memory =
+      spare_memory::is_refused(size) ? nullptr : __real__ZnwmRKSt9nothrow_t(size, tag);
+  return memory != nullptr ? memory : spare_memory::take(size);
+}
+
+void __wrap__ZdlPv(void *memory) {
+  using namespace ppocrvl;
+  if (spare_memory::owns(memory)) {
+    spare_memory::give_back(memory);
+  } else {
+    __real__ZdlPv(memory);
+  }
+}
+
+void __wrap__ZdlPvm(void *memory, std::size_t size) {
+  using namespace ppocrvl;
+  if (spare_memory::owns(memory)) {
+    spare_memory::give_back(memory);
+  } else {
+    __real__ZdlPvm(memory, size);
   }
 }
 }

@@ -9,6 +9,9 @@
 /// them from our code and upstream's here (`--wrap`, in CMakeLists.txt). Where the C library has
 /// nothing, up to `largest_piece` comes from a reserve inside the program, which costs no memory
 /// until it is touched. What is larger, ggml's buffers, upstream checks; so does C++ with `new`.
+/// `new (std::nothrow)`, which we make of ggml-backend.cpp's one `new`
+/// (third_party/llama.cpp/libraries), has the reserve too: for the loader of weights a missing
+/// buffer's header means that every kernel can have the weight.
 namespace ppocrvl::spare_memory {
 
 constexpr std::size_t largest_piece = std::size_t{2} << 20; // bytes

@@ -91,11 +91,16 @@ def root() -> Path:
 @lru_cache(maxsize=1)
 def _installed() -> dict[str, str]:
     roots = [root(), Path("/")]
-    found = (p for r in roots for f in FOLDERS for p in sorted((r / f).rglob("*.[ot]tf")))
+    found = (p for r in roots for f in FOLDERS for p in sorted((r / f).rglob("*.[ot]t[cf]")))
     files: dict[str, str] = {}
     for path in found:
         files.setdefault(path.name, str(path))
     return files
+
+
+def path_of(name: str) -> str | None:
+    """The installed font file called ``name``, or None."""
+    return _installed().get(name)
 
 
 def find(name: str) -> str:
@@ -104,7 +109,7 @@ def find(name: str) -> str:
     Raises:
         FileNotFoundError: It is not installed.
     """
-    path = _installed().get(name)
+    path = path_of(name)
     if path is None:
         raise FileNotFoundError(
             f"no font {name}: install the packages of scripts/tiny/packages.txt"

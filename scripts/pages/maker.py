@@ -15,7 +15,7 @@ from pages.style import Pen, choose
 from pages.words import Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from PIL import Image
 
@@ -34,6 +34,7 @@ PORTRAIT = (
     (8, 9),
 )
 SMALL = ((5, 8), (5.5, 8.5), (6, 9), (6, 9), (7, 10))
+DPI = (72, 80, 90, 100, 110)
 WIDE = ((10, 5.63), (10, 7.5), (11, 8.5))
 LEAFLET = ((8.27, 11.69), (11.69, 8.27), (11, 8.5), (8.5, 11))
 
@@ -87,18 +88,21 @@ class Page:
     dpi: float
 
 
-def make(seed: str, *, held_out: bool = False, decorated: bool = True) -> Page:
+def make(
+    seed: str, *, held_out: bool = False, decorated: bool = True, dpis: Sequence[int] = DPI
+) -> Page:
     """The page of ``seed``, clean, in RGB.
 
     Args:
         seed: Any text. Pages of different seeds are independent.
         held_out: Templates and faces of the evaluation instead of those of training.
         decorated: See ``Sheet``.
+        dpis: Pixels per inch to choose from.
     """
     rng = random.Random(seed)
     kinds = HELD_OUT if held_out else TRAIN
     kind = rng.choices(kinds, [k.share for k in kinds])[0]
-    dpi = rng.choice((72, 80, 90, 100, 110))
+    dpi = rng.choice(dpis)
     width, height = rng.choice(kind.sizes)
     size = (round(width * dpi), round(height * dpi))
     sheet = Sheet(rng, size, rng.choice(PAPERS), decorated=decorated)

@@ -139,9 +139,7 @@ def _area(region: Region) -> int:
 
 def _found(region: Region, order: int) -> FoundRegion:
     assert region.box is not None
-    x0, y0, x1, y1 = region.box
-    corners = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
-    return FoundRegion(region.label, 1.0, region.box, corners, order)
+    return FoundRegion.of_box(region.label, 1.0, region.box, order)
 
 
 def _result(text: str, task: str) -> Result:

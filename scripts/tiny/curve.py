@@ -21,7 +21,7 @@ def draw(log: Path, picture: Path) -> None:
         points = [(float(r["seconds"]) / 60, float(r[name])) for r in rows]
         left.plot(*zip(*points, strict=True), label=label)
     left.set(xlabel="minutes", ylabel="training loss (nats)", ylim=(0, None))
-    for name, label in (("line_cer", "lines"), ("block_cer", "blocks"), ("table_cer", "tables")):
+    for name, label in (("strip", "text"), ("table", "tables"), ("formula", "formulas")):
         points = [(float(r["seconds"]) / 60, float(r[name])) for r in rows if r[name]]
         right.plot(*zip(*points, strict=True), marker=".", label=label)
     right.set(xlabel="minutes", ylabel="character error rate", yscale="log", ylim=(None, 1.5))

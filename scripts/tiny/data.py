@@ -1,135 +1,149 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of equally large pictures with all the targets."""
+"""What is trained when: kinds of pictures and their shares. A sample is a function of its seed."""
 
 from __future__ import annotations
 
-import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiny import fonts, render, tokenizer
-from tiny.render import CELL, Frame, Sample, Source
+from tiny import crops, equations, fonts, grids, render, strips, unreadable, wear
+from tiny.families import shelf
+from tiny.sizes import MIN_CELLS
+from tiny.targets import Sample, finish
+from tiny.wording import Author
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Mapping
 
-PROMPT = {"line": "OCR:", "block": "OCR:", "table": "Table Recognition:"}
-# Shares of the training after which longer lines, then blocks and tables come in.
-STAGE_LINES, STAGE_ALL = 0.08, 0.28
-CROWD = 2  # small text is the hardest to read, so training sees more of it
+    from tiny.render import Page, Source
+    from tiny.tokenizer import Vocabulary
 
-
-@dataclass
-class Batch:
-    """Pictures of one size with their token targets; text is padded on the right with ``</s>``."""
-
-    kind: str
-    rows: int
-    cols: int
-    pixels: NDArray[np.uint8]  # [B, H, W, 3]
-    ids: NDArray[np.int64]  # [B, T] output tokens
-    cells: NDArray[np.int64]  # [B, T]
-    slots: NDArray[np.int64]  # [B, T]
-    lengths: NDArray[np.int64]  # [B] tokens before the padding
-    marks: render.Marks  # of all pictures, places counted through the batch
-    readers: int  # this many of the B pictures are for the decoder, all are for the encoder
+OCR, TABLE, FORMULA = "OCR:", "Table Recognition:", "Formula Recognition:"
+PROMPT = {"line": OCR, "block": OCR, "table": TABLE}  # of plain pictures
 
 
-def collate(kind: str, samples: list[Sample]) -> Batch:
-    """Stack samples of one size."""
-    rows, cols = (side // CELL for side in samples[0].pixels.shape[:2])
-    lengths = np.array([len(s.tokens) for s in samples], np.int64)
-    shape = (len(samples), int(lengths.max()))
-    ids = np.full(shape, tokenizer.EOS, np.int64)
-    cells, slots = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for i, s in enumerate(samples):
-        n = len(s.tokens)
-        ids[i, :n] = [tokenizer.unit_id(t) for t in s.tokens]
-        cells[i, :n] = s.cells
-        slots[i, :n] = s.slots
-    step = rows * cols * render.SLOTS
-    marks = render.Marks(
-        np.concatenate([s.marks.places + step * i for i, s in enumerate(samples)]),
-        np.concatenate([s.marks.classes for s in samples]),
-        np.concatenate([s.marks.weights for s in samples]),
-    )
-    pixels = np.stack([s.pixels for s in samples])
-    return Batch(kind, rows, cols, pixels, ids, cells, slots, lengths, marks, len(samples))
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training.
+
+    Attributes:
+        until: the share of the training at which it ends.
+        shares: how many of the pictures are of a kind, in any unit.
+        most_cells: image tokens of a picture at most.
+        worn: the share of the pictures that are not clean.
+    """
+
+    until: float
+    shares: Mapping[str, float]
+    most_cells: float
+    worn: float
 
 
-def size_of(rng: random.Random, kind: str, progress: float) -> tuple[int, int]:
-    """A random number of cell rows and columns for pictures of ``kind``, before enlargement."""
+_ALL = {
+    "strip": 53,
+    "crop": 6,
+    "leader": 2,
+    "plain": 7,
+    "table": 19,
+    "formula": 7,
+    "unreadable": 3,
+}
+STAGES = (
+    Stage(0.06, {"strip": 70, "plain": 30}, 180, 0.2),
+    Stage(0.2, {"strip": 62, "leader": 1, "plain": 16, "table": 18, "formula": 3}, 260, 0.4),
+    Stage(0.8, _ALL, 330, 0.5),
+    Stage(1.0, _ALL, 640, 0.5),
+)
+ALL = STAGES[-1]
+
+
+def stage_at(progress: float) -> Stage:
+    """The stage of a progress from 0 to 1."""
+    return next((s for s in STAGES if progress < s.until), ALL)
+
+
+def size_of(rng: random.Random, kind: str) -> tuple[int, int]:
+    """A random number of cell rows and columns for plain pictures of ``kind``."""
     if kind == "line":
-        if progress < STAGE_LINES:
-            return 1, rng.randint(3, 9)
         return (1 if rng.random() < 0.82 else 2), min(36, int(1.5 + rng.expovariate(1 / 10.0)))
     if kind == "block":
         return min(rng.randint(2, 7), rng.randint(2, 7)), rng.randint(5, 18)
     return rng.randint(2, 6), rng.randint(6, 18)
 
 
-def page(
-    src: Source, kind: str, frame: Frame, *, progress: float = 1.0, crowd: int = 1
-) -> render.Page:
-    """A drawn page of ``kind``.
+def page(src: Source, kind: str, size: tuple[int, int], *, crowd: int = 1) -> Page:
+    """A plain page of ``kind`` on some ``size`` (rows, columns) cells.
 
     The more ``crowd``, the more lines or table rows there are, and the smaller is their text.
     """
     if kind == "line":
-        return render.line(src, frame, (18, 28) if progress < STAGE_LINES else (14, 32))
-    return (render.block if kind == "block" else render.table)(src, frame, crowd=crowd)
+        return render.line(src, size)
+    return (render.block if kind == "block" else render.table)(src, size, crowd=crowd)
 
 
-def draw(
-    src: Source,
-    noise: np.random.Generator,
-    kind: str,
-    size: tuple[int, int],
+def _plain(rng: random.Random, *, held_out: bool) -> tuple[Page, str]:
+    kind = rng.choice(("line", "block", "table"))
+    paths = fonts.held_out_fonts() if held_out else fonts.train_fonts()
+    drawn = page(render.Source(paths, rng), kind, size_of(rng, kind), crowd=2)
+    return drawn, PROMPT[kind]
+
+
+def drawn(kind: str, rng: random.Random, most_cells: float, *, held_out: bool) -> tuple[Page, str]:
+    """A page of ``kind`` before anything happens to it, and its prompt."""
+    faces, author = shelf(held_out=held_out), Author(rng, held_out)
+    if kind == "plain":
+        return _plain(rng, held_out=held_out)
+    if kind == "strip":
+        return strips.strip(author, faces, most_cells), OCR
+    if kind == "leader":
+        return strips.leader(author, faces, most_cells), OCR
+    if kind == "table":
+        return grids.table(author, faces, most_cells), TABLE
+    if kind == "formula":
+        return equations.formula(rng, faces, most_cells), FORMULA
+    return unreadable.picture(rng, held_out=held_out), OCR
+
+
+def sample(
+    seed: str,
+    vocabulary: Vocabulary,
+    stage: Stage = ALL,
     *,
-    progress: float = 1.0,
-    crowd: int = 1,
+    kind: str | None = None,
+    held_out: bool = False,
 ) -> Sample:
-    """A finished sample of some ``size`` (rows, columns) cells; other arguments as for ``page``.
+    """The picture of a seed, of ``kind`` or of one of the stage's."""
+    rng = random.Random(seed)
+    kinds, shares = zip(*stage.shares.items(), strict=True)
+    kind = kind or rng.choices(kinds, shares)[0]
+    if kind == "crop":
+        picture, shown = crops.crop(rng, held_out=held_out)
+        picture = wear.used(rng, picture) if rng.random() < stage.worn else picture
+        return finish(shown, picture, np.eye(3), vocabulary, OCR)
+    shown, prompt = drawn(kind, rng, stage.most_cells, held_out=held_out)
+    if kind == "plain" and rng.random() < 0.5:
+        picture = render.photograph(rng, np.random.default_rng(rng.getrandbits(32)), shown)
+        return finish(shown, picture, np.eye(3), vocabulary, prompt)
+    picture, matrix = wear.picture(rng, shown, worn=stage.worn)
+    return finish(shown, picture, matrix, vocabulary, prompt)
 
-    All samples of one size have the same number of pixels.
-    """
-    frame = Frame.of(*size)
-    drawn = page(src, kind, frame, progress=progress, crowd=crowd)
-    return render.finish(src, noise, drawn, frame.grid)
+
+def batch(
+    seed: int, step: int, budget: int, vocabulary: Vocabulary, stage: Stage = ALL
+) -> list[Sample]:
+    """The pictures of a step, which no other step has: as many as take ``budget`` image tokens."""
+    return list(_filled(seed, step, budget, vocabulary, stage))
 
 
-class Stream:
-    """An endless series of training batches for one process.
-
-    All processes draw the same kinds and sizes (``seed``), so that they take equally long, but
-    different contents.
-    """
-
-    def __init__(self, seed: int, rank: int, budget: int) -> None:
-        self._shape = random.Random(seed)
-        self._rng = random.Random(seed * 64 + rank + 1)
-        self._noise = np.random.default_rng(seed * 64 + rank + 1)
-        self._budget = budget
-
-    def next(self, progress: float) -> Batch:
-        """A batch of a kind that suits the progress (0..1), ``budget`` cells of it to be read.
-
-        The encoder learns more slowly and costs less than the decoder, so at first it gets
-        more pictures.
-        """
-        kind = "line"
-        if progress >= STAGE_ALL:
-            kind = self._shape.choices(("line", "block", "table"), (36, 12, 52))[0]
-        size = size_of(self._shape, kind, progress)
-        readers = max(2, min(64, round(self._budget / (math.prod(Frame.of(*size).grid) + 4))))
-        extra = min(1.0, max(0.3, (0.65 - progress) / 0.2))
-        paths = fonts.first_fonts() if progress < STAGE_LINES else fonts.train_fonts()
-        src = Source(paths, self._rng)
-        count = readers + round(readers * extra)
-        samples = [
-            draw(src, self._noise, kind, size, progress=progress, crowd=CROWD) for _ in range(count)
-        ]
-        return replace(collate(kind, samples), readers=readers)
+def _filled(
+    seed: int, step: int, budget: int, vocabulary: Vocabulary, stage: Stage
+) -> Iterator[Sample]:
+    left, i = float(budget), 0
+    while left >= MIN_CELLS / 2:
+        found = sample(f"{seed} {step} {i}", vocabulary, stage)
+        left -= found.rows * found.cols
+        i += 1
+        yield found

@@ -1,58 +1,90 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Greedy decoding of batches of equally large pictures, with a key-value cache."""
+"""Greedy reading of pictures of any sizes together, with a key-value cache."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
 
 from tiny import model as network
-from tiny import tokenizer
+from tiny.tokenizer import EOS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
 
 
 def greedy(
-    model: network.Network,
-    pixels: Tensor,
+    reader: network.Reader,
+    pictures: Sequence[Tensor],
     prompt: str,
     max_tokens: int = 400,
     *,
     llama_graph: bool = False,
 ) -> list[str]:
-    """Read normalised ``pixels`` [B, 3, H, W]; one string per picture.
+    """Read normalised ``pictures`` [3, H, W]; one string per picture.
 
     ``llama_graph`` reads as llama.cpp's own graph does (antialiased position embedding, tanh GELU).
     """
+    return [said for said, _ in read(reader, pictures, prompt, max_tokens, llama_graph=llama_graph)]
+
+
+def read(
+    reader: network.Reader,
+    pictures: Sequence[Tensor],
+    prompt: str,
+    max_tokens: int = 400,
+    *,
+    llama_graph: bool = False,
+) -> list[tuple[str, float]]:
+    """As ``greedy``, and the probability of the least certain token, that of the end included."""
     with torch.inference_mode():
-        image = network.encode_images(model, pixels, antialias=llama_graph, tanh=llama_graph)
-        ids = _generate(
-            model, image, (pixels.shape[2] // 28, pixels.shape[3] // 28), prompt, max_tokens
-        )
-    return [tokenizer.detokenize(row) for row in ids.tolist()]
+        ids, least = _generate(reader, pictures, prompt, max_tokens, llama_graph=llama_graph)
+    said = [reader.vocabulary.detokenize(row) for row in ids.tolist()]
+    return list(zip(said, least.tolist(), strict=True))
 
 
 def _generate(
-    model: network.Network, image: Tensor, grid: tuple[int, int], prompt: str, max_tokens: int
-) -> Tensor:
-    """Ids [B, max_tokens] after image tokens [B, rows*cols, hidden], filled up with ``</s>``."""
-    before, after = tokenizer.prompt_ids(prompt)
+    reader: network.Reader,
+    pictures: Sequence[Tensor],
+    prompt: str,
+    max_tokens: int,
+    *,
+    llama_graph: bool,
+) -> tuple[Tensor, Tensor]:
+    """Ids [B, max_tokens], filled up with ``</s>``, and least probabilities [B]."""
+    model = reader.network
+    before, after = (torch.tensor(ids) for ids in reader.vocabulary.prompt_ids(prompt))
     embed = model.model.language_model.embed_tokens
-    prefix = embed(torch.tensor(before + after)).expand(len(image), -1, -1)
-    x = torch.cat((prefix[:, : len(before)], image, prefix[:, len(before) :]), dim=1)
-    n = x.shape[1]
-    position = network.positions(len(before), *grid, len(after) + max_tokens)
-    cos, sin = network.rope_tables(model, position)
-    cache = network.Cache([], [])
-    states, _, _ = network.decode(model, x, cos[:n], sin[:n], cache=cache)
-    out = torch.full((len(image), max_tokens), tokenizer.EOS)
-    done = torch.zeros(len(image), dtype=torch.bool)
+    image = network.encode(model, pictures, antialias=llama_graph, tanh=llama_graph)
+    grids = [(p.shape[1] // 28, p.shape[2] // 28) for p in pictures]
+    counts = [rows * cols for rows, cols in grids]
+    parts, places = [], []
+    for own, grid in zip(image.split(counts), grids, strict=True):
+        parts += [embed(before), own, embed(after)]
+        places.append(network.positions(len(before), *grid, len(after) + max_tokens))
+    lengths = [len(before) + n + len(after) for n in counts]
+    now = torch.cat([p[:, :n] for p, n in zip(places, lengths, strict=True)], dim=1)
+    cache = network.Cache(len(model.model.language_model.layers), len(pictures))
+    tables = network.rope_tables(model, now)
+    states = network.decode(model, torch.cat(parts), lengths, tables, cache=cache).states
+    states = states[torch.tensor(lengths).cumsum(0) - 1]
+    out = torch.full((len(pictures), max_tokens), EOS)
+    least = torch.ones(len(pictures))
+    done = torch.zeros(len(pictures), dtype=torch.bool)
     for step in range(max_tokens):
-        token = F.linear(states[:, -1], model.lm_head.weight).argmax(1)
-        token = torch.where(done, torch.full_like(token, tokenizer.EOS), token)
+        chance, token = F.linear(states, model.lm_head.weight).float().softmax(1).max(1)
+        token = torch.where(done, torch.full_like(token, EOS), token)
+        least = torch.where(done, least, torch.minimum(least, chance))
         out[:, step] = token
-        done |= token == tokenizer.EOS
+        done |= token == EOS
         if bool(done.all()):
             break
-        at = slice(n + step, n + step + 1)
-        states, _, _ = network.decode(model, embed(token)[:, None], cos[at], sin[at], cache=cache)
-    return out
+        now = torch.stack([p[:, n + step] for p, n in zip(places, lengths, strict=True)], dim=1)
+        tables = network.rope_tables(model, now)
+        ones = [1] * len(pictures)
+        states = network.decode(model, embed(token), ones, tables, cache=cache).states
+    return out, least

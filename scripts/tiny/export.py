@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a checkpoint folder of the official layout."""
+"""The texts of a checkpoint folder of the official layout that are the same for all weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tiny import model as network
-from tiny import tokenizer
+from tiny.tokenizer import EOS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,23 +59,22 @@ PREPROCESSOR = {
 }
 GENERATION = {
     "_from_model_config": True,
-    "eos_token_id": tokenizer.EOS,
+    "eos_token_id": EOS,
     "pad_token_id": 0,
     "use_cache": False,
 }
 
 
-def write(model: network.Network, config: dict[str, Any], folder: Path) -> None:
-    """Write weights (bf16), configuration and tokenizer files to ``folder``, weights last."""
-    tokenizer.write_tokenizer(folder)
-    files: dict[str, Any] = {
-        "generation_config.json": GENERATION,
-        "preprocessor_config.json": PREPROCESSOR,
-        "processor_config.json": {"processor_class": "PaddleOCRVLProcessor"},
-    }
-    for name, content in files.items():
-        (folder / name).write_text(
-            json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-        )
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file with sorted keys, atomically."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_texts(folder: Path) -> None:
+    """Write what says how pictures and messages become the network's input."""
+    write_json(folder / "generation_config.json", GENERATION)
+    write_json(folder / "preprocessor_config.json", PREPROCESSOR)
+    write_json(folder / "processor_config.json", {"processor_class": "PaddleOCRVLProcessor"})
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
-    network.save(model, config, folder)

@@ -2,12 +2,14 @@
 """The training loss: next token, and three teachers that are thrown away afterwards.
 
 * dense: every image token predicts the character in each place of its cell;
-* guide: a head of three decoder layers must look at the cell that the next token is read from;
-* slot: the decoder's state after the first of them must know the place inside that cell.
+* guide: two heads of three decoder layers must look at the cells that the next token is read from,
+  one where it begins, one where it ends;
+* slot: the decoder's state after the first of them must know the place inside the first cell.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,34 +19,31 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from tiny import model as network
-from tiny import render, tokenizer
-from tiny.data import PROMPT
+from tiny.alphabet import BLANK, DENSE_CLASSES
+from tiny.targets import NOWHERE, SLOTS
 
 if TYPE_CHECKING:
-    from tiny.data import Batch
+    from collections.abc import Sequence
 
-GUIDED = (2, 3, 4)  # decoder layers with a guided head
-MISREAD = 0.12  # at most this share of a picture's characters is wrong in what the decoder is shown
-PLACE_DIM = 32
+    from numpy.typing import NDArray
+
+    from tiny.targets import Sample
+    from tiny.tokenizer import Vocabulary
+
+GUIDED = (2, 3, 4)  # decoder layers with guided heads
+MISREAD = 0.12  # at most this share of a picture's tokens is wrong in what the decoder is shown
+PLACE_DIM = 48
+BLANKS = 0.2  # share of the empty places that the dense loss looks at
 Teachers: TypeAlias = Any  # the module of make_teachers
 
 
 def make_teachers(hidden: int) -> Teachers:
     """The heads that only training uses, on states of width ``hidden``."""
     heads = nn.Module()
-    heads.places = nn.Linear(hidden, render.SLOTS * PLACE_DIM)
-    start = torch.randn(render.SLOTS, PLACE_DIM, render.DENSE_CLASSES) * PLACE_DIM**-0.5
-    heads.character = nn.Parameter(start)
-    heads.bias = nn.Parameter(torch.zeros(render.DENSE_CLASSES))
-    heads.slot = nn.Linear(hidden, render.SLOTS)
+    heads.places = nn.Linear(hidden, SLOTS * PLACE_DIM)
+    heads.character = nn.Linear(PLACE_DIM, DENSE_CLASSES)
+    heads.slot = nn.Linear(hidden, SLOTS)
     return heads
-
-
-def dense_logits(teachers: Teachers, image: Tensor) -> Tensor:
-    """Character logits [SLOTS, tokens, classes] of image tokens [tokens, hidden]."""
-    z = F.gelu(teachers.places(F.layer_norm(image, image.shape[-1:])))
-    z = z.view(-1, render.SLOTS, PLACE_DIM).transpose(0, 1)
-    return torch.baddbmm(teachers.bias, z, teachers.character)
 
 
 @dataclass
@@ -69,107 +68,135 @@ class Parts:
         return [*(float(v.detach()) for v in parts), self.correct, self.pointed]
 
 
-def pixels_of(batch: Batch) -> Tensor:
-    """Normalised pixels [B, 3, H, W] as the processor gives them: (x/255 - 0.5) / 0.5."""
+def pixels_of(picture: NDArray[np.uint8]) -> Tensor:
+    """Normalised pixels [3, H, W] as the processor gives them: (x/255 - 0.5) / 0.5."""
     return (
-        torch.from_numpy(np.ascontiguousarray(batch.pixels.transpose(0, 3, 1, 2)))
+        torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
         .float()
         .mul_(1 / 127.5)
         .sub_(1)
     )
 
 
-def target_classes() -> tuple[Tensor, Tensor, float]:
-    """Rows of ``lm_head`` that the loss computes, the map from id to class, log of the unused ids.
+class Targets:
+    """What the output layer has to choose from.
 
-    The ids that never occur share one row, so their part of the softmax is that row plus
+    The ids that never occur share one row of it, so their part of the softmax is that row plus
     log(count): exact and cheap.
+
+    Attributes:
+        rows: the rows that are computed: of all written ids, and one of an unused one.
+        classes: the place in ``rows`` of every id; -1 for the unused ones.
+        log_unused: log of how many ids are unused.
     """
-    unused = next(i for i in range(tokenizer.VOCAB_SIZE) if i not in tokenizer.TARGET_IDS)
-    rows = torch.tensor([*tokenizer.TARGET_IDS, unused])
-    to_class = torch.full((tokenizer.VOCAB_SIZE,), -1)
-    to_class[rows] = torch.arange(len(rows))
-    return rows, to_class, float(np.log(tokenizer.VOCAB_SIZE - len(tokenizer.TARGET_IDS)))
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        used = set(vocabulary.written)
+        unused = [i for i in range(vocabulary.size) if i not in used]
+        self.rows = torch.tensor([*vocabulary.written, unused[0]])
+        self.classes = torch.full((vocabulary.size,), -1)
+        self.classes[self.rows] = torch.arange(len(self.rows))
+        self.log_unused = math.log(len(unused))
 
 
-ROWS, TO_CLASS, LOG_UNUSED = target_classes()
-IS_CHARACTER = torch.zeros(tokenizer.VOCAB_SIZE, dtype=torch.bool)
-IS_CHARACTER[[tokenizer.unit_id(chr(c)) for c in range(32, 127)]] = True
-
-
-def _dense(logits: Tensor, marks: render.Marks) -> Tensor:
-    """Soft cross-entropy of [SLOTS, tokens, classes] per character, plus half that of blanks."""
-    log = logits.float().log_softmax(-1).transpose(0, 1).flatten(0, 1)  # by place
-    places, classes, weights = (
-        torch.from_numpy(a) for a in (marks.places, marks.classes, marks.weights)
+def _dense(
+    teachers: Teachers, image: Tensor, samples: Sequence[Sample], chance: torch.Generator
+) -> Tensor:
+    """Soft cross-entropy per character, plus half that of some of the empty places."""
+    starts = np.cumsum([0, *(s.rows * s.cols * SLOTS for s in samples)])[:-1]
+    marks = [s.marks for s in samples]
+    places = torch.from_numpy(
+        np.concatenate([m.places + a for m, a in zip(marks, starts, strict=True)])
     )
-    blank = torch.ones(len(log)).index_add_(0, places, -weights).clamp_(min=0)
-    seen = -(log[places, classes] * weights).sum() / weights.sum()
-    return seen - 0.5 * (log[:, render.BLANK] * blank).sum() / blank.sum()
+    classes = torch.from_numpy(np.concatenate([m.classes for m in marks]))
+    weights = torch.from_numpy(np.concatenate([m.weights for m in marks]))
+    blank = torch.ones(len(image) * SLOTS).index_add_(0, places, -weights).clamp_(min=0)
+    looked = (torch.rand(len(blank), generator=chance) < BLANKS).nonzero().squeeze(1)
+    z = F.gelu(teachers.places(F.layer_norm(image, image.shape[-1:]))).view(-1, PLACE_DIM)
+    log = teachers.character(z[torch.cat((places, looked))]).float().log_softmax(-1)
+    seen, empty = log.split((len(places), len(looked)))
+    found = -(seen.gather(1, classes[:, None]).squeeze(1) * weights).sum() / weights.sum().clamp(1)
+    free = blank[looked]
+    return found - 0.5 * (empty[:, BLANK] * free).sum() / free.sum().clamp(1)
 
 
-def _misread(ids: Tensor, chance: torch.Generator) -> Tensor:
-    """``ids`` [B, T] with some characters of each picture replaced by others of the batch.
+def _misread(ids: Tensor, answers: Sequence[int], chance: torch.Generator) -> Tensor:
+    """Packed answers with some tokens of each replaced by others of the batch.
 
     A decoder that has only ever continued the truth loses its place after its own first mistake.
     """
-    letter = IS_CHARACTER[ids]
-    share = torch.rand((len(ids), 1), generator=chance) * MISREAD
-    wrong = letter & (torch.rand(ids.shape, generator=chance) < share)
-    others = ids[letter]
+    shares = torch.rand(len(answers), generator=chance) * MISREAD
+    share = shares.repeat_interleave(torch.tensor(list(answers)))
+    wrong = torch.rand(len(ids), generator=chance) < share
     out = ids.clone()
-    out[wrong] = others[torch.randint(len(others), (int(wrong.sum()),), generator=chance)]
+    out[wrong] = ids[torch.randint(len(ids), (int(wrong.sum()),), generator=chance)]
     return out
 
 
+def _guide(
+    looked_at: dict[int, list[Tensor]], samples: Sequence[Sample], before: int
+) -> tuple[Tensor, float]:
+    """How little the guided heads look where they should, and how much those of the last layer."""
+    losses, pointed = [], 0.0
+    count = max(1, sum(int((s.cells != NOWHERE).sum()) for s in samples))
+    for logs in looked_at.values():
+        total = torch.zeros(())
+        for log, s in zip(logs, samples, strict=True):
+            known = torch.from_numpy(s.cells != NOWHERE)
+            at = torch.from_numpy(np.stack((s.cells, s.ends))) + before
+            mass = log.gather(2, at.clamp(min=0)[..., None]).squeeze(2)[:, known]
+            total = total + mass.sum()
+        losses.append(-total / (2 * count))
+        pointed = math.exp(float(total.detach()) / (2 * count))
+    return torch.stack(losses).mean(), pointed
+
+
 def compute(
-    model: network.Network,
+    reader: network.Reader,
     teachers: Teachers,
-    batch: Batch,
+    samples: Sequence[Sample],
+    targets: Targets,
     *,
     antialias: bool,
     chance: torch.Generator,
 ) -> Parts:
-    """All losses of a batch.
+    """All losses of a batch of pictures of any sizes."""
+    model, vocabulary = reader.network, reader.vocabulary
+    pictures = [pixels_of(s.pixels) for s in samples]
+    image = network.encode(model, pictures, antialias=antialias, tanh=antialias)
+    dense = _dense(teachers, image, samples, chance)
 
-    Every picture teaches the encoder (dense), only the first ``batch.readers`` are read by the
-    decoder, which costs several times more per picture.
-    """
-    readers = batch.readers
-    image = network.encode_images(model, pixels_of(batch), antialias=antialias, tanh=antialias)
-    longest = int(batch.lengths[:readers].max())
-    ids, cells, slots = (
-        torch.from_numpy(a[:readers, :longest]) for a in (batch.ids, batch.cells, batch.slots)
-    )
-    lengths = torch.from_numpy(batch.lengths[:readers])
-    real = torch.arange(ids.shape[1]) < lengths[:, None]
-
-    dense = _dense(dense_logits(teachers, image.flatten(0, 1)), batch.marks)
-
-    before, after = tokenizer.prompt_ids(PROMPT[batch.kind])
-    size, steps = ids.shape
-    shown = _misread(ids[:, :-1], chance)
+    ids = torch.from_numpy(np.concatenate([s.ids for s in samples]))
+    answers = [len(s.ids) for s in samples]
+    shown = _misread(ids, answers, chance).split(answers)
     embed = model.model.language_model.embed_tokens
-    prefix = embed(torch.tensor(before + after)).expand(size, -1, -1)
-    x = torch.cat(
-        (prefix[:, : len(before)], image[:readers], prefix[:, len(before) :], embed(shown)),
-        dim=1,
+    parts, positions, lengths = [], [], []
+    before: list[int] = []
+    for s, own, said in zip(
+        samples, image.split([s.rows * s.cols for s in samples]), shown, strict=True
+    ):
+        before, after = vocabulary.prompt_ids(s.prompt)
+        parts += [embed(torch.tensor(before)), own, embed(torch.tensor(after)), embed(said[:-1])]
+        tail = len(after) + len(said) - 1
+        positions.append(network.positions(len(before), s.rows, s.cols, tail))
+        lengths.append(len(before) + len(own) + tail)
+    tables = network.rope_tables(model, torch.cat(positions, dim=1))
+    # The last prompt token predicts the first output token: the last states of each part count.
+    decoded = network.decode(
+        model, torch.cat(parts), lengths, tables, guided=GUIDED, answers=answers
     )
-    cos, sin = network.rope_tables(
-        model, network.positions(len(before), batch.rows, batch.cols, len(after) + steps - 1)
-    )
-    # the last prompt token predicts the first output token: the last ``steps`` states count
-    states, logs, stream = network.decode(model, x, cos, sin, guided=GUIDED, tail=steps)
-    out = F.linear(states[:, -steps:][real], model.lm_head.weight[ROWS])
-    out = torch.cat((out[:, :-1], out[:, -1:] + LOG_UNUSED), dim=1).float()
-    wanted = TO_CLASS[ids[real]]
+    ends = np.cumsum(lengths)
+    spans = [np.arange(e - n, e) for e, n in zip(ends, answers, strict=True)]
+    index = torch.from_numpy(np.concatenate(spans))
+    out = F.linear(decoded.states[index], model.lm_head.weight[targets.rows])
+    out = torch.cat((out[:, :-1], out[:, -1:] + targets.log_unused), dim=1).float()
+    wanted = targets.classes[ids]
     text = F.cross_entropy(out, wanted)
 
-    guide = torch.zeros(())
-    index = (cells + len(before))[..., None]
-    for log in logs.values():
-        mass = log[:, -steps:].gather(2, index).squeeze(2)[real]
-        guide = guide - mass.mean() / len(logs)
-    slot = F.cross_entropy(teachers.slot(stream[GUIDED[0]][:, -steps:][real]).float(), slots[real])
+    guide, pointed = _guide(decoded.looked_at, samples, len(before))
+    slots = torch.from_numpy(np.concatenate([s.slots for s in samples]))
+    placed = torch.from_numpy(np.concatenate([s.cells for s in samples]) != NOWHERE)
+    logits = teachers.slot(decoded.stream[GUIDED[0]][index[placed]]).float()
+    slot = F.cross_entropy(logits, slots[placed]) if len(logits) else torch.zeros(())
     correct = float((out.argmax(1) == wanted).float().mean())
-    return Parts(text, dense, guide, slot, correct, float(mass.detach().mean().exp()))
+    return Parts(text, dense, guide, slot, correct, pointed)

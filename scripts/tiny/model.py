@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network: transformers' PaddleOCR-VL modules with a batched forward of our own.
+"""The network: transformers' PaddleOCR-VL modules with a packed forward of our own.
 
-transformers runs its vision encoder image by image; training uses batches of equally large
-pictures, for which plain batched attention is much faster. The parameters are transformers' own.
+Pictures of any sizes and answers of any lengths lie one after the other: matrix products are of
+all of them at once, without padding, only attention is of each by itself. The parameters are
+transformers' own.
 """
 
 from __future__ import annotations
@@ -13,36 +14,50 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PaddleOCRVLConfig, PaddleOCRVLForConditionalGeneration
 
-from tiny import render, tokenizer
+from tiny.sizes import CELL, MAX_CELLS, MIN_CELLS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from tiny.tokenizer import Vocabulary
 
 Network: TypeAlias = Any  # transformers' PaddleOCRVLForConditionalGeneration, which has no types
 
 VISION = {
     "hidden_size": 192,
     "intermediate_size": 1008,  # 32 does not divide it: must be padded before quantization
-    "num_hidden_layers": 6,
+    "num_hidden_layers": 8,
     "num_attention_heads": 6,
 }
 TEXT = {
     "hidden_size": 256,
-    "intermediate_size": 512,
-    "num_hidden_layers": 5,
-    "num_attention_heads": 2,
+    "intermediate_size": 768,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
     "num_key_value_heads": 1,
     "head_dim": 128,
 }
-MIN_PIXELS, MAX_PIXELS = render.MIN_CELLS * 28 * 28, 1280 * 28 * 28
+MIN_PIXELS, MAX_PIXELS = MIN_CELLS * CELL * CELL, MAX_CELLS * CELL * CELL
+MAX_LINES = 1  # of a strip that ``ppocrvl parse`` gives it: what was measured to be read best
+GUIDED = (0, 2)  # heads of guided layers: where a token begins, and where it ends
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A network, its flat configuration, and the vocabulary that it writes in."""
+
+    network: Network
+    config: dict[str, Any]
+    vocabulary: Vocabulary
 
 
 def official_config(
-    vision: dict[str, int] | None = None, text: dict[str, int] | None = None
+    vocabulary: Vocabulary,
+    vision: dict[str, int] | None = None,
+    text: dict[str, int] | None = None,
 ) -> dict[str, Any]:
     """``config.json`` in the flat official layout, with our sizes and ids."""
     return {
@@ -52,12 +67,12 @@ def official_config(
         "hidden_act": "silu",
         "hidden_dropout_prob": 0.0,
         "ignored_index": -100,
-        "image_token_id": tokenizer.IMAGE,
+        "image_token_id": vocabulary.image,
         "max_position_embeddings": 4096,
         "max_sequence_length": None,
         "model_type": "paddleocr_vl",
         "pad_token_id": 0,
-        "ppocrvl_max_lines": 1,  # it reads blocks too, but repeats words there
+        "ppocrvl_max_lines": MAX_LINES,
         "rms_norm_eps": 1e-05,
         "rope_is_neox_style": True,
         "rope_scaling": {"mrope_section": [16, 24, 24], "rope_type": "default", "type": "default"},
@@ -69,7 +84,7 @@ def official_config(
         "use_bias": False,
         "use_cache": False,
         "use_flash_attention": False,
-        "video_token_id": tokenizer.ID["<|video_pad|>"],
+        "video_token_id": vocabulary.id["<|video_pad|>"],
         "vision_config": {
             "architectures": ["PaddleOCRVisionModel"],
             "attention_dropout": 0.0,
@@ -86,9 +101,9 @@ def official_config(
             "torch_dtype": "bfloat16",
             **(vision or VISION),
         },
-        "vision_end_token_id": tokenizer.ID["<|IMAGE_END|>"],
-        "vision_start_token_id": tokenizer.ID["<|IMAGE_START|>"],
-        "vocab_size": tokenizer.VOCAB_SIZE,
+        "vision_end_token_id": vocabulary.id["<|IMAGE_END|>"],
+        "vision_start_token_id": vocabulary.id["<|IMAGE_START|>"],
+        "vocab_size": vocabulary.size,
         "weight_share_add_bias": True,
         **(text or TEXT),
     }
@@ -129,16 +144,35 @@ def _initialise(model: Network) -> None:
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding (neox halves) of ``x`` [B, heads, N, D] by tables [N, D/2]."""
+    """Rotary embedding (neox halves) of ``x`` [N, heads, D] by tables [N, D/2]."""
     a, b = x.chunk(2, dim=-1)
+    cos, sin = cos[:, None].to(x.dtype), sin[:, None].to(x.dtype)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-def _attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
-    """Attention in float32 even under autocast: its gradient in bf16 takes twice as long."""
-    with torch.autocast("cpu", enabled=False):
-        q, k, v = q.float(), k.float(), v.float()
-        return F.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=True)
+def _attention(q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int], *, causal: bool) -> Tensor:
+    """Attention [N, heads * D] of packed [N, heads, D], each part of ``lengths`` by itself."""
+    # Of bfloat16, the fused operation's gradient takes three times as long as plain products.
+    one = _plain if torch.is_autocast_enabled("cpu") else _fused
+    parts = (x.split(list(lengths)) for x in (q, k, v))
+    return torch.cat([one(*some, causal=causal) for some in zip(*parts, strict=True)])
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
+    a, b, c = (x.transpose(0, 1)[None] for x in (q, k, v))
+    found = F.scaled_dot_product_attention(a, b, c, is_causal=causal, enable_gqa=True)
+    return found[0].transpose(0, 1).flatten(1)
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
+    (n, heads, dim), kv = q.shape, k.shape[1]
+    asked = (q * dim**-0.5).view(n, kv, -1, dim).permute(1, 2, 0, 3).reshape(kv, -1, dim)
+    scores = asked @ k.permute(1, 2, 0)
+    if causal:
+        later = torch.ones((n, n), dtype=torch.bool).triu(1)
+        scores = scores.view(-1, n, n).masked_fill(later, float("-inf")).view(kv, -1, n)
+    found = scores.softmax(-1) @ v.transpose(0, 1)
+    return found.view(heads, n, dim).transpose(0, 1).flatten(1)
 
 
 def _position_grid(table: Tensor, rows: int, cols: int, *, antialias: bool) -> Tensor:
@@ -151,49 +185,62 @@ def _position_grid(table: Tensor, rows: int, cols: int, *, antialias: bool) -> T
     return grid.flatten(2).squeeze(0).T
 
 
-def encode_images(
-    model: Network, pixels: Tensor, *, antialias: bool = False, tanh: bool = False
+def _patches(picture: Tensor) -> Tensor:
+    """The patches [rows*cols, 3*14*14] of a picture [3, H, W]."""
+    channels, height, width = picture.shape
+    parts = picture.reshape(channels, height // 14, 14, width // 14, 14)
+    return parts.permute(1, 3, 0, 2, 4).reshape(-1, channels * 14 * 14)
+
+
+def _merged(x: Tensor, rows: int, cols: int) -> Tensor:
+    """2 x 2 patches side by side: [rows/2*cols/2, 4*hidden]."""
+    x = x.view(rows // 2, 2, cols // 2, 2, -1).transpose(1, 2)
+    return x.reshape(rows * cols // 4, -1)
+
+
+def encode(
+    model: Network, pictures: Sequence[Tensor], *, antialias: bool = False, tanh: bool = False
 ) -> Tensor:
-    """Image tokens of normalised ``pixels`` [B, 3, H, W]: [B, H/28 * W/28, text hidden].
+    """Image tokens of normalised ``pictures`` [3, H, W], one after the other: [N, text hidden].
 
     ``antialias`` and ``tanh`` select what llama.cpp's graph does instead of the reference
     (antialiased position embedding, tanh GELU in the projector).
     """
     vit, projector = model.model.visual.vision_model, model.model.projector
-    batch, channels, height, width = pixels.shape
-    gh, gw = height // 14, width // 14
+    grids = [(p.shape[1] // 14, p.shape[2] // 14) for p in pictures]
+    lengths = [rows * cols for rows, cols in grids]
     conv = vit.embeddings.patch_embedding
-    patches = (
-        pixels.reshape(batch, channels, gh, 14, gw, 14)
-        .permute(0, 2, 4, 1, 3, 5)
-        .reshape(batch, gh * gw, -1)
-    )
-    x = F.linear(patches, conv.weight.flatten(1), conv.bias)
+    x = F.linear(torch.cat([_patches(p) for p in pictures]), conv.weight.flatten(1), conv.bias)
     table = vit.embeddings.position_embedding.weight
-    x = x + _position_grid(table, gh, gw, antialias=antialias)
+    x = x + torch.cat([_position_grid(table, *grid, antialias=antialias) for grid in grids])
     heads, hidden = model.config.vision_config.num_attention_heads, x.shape[-1]
-    inv = vit.encoder.rotary_pos_emb.inv_freq
-    row = torch.arange(gh).repeat_interleave(gw)[:, None] * inv
-    col = torch.arange(gw).repeat(gh)[:, None] * inv
-    angle = torch.cat((row, col), dim=-1)
-    cos, sin = angle.cos(), angle.sin()
+    cos, sin = _vision_tables(vit.encoder.rotary_pos_emb.inv_freq, grids)
     for layer in vit.encoder.layers:
         a = layer.self_attn
         weight = torch.cat((a.q_proj.weight, a.k_proj.weight, a.v_proj.weight))
         bias = torch.cat((a.q_proj.bias, a.k_proj.bias, a.v_proj.bias))
-        qkv = F.linear(layer.layer_norm1(x), weight, bias).view(
-            batch, -1, 3, heads, hidden // heads
-        )
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        y = _attention(_rotate(q, cos, sin), _rotate(k, cos, sin), v, causal=False)
-        x = x + a.out_proj(y.transpose(1, 2).reshape(batch, -1, hidden))
+        qkv = F.linear(layer.layer_norm1(x), weight, bias).view(-1, 3, heads, hidden // heads)
+        q, k, v = qkv.unbind(1)
+        y = _attention(_rotate(q, cos, sin), _rotate(k, cos, sin), v, lengths, causal=False)
+        x = x + a.out_proj(y)
         h = layer.mlp.fc1(layer.layer_norm2(x))
         x = x + layer.mlp.fc2(F.gelu(h, approximate="tanh"))
     x = projector.pre_norm(vit.post_layernorm(x))
-    x = x.view(batch, gh // 2, 2, gw // 2, 2, hidden).transpose(2, 3).reshape(batch, -1, 4 * hidden)
+    x = torch.cat([_merged(p, *g) for p, g in zip(x.split(lengths), grids, strict=True)])
     x = F.gelu(projector.linear_1(x), approximate="tanh" if tanh else "none")
     out: Tensor = projector.linear_2(x)
     return out
+
+
+def _vision_tables(inverse: Tensor, grids: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [N, head/2] of rows and columns of all pictures' patches."""
+    angles = []
+    for rows, cols in grids:
+        row = torch.arange(rows).repeat_interleave(cols)[:, None] * inverse
+        col = torch.arange(cols).repeat(rows)[:, None] * inverse
+        angles.append(torch.cat((row, col), dim=-1))
+    angle = torch.cat(angles)
+    return angle.cos(), angle.sin()
 
 
 def positions(before: int, rows: int, cols: int, after: int) -> Tensor:
@@ -215,12 +262,27 @@ def rope_tables(model: Network, position: Tensor) -> tuple[Tensor, Tensor]:
     return mixed.cos(), mixed.sin()
 
 
-@dataclass
 class Cache:
-    """Keys and values per layer, [B, kv heads, N, head_dim]."""
+    """Keys and values per layer of each sequence, [n, kv heads, head_dim]."""
 
-    keys: list[Tensor]
-    values: list[Tensor]
+    def __init__(self, layers: int, sequences: int) -> None:
+        self._kept: list[list[tuple[Tensor, Tensor] | None]] = [
+            [None] * sequences for _ in range(layers)
+        ]
+
+    def attention(
+        self, layer: int, q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int]
+    ) -> Tensor:
+        """Attention of what is new with all there is, which is kept."""
+        out = []
+        parts = (x.split(list(lengths)) for x in (q, k, v))
+        for i, (a, b, c) in enumerate(zip(*parts, strict=True)):
+            old = self._kept[layer][i]
+            if old is not None:
+                b, c = torch.cat((old[0], b)), torch.cat((old[1], c))  # noqa: PLW2901
+            self._kept[layer][i] = (b, c)
+            out.append(_fused(a, b, c, causal=old is None))
+        return torch.cat(out)
 
 
 def rms_norm(module: nn.Module, x: Tensor) -> Tensor:
@@ -228,129 +290,72 @@ def rms_norm(module: nn.Module, x: Tensor) -> Tensor:
     return F.rms_norm(x, (x.shape[-1],), module.weight, module.variance_epsilon)
 
 
-def decode(
-    model: Network,
-    x: Tensor,
-    cos: Tensor,
-    sin: Tensor,
-    *,
-    guided: tuple[int, ...] = (),
-    cache: Cache | None = None,
-    tail: int | None = None,
-) -> tuple[Tensor, dict[int, Tensor], list[Tensor]]:
-    """The language model on embeddings [B, N, hidden], causal.
-
-    Returns the final normed states, for each layer in ``guided`` the log attention of its head 0
-    [B, N, N], and the residual stream after every layer. With ``cache`` the tokens come after those
-    in the cache, which grows. With ``tail`` the last layer computes only the last ``tail``
-    positions, which is all that a loss needs.
-    """
-    cfg = model.config.text_config
-    dim, kv = cfg.head_dim, cfg.num_key_value_heads
-    groups = cfg.num_attention_heads // kv
-    batch = x.shape[0]
-    logs: dict[int, Tensor] = {}
-    stream: list[Tensor] = []
-    layers = model.model.language_model.layers
-    for i, layer in enumerate(layers):
-        a = layer.self_attn
-        h = rms_norm(layer.input_layernorm, x)
-        if tail is not None and i == len(layers) - 1:
-            x = x[:, -tail:]
-            weight = torch.cat((a.k_proj.weight, a.v_proj.weight))
-            k, v = (
-                F.linear(h, weight)
-                .view(batch, -1, 2 * kv, dim)
-                .transpose(1, 2)
-                .split((kv, kv), dim=1)
-            )
-            q = a.q_proj(h[:, -tail:]).view(batch, tail, -1, dim).transpose(1, 2)
-        else:
-            weight = torch.cat((a.q_proj.weight, a.k_proj.weight, a.v_proj.weight))
-            qkv = F.linear(h, weight).view(batch, h.shape[1], -1, dim).transpose(1, 2)
-            q, k, v = qkv.split((groups * kv, kv, kv), dim=1)
-        n = q.shape[2]
-        q, k = _rotate(q, cos[-n:], sin[-n:]), _rotate(k, cos, sin)
-        if cache is not None:
-            if len(cache.keys) > i:
-                k, v = torch.cat((cache.keys[i], k), 2), torch.cat((cache.values[i], v), 2)
-                cache.keys[i], cache.values[i] = k, v
-            else:
-                cache.keys.append(k)
-                cache.values.append(v)
-        if i in guided:
-            seen = k.shape[2]
-            mask = torch.full((n, seen), float("-inf")).triu(1 + seen - n)
-            log = torch.log_softmax((q @ k.transpose(2, 3)).float() * dim**-0.5 + mask, dim=-1)
-            logs[i] = log[:, 0]
-            y = log.exp() @ v
-        else:
-            y = _attention(q, k, v, causal=n > 1)
-        x = x + a.o_proj(y.transpose(1, 2).reshape(batch, n, -1))
-        h = rms_norm(layer.post_attention_layernorm, x)
-        x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(h)) * layer.mlp.up_proj(h))
-        stream.append(x)
-    return rms_norm(model.model.language_model.norm, x), logs, stream
-
-
-def save(model: Network, config: dict[str, Any], folder: Path) -> None:
-    """Write ``model.safetensors`` (bf16, original tensor names) and ``config.json`` atomically."""
-    state: dict[str, Tensor] = {}
-    for name, value in model.state_dict().items():
-        original = (
-            name.replace("model.visual.", "visual.")
-            .replace("model.projector.", "mlp_AR.")
-            .replace("model.language_model.", "model.")
-        )
-        state[original] = value.detach().to(torch.bfloat16).contiguous().clone()
-    unused = sorted(set(range(tokenizer.VOCAB_SIZE)) - set(tokenizer.TARGET_IDS))
-    state["lm_head.weight"][unused] = state["lm_head.weight"][unused[0]].clone()
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "model.safetensors.part"
-    save_file(state, temporary, metadata={"format": "pt"})
-    temporary.chmod(0o644)
-    temporary.replace(folder / "model.safetensors")
-    temporary = folder / "config.json.part"
-    temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(folder / "config.json")
-
-
-def grown(state: dict[str, Tensor], model: Network) -> dict[str, Tensor]:
-    """The weights of a smaller network as a state of ``model``, which computes the same with them.
-
-    Further layers come after the others, further units after the others of their layer. What they
-    add is zero until it is trained: the last matrices of all residual branches start as zeros.
-    """
-    ends = ("o_proj.weight", "down_proj.weight", "out_proj.weight", "fc2.weight")
-    out = {}
-    for name, start in model.state_dict().items():
-        out[name] = torch.zeros_like(start) if name.endswith(ends) else start.clone()
-        if name in state:
-            old = state[name]
-            out[name][tuple(slice(n) for n in old.shape)] = old
+def _looked_at(
+    q: Tensor, k: Tensor, lengths: Sequence[int], answers: Sequence[int]
+) -> list[Tensor]:
+    """Per sequence the log attention [2, answer, n] of the guided heads at the answer's tokens."""
+    out = []
+    heads = min(GUIDED[1], q.shape[1] - 1)
+    groups = q.shape[1] // k.shape[1]
+    for a, b, steps in zip(q.split(list(lengths)), k.split(list(lengths)), answers, strict=True):
+        n = len(a)
+        asked = torch.stack([a[-steps:, h] for h in (GUIDED[0], heads)])
+        keys = torch.stack([b[:, h // groups] for h in (GUIDED[0], heads)])
+        score = (asked @ keys.transpose(1, 2)).float() * a.shape[-1] ** -0.5
+        mask = torch.full((steps, n), float("-inf")).triu(1 + n - steps)
+        out.append(torch.log_softmax(score + mask, dim=-1))
     return out
 
 
-def load(folder: Path, *, grow: bool = False) -> tuple[Network, dict[str, Any]]:
-    """The model of an exported checkpoint as float32, and its flat config.
+@dataclass(frozen=True)
+class Decoded:
+    """What the language model computed, packed."""
 
-    With ``grow`` it has the numbers of layers and units that ``VISION`` and ``TEXT`` say now.
+    states: Tensor  # [N, hidden], normed
+    looked_at: dict[int, list[Tensor]]  # by guided layer, see ``_looked_at``
+    stream: list[Tensor]  # [N, hidden] after every layer
+
+
+def decode(
+    model: Network,
+    x: Tensor,
+    lengths: Sequence[int],
+    tables: tuple[Tensor, Tensor],
+    *,
+    guided: Sequence[int] = (),
+    answers: Sequence[int] = (),
+    cache: Cache | None = None,
+) -> Decoded:
+    """The language model on packed embeddings [N, hidden] of sequences of ``lengths``, causal.
+
+    Args:
+        model: the network.
+        x: the embeddings.
+        lengths: tokens of each sequence; with ``cache``, those that are new.
+        tables: cosines and sines [N, head_dim/2] of the tokens' positions.
+        guided: layers of which the guided heads' attention is wanted.
+        answers: how many tokens at the end of each sequence it is wanted of.
+        cache: what the sequences held before.
     """
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if grow:
-        config = official_config()
-    model = build(config)
-    state = {}
-    for name, value in load_file(folder / "model.safetensors").items():
-        new = name
-        for old, prefix in (
-            ("visual.", "model.visual."),
-            ("mlp_AR.", "model.projector."),
-            ("model.", "model.language_model."),
-        ):
-            if name.startswith(old):
-                new = prefix + name[len(old) :]
-                break
-        state[new] = value.float()
-    model.load_state_dict(grown(state, model) if grow else state, strict=True)
-    return model, config
+    cfg = model.config.text_config
+    dim, kv = cfg.head_dim, cfg.num_key_value_heads
+    heads = cfg.num_attention_heads
+    looked_at: dict[int, list[Tensor]] = {}
+    stream: list[Tensor] = []
+    for i, layer in enumerate(model.model.language_model.layers):
+        a = layer.self_attn
+        weight = torch.cat((a.q_proj.weight, a.k_proj.weight, a.v_proj.weight))
+        qkv = F.linear(rms_norm(layer.input_layernorm, x), weight).view(len(x), -1, dim)
+        q, k, v = qkv.split((heads, kv, kv), dim=1)
+        q, k = _rotate(q, *tables), _rotate(k, *tables)
+        if i in guided:
+            looked_at[i] = _looked_at(q, k, lengths, answers)
+        if cache is None:
+            y = _attention(q, k, v, lengths, causal=True)
+        else:
+            y = cache.attention(i, q, k, v, lengths)
+        x = x + a.o_proj(y)
+        h = rms_norm(layer.post_attention_layernorm, x)
+        x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(h)) * layer.mlp.up_proj(h))
+        stream.append(x)
+    return Decoded(rms_norm(model.model.language_model.norm, x), looked_at, stream)

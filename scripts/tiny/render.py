@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws lines, blocks and tables, and says where every character lies.
-
-A picture is planned at an arbitrary canvas size and then stretched to whole 28-pixel cells exactly
-as the processor stretches a user's picture (smart_resize: each side is rounded to the nearest
-multiple of 28, a small picture is enlarged). So the network sees what it will meet.
-"""
+"""Draws plain lines, blocks and tables of ASCII, and says where every character lies."""
 
 from __future__ import annotations
 
@@ -17,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from tiny import fonts, text
+from tiny.alphabet import BLANK, END_OF_LINE
+from tiny.sizes import CELL
 
 if TYPE_CHECKING:
     import random
@@ -25,19 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SMALLEST = 14  # pixels per em
-CELL = 28  # pixels of one image token: patch 14, merge 2
-MIN_CELLS = 112  # smaller pictures are enlarged, as the official 1.6 model's are (to 144 cells)
-SUB_ROWS, SUB_COLS = 3, 7  # the dense head's grid inside a cell: one character at most in each
-SLOTS = SUB_ROWS * SUB_COLS
-BLANK, END_OF_LINE = 0, 96  # dense classes; 1..95 are the characters 32..126
-DENSE_CLASSES = 97
+UNPLACED = -1e3  # x of a unit of which nobody says where it is read from
 
 
 @dataclass
 class Unit:
     """One output token and the point of the canvas (in canvas pixels) that it is read from."""
 
-    token: str
+    text: str
     x: float
     y: float
     dense: int  # dense class at that point, or BLANK where nothing is to be seen
@@ -53,28 +45,7 @@ class Page:
     height: float
     font: str
     size: int
-
-
-@dataclass
-class Marks:
-    """Soft targets of the dense head: ``weights`` of ``classes`` at places (cell*SLOTS + slot)."""
-
-    places: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    weights: NDArray[np.float32]
-
-
-@dataclass
-class Sample:
-    """A finished training or evaluation picture."""
-
-    pixels: NDArray[np.uint8]  # [H, W, 3]
-    tokens: list[str]
-    cells: NDArray[np.int64]  # [tokens] image token that each output token is read from
-    slots: NDArray[np.int64]  # [tokens] place inside that cell, 0..SLOTS-1
-    marks: Marks
-    font: str
-    size: int
+    seen: list[Unit] | None = None  # what is to be seen, where that is not what is written
 
 
 class Pen:
@@ -121,7 +92,7 @@ class Pen:
     def end(self, units: list[Unit], token: str) -> Unit:
         """The mark for "nothing follows on this line": a little right of the last character."""
         last = units[-1]
-        gap = float(self.measure.advances(last.token)[0]) / 2 + 0.22 * self.size
+        gap = float(self.measure.advances(last.text)[0]) / 2 + 0.22 * self.size
         return Unit(token, last.x + gap, last.y, END_OF_LINE)
 
     def rule(self, on: ImageDraw.ImageDraw, box: tuple[float, ...], ink: int, width: int) -> None:
@@ -142,52 +113,25 @@ class Source:
         return Pen(self.rng.choice(self.fonts), size, scale, raqm=self.rng.random() < 0.3)
 
 
-@dataclass(frozen=True)
-class Frame:
-    """About how large pictures are drawn, and the cells that the processor makes of them."""
-
-    rows: int  # cells of the drawn canvas
-    cols: int
-    grid: tuple[int, int]  # rows and columns after the stretch
-    aspects: tuple[float, float] | None = None  # of height to width, that lead to this grid
-
-    @classmethod
-    def of(cls, rows: int, cols: int) -> Frame:
-        """Pictures of some ``rows`` x ``cols`` cells which all get one grid.
-
-        smart_resize rounds a small picture's sides up after it has enlarged it to ``MIN_CELLS``,
-        so its grid follows from its proportions.
-        """
-        if rows * cols >= MIN_CELLS:
-            return cls(rows, cols, (rows, cols))
-        high = math.ceil((MIN_CELLS * rows / cols) ** 0.5)
-        wide = math.ceil((MIN_CELLS * cols / rows) ** 0.5)
-        least = max((high - 1) ** 2 / MIN_CELLS, MIN_CELLS / wide**2)
-        most = min(high**2 / MIN_CELLS, MIN_CELLS / max(wide - 1, 0.5) ** 2)
-        return cls(rows, cols, (high, wide), (least, most))
-
-
 def _canvas(
-    rng: random.Random, frame: Frame, need: float, spare: float = math.inf
+    rng: random.Random, size: tuple[int, int], need: float, spare: float = math.inf
 ) -> tuple[float, float]:
-    """A canvas (width, height >= ``need``) for this frame.
+    """A canvas (width, height >= ``need``) of about ``size`` (rows, columns) cells.
 
     It is at most ``spare`` higher than needed, unless it then had fewer rows.
     """
-    rows, cols = frame.rows, frame.cols
+    rows, cols = size
     low = max(need, 15.0) if rows == 1 else max(need, CELL * rows - 13.5)
     high = min(CELL * rows + 13.5, low + spare)
     h = float(round(rng.uniform(low, max(low, high))))
-    if frame.aspects is not None:
-        return h / rng.uniform(*frame.aspects), h
     grow = max(1.0, CELL / h)
     w = CELL * (cols + rng.uniform(-0.48, 0.48)) / grow
     return max(w, CELL / 2), h
 
 
-def line(src: Source, frame: Frame, sizes: tuple[int, int] = (14, 32)) -> Page:
-    """One line of text."""
-    rng, rows = src.rng, frame.rows
+def line(src: Source, frame: tuple[int, int], sizes: tuple[int, int] = (14, 32)) -> Page:
+    """One line of text on some ``frame`` (rows, columns) cells."""
+    rng, rows = src.rng, frame[0]
     least = sizes[0] if rows == 1 else max(20, sizes[0])
     pen = src.pick(rng.randint(least, sizes[1]))
     if pen.height + 1 > CELL * rows + 13:
@@ -215,7 +159,7 @@ def _count(rng: random.Random, most: int, crowd: int) -> int:
     return max(rng.randint(2, max(2, min(6, most))) for _ in range(crowd))
 
 
-def block(src: Source, frame: Frame, *, crowd: int = 1) -> Page:
+def block(src: Source, frame: tuple[int, int], *, crowd: int = 1) -> Page:
     """A block of 2 to 6 lines (``crowd``: see ``_count``)."""
     rng = src.rng
     w, h = _canvas(rng, frame, 0)
@@ -267,7 +211,7 @@ def _rules(
     return rng.uniform(3, 7) if style == "grid" else rng.uniform(4, 8)
 
 
-def table(src: Source, frame: Frame, *, crowd: int = 1) -> Page:
+def table(src: Source, frame: tuple[int, int], *, crowd: int = 1) -> Page:
     """A table of 2 to 6 rows and 2 to 5 columns, with or without rules."""
     rng = src.rng
     w, h = _canvas(rng, frame, 0)
@@ -343,73 +287,7 @@ def _paint(
     return np.ascontiguousarray(np.broadcast_to(img, (h, w, 3)))
 
 
-def smart_resize(
-    height: int, width: int, least: int = MIN_CELLS * CELL * CELL, most: int = 1280 * CELL * CELL
-) -> tuple[int, int]:
-    """The (height, width) that the processor stretches a picture to: multiples of 28 in limits."""
-    h, w = float(height), float(width)
-    if h < CELL:
-        h, w = CELL, float(round(w * CELL / h))
-    if w < CELL:
-        h, w = float(round(h * CELL / w)), CELL
-    if max(h, w) / min(h, w) > 200:
-        raise ValueError(
-            f"{width} x {height} pixels cannot be read: the sides differ by more than 200:1"
-        )
-    hb, wb = round(h / CELL) * CELL, round(w / CELL) * CELL
-    if hb * wb > most:
-        beta = (h * w / most) ** 0.5
-        hb, wb = (max(CELL, int(v / beta // CELL) * CELL) for v in (h, w))
-    elif hb * wb < least:
-        beta = (least / (h * w)) ** 0.5
-        hb, wb = (-int(-v * beta // CELL) * CELL for v in (h, w))
-    return hb, wb
-
-
 def photograph(rng: random.Random, noise: np.random.Generator, page: Page) -> Image.Image:
     """The page as a user's picture: RGB, at its own size."""
     ink = page.ink.resize((round(page.width), round(page.height)), Image.Resampling.BOX)
     return Image.fromarray(_paint(rng, noise, np.asarray(ink)))
-
-
-def _marks(
-    units: list[Unit], x: NDArray[np.float64], y: NDArray[np.float64], rows: int, cols: int
-) -> Marks:
-    """Share every visible unit among the four places around its point, by distance."""
-    classes = np.array([u.dense for u in units], np.int64)
-    keep = classes != BLANK
-    gx, gy = x[keep] * (SUB_COLS / CELL) - 0.5, y[keep] * (SUB_ROWS / CELL) - 0.5
-    left, up = np.floor(gx), np.floor(gy)
-    places, weights = [], []
-    for dy in (0, 1):
-        for dx in (0, 1):
-            col = np.clip(left + dx, 0, cols * SUB_COLS - 1).astype(np.int64)
-            row = np.clip(up + dy, 0, rows * SUB_ROWS - 1).astype(np.int64)
-            cell = row // SUB_ROWS * cols + col // SUB_COLS
-            places.append(cell * SLOTS + row % SUB_ROWS * SUB_COLS + col % SUB_COLS)
-            weights.append((1 - abs(gx - left - dx)) * (1 - abs(gy - up - dy)))
-    found = np.concatenate(weights).astype(np.float32)
-    return Marks(np.concatenate(places), np.tile(classes[keep], 4), found)
-
-
-def finish(src: Source, noise: np.random.Generator, page: Page, grid: tuple[int, int]) -> Sample:
-    """Stretch a page to ``grid``, colour it (before or after that), and compute the targets."""
-    rows, cols = grid
-    w, h = CELL * cols, CELL * rows
-    if src.rng.random() < 0.5:
-        pixels = np.asarray(
-            photograph(src.rng, noise, page).resize((w, h), Image.Resampling.BICUBIC)
-        )
-    else:
-        pixels = _paint(
-            src.rng, noise, np.asarray(page.ink.resize((w, h), Image.Resampling.BICUBIC))
-        )
-    x = np.array([u.x for u in page.units]) * (w / page.width)
-    y = np.array([u.y for u in page.units]) * (h / page.height)
-    x, y = np.clip(x, 0, w - 0.5), np.clip(y, 0, h - 0.5)
-    cells = (y // CELL).astype(np.int64) * cols + (x // CELL).astype(np.int64)
-    slots = ((y % CELL) * (SUB_ROWS / CELL)).astype(np.int64) * SUB_COLS + (
-        (x % CELL) * (SUB_COLS / CELL)
-    ).astype(np.int64)
-    marks = _marks(page.units, x, y, rows, cols)
-    return Sample(pixels, [u.token for u in page.units], cells, slots, marks, page.font, page.size)

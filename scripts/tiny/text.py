@@ -8,10 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pages import faces
+
 if TYPE_CHECKING:
     import random
 
-WORD_LIST = Path("/usr/share/dict/american-english")  # Debian package wamerican, public domain
+WORD_LIST = "usr/share/dict/american-english"  # Debian package wamerican, public domain
 
 COMMON = tuple(Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split())
 
@@ -31,9 +33,10 @@ PRINTABLE = string.ascii_letters + string.digits + PUNCTUATION
 @lru_cache(maxsize=1)
 def dictionary() -> tuple[str, ...]:
     """ASCII words of the packaged word list (no possessives), or the common words without it."""
-    if not WORD_LIST.exists():
+    path = faces.root() / WORD_LIST
+    if not path.exists():
         return tuple(COMMON)
-    words = WORD_LIST.read_text(encoding="utf-8").split()
+    words = path.read_text(encoding="utf-8").split()
     return tuple(w for w in words if w.isascii() and w.isalpha() and len(w) <= 14)
 
 

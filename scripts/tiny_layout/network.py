@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 disable_progress_bar()
 enable_progress_bars()  # the hub's: transformers turns them off too, for the whole process
 
-SIZE = 512  # pixels of a side that the finished model sees
+SIZE = 640  # pixels of a side that the finished model sees
 # What the exporter makes keys of (docs/layout-format.md): a small model needs help.
 # What is not read must be surer: a table that is taken for a figure is lost, whereas ink in no
 # region becomes a figure all the same.

@@ -84,7 +84,7 @@ def ppocrvl_process(environment: dict[str, str]) -> Program:
             input=stdin,
             capture_output=True,
             env={**environment, **more},
-            timeout=100,
+            timeout=600,
             check=False,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())

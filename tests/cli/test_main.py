@@ -169,7 +169,7 @@ def test_what_native_code_prints_does_not_reach_stdout(environment: dict[str, st
         "doctor.run = run; sys.argv = ['ppocrvl', 'doctor']; main.main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, env=environment, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, env=environment, check=True, timeout=600
     )
     assert done.stdout.decode() == "result ä\n"
     assert b"native chatter" in done.stderr
@@ -183,7 +183,7 @@ def test_full_disk_behind_stdout(environment: dict[str, str], picture: Path) -> 
             stdout=full,
             stderr=subprocess.PIPE,
             env=environment,
-            timeout=60,
+            timeout=600,
             check=False,
         )
     assert done.returncode == errors.ExitCode.OUTPUT

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from tests.images.test_whole_page import page
 
 import ppocrvl
+from ppocrvl.cli.asked import Asked
+from ppocrvl.cli.page_hint import hint_at_parse
 from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -115,6 +118,13 @@ def test_errors_are_one_line(
     assert done.stderr.count("\n") == 1
 
 
+def test_a_pdf_is_no_picture(ppocrvl_program: Program, samples: Path) -> None:
+    done = ppocrvl_program("ocr", samples / "paper.pdf")
+    assert done.returncode == ExitCode.IMAGE
+    assert done.stderr.endswith("is a PDF, not an image; ppocrvl parse reads PDFs\n")
+    assert done.stderr.count("\n") == 1
+
+
 def test_truncated_picture(ppocrvl_program: Program, picture: Path, tmp_path: Path) -> None:
     path = tmp_path / "half.png"
     path.write_bytes(picture.read_bytes()[:200])
@@ -179,6 +189,51 @@ def test_options_reach_the_engine(
     assert answer["task"] == "table"
     assert answer["resized"] == [140, 56]
     assert answer["timings"]["generated_tokens"] == 2
+
+
+HINT = "looks like a whole page"
+QUICK = (*SHORT, "--min-pixels", "784", "--max-pixels", "28224")
+
+
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of forty lines."""
+    path = tmp_path_factory.mktemp("sheet") / "sheet.png"
+    page().save(path)
+    return path
+
+
+def test_who_gives_pages_is_told_of_parse(ppocrvl_program: Program, sheet: Path) -> None:
+    """In one line, and the pages are read all the same."""
+    done = ppocrvl_program("ocr", sheet, sheet, "--json", *QUICK)
+    assert done.returncode == ExitCode.OK
+    assert len(done.stdout.splitlines()) == 2
+    (line,) = (line for line in done.stderr.splitlines() if HINT in line)
+    assert line.startswith(f"ppocrvl: {sheet} {HINT}")
+    assert "ppocrvl parse" in line
+
+
+@pytest.mark.parametrize("flags", [("--task", "table"), ("--prompt", "Who wrote it?")])
+def test_who_knows_what_he_asks_is_told_nothing(
+    ppocrvl_program: Program, sheet: Path, flags: tuple[str, str]
+) -> None:
+    assert HINT not in ppocrvl_program("ocr", sheet, *flags, *QUICK).stderr
+
+
+def test_who_gives_parts_of_pages_is_told_nothing(
+    ppocrvl_program: Program, sheet: Path, tmp_path: Path
+) -> None:
+    part = tmp_path / "part.png"
+    with Image.open(sheet) as image:
+        image.crop((65, 65, 835, 1120)).save(part)
+    assert HINT not in ppocrvl_program("ocr", part, *QUICK).stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_looked_at(tmp_path: Path) -> None:
+    """It would give its bytes only once; here, to look would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    hint_at_parse([Asked("pipe", str(tmp_path / "pipe"))])
 
 
 def test_verbose_shows_what_the_engine_logs(ppocrvl_process: Program, picture: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from tests.parsing.made import region
 from tests.parsing.thirds import open_thirds
 
 import ppocrvl
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Program
+
+    from ppocrvl.layout.region import Region
 
 BUILT_IN = {"PPOCRVL_MODEL": ""}
 NONE = ("--layout", "none")
@@ -59,6 +63,35 @@ def test_one_document_to_stdout(ppocrvl_program: Program, samples: Path) -> None
     assert "1 page, 1 block" in done.stderr
     values = json.loads(ppocrvl_program(*command, "--to", "json", **BUILT_IN).stdout)
     assert values["pages"][0]["blocks"][0]["text"].startswith("Hello world!")
+
+
+class OneFigure:
+    """The page is a figure."""
+
+    def detect(self, image: Any) -> list[Region]:
+        return [region("image", (0, 0, image.shape[1], image.shape[0]))]
+
+
+def test_figures_and_style(
+    ppocrvl_program: Program, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `Document.save` and `to_markdown` have them."""
+    monkeypatch.setattr("ppocrvl.parsing.layouts.open_layout", lambda *_: nullcontext(OneFigure()))
+    command = ("parse", samples / "hello.png", *NONE)
+    assert "![](" not in ppocrvl_program(*command, **BUILT_IN).stdout
+    embedded = ppocrvl_program(*command, "--figures", "embedded", **BUILT_IN)
+    assert embedded.stdout.count("![](data:image/jpeg;base64,") == 1
+    into = (*command, "-o", tmp_path)
+    assert ppocrvl_program(*into, **BUILT_IN).returncode == ExitCode.OK
+    text = (tmp_path / "hello.md").read_text(encoding="utf-8")
+    assert "![](hello_images/page-1-image-1.jpg)" in text
+    assert (tmp_path / "hello_images" / "page-1-image-1.jpg").stat().st_size > 1000
+    official = (*into, "--style", "official")
+    assert ppocrvl_program(*official, **BUILT_IN).returncode == ExitCode.OK
+    assert '<img src="imgs/' in (tmp_path / "hello.md").read_text(encoding="utf-8")
+    assert len(list((tmp_path / "imgs").iterdir())) == 1
+    assert ppocrvl_program(*official, "--figures", "none", **BUILT_IN).returncode == ExitCode.OK
+    assert "<img" not in (tmp_path / "hello.md").read_text(encoding="utf-8")
 
 
 def test_standard_input(ppocrvl_program: Program, samples: Path) -> None:
@@ -157,6 +190,7 @@ def test_two_runs_into_one_folder_do_not_mix(
         (["--to", "md,html"], "name a folder with -o"),
         (["--draw"], "name a folder with -o"),
         (["--redo"], "--redo is only with -o"),
+        (["--figures", "files"], "figures are files only with -o"),
         (["--pages", "x"], "write pages as"),
         (["--dpi", "1"], "dpi must be"),
         (["--page-deadline", "-1"], "page_deadline must be"),

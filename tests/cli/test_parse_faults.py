@@ -4,25 +4,35 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import Future
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.parsing.sources.pdf_writer import encrypted, pdf, text
+from tests.parsing.fakes import result
+from tests.parsing.sources.pdf_writer import FORM, HELVETICA, encrypted, pdf, stream, text
 from tests.parsing.thirds import open_thirds
 
+import ppocrvl
 from ppocrvl.cli.parse import JOURNAL
 from ppocrvl.errors import ExitCode
+from ppocrvl.layout.region import Region
 from ppocrvl.parsing.journal import Journal
+from ppocrvl.parsing.sources.pdf import PdfSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import numpy as np
     from tests.cli.conftest import Program
+
+    from ppocrvl.requests.results import Result
 
 BUILT_IN = {"PPOCRVL_MODEL": ""}
 NONE = ("--layout", "none")
@@ -151,8 +161,76 @@ def test_interrupted(
         for one in signals:
             program.send_signal(one)
         rest = program.stderr.read()
-        assert program.wait(timeout=60) == code
+        assert program.wait(timeout=600) == code
     assert rest == ""
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
     with Journal(tmp_path / JOURNAL) as journal:
         assert len(journal) <= 1  # the regions of the page
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        pdf(b"q " * 20_000_000, text("Hello")),
+        pdf(
+            b"/X Do",
+            text("Hello"),
+            resources=HELVETICA + b"/XObject<</X 3 0 R>>",
+            more=[stream(b"/X Do /X Do", FORM + b"/Resources<</XObject<</X 3 0 R>>>>")],
+        ),
+    ],
+    ids=["graphics states", "a form that draws itself"],
+)
+def test_a_bomb_is_the_end_of_its_page_alone(
+    ppocrvl_program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bomb: bytes
+) -> None:
+    """PDFium's process has limits on time and memory; they are lowered here."""
+    limits = {**(PdfSource.__init__.__kwdefaults__ or {}), "seconds": 1, "memory": 256 << 20}
+    monkeypatch.setattr(PdfSource.__init__, "__kwdefaults__", limits)
+    (tmp_path / "bomb.pdf").write_bytes(bomb)
+    command = ("parse", tmp_path / "bomb.pdf", "--to", "json", "--dpi", 36, "--max-tokens", 20)
+    done = ppocrvl_program(*command, *NONE, **BUILT_IN)
+    assert done.returncode == ExitCode.DOCUMENT
+    first, second = json.loads(done.stdout)["pages"]
+    assert "cannot be rendered: " in first["error"]
+    assert f"bomb.pdf, page 1: failed: {first['error']}" in done.stderr
+    assert second["error"] is None
+    assert second["blocks"][0]["finish_reason"] in {"stop", "length"}
+
+
+class Crumbs:
+    """A layout that finds a thousand regions of some pixels or none: sides of 0 to 3."""
+
+    def detect(self, image: np.ndarray) -> list[Region]:
+        height, width = image.shape[:2]
+        boxes = [
+            (width * (n % 40) // 40, height * (n // 40) // 25, n % 4, n // 4 % 4)
+            for n in range(1000)
+        ]
+        return [
+            Region("header", 0.5, (x, y, x + w, y + h), ((x, y), (x + w, y), (x, y + h)), order)
+            for order, (x, y, w, h) in enumerate(boxes)
+        ]
+
+
+def test_a_page_of_a_thousand_tiny_regions(
+    ppocrvl_program: Program, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is read, or says why not."""
+
+    def submit(*_: Any) -> Future[Result]:
+        future: Future[Result] = Future()
+        future.set_result(result("x"))
+        return future
+
+    monkeypatch.setattr("ppocrvl.parsing.layouts.open_layout", lambda *_: nullcontext(Crumbs()))
+    monkeypatch.setattr(ppocrvl.Engine, "submit", submit)
+    command = ("parse", samples / "hello.png", "--to", "json", *NONE)
+    done = ppocrvl_program(*command, **BUILT_IN)
+    (page,) = json.loads(done.stdout)["pages"]
+    n_read = sum(block["text"] == "x" for block in page["blocks"])
+    n_failed = sum(block["error"] is not None for block in page["blocks"])
+    n_empty = sum(not (n % 4 and n // 4 % 4) for n in range(1000))
+    assert (n_read, n_failed) == (1000 - n_empty, n_empty)
+    assert done.returncode == ExitCode.DOCUMENT
+    assert "1 page, 1000 blocks" in done.stderr

@@ -22,7 +22,8 @@ class Stub:
     """The server.
 
     Attributes:
-        bodies: what was posted to it.
+        bodies: what was posted to it as JSON.
+        forms: what was posted to it as forms, as it came.
         answers: what is answered to that, each once.
         models: the answer of /v1/models.
         before: answers of a path that come before the one that stays.
@@ -32,6 +33,7 @@ class Stub:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.forms: list[bytes] = []
         self.answers: list[Answer] = []
         self.models: Answer = (200, {}, b'{"object": "list", "data": [{"id": "theirs"}]}')
         self.before: dict[str, list[Answer]] = {}
@@ -46,7 +48,10 @@ class Stub:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                stub.bodies.append(json.loads(body))
+                if self.headers["content-type"].startswith("multipart/"):
+                    stub.forms.append(body)
+                else:
+                    stub.bodies.append(json.loads(body))
                 answer = stub.answers.pop(0)
                 if answer is not SILENCE:
                     self.answer(answer)

@@ -307,7 +307,7 @@ def test_key_from_the_environment(tmp_path: Path, samples: Path) -> None:
                 env={**os.environ, "PPOCRVL_API_KEY": key},
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=600,
                 check=False,
             )
             assert done.returncode == code, done.stderr

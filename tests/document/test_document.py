@@ -6,7 +6,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from html import escape
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -18,12 +20,14 @@ from PIL import Image
 from tests.document.made import block, document, page, picture, table, two_pages
 
 from ppocrvl.document.document import Document, Page, file_stem
-from ppocrvl.document.draw import colour_of, drawn_page
+from ppocrvl.document.draw import drawn_page
 from ppocrvl.document.tables import MAX_PLACES, TablePicture, read_table, table_of
 from ppocrvl.document.types import PageData
-from ppocrvl.document.writers.formats import FORMATS
+from ppocrvl.document.values import document_values
+from ppocrvl.document.writers.formats import FORMATS, Format, format_named
 from ppocrvl.document.writers.written import WriteOptions
-from ppocrvl.errors import OptionError, OutputError
+from ppocrvl.errors import MissingExtraError, OptionError, OutputError
+from ppocrvl.images.drawing import colour_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,8 +59,11 @@ def test_schema_describes_all_there_is(schema: dict[str, Any]) -> None:
     described = set(schema["properties"])
     for one in schema["$defs"].values():
         described |= set(one.get("properties", ()))
-        assert set(one.get("required", ())) == set(one.get("properties", ()))
-    assert keys(two_pages().to_dict()) == described
+        assert set(one.get("required", ())) == set(one.get("properties", ())) - {"image", "data"}
+    assert keys(two_pages().to_dict()) == described - {"image", "data"}
+    shown = replace(two_pages().pages[0], image=picture())
+    whole = replace(two_pages(), pages=(shown, *two_pages().pages[1:]))
+    assert keys(document_values(whole, with_bytes=True)) == described
 
 
 def test_schema_refuses_what_is_none(schema: dict[str, Any]) -> None:
@@ -168,8 +175,11 @@ def test_drawing_shows_the_blocks() -> None:
     assert Image.open(io.BytesIO(smaller)).size == (100, 200)
 
 
+INSTALLED = [one for one in FORMATS.values() if one.needs is None or find_spec(one.needs)]
+
+
 def test_every_format_gives_files(tmp_path: Path) -> None:
-    paths = two_pages().save(tmp_path, FORMATS)
+    paths = two_pages().save(tmp_path, [one.name for one in INSTALLED])
     names = {path.relative_to(tmp_path).as_posix() for path in paths}
     assert {"paper.md", "paper.json", "paper.html", "paper.txt"} <= names
     assert {"paper_0_res.json", "paper_1_res.json", "paper_3_res.json"} <= names
@@ -178,10 +188,19 @@ def test_every_format_gives_files(tmp_path: Path) -> None:
         path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
     }
     assert (tmp_path / "paper_images/page-1-image-1.jpg").read_bytes() == picture().data
-    for one in FORMATS.values():
+    for one in INSTALLED:
         files = one.files(two_pages(), WriteOptions(stem="paper", figures="none"))
         assert files[0].name.endswith(one.suffix)
-        assert (len(files) == 1) == (one.one_text or one.name == "drawing")
+        assert (len(files) == 1) == (one.name not in {"csv", "paddlex-json"})
+
+
+@pytest.mark.parametrize("one", [one for one in FORMATS.values() if one.needs])
+def test_formats_that_need_more(one: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is named before anything is read."""
+    monkeypatch.setattr("ppocrvl.document.writers.formats.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError) as caught:
+        format_named(one.name)
+    assert f'pip install "ppocrvl[{one.name}]"' in str(caught.value)
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -192,8 +211,8 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_unknown_formats(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="unknown format 'docx'; known: md, json, html, txt"):
-        two_pages().save(tmp_path, ["docx"])
+    with pytest.raises(OptionError, match="unknown format 'doc'; known: md, json, html, txt"):
+        two_pages().save(tmp_path, ["doc"])
     with pytest.raises(OptionError, match="csv is no single text"):
         two_pages().to("csv")
 

@@ -263,8 +263,22 @@ def test_who_cannot_be_told_is_not_read_for(notifier: Notifier) -> None:
     notifier.close()
     ticket: Any = Ticket()
     with pytest.raises(EngineError, match="has ended"):
-        notifier.watch(ticket, lambda: False)
+        notifier.watch(ticket, lambda: True)
     assert ticket.cancelled
+
+
+def test_what_ended_with_the_thread_is_told_all_the_same(notifier: Notifier) -> None:
+    notifier.close()
+    told = []
+
+    def hear() -> bool:
+        told.append(True)
+        return False
+
+    ticket: Any = Ticket()
+    notifier.watch(ticket, hear)
+    assert told == [True]
+    assert not ticket.cancelled
 
 
 def test_a_closed_engine_is_seen(endless_model: Path) -> None:
@@ -298,3 +312,23 @@ def test_a_dropped_async_stream_is_cancelled(two: ppocrvl.Engine, picture: Pictu
         return (await asyncio.to_thread(pending.result)).finish_reason
 
     assert asyncio.run(read()) == "cancelled"
+
+
+def test_an_engine_that_is_closed_just_before_its_thread_hears_of_a_request(
+    endless_model: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ppocrvl.Engine(endless_model)
+    closing = threading.Thread(target=engine.close)
+    check = Notifier.check
+
+    def check_and_close(self: Notifier) -> None:
+        check(self)
+        if threading.current_thread() is not threading.main_thread():
+            closing.start()
+            self._thread.join()
+
+    monkeypatch.setattr(Notifier, "check", check_and_close)
+    answer = engine.submit(picture, max_tokens=LONG, stop_loops=False)
+    with pytest.raises(ppocrvl.CancelledError, match="closed"):
+        answer.result(SECONDS)
+    closing.join()

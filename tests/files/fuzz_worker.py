@@ -6,8 +6,8 @@ Most damage is done where a number decides what a reader does next.
 Run by test_fuzz.py in a process of its own, which a crash ends. On stdout, for each seed, a line
 when it begins and one with its outcome when it ends.
 
-Arguments: valid LLM file, valid mmproj file, which of them to damage ("llm" or "mmproj"), folder
-for the damaged copy, first seed, number of seeds.
+Arguments: which file to damage ("llm", "mmproj" or "layout"), folder for the damaged copy, first
+seed, number of seeds; then the valid files: LLM and mmproj, or the layout model's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 
 from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import ContextError, EngineError, ModelError, OptionError
+from ppocrvl.layout.layout import Layout
 
 SECONDS_PER_CASE = 60
 
@@ -186,17 +187,18 @@ _WEIGHTS = (20, 40, 10, 5, 5, 5, 5, 10)
 
 def main() -> None:
     """Goes through the seeds."""
-    llm, mmproj, role, folder = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
-    first, count = int(sys.argv[5]), int(sys.argv[6])
-    original = (llm if role == "llm" else mmproj).read_bytes()
+    role, folder, first, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    files = [Path(name) for name in sys.argv[5:]]
+    place = 1 if role == "mmproj" else 0
+    original = files[place].read_bytes()
     header = Header(original)
-    damaged = folder / f"damaged-{role}.gguf"
+    files[place] = folder / f"damaged-{role}.gguf"
+    use = _look_at_a_page if role == "layout" else _read_a_picture
     for seed in range(first, first + count):
         _say(f"begin {seed}")
         faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)
-        damaged.write_bytes(corrupt(original, header, seed))
-        pair = (damaged, mmproj) if role == "llm" else (llm, damaged)
-        _say(f"end {seed} {_outcome(*pair, str(damaged))}")
+        files[place].write_bytes(corrupt(original, header, seed))
+        _say(f"end {seed} {_outcome(files, str(files[place]), use)}")
         faulthandler.cancel_dump_traceback_later()
 
 
@@ -205,28 +207,40 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _outcome(llm: Path, mmproj: Path, damaged: str) -> str:
+def _outcome(files: list[Path], damaged: str, use: Callable[[list[Path]], str]) -> str:
     """ "ran", "refused", or what should not have happened."""
     try:
-        engine = Engine(llm, mmproj=mmproj, n_threads=1, gpu_layers=0)
+        return use(files)
     except ModelError as error:
         message = str(error)
         one_line = "\n" not in message and message.isprintable() and damaged in message
         return "refused" if one_line and len(message) < 2000 else f"bad message: {message!r}"
     except Exception as error:  # noqa: BLE001
-        return f"while loading: {error!r}"
-    image = np.full((56, 56, 3), 255, np.uint8)
-    try:
-        engine.ocr(image, max_tokens=1)
-    except (ContextError, OptionError):
-        return "ran"  # the damage made the context or the pixel limits too small
-    except EngineError as error:
-        # Damaged weights that make numbers overflow are noticed at the first result.
-        return "ran" if "not a number" in str(error) else f"while running: {error!r}"
-    except Exception as error:  # noqa: BLE001
-        return f"while running: {error!r}"
-    finally:
-        engine.close()
+        return repr(error)
+
+
+def _read_a_picture(files: list[Path]) -> str:
+    llm, mmproj = files
+    with Engine(llm, mmproj=mmproj, n_threads=1, gpu_layers=0) as engine:
+        try:
+            engine.ocr(np.full((56, 56, 3), 255, np.uint8), max_tokens=1)
+        except (ContextError, OptionError):
+            return "ran"  # the damage made the context or the pixel limits too small
+        except EngineError as error:
+            # Damaged weights that make numbers overflow are noticed at the first result.
+            return "ran" if "not a number" in str(error) else f"while running: {error!r}"
+    return "ran"
+
+
+def _look_at_a_page(files: list[Path]) -> str:
+    """What is no number is dropped there: every file that loads finds some regions, or none."""
+    page = np.full((90, 70, 3), 255, np.uint8)
+    page[20:30, 10:60] = 0
+    with Layout(files[0], n_threads=1) as layout:
+        for region in layout.detect(page):
+            x0, y0, x1, y1 = region.box
+            if not (0 <= x0 < x1 <= 70 and 0 <= y0 < y1 <= 90):
+                return f"out of the page: {region}"
     return "ran"
 
 

@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ppocrvl.exporter.layout.exporter import export_layout
+from ppocrvl.exporter.layout.synthetic import write_synthetic_layout
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ppocrvl.models.folder import ModelPaths
 
 WORKER = Path(__file__).with_name("fuzz_worker.py")
 
 
-def _run(model: ModelPaths, role: str, n_cases: int, folder: Path) -> dict[int, str]:
+def _run(files: Sequence[Path], role: str, n_cases: int, folder: Path) -> dict[int, str]:
     """Outcome by seed; a worker that dies is replaced, and its seed's outcome says so."""
     outcomes: dict[int, str] = {}
     while len(outcomes) < n_cases:
         first = len(outcomes)
-        paths = [str(path) for path in (WORKER, model.llm, model.mmproj)]
         worker = subprocess.run(
-            [sys.executable, *paths, role, str(folder), str(first), str(n_cases - first)],
+            [sys.executable, *map(str, (WORKER, role, folder, first, n_cases - first, *files))],
             capture_output=True,
             text=True,
             check=False,
@@ -56,11 +60,30 @@ def _check(outcomes: dict[int, str]) -> None:
 def test_damaged_files_are_refused_or_run(
     tiny_model: ModelPaths, role: str, tmp_path: Path
 ) -> None:
-    _check(_run(tiny_model, role, 200, tmp_path))
+    _check(_run((tiny_model.llm, tiny_model.mmproj), role, 200, tmp_path))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("role", ["llm", "mmproj"])
 def test_many_damaged_files(model: ModelPaths, role: str, tmp_path: Path) -> None:
-    _check(_run(model, role, 2500, tmp_path))
+    _check(_run((model.llm, model.mmproj), role, 2500, tmp_path))
+
+
+def _damage_a_layout_model(size: str, n_cases: int, folder: Path) -> None:
+    write_synthetic_layout(folder / size, size, image_size=96)
+    _check(_run([export_layout(folder / size, folder)], "layout", n_cases, folder))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("size", ["v2-small", "v3-small"])
+def test_damaged_layout_files_are_refused_or_run(size: str, tmp_path: Path) -> None:
+    _damage_a_layout_model(size, 60, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("size", ["v2-small", "v3-small"])
+def test_many_damaged_layout_files(size: str, tmp_path: Path) -> None:
+    _damage_a_layout_model(size, 1000, tmp_path)

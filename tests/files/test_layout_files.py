@@ -200,6 +200,15 @@ def test_layout_file_given_as_the_model(layout_file: Callable[..., Path], tmp_pa
     assert (found.llm.name, found.mmproj.name) == (pair.llm.name, pair.mmproj.name)
 
 
+def test_labels_that_are_no_text(layout_file: Callable[..., Path], tmp_path: Path) -> None:
+    data = layout_file().read_bytes()
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(data.replace(b"chart", b"]\xd8\xd1^J", 1))
+    with pytest.raises(ModelFormatError, match="a label is") as error:
+        _native.check_layout(str(path))
+    assert "\n" not in str(error.value)
+
+
 def test_damaged_headers(layout_file: Callable[..., Path], tmp_path: Path) -> None:
     """Each damage is refused or harmless; none ends the process."""
     whole = layout_file("v2-small").read_bytes()

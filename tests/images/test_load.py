@@ -467,3 +467,16 @@ def test_limit_on_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for source in (path, bytes(101), io.BytesIO(bytes(101))):
         with pytest.raises(ImageTooLargeError, match="over the limit of 100 bytes"):
             load_image(source)
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"x" * 1000])
+def test_a_pdf_is_told_where_to_go(before: bytes) -> None:
+    with pytest.raises(ImageDecodeError) as error:
+        load_image(before + b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj")
+    assert str(error.value) == "the image data is a PDF, not an image; ppocrvl parse reads PDFs"
+
+
+def test_a_picture_that_speaks_of_pdf_is_a_picture(colours: npt.NDArray[np.uint8]) -> None:
+    data = encode(Image.fromarray(colours), "JPEG", comment=b"%PDF-1.7", quality=100)
+    assert b"%PDF-" in data[:1024]
+    assert pixels_of(data).shape == (HEIGHT, WIDTH, 3)

@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 from tests.layout.test_ink import region
 
+from ppocrvl.exporter.layout.official import LABELS
+from ppocrvl.images.drawing import colour_of
 from ppocrvl.layout.drawing import drawn
 
 
@@ -32,3 +34,12 @@ def test_anything_can_be_drawn() -> None:
     page = Image.new("L", (3, 2), 200)
     assert drawn(page, []).size == (3, 2)
     assert drawn(page, [region("text", (0, 0, 3, 2), 0)]).mode == "RGB"
+
+
+def test_white_letters_can_be_read_on_every_colour() -> None:
+    """Contrast of 3 or more, as WCAG 2.2 asks for large text (1.4.3)."""
+    for label in (*LABELS, "a class of its own"):
+        shares = np.array(colour_of(label)) / 255
+        linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+        luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+        assert 1.05 / (luminance + 0.05) >= 3

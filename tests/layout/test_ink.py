@@ -23,8 +23,7 @@ STEP = 24
 
 
 def region(label: str, box: Box, order: int) -> Region:
-    x0, y0, x1, y1 = map(float, box)
-    return Region(label, 0.9, box, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), order)
+    return Region.of_box(label, 0.9, box, order)
 
 
 @cache

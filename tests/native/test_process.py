@@ -33,7 +33,7 @@ def run(model: RandomModel | ModelPaths, script: str) -> subprocess.CompletedPro
         [sys.executable, "-c", PREAMBLE + textwrap.dedent(script), model.llm, model.mmproj],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 

@@ -69,7 +69,7 @@ def test_each_thread_that_cannot_be_started(
         [*command, str(random_model.llm), str(random_model.mmproj)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
         check=False,
         env=environment,
     )

@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("rapidfuzz", reason='needs the packages of evaluation: pip install ".[eval]"')
 
 from document_pages import TruePage, bare
-from documents import judged, part, quality_lines, speed_lines
+from documents import judged
+from documents_report import LONG, part, quality_lines, speed_lines
 from peer_pages import OURS, TESSERACT
 
 PAGE = TruePage(Path("x.png"), "Title of it one item", "# Title of it\n\n• one item", is_text=True)
@@ -29,19 +30,31 @@ def test_tables() -> None:
         "machine": {"processor": "P", "threads used": "2", "date": "D"},
         "skipped": {TESSERACT: "apt-get install tesseract-ocr", "llama-server": "--tools"},
         f"quality|painted|{OURS}": [{**judged(PAGE, "# Title of it\n\none"), "seconds": 2.0}],
-        "speed|ppocrvl|bf16": [_run(10.0), _run(30.0), _run(12.0)],
+        "speed|ppocrvl|bf16": [_run(t, busy=0.97, elsewhere=0.031) for t in (10.0, 30.0, 12.0)],
         "speed|llama-server|bf16": [_run(24.0)],
     }
     (*_, row) = quality_lines(values)
     assert row.startswith(f"| painted | {OURS} | 1 | 25.0% | 25.0% |")
     rows = list(speed_lines(values))
-    assert rows[2] == "| bf16 | ppocrvl | 30.00 | 2.00 | 0.50 | 3.0 | 1024 |"
-    assert "llama-server | 15.00 | 1.00" in rows[3]
+    assert rows[2] == "| bf16 | ppocrvl | 30.00 | 2.00 | 0.50 | 3.0 | 1024 | 97.0% | 3.1% |"
+    assert rows[3] == "| bf16 | llama-server | 15.00 | 1.00 | 0.50 | 3.0 | 1024 |  |  |"
     assert f"{TESSERACT} was not measured: apt-get install tesseract-ocr." in part(
         "quality", values
     )
     assert "llama-server was not measured: --tools." in part("speed", values)
 
 
-def _run(seconds: float) -> dict[str, Any]:
-    return {"seconds": seconds, "pages": 6, "layout": 3.0, "first": 3.0, "peak": 1 << 30}
+def test_long_documents() -> None:
+    values: dict[str, Any] = {
+        "machine": {"processor": "P", "threads used": "2", "date": "D"},
+        "skipped": {LONG: "weasyprint is not installed", TESSERACT: "apt-get"},
+        "long|built-in|200": {**_run(400, busy=1, elsewhere=0.05), "pages": 200, "pdfium": 5 << 20},
+    }
+    lines = part("long", values)
+    assert lines[2] == "| built-in | 200 | 30.00 | 3.0 | 1024 | 5 | 100.0% | 5.0% |"
+    assert "A long document was not measured: weasyprint is not installed." in lines
+    assert not any(TESSERACT in line for line in lines)
+
+
+def _run(seconds: float, **more: float) -> dict[str, Any]:
+    return {"seconds": seconds, "pages": 6, "layout": 3.0, "first": 3.0, "peak": 1 << 30, **more}

@@ -67,10 +67,8 @@ class Stripes:
         regions = []
         for order in range(image.shape[0] // ROWS if image.any() else 0):
             top, bottom = order * ROWS, (order + 1) * ROWS
-            corners = ((0, top), (WIDTH, top), (WIDTH, bottom), (0, bottom))
             # Headers are not merged with what stands under them.
-            outline = tuple((float(x), float(y)) for x, y in corners)
-            regions.append(Region("header", 0.9, (0, top, WIDTH, bottom), outline, order))
+            regions.append(Region.of_box("header", 0.9, (0, top, WIDTH, bottom), order))
         return regions
 
 
@@ -137,7 +135,7 @@ class HeldReader(TrueReader):
     def wait_for(self, n_requests: int) -> None:
         """Until so many requests have come in all."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.requests) >= n_requests, timeout=60)
+            assert self._changed.wait_for(lambda: len(self.requests) >= n_requests, timeout=600)
 
     def give(self, name: str | None = None) -> None:
         """The answer to this block, or to all that are held."""

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def region(label: str, box: Box, order: int = 0) -> Region:
     """A region that is a rectangle."""
-    x0, y0, x1, y1 = box
-    return Region(label, 0.9, box, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), order)
+    return Region.of_box(label, 0.9, box, order)
 
 
 def result(

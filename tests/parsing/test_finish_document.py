@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from tests.parsing.made import block
 
 from ppocrvl.document.types import Block, BlockLine, PageData
 from ppocrvl.parsing.finish_document import finish_document
+from ppocrvl.parsing.page_tables import join_tables
 from ppocrvl.parsing.paragraphs import in_sentence, with_joins
 
 UPPER = "<table><tr><td>Name</td><td>n</td></tr><tr><td>a</td><td>1</td></tr></table>"
@@ -63,14 +65,59 @@ def test_a_table_goes_on_at_the_top_of_the_next_page() -> None:
         document(
             [block("table", (0, 0, 100, 20), UPPER)], [block("table", (0, 0, 120, 20), LOWER)]
         ),
+        document([block("table", (50, 0, 50, 20), UPPER)], [block("table", text=LOWER)]),
     ],
-    ids=["a page is missing", "text below", "text above", "of another width"],
+    ids=["a page is missing", "text below", "text above", "of another width", "of no width"],
 )
 def test_a_table_does_not_go_on(pages: list[PageData]) -> None:
     assert [one.text for page in finish_document(pages) for one in page.blocks if one.html] == [
         UPPER,
         LOWER,
     ]
+
+
+@pytest.mark.parametrize(("n_head", "n_kept"), [(5, 0), (6, 1), (7, 2)])
+def test_of_a_repeated_head_five_rows_are_left_out(n_head: int, n_kept: int) -> None:
+    head = "".join(f"<tr><td>head {n}</td></tr>" for n in range(n_head))
+    parts = [f"<table>{head}<tr><td>{cell}</td></tr></table>" for cell in "ab"]
+    whole = join_tables(*parts)
+    assert whole is not None
+    assert whole.count("head") == n_head + n_kept
+    assert whole.endswith("<tr><td>b</td></tr></table>")
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower"),
+    [
+        ("<table></table>", LOWER),
+        (UPPER, "<table></table>"),
+        # All of the lower one is head, and its width is another.
+        (
+            "<table><tr><td>a</td></tr><tr><td>b</td><td>c</td></tr></table>",
+            "<table><tr><td>a</td></tr></table>",
+        ),
+    ],
+)
+def test_a_table_without_new_rows_does_not_go_on(upper: str, lower: str) -> None:
+    assert join_tables(upper, lower) is None
+
+
+def test_a_table_that_was_not_read_goes_on_nowhere() -> None:
+    for upper, lower in (("", LOWER), (UPPER, "")):
+        pages = document([block("table", text=upper)], [block("table", text=lower)])
+        assert finish_document(pages) == [
+            replace(page, blocks=(replace(page.blocks[0], order=None),)) for page in pages
+        ]
+
+
+def test_nothing_is_joined_to_a_page_that_failed() -> None:
+    """Nor from it, though it may have blocks that were read before it did."""
+    pages = document([block("text", text="it goes")], [block("text", text="on here")])
+    for broken in (0, 1):
+        failed = list(pages)
+        failed[broken] = replace(failed[broken], error="cut short")
+        assert not finish_document(failed)[1].blocks[0].joins_previous
+    assert finish_document(pages)[1].blocks[0].joins_previous
 
 
 def test_nothing_is_joined_over_a_page_that_failed() -> None:
@@ -107,6 +154,7 @@ def test_a_sentence_goes_on(before: str, after: str) -> None:
         ("as follows:", "one"),
         ("it goes", "Another begins"),
         ("it goes", "1. an item"),
+        ("many, many,", "\N{EM DASH} a dash"),
         ("结束。", "新的方法"),
         ("", "on"),
         ("it goes", ""),
@@ -149,6 +197,19 @@ def test_a_paragraph_does_not_go_on_past_other_text(label: str) -> None:
 def test_a_block_that_failed_joins_nothing() -> None:
     failed = text(LEFT, "it goes", error="a strip failed")
     assert not any(joins(failed, text(RIGHT, "on here")))
+    failed = text(RIGHT, "on here", error="a strip failed")
+    assert not any(joins(text(LEFT, "it goes"), failed))
+
+
+def test_a_paragraph_goes_on_on_the_next_page_wherever_it_stands_there() -> None:
+    low = text((0, 900, 90, 990), "on here")
+    assert joins(text(LEFT, "it goes"), low) == [False, False]
+    assert with_joins([[text(LEFT, "it goes")], [low]])[1][0].joins_previous
+
+
+def test_a_paragraph_goes_around_a_seal() -> None:
+    seal = block("seal", (0, 702, 90, 718), "Seal of the office")
+    assert joins(text(LEFT, "it goes"), seal, text(BELOW, "on here")) == [False, False, True]
 
 
 def test_a_group_goes_on_where_its_last_block_ends() -> None:
@@ -170,6 +231,51 @@ def test_a_short_last_line_ends_a_paragraph() -> None:
     assert joins(short, text(RIGHT, "on here")) == [False, False]
 
 
+def test_the_last_line_of_a_group_says_nothing() -> None:
+    """Its lines are those of all its blocks, one of which is elsewhere."""
+    short = lines((0, 100, 90, 110), (0, 690, 60, 700))
+    group = [text(LEFT, "it goes", group=0, lines=short), text(BELOW, "", group=0)]
+    assert joins(*group, text(RIGHT, "on here")) == [False, False, True]
+
+
+def test_a_single_line_is_not_indented() -> None:
+    one = text(RIGHT, "on here", lines=lines((125, 100, 200, 110)))
+    assert joins(text(LEFT, "it goes"), one) == [False, True]
+
+
 def test_an_indented_first_line_begins_a_paragraph() -> None:
     indented = lines((125, 100, 200, 110), (110, 115, 200, 125))
     assert not any(joins(text(LEFT, "it goes"), text(RIGHT, "on here", lines=indented)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pages_that_were_finished_alone_come_to_the_same(seed: int) -> None:
+    """A client gets such pages from a server, and puts them together."""
+    random_ = random.Random(seed)
+    texts = ("and so", "it goes on,", "An end.", "The next", "1.1 Title", "II. Title", "")
+    labels = ("text", "text", "text", "paragraph_title", "doc_title", "image", "number", "table")
+
+    def made() -> Block:
+        label = random_.choice(labels)
+        text = random_.choice((UPPER, LOWER) if label == "table" else texts)
+        x, y = random_.choice((0, 300)), random_.choice((0, 100, 500))
+        size = random_.choice((12, 20))
+        group = random_.choice((None, None, 1))
+        return block(label, (x, y, x + random_.choice((250, 255)), y + size), text, group=group)
+
+    for _ in range(100):
+        pages = [[made() for _ in range(random_.randrange(6))] for _ in range(4)]
+        whole = document(*pages, indexes=(0, 1, 3, 4))
+        alone = [finished for page in whole for finished in finish_document([page])]
+        assert finish_document(alone) == finish_document(whole)
+
+
+def test_tables_and_levels_can_be_left_alone() -> None:
+    pages = document(
+        [block("paragraph_title", text="1 One"), block("table", text=UPPER)],
+        [block("table", text=LOWER)],
+    )
+    upper, lower = finish_document(pages, tables=False, levels=False)
+    assert [one.level for one in upper.blocks] == [None, None]
+    assert [one.text for one in (*upper.blocks[1:], *lower.blocks)] == [UPPER, LOWER]
+    assert finish_document(pages, levels=False)[0].blocks[1].text == WHOLE

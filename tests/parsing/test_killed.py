@@ -50,7 +50,7 @@ def run(scan: Path, out: Path, last: int, seed: int = 0) -> subprocess.Completed
         env={**os.environ, "PPOCRVL_MODEL": "", "PYTHONPATH": str(Path.cwd())},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
         check=False,
     )
 

@@ -13,13 +13,13 @@ TEXT = "Although the quick brown fox had jumped all of those dogs slept behind a
 WORDS = TEXT.split()
 
 
-def page(n_lines: int = 40) -> np.ndarray:
+def page(n_lines: int = 40, words: list[str] = WORDS) -> np.ndarray:
     canvas = Image.new("RGB", (900, 1200), "white")
     draw = ImageDraw.Draw(canvas)
     for i in range(n_lines):
         # Other words in each line: what is the same below itself looks like lines down the page.
-        words = [WORDS[(7 * i + 3 * j + i * j) % len(WORDS)] for j in range(9 + i % 3)]
-        draw.text((60, 60 + 26 * i), " ".join(words), "black", ImageFont.load_default(20.0))
+        line = [words[(7 * i + 3 * j + i * j) % len(words)] for j in range(9 + i % 3)]
+        draw.text((60, 60 + 26 * i), " ".join(line), "black", ImageFont.load_default(20.0))
     return np.array(canvas)
 
 
@@ -40,6 +40,11 @@ def test_turning_is_clockwise() -> None:
 @pytest.mark.parametrize("lies", [0, 90, 180, 270])
 def test_a_page_of_few_lines_is_not_turned(lies: Rotation) -> None:
     assert page_rotation(turned(page(1), lies)) == 0
+
+
+@pytest.mark.parametrize("text", [TEXT.upper(), "0123 456 7890 12 345 67 8901 2345 6 789 01"])
+def test_a_page_without_ascenders_stays_as_it_is(text: str) -> None:
+    assert page_rotation(page(words=text.split())) == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (40, 3000, 3), (500, 400, 3)])

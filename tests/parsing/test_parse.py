@@ -100,7 +100,7 @@ def test_asyncio() -> None:
             await parsing
         for _, future in reader.held:  # by the thread, if it had only just begun them
             with pytest.raises(concurrent.futures.CancelledError):
-                future.result(timeout=60)
+                future.result(timeout=600)
 
     asyncio.run(run())
 

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.parsing.fakes import (
     ROWS,
+    WIDTH,
     HeldReader,
     Shown,
     ShufflingReader,
@@ -30,6 +32,7 @@ from tests.parsing.fakes import (
 )
 
 from ppocrvl.errors import CancelledError, EngineError, ImageDecodeError, PpocrvlError
+from ppocrvl.parsing.open_page import OpenPage
 from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.parts import NoDocument, PageJob, PageRead, Parts
 from ppocrvl.parsing.pipeline import Pages
@@ -251,6 +254,18 @@ def test_a_page_that_took_too_long_to_find_its_blocks_has_no_time_left() -> None
     assert reader.requests[0].deadline == 0.0
 
 
+def test_a_page_that_is_done_weighs_its_picture() -> None:
+    (job,) = jobs([1])
+    page = OpenPage(job, since=0.0)
+    page.rendered(Shown(painted(0, 1)), keep_image=True)
+    assert page.n_bytes == painted(0, 1).nbytes
+    page.planned([])
+    page.let_go()
+    image = page.result().data.image
+    assert image is not None
+    assert page.n_bytes == len(image.data) > 0
+
+
 def test_rotation_and_notes_are_kept() -> None:
     shown = Shown(painted(0, 1), 96.0, 90, ("rendered at 96 dpi",))
     (job,) = jobs([1])
@@ -332,7 +347,8 @@ def test_text_layer(wrong: frozenset[int], n_read: int) -> None:
 @pytest.mark.parametrize("uses_text_layer", [False, True])
 def test_the_reader_is_told_what_the_layer_says(*, uses_text_layer: bool) -> None:
     (job,) = jobs([10])
-    job = replace(job, text_layer=lambda: letters(0, 10, wrong=frozenset({4})))
+    wrong: frozenset[int] = frozenset() if uses_text_layer else frozenset({4})
+    job = replace(job, text_layer=lambda: letters(0, 10, wrong=wrong))
     reader = TrueReader()
     parts = Parts(
         Paragraphs(),
@@ -347,7 +363,53 @@ def test_the_reader_is_told_what_the_layer_says(*, uses_text_layer: bool) -> Non
     told = {name_of(np.asarray(one.image)): one.draft for one in reader.requests}
     assert len(told) == (2 if uses_text_layer else 10)
     for text, draft in told.items():
-        assert draft == ("#" * 14 if text == true_text(0, 4) else text)
+        assert draft == ("#" * 14 if wrong and text == true_text(0, 4) else text)
+
+
+class Mixed(Stripes):
+    """The first block is a table, two are read as one, the others are headings."""
+
+    def detect(self, image: npt.NDArray[np.uint8]) -> Any:
+        found = super().detect(image)
+        labels = ["table", "text", "text", *["paragraph_title"] * len(found)]
+        found = [replace(one, label=label) for one, label in zip(found, labels, strict=False)]
+        top = found[1].box[1]
+        beside = [(0, top, 18, top + ROWS), (20, top, WIDTH, top + ROWS)]
+        found[1:3] = [replace(one, box=b) for one, b in zip(found[1:3], beside, strict=True)]
+        return found
+
+
+def test_what_needs_a_model_is_not_taken_from_the_text_layer() -> None:
+    """Tables, whose cells the layer does not have, and blocks that are read as one."""
+    (job,) = jobs([10])
+    job = replace(job, text_layer=lambda: letters(0, 10))
+    parts = Parts(Mixed(), TrueReader(), Memory(None, {}), BlockOptions(), uses_text_layer=True)
+    (read,) = Pages([job], parts)
+    assert isinstance(read, PageRead)
+    sources = [block.source for block in read.data.blocks]
+    assert (sources[0], sources[1]) == ("model", "model")
+    assert read.data.blocks[1].group == read.data.blocks[2].group is not None
+    assert sources[3:].count("text-layer") == 5
+
+
+def test_the_text_layer_of_a_page_that_was_turned_is_not_used() -> None:
+    """Its letters lie elsewhere."""
+    (job,) = jobs([10])
+    lying = Shown(painted(0, 10))
+    job = replace(job, render=lambda: lying, text_layer=lambda: letters(0, 10))
+    turned = replace(lying, rotation=180)
+    parts = Parts(
+        Paragraphs(),
+        TrueReader(),
+        Memory(None, {}),
+        BlockOptions(),
+        uses_text_layer=True,
+        turns_pages=True,
+    )
+    with mock.patch("ppocrvl.parsing.feeder.upright", return_value=turned):
+        (read,) = Pages([job], parts)
+    assert isinstance(read, PageRead)
+    assert {block.source for block in read.data.blocks} == {"model"}
 
 
 def test_a_text_layer_that_cannot_be_had_is_none() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from ppocrvl.errors import ImageTooThinError
 from ppocrvl.parsing.finish import finish_block
 from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.plan import PlannedBlock, plan_page
+from ppocrvl.parsing.table_figures import LEAST_SIDE, figure_tokens
+from ppocrvl.requests.results import Attempt
 
 if TYPE_CHECKING:
     from ppocrvl.document.types import Block
@@ -79,6 +82,26 @@ def test_what_lies_outside_the_page_is_cut_off() -> None:
     assert finish_block(outside).finish_reason == "error"
 
 
+def test_a_figure_outside_the_page_has_no_picture() -> None:
+    (figure,) = plan(("image", (400, 0, 500, 50)))
+    assert figure.pictures == ()
+    (table,) = plan(("table", (0, 0, 200, 200)), ("image", (50, 50, 50, 90)))
+    assert (table.pictures, len(table.requests)) == ((), 1)
+
+
+def test_without_a_resolution_a_pixel_is_a_point() -> None:
+    (block,) = plan_page(noise(), [region("text", (10, 20, 110, 80))], BlockOptions())
+    assert block.box_points == (10, 20, 110, 80)
+
+
+def test_options_of_requests_reach_all_of_them() -> None:
+    found = plan(("text", (0, 0, 90, 30)), ("table", (0, 40, 90, 90)), request={"max_tokens": 7})
+    assert [(one.requests[0].task, one.requests[0].max_tokens) for one in found] == [
+        ("ocr", 7),
+        ("table", 7),
+    ]
+
+
 def test_figures_are_named_by_page_label_and_number() -> None:
     blocks = plan(("image", (0, 0, 50, 50)), ("text", (0, 60, 90, 90)), ("seal", (0, 99, 40, 140)))
     names = [[picture.name for picture in block.pictures] for block in blocks]
@@ -111,6 +134,23 @@ def test_a_block_of_many_lines_is_read_in_strips() -> None:
     assert [line.box for line in read.lines] == list(block.line_boxes)
 
 
+def test_lines_of_blocks_that_are_read_as_one_have_their_places() -> None:
+    """The second is stacked under the first, in the middle."""
+    lines = [(0, 2, 120, 10), (50, 42, 200, 49)]
+    first, second = plan(
+        ("text", (0, 0, 120, 40)),
+        ("text", (130, 20, 150, 70)),
+        max_lines=9,
+        find_lines=lambda _: lines,
+    )
+    assert image_of(first).shape == (90, 120, 3)
+    # 50 pixels to the right of its left edge; and no further than the page reaches.
+    assert first.line_boxes == ((0, 2, 120, 10), (130, 22, 280, 29))
+    assert second.line_boxes == ()
+    (wide,) = plan(("text", (200, 0, 290, 40)), find_lines=lambda _: [(0, 0, 120, 9)])
+    assert wide.line_boxes == ((200, 0, 300, 9),)
+
+
 def test_a_figure_in_a_table_becomes_a_token_and_a_picture() -> None:
     table, text = plan(
         ("image", (20, 20, 80, 80)),
@@ -129,6 +169,26 @@ def test_a_figure_in_a_table_becomes_a_token_and_a_picture() -> None:
     assert block.text == block.html
 
 
+def test_each_figure_of_a_page_has_a_token_of_its_own() -> None:
+    """Also those that are in no table take one, as in PaddleX; each is painted in its place."""
+    outside, table = plan(
+        ("image", (210, 0, 290, 80)),
+        ("table", (10, 100, 200, 300)),
+        ("seal", (30, 120, 90, 180)),
+    )
+    assert outside.region.label == "image"
+    assert list(table.tokens) == [figure_tokens(2)[1]]
+    painted = image_of(table)
+    assert painted[22, 22].tolist() == [255, 255, 255]
+    assert np.array_equal(painted[90:], noise()[190:300, 10:200])
+
+
+@pytest.mark.parametrize(("side", "n_tokens"), [(LEAST_SIDE, 1), (LEAST_SIDE - 1, 0)])
+def test_how_small_a_figure_may_be_for_a_token(side: int, n_tokens: int) -> None:
+    (table,) = plan(("table", (0, 0, 200, 200)), ("image", (20, 20, 100, 20 + side)))
+    assert len(table.tokens) == n_tokens
+
+
 def test_a_figure_too_small_for_a_token_is_kept_with_its_table() -> None:
     (table,) = plan(("table", (0, 0, 200, 200)), ("image", (20, 20, 40, 40)))
     assert table.tokens == {}
@@ -144,6 +204,15 @@ def finish(label: str, *outcomes: Outcome, **options: Any) -> Block:
 def test_formulas_come_without_brackets() -> None:
     block = finish("display_formula", result(r"\[ x^2 \]"))
     assert (block.text, block.latex) == ("x^2", "x^2")
+
+
+def test_formulas_are_shown_without_margin() -> None:
+    page = np.full((100, 200, 3), 255, np.uint8)
+    page[40:60, 50:90] = 0
+    boxes = region("display_formula", (10, 10, 190, 90)), region("text", (10, 10, 190, 90))
+    formula, same = plan_page(page, boxes, BlockOptions(merge=False))
+    assert image_of(formula).shape == (20, 40, 3)
+    assert image_of(same).shape == (80, 180, 3)
 
 
 def test_a_number_of_a_formula_comes_without_brackets() -> None:
@@ -168,9 +237,11 @@ def test_a_table_that_is_none_stays_text() -> None:
 
 def test_spotted_texts_are_lines_with_places() -> None:
     corners = "".join(f"<|LOC_{n}|>" for n in (100, 200, 500, 200, 500, 300, 100, 300))
-    block = finish("spotting", result(f"word{corners}"))
-    assert block.text == "word"
-    assert [(line.text, line.box) for line in block.lines] == [("word", (10, 20, 50, 30))]
+    (planned,) = plan(("spotting", (20, 40, 120, 140)))
+    block = finish_block(planned, [result(f"word{corners}and{corners}")])
+    assert block.text == "word\n\nand"
+    places = [(line.text, line.box) for line in block.lines]
+    assert places == [("word", (30, 60, 70, 70)), ("and", (30, 60, 70, 70))]
 
 
 def test_confidence_and_ends_go_over_all_strips() -> None:
@@ -198,6 +269,41 @@ def test_a_strip_that_fails_leaves_the_others() -> None:
         find_lines=lambda _: lines,
     )
     assert (block.text, block.error, block.finish_reason) == ("b", "too thin; cut it", "error")
+
+
+def four_lines(_: object) -> list[tuple[int, int, int, int]]:
+    return [(0, 10 * i, 90, 10 * i + 8) for i in range(4)]
+
+
+def test_the_first_failure_is_the_reason() -> None:
+    errors = ImageTooThinError("first"), ImageTooThinError("second")
+    block = finish("text", *errors, max_lines=2, find_lines=four_lines)
+    assert block.error == "first"
+
+
+def test_the_strip_that_was_read_most_often_counts() -> None:
+    attempts = tuple(Attempt("first", "x", "stop", 0.5, (28, 28)) for _ in range(3))
+    first = replace(result("a", [0.9]), attempts=attempts)
+    block = finish("text", first, result("b", [0.4]), max_lines=2, find_lines=four_lines)
+    assert block.attempts == 3
+    assert block.min_confidence == pytest.approx(0.4)
+
+
+def test_lines_without_places_keep_their_texts() -> None:
+    """More were found than read, or fewer."""
+    for answer in ("a", "a\nb\nc\nd\ne"):
+        block = finish("text", result(answer), find_lines=four_lines)
+        assert [line.box for line in block.lines] == [None] * len(answer.split())
+    block = finish("text", result("a\nb\n\nc\nd"), find_lines=four_lines)
+    assert [line.box is None for line in block.lines] == [False, False, True, False, False]
+
+
+def test_white_space_around_an_answer_is_none_of_it() -> None:
+    assert finish("text", result(" a\nb \n")).text == "a\nb"
+
+
+def test_loops_are_cut_out_of_answers() -> None:
+    assert finish("text", result("ab" * 60)).text == "ab"
 
 
 def test_a_block_that_fails_says_why() -> None:

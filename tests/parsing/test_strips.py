@@ -17,6 +17,17 @@ def test_pieces_of_a_line_are_one_row() -> None:
     assert rows_of(lines) == [(0, 10, 90, 21), (0, 30, 90, 40)]
 
 
+def test_a_small_piece_beside_a_tall_one_is_of_its_row() -> None:
+    """Whichever comes first: the middle of one lies within the other."""
+    assert rows_of([(0, 0, 40, 30), (50, 17, 60, 29)]) == [(0, 0, 60, 30)]
+    assert rows_of([(50, 1, 60, 11), (0, 0, 40, 30)]) == [(0, 0, 60, 30)]
+
+
+def test_lines_beyond_the_picture_are_cut_off() -> None:
+    rows = [(0, 0, 9, 10), (0, 40, 9, 60), (0, 62, 9, 70)]
+    assert strips(rows, 30, 1) == [(0, 25), (25, 30)]
+
+
 def test_lines_that_touch_stay_apart() -> None:
     lines = [(0, 0, 90, 12), (0, 10, 90, 22), (0, 20, 90, 32)]
     assert rows_of(lines) == lines

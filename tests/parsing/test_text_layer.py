@@ -93,6 +93,13 @@ def test_the_layer_does_not_agree() -> None:
     assert not agrees([("a" * 500, "a" * 500), ("wrong words", "right text!")])
 
 
+def test_many_blocks_that_differ_a_little_do_not_agree() -> None:
+    """Each is alike enough alone."""
+    pair = ("abcdefghij" * 9, "abcdefgh__" * 9)
+    assert not agrees([pair] * 3)
+    assert agrees([pair, ("x" * 2000, "x" * 2000)])
+
+
 def test_a_block_from_the_layer_says_so() -> None:
     planned = PlannedBlock(0, region("text", BOX), (0.0, 0.0, 100.0, 50.0), task="ocr")
     block = block_from_layer(planned, [LayerLine("a", (1, 2, 3, 4)), LayerLine("b", (1, 5, 3, 8))])

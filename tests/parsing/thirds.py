@@ -23,13 +23,7 @@ class Thirds:
         height, width = image.shape[:2]
         edges = [height * third // 3 for third in range(4)]
         return [
-            Region(
-                "paragraph_title",
-                1.0,
-                (0, top, width, bottom),
-                ((0, top), (width, top), (width, bottom), (0, bottom)),
-                order,
-            )
+            Region.of_box("paragraph_title", 1.0, (0, top, width, bottom), order)
             for order, (top, bottom) in enumerate(pairwise(edges))
         ]
 

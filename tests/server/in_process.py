@@ -13,6 +13,7 @@ from ppocrvl.requests.results import Result, Timings
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import Keys
+from ppocrvl.server.document_service import DocumentService
 from ppocrvl.server.engine_service import EngineService
 from ppocrvl.server.gate import Access
 from ppocrvl.server.metrics import Metrics
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ppocrvl.engine.engine import Engine
+    from ppocrvl.parsing.parts import Layout, Reader
     from ppocrvl.server.fetch import Fetcher
 
     Read = Callable[[object], Awaitable[Result]]
@@ -42,11 +44,13 @@ class PromptEngine:
 
     Attributes:
         piece_first: a stream gives a piece before `read` is asked.
+        options: that pictures were read with.
     """
 
     def __init__(self, read: Read, *, piece_first: bool = False) -> None:
         self._read = read
         self.piece_first = piece_first
+        self.options: list[dict[str, Any]] = []
         self.info = self
         self.patch_size, self.merge_size = 14, 2
         self.task_pixels: dict[str, tuple[int, int]] = {}
@@ -54,7 +58,8 @@ class PromptEngine:
     def check(self) -> None:
         """It is always there."""
 
-    async def aocr(self, picture: object, **_: Any) -> Result:
+    async def aocr(self, picture: object, **options: Any) -> Result:
+        self.options.append(options)
         return await self._read(picture)
 
     async def astream(self, picture: object, **_: Any) -> PromptStream:
@@ -94,16 +99,41 @@ def make_state(
 ) -> State:
     """What the requests share."""
     bounds = ServerLimits(**limits)
-    admission = Admission(places, 0)
+    admission, pages = Admission(places, 0), Admission(0, bounds.max_waiting_pages, "pages")
     return State(
         name="none",
         limits=bounds,
         admission=admission,
+        pages=pages,
         uploads=ByteBudget(bounds.max_upload_bytes),
         pictures=PictureLoader(bounds, fetcher),
-        metrics=Metrics(lambda: admission.inside, admission.limit),
+        metrics=Metrics(admission, pages),
         service=EngineService(cast("Engine", engine)),
     )
+
+
+class BlockEngine(PromptEngine):
+    """An engine whose blocks of documents another reader reads."""
+
+    def __init__(self, reader: Reader) -> None:
+        async def read(_: object) -> Result:
+            return result()
+
+        super().__init__(read)
+        self._reader = reader
+        self.n_parallel = reader.n_parallel
+        self.submit = reader.submit
+        self.takes_drafts = getattr(reader, "takes_drafts", False)
+
+
+def make_document_state(reader: Reader, layout: Layout, **limits: Any) -> State:
+    """Likewise, of a server that reads documents."""
+    state = make_state(BlockEngine(reader), **limits)
+    assert state.service is not None
+    state.documents = DocumentService(
+        state.service, layout, state.limits, state.pages, state.metrics
+    )
+    return state
 
 
 def run(state: State, talk: Callable[[httpx2.AsyncClient], Awaitable[None]]) -> None:
@@ -118,6 +148,15 @@ def run(state: State, talk: Callable[[httpx2.AsyncClient], Awaitable[None]]) -> 
             await talk(client)
 
     asyncio.run(serve())
+    check_nothing_is_held(state)
+
+
+def check_nothing_is_held(state: State) -> None:
+    """After the last request; ends the threads."""
     state.parser.shutdown()
+    if state.documents is not None:
+        assert not state.documents.places.locked()
+        state.documents.end()
     assert state.admission.inside == 0
+    assert state.pages.inside == 0
     assert state.uploads.held == 0

@@ -92,7 +92,8 @@ def test_refusal(server: Server, document: Document) -> None:
 
 def test_document_is_not_content_with_anything(document: Document) -> None:
     """The comparison above finds what is wrong."""
-    good = {"status": "ok", "model": "a", "version": "1", "pictures": 0, "limit": 1}
+    counts = {"pictures": 0, "limit": 1, "pages": 0, "pages_limit": 1}
+    good = {"status": "ok", "model": "a", "version": "1", **counts}
     assert document.misfits(good, "HealthReport") == []
     for bad in ({**good, "pictures": "0"}, {**good, "other": 1}, {**good, "reason": None}, {}):
         assert document.misfits(bad, "HealthReport") != []

@@ -32,6 +32,7 @@ def test_health_sees_that_the_thread_of_answers_has_ended(
             name="model",
             limits=ServerLimits(),
             admission=Admission(1, 1),
+            pages=Admission(1, 1),
             uploads=ByteBudget(1),
             pictures=mock.Mock(),
             metrics=mock.Mock(),

@@ -158,7 +158,7 @@ def serve(*arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "ppocrvl", "serve", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=600,
         check=False,
     )
 

@@ -290,14 +290,15 @@ def test_clients_that_go_away_at_any_moment(idle: Server, noise: bytes) -> None:
 def state_without_model(send_seconds: float = SECONDS) -> State:
     """For the application alone."""
     limits = ServerLimits(send_seconds=send_seconds)
-    admission = Admission(1, 1)
+    admission, pages = Admission(1, 1), Admission(0, 1, "pages")
     return State(
         name="none",
         limits=limits,
         admission=admission,
+        pages=pages,
         uploads=ByteBudget(1 << 20),
         pictures=PictureLoader(limits, None),
-        metrics=Metrics(lambda: admission.inside, admission.limit),
+        metrics=Metrics(admission, pages),
     )
 
 
@@ -427,14 +428,16 @@ def test_large_pictures_do_not_block_others(start_server: StartServer) -> None:
     assert during > 3, "nobody was answered meanwhile"
 
 
-def test_a_fault_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_shows_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An error that nobody foresaw: its text and its traceback are in the log alone."""
     state = state_without_model()
 
-    def fail() -> int:
+    def fail() -> bytes:
         raise RuntimeError("secret of /home/somebody")
 
-    state.metrics = Metrics(fail, 1)
+    monkeypatch.setattr(state.metrics, "text", fail)
     transport = httpx2.ASGITransport(app=build_app(state, Access(Keys([]))))
 
     async def run() -> httpx2.Response:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from tests.not_run import TRAINING_FONTS
 
-from tiny import fonts, tokenizer
+from tiny import fonts
+from tiny.tokenizer import Vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_is_small_and_bf16(tiny_checkpoint: Path, header: dict[str, Any]) -> Non
     assert sum(int(np.prod(t["shape"])) for t in header.values()) <= MAX_PARAMETERS
 
 
-def test_widths_exercise_the_real_paths(config: dict[str, Any]) -> None:
+def test_widths_exercise_the_real_paths(config: dict[str, Any], tiny_checkpoint: Path) -> None:
     vision = config["vision_config"]
     assert config["hidden_size"] % 256 == config["intermediate_size"] % 256 == 0
     assert config["head_dim"] == 128
@@ -53,7 +54,7 @@ def test_widths_exercise_the_real_paths(config: dict[str, Any]) -> None:
     assert vision["intermediate_size"] % 32 == 16
     assert vision["num_hidden_layers"] >= 4
     assert (4 * vision["hidden_size"]) % 256 == 0
-    assert config["vocab_size"] == tokenizer.VOCAB_SIZE
+    assert config["vocab_size"] == Vocabulary.of(tiny_checkpoint).size
 
 
 def test_configuration_has_the_official_keys(
@@ -106,31 +107,35 @@ def test_template_renders_the_official_prompt(tiny_checkpoint: Path) -> None:
 def test_reads_the_samples_exactly(
     tiny_checkpoint: Path, samples: Path, name: str, prompt: str
 ) -> None:
-    import torch
     from PIL import Image
 
-    from tiny import decode, model
+    from tiny import checkpoint, decode, losses
 
-    network, _ = model.load(tiny_checkpoint)
+    reader = checkpoint.load(tiny_checkpoint)
     picture = Image.open(samples / f"{name}.png").convert("RGB")
     assert picture.width % 28 == picture.height % 28 == 0
-    pixels = torch.from_numpy(np.asarray(picture, np.float32).transpose(2, 0, 1).copy())
-    pixels = (pixels / 127.5 - 1)[None]
+    pixels = [losses.pixels_of(np.asarray(picture))]
     truth = (samples / f"{name}.txt").read_text("utf-8").rstrip("\n")
-    assert decode.greedy(network, pixels, prompt) == [truth]
-    assert decode.greedy(network, pixels, prompt, llama_graph=True) == [truth]
+    assert decode.greedy(reader, pixels, prompt) == [truth]
+    assert decode.greedy(reader, pixels, prompt, llama_graph=True) == [truth]
 
 
 @pytest.mark.reference
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not fonts.held_out_fonts(), reason=TRAINING_FONTS)
 def test_reads_fresh_lines(tiny_checkpoint: Path) -> None:
-    from tiny import data, decode, losses, model, render, score
+    from tiny import checkpoint, data, exam, render, score
 
-    network, _ = model.load(tiny_checkpoint)
-    rng, noise = random.Random(41), np.random.default_rng(41)
+    reader = checkpoint.load(tiny_checkpoint)
+    limits = json.loads((tiny_checkpoint / "preprocessor_config.json").read_text("utf-8"))
+    rng = random.Random(41)
     for paths, bound in ((fonts.train_fonts(), 0.05), (fonts.held_out_fonts(), 0.10)):
         src = render.Source(paths, rng)
-        drawn = [data.draw(src, noise, "line", (1, 12)) for _ in range(40)]
-        pixels = losses.pixels_of(data.collate("line", drawn))
-        read = decode.greedy(network, pixels, "OCR:", 80)
-        assert score.cer(read, ["".join(s.tokens[:-1]) for s in drawn]) <= bound
+        cases = []
+        for i in range(40):
+            page = data.page(src, "line", (1, 12))
+            picture = render.photograph(rng, np.random.default_rng(i), page)
+            truth = "".join(u.text for u in page.units[:-1])
+            cases.append(exam.Case("OCR:", picture, truth, page.font, page.size))
+        exam.read_all(reader, cases, (limits["min_pixels"], limits["max_pixels"]))
+        assert score.cer([c.read for c in cases], [c.truth for c in cases]) <= bound

@@ -8,53 +8,87 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sentencepiece as spm
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tiny import tokenizer
+from tiny.alphabet import ALPHABET
+from tiny.tokenizer import ADDED, EOS, NEWLINE, PROMPTS, TAGS, Vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ALL_ASCII = "".join(chr(c) for c in range(32, 127))
+VOCABULARY = Vocabulary.built_in()
+UNITS = [*ALPHABET, "\n", *TAGS]
 
 
-@pytest.mark.parametrize("prompt", ["OCR:", "Table Recognition:"])
-def test_prompt_ids_are_what_sentencepiece_gives(prompt: str) -> None:
-    model = spm.SentencePieceProcessor(model_proto=tokenizer.sentencepiece_model())
-    before, after = tokenizer.prompt_ids(prompt)
+@pytest.fixture(scope="module")
+def model() -> spm.SentencePieceProcessor:
+    return spm.SentencePieceProcessor(model_proto=VOCABULARY.sentencepiece_model())
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_prompt_ids_are_what_sentencepiece_gives(
+    prompt: str, model: spm.SentencePieceProcessor
+) -> None:
+    before, after = VOCABULARY.prompt_ids(prompt)
     assert before == [
-        tokenizer.ID["<|begin_of_sentence|>"],
+        VOCABULARY.id["<|begin_of_sentence|>"],
         *model.encode("User: "),
-        tokenizer.ID["<|IMAGE_START|>"],
+        VOCABULARY.id["<|IMAGE_START|>"],
     ]
-    assert after == [tokenizer.ID["<|IMAGE_END|>"], *model.encode(f"{prompt}\nAssistant:\n")]
+    assert after == [VOCABULARY.id["<|IMAGE_END|>"], *model.encode(f"{prompt}\nAssistant:\n")]
 
 
-def test_every_output_unit_decodes_to_itself() -> None:
-    model = spm.SentencePieceProcessor(model_proto=tokenizer.sentencepiece_model())
-    ids = [tokenizer.unit_id(c) for c in ALL_ASCII]
-    assert len(set(ids)) == len(ALL_ASCII)
-    assert tokenizer.detokenize([*ids, tokenizer.NEWLINE, tokenizer.EOS, 300]) == ALL_ASCII + "\n"
-    assert model.decode(ids) == ALL_ASCII
+def test_every_output_unit_decodes_to_itself(model: spm.SentencePieceProcessor) -> None:
+    ids = [VOCABULARY.unit_id(c) for c in ALPHABET]
+    assert len(set(ids)) == len(ALPHABET)
+    assert VOCABULARY.detokenize([*ids, NEWLINE, EOS, 300]) == ALPHABET + "\n"
+    assert model.decode(ids) == ALPHABET
+
+
+@given(st.lists(st.sampled_from(UNITS), max_size=60))
+def test_segments_are_written_pieces_that_say_the_same(units: list[str]) -> None:
+    found = VOCABULARY.segment(units)
+    assert VOCABULARY.detokenize([i for i, _, _ in found]) == "".join(units)
+    assert {i for i, _, _ in found} <= set(VOCABULARY.written)
+    at = 0
+    for _, first, last in found:
+        assert first == at <= last
+        at = last + 1
+    assert at == len(units)
+
+
+def test_the_longest_piece_is_taken() -> None:
+    text = list("the information of the")
+    lengths = [b - a + 1 for _, a, b in VOCABULARY.segment(text)]
+    assert len(lengths) < 0.5 * len(text)
 
 
 def test_layout_follows_the_official_order() -> None:
-    assert tokenizer.TOKENS[:4] == ("<unk>", "<s>", "</s>", "0")
-    assert tokenizer.TOKENS[12:14] == ("9", "<0x00>")
-    assert tokenizer.NEWLINE == 23  # as in the official vocabulary
-    assert len(set(tokenizer.TOKENS)) == len(tokenizer.TOKENS)
-    assert tokenizer.VOCAB_SIZE % 32 == 0
+    assert VOCABULARY.tokens[:4] == ("<unk>", "<s>", "</s>", "0")
+    assert VOCABULARY.tokens[12:14] == ("9", "<0x00>")
+    assert NEWLINE == 23  # as in the official vocabulary
+    assert len(set(VOCABULARY.tokens)) == len(VOCABULARY.tokens)
+    assert VOCABULARY.size % 32 == 0
 
 
 def test_added_tokens_match_the_official_ones(official_files: Path) -> None:
     official = json.loads((official_files / "added_tokens.json").read_text(encoding="utf-8"))
-    shift = official["<|IMAGE_PLACEHOLDER|>"] - tokenizer.IMAGE
+    shift = official["<|IMAGE_PLACEHOLDER|>"] - VOCABULARY.image
     assert {name: i - shift for name, i in official.items()} == {
-        name: tokenizer.ID[name] for name in tokenizer.ADDED
+        name: VOCABULARY.id[name] for name in ADDED
     }
 
 
+def test_a_checkpoint_s_vocabulary_is_read_again(tmp_path: Path) -> None:
+    VOCABULARY.write(tmp_path)
+    again = Vocabulary.of(tmp_path)
+    assert again.tokens == VOCABULARY.tokens
+    assert again.written == VOCABULARY.written
+
+
 def test_files_are_of_the_official_layout(tmp_path: Path, official_files: Path) -> None:
-    tokenizer.write_tokenizer(tmp_path)
+    VOCABULARY.write(tmp_path)
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         ours = json.loads((tmp_path / name).read_text(encoding="utf-8"))
         theirs = json.loads((official_files / name).read_text(encoding="utf-8"))

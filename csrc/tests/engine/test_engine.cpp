@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "schedule/layout_turns.h"
 #include "tests/check.h"
 #include "tests/engine_cases.h"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -10,6 +12,9 @@
 using ppocrvl::Engine;
 using ppocrvl::ErrorKind;
 using ppocrvl::FinishReason;
+using ppocrvl::LayoutTurns;
+using ppocrvl::process_turns;
+using ppocrvl::Ticket;
 using ppocrvl::test::endless;
 using ppocrvl::test::noise;
 using ppocrvl::test::question;
@@ -79,6 +84,30 @@ TEST_CASE("engine: impossible requests are refused at once") {
   CHECK_THROWS_KIND(ErrorKind::option, engine.submit(question(0)));
   CHECK_THROWS_KIND(ErrorKind::image, engine.submit(question(1, 30, 28)));
   CHECK_THROWS_KIND(ErrorKind::context, engine.submit(endless(1, std::string(1'000'000, 'x'))));
+}
+
+TEST_CASE("engine: it computes in the pauses of a page's layout alone") {
+  auto options = test_model();
+  if (!options) {
+    return;
+  }
+  options->gpu_layers = 0;
+  Engine engine(*options);
+  const std::function<bool()> always;
+  LayoutTurns::Page page(process_turns(), always); // as a layout model's page has it
+  const auto ticket = engine.submit(question(3));
+  while (!process_turns().is_engine_waiting()) {
+    std::this_thread::yield();
+  }
+  std::string piece;
+  CHECK(ticket->wait_piece(piece, std::chrono::milliseconds(0)) == Ticket::Next::timeout);
+  int pauses = 0;
+  while (!ticket->wait_done(std::chrono::milliseconds(0))) {
+    CHECK(page.pause());
+    ++pauses;
+  }
+  CHECK(pauses > 0);
+  CHECK(!ticket->value().token_ids.empty());
 }
 
 TEST_CASE("engine: a missing file is a model error") {

@@ -3,7 +3,7 @@
 // Refuses memory and threads at one place after the other: while an engine or a layout model loads,
 // while it reads. Whatever was refused, the caller must get an answer or an Error, and it must read
 // on.
-//   ppocrvl_fault_tests [faults [first]]
+//   ppocrvl_fault_tests [faults [first [threads]]]
 // PPOCRVL_TEST_MODEL names the folder with the model's two files.
 #include "tests/engine_cases.h"
 #include "tests/faults/failing_memory.h"
@@ -173,7 +173,7 @@ void run(const std::vector<std::string> &arguments) {
   if (!options) {
     return;
   }
-  options->n_threads = 2;
+  options->n_threads = arguments.size() < 3 ? 2 : std::stoi(arguments[2]);
   options->n_parallel = 3;
   options->gpu_layers = 0;
   options->cache_bytes = 0; // each picture is encoded each time

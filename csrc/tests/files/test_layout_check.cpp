@@ -79,6 +79,8 @@ TEST_CASE("numbers of a layout file are bounded") {
                  "has no masks"));
   CHECK(contains(layout_error([](auto &b) { b.strings("ppdoclayout.labels", {"text", "text"}); }),
                  "the label 'text' is there twice"));
+  CHECK(contains(layout_error([](auto &b) { b.strings("ppdoclayout.labels", {"a", "\xd8 b"}); }),
+                 "a label is"));
   CHECK(contains(layout_error([](auto &b) { b.strings("ppdoclayout.labels", {}); }),
                  "it has 0 labels"));
   CHECK(contains(layout_error([](auto &b) { b.at("dec.memory.weight").type = GGML_TYPE_F16; }),

@@ -24,22 +24,22 @@ RegionMask mask_of(const OwnMap &grid, std::array<float, 4> box) {
 
 } // namespace
 
-TEST_CASE("layout masks: a box is cut to whole pixels and rounded to the grid") {
+TEST_CASE("layout masks: a box grows to whole pixels and is rounded to the grid") {
   Numbers numbers(1);
   const OwnMap grid(2, 50, 40, numbers); // 0.25 and 0.4 of a pixel
-  const RegionMask mask = mask_of(grid, {10.9F, 6.2F, 41.9F, 24.0F});
+  const RegionMask mask = mask_of(grid, {10.9F, 6.2F, 42.4F, 23.4F});
   CHECK_EQUAL(mask.left, 2);   // 2.5, to the even one
-  CHECK_EQUAL(mask.width, 8);  // to 10.25
+  CHECK_EQUAL(mask.width, 9);  // to 10.75
   CHECK_EQUAL(mask.top, 2);    // 2.4
   CHECK_EQUAL(mask.height, 8); // to 9.6
-  CHECK_EQUAL(mask.pixels.size(), 64U);
+  CHECK_EQUAL(mask.pixels.size(), 72U);
   const RegionMask outside = mask_of(grid, {-30.0F, 80.0F, 1e9F, 130.0F});
   CHECK_EQUAL(outside.left, 0);
   CHECK_EQUAL(outside.width, 50);
   CHECK_EQUAL(outside.top, 32);
   CHECK_EQUAL(outside.height, 8);
   for (const auto box : {
-           std::array<float, 4>{5.1F, 3, 5.9F, 90},
+           std::array<float, 4>{4.2F, 3, 4.9F, 90},
            {300, 3, 400, 90},
            {9, 9, 2, 90},
            {std::nanf(""), 3, 9, std::nanf("")},

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <random>
 #include <thread>
 #include <utility>
@@ -122,6 +123,23 @@ TEST_CASE("spare memory: stands in for the c library") {
   CHECK(moved);
   CHECK(moved_back);
   CHECK(kept);
+  CHECK(spare_memory::used() == 0);
+}
+
+TEST_CASE("spare memory: stands in for new that does not throw") {
+  // In volatile variables: the compiler may leave out a new and its delete.
+  spare_memory::set_refusal([](std::size_t) { return true; });
+  const auto *volatile sized = new (std::nothrow) Piece{};
+  void *volatile plain = ::operator new(100, std::nothrow);
+  const bool are_spare = spare_memory::owns(sized) && spare_memory::owns(plain);
+  spare_memory::set_refusal(nullptr);
+  delete sized;
+  ::operator delete(plain);
+  const auto *volatile usual = new (std::nothrow) Piece{};
+  const bool is_usual = usual != nullptr && !spare_memory::owns(usual);
+  delete usual;
+  CHECK(are_spare);
+  CHECK(is_usual);
   CHECK(spare_memory::used() == 0);
 }
 // NOLINTEND(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory,bugprone-suspicious-realloc-usage)

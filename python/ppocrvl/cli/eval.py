@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocrvl.cli.messages import note, report
-from ppocrvl.cli.writing import ProgressLine
-from ppocrvl.errors import DatasetError, ExitCode
+from ppocrvl.cli.eval_readings import Readings
+from ppocrvl.cli.messages import note
+from ppocrvl.errors import ExitCode
 
 if TYPE_CHECKING:
     import argparse
 
-    from ppocrvl.evaluation import EvaluatedItem, Item
+    from ppocrvl.evaluation import Item
     from ppocrvl.evaluation.partial import PartialReport
 
 NAME = "eval"
@@ -98,8 +99,6 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from functools import partial
-
     from ppocrvl.cli.eval_documents import read_all
     from ppocrvl.errors import OptionError
     from ppocrvl.evaluation import holds_documents, read_dataset, read_documents
@@ -132,15 +131,7 @@ def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | Non
     from ppocrvl.evaluation import agreement, evaluate
     from ppocrvl.evaluation.report import render
 
-    line = ProgressLine("images", 1)
-
-    def keep(reading: EvaluatedItem) -> None:
-        if reading.error:
-            line.clear()
-            note(reading.error)
-        if kept is not None:
-            kept.add(reading.to_dict())
-
+    readings = Readings("images", kept)
     # The reference comes first: what is wrong with it shows at once, and not after the reading.
     found = {}
     if args.reference is not None:
@@ -149,7 +140,7 @@ def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | Non
             args.reference,
             items,
             n_threads=args.threads,
-            progress=lambda done, total: line("comparing", done, total),
+            progress=partial(readings.progress, "comparing"),
         )
         if kept is not None:
             kept.add({"agreement": {task: one.to_dict() for task, one in found.items()}})
@@ -159,14 +150,9 @@ def _read(args: argparse.Namespace, items: list[Item], kept: PartialReport | Non
             items,
             model=args.model,
             max_tokens=args.max_tokens,
-            keep=keep,
-            progress=lambda done, total: line("reading", done, total),
+            keep=readings.keep,
+            progress=partial(readings.progress, "reading"),
         )
     evaluation = dataclasses.replace(evaluation, agreement=found)
-    sys.stdout.write(render(evaluation))
-    sys.stdout.flush()
-    if kept is not None:
-        kept.complete(evaluation.to_dict())
-    if all(reading.error for reading in evaluation.readings):
-        return report(DatasetError(f"{args.dataset}: none of its images could be read"))
-    return ExitCode.OK
+    text = render(evaluation)
+    return readings.end(evaluation, text, args.dataset, "none of its images could be read")

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ppocrvl.cli.messages import note, report
+from ppocrvl.cli.eval_readings import Readings
 from ppocrvl.cli.parse import USUAL_PARALLEL
-from ppocrvl.cli.writing import ProgressLine
-from ppocrvl.errors import DatasetError, ExitCode
 
 if TYPE_CHECKING:
     import argparse
 
-    from ppocrvl.evaluation import DocumentItem, EvaluatedDocument
+    from ppocrvl.evaluation import DocumentItem
     from ppocrvl.evaluation.partial import PartialReport
 
 
@@ -30,15 +28,7 @@ def read_all(
     from ppocrvl.parsing.parts import Parts
     from ppocrvl.parsing.remembering import Memory
 
-    line = ProgressLine("documents", 1)
-
-    def keep(reading: EvaluatedDocument) -> None:
-        if reading.error:
-            line.clear()
-            note(reading.error)
-        if kept is not None:
-            kept.add(reading.to_dict())
-
+    readings = Readings("documents", kept)
     options = ParseOptions.of({"max_tokens": args.max_tokens})
     with (
         open_layout(args.layout, args.model) as layout,
@@ -50,13 +40,8 @@ def read_all(
             parts,
             options,
             model=args.model,
-            keep=keep,
-            progress=lambda done, total: line("parsing", done, total),
+            keep=readings.keep,
+            progress=partial(readings.progress, "parsing"),
         )
-    sys.stdout.write(render_documents(evaluation))
-    sys.stdout.flush()
-    if kept is not None:
-        kept.complete(evaluation.to_dict())
-    if all(reading.error for reading in evaluation.readings):
-        return report(DatasetError(f"{args.dataset}: none of its documents could be opened"))
-    return ExitCode.OK
+    text = render_documents(evaluation)
+    return readings.end(evaluation, text, args.dataset, "none of its documents could be opened")

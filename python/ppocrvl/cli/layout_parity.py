@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from ppocrvl.parity.layout.run import PageReport
+
 DEFAULT_PAGES = 20
 DEFAULT_STAGE_PAGES = 1
 
@@ -35,23 +37,27 @@ def run(args: argparse.Namespace) -> int:
     path = find_layout(layout=args.model)
     if path is None:
         raise ModelNotFoundError("name a layout model's file, or a folder with one")
-    model = _native.LayoutModel(str(path))
+    models = [
+        (precision, _native.LayoutModel(str(path), precision=precision))
+        for precision in args.precision
+    ]
     reference = LayoutReference(args.reference, "float32")
     exact = LayoutReference(args.reference, "float64") if n_stages else None
-    reports = []
+    reports: dict[str, list[PageReport]] = {precision: [] for precision, _ in models}
     for number, (name, page) in enumerate(_pages(args.images, n_pages)):
-        report = parity.check_page(
-            model, name, page, reference, exact if number < n_stages else None
-        )
-        reports.append(report)
-        lines = [json.dumps(parity.to_json(report))] if args.json else parity.text_lines(report)
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
-    for line in parity.summary(reports):
-        note(line)
-    if failed := [one.name for one in reports if not one.passed]:
-        note(f"stages differ on {len(failed)} pages: {', '.join(failed)}")
-    return ExitCode.OK if parity.passed(reports) else ExitCode.PARITY
+        for precision, model in models:
+            within = exact if number < n_stages else None
+            report = parity.check_page(model, name, page, reference, within, precision=precision)
+            reports[precision].append(report)
+            lines = [json.dumps(parity.to_json(report))] if args.json else parity.text_lines(report)
+            sys.stdout.write("\n".join(lines) + "\n")
+            sys.stdout.flush()
+    for precision, of_one in reports.items():
+        for line in parity.summary(of_one):
+            note(f"{precision}: {line}")
+        if failed := [one.name for one in of_one if not one.passed]:
+            note(f"{precision}: stages differ on {len(failed)} pages: {', '.join(failed)}")
+    return ExitCode.OK if all(map(parity.passed, reports.values())) else ExitCode.PARITY
 
 
 def _pages(images: Sequence[Path], n_pages: int) -> Iterator[tuple[str, Image.Image]]:

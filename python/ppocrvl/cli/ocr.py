@@ -10,6 +10,7 @@ from ppocrvl.cli.client import USUAL_PARALLEL, add_server_flags, given_server_fl
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
 from ppocrvl.cli.messages import note
 from ppocrvl.cli.output_flags import add_output_flags, is_plain, output_sink
+from ppocrvl.cli.page_hint import hint_at_parse
 from ppocrvl.cli.read_pictures import read_all, read_one
 from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
 from ppocrvl.errors import OptionError
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     _refuse_what_cannot_apply(args)
     asked = asked_for(args)
     n_parallel = args.n_parallel if args.n_parallel is not None else min(USUAL_PARALLEL, len(asked))
+    if args.task in {None, "ocr"} and args.prompt is None:
+        hint_at_parse(asked)
     streams = is_plain(args, asked) and not args.retry
     sink = None if streams else output_sink(args, asked)
     # Never closed: the process ends right after, and closing would wait for a step that still runs.

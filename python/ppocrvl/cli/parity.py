@@ -32,9 +32,10 @@ DEFAULT_TASK = "ocr"
 DEFAULT_MAX_TOKENS = 64
 DEFAULT_PRECISION = "auto"
 PRECISIONS = (DEFAULT_PRECISION, "exact", "fast")
+LAYOUT_PRECISIONS = (DEFAULT_PRECISION, "f32", "bf16")
 _LAYOUT_FLAGS = ("pages", "stage_pages")
 _OTHER_FLAGS = (
-    *("task", "max_tokens", "min_pixels", "max_pixels", "precision", "all_precisions"),
+    *("task", "max_tokens", "min_pixels", "max_pixels", "all_precisions"),
     *("against", "stock_program", "reference_bf16", "report", "save_reference"),
 )
 # What decides the stored requests, so it cannot be asked for again.
@@ -82,9 +83,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         "--precision",
-        choices=PRECISIONS,
-        help=f"number formats of our vision encoder (default: {DEFAULT_PRECISION}); fast is out of "
-        "the bounds of f32 files",
+        action="append",
+        choices=tuple(dict.fromkeys(PRECISIONS + LAYOUT_PRECISIONS)),
+        help="number formats of our vision encoder (auto, exact, fast) or of a layout model (auto, "
+        f"f32, bf16; as often as wanted); default: {DEFAULT_PRECISION}",
     )
     parser.add_argument(
         "--all-precisions",
@@ -134,9 +136,12 @@ def run(args: argparse.Namespace) -> int:
     has_config = (args.reference / "config.json").is_file()
     is_layout = has_config and is_layout_checkpoint(args.reference)
     _refuse(args, _OTHER_FLAGS if is_layout else _LAYOUT_FLAGS, is_layout=is_layout)
+    args.precision = _precisions(args, LAYOUT_PRECISIONS if is_layout else PRECISIONS)
     if is_layout:
         return layout_parity.run(args)
-    args.precision = args.precision or DEFAULT_PRECISION
+    if len(args.precision) > 1:
+        raise OptionError("--precision is given more than once; --all-precisions measures all")
+    (args.precision,) = args.precision
     _check_options(args)
     with contextlib.ExitStack() as until_done:
         return _run(args, until_done)
@@ -195,6 +200,22 @@ def _refuse(args: argparse.Namespace, names: tuple[str, ...], *, is_layout: bool
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         kind = "a layout model" if is_layout else "no layout model"
         raise OptionError(f"{flags} cannot apply: {args.reference} is {kind}")
+
+
+def _precisions(args: argparse.Namespace, known: tuple[str, ...]) -> list[str]:
+    """Those that were asked for, each once.
+
+    Raises:
+        OptionError: one is for models of the other kind.
+    """
+    given = list(dict.fromkeys(args.precision or [DEFAULT_PRECISION]))
+    for precision in given:
+        if precision not in known:
+            raise OptionError(
+                f"--precision {precision} cannot apply to {args.reference}; "
+                f"choose {', '.join(known)}"
+            )
+    return given
 
 
 def _check_options(args: argparse.Namespace) -> None:

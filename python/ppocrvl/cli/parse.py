@@ -3,33 +3,37 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
+from ppocrvl.cli.client import add_server_flags, given_server_flags, make_client
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
 from ppocrvl.cli.messages import note
 from ppocrvl.cli.parse_inputs import find_inputs
-from ppocrvl.cli.parse_output import document_sink, print_page
-from ppocrvl.cli.parse_progress import Failures, Progress
+from ppocrvl.cli.parse_on_server import pages_on_server
+from ppocrvl.cli.parse_output import document_sink
+from ppocrvl.cli.read_documents import read_documents
 from ppocrvl.cli.request_flags import add_request_flags, given_request_flags
 from ppocrvl.cli.writing import cleanup_on_termination
+from ppocrvl.errors import OptionError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ppocrvl.cli.parse_inputs import Input
     from ppocrvl.cli.parse_output import DocumentSink
-    from ppocrvl.document.types import PageData
     from ppocrvl.engine.engine import Engine
     from ppocrvl.parsing.parse_options import ParseOptions
+    from ppocrvl.parsing.parts import NoDocument, PageRead
     from ppocrvl.parsing.pipeline import Pages
 
 NAME = "parse"
 HELP = "read documents: PDF, scans, pictures of pages"
 USUAL_PARALLEL = 4
+CACHE_BYTES = 2 << 20
+"""Of encoded blocks: a running header may come again on the next page, nothing else does."""
 JOURNAL = ".ppocrvl-journal"
 """In the folder of the output."""
 _REQUEST_FLAGS = (
@@ -57,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_reading_flags(parser)
     add_engine_flags(parser)
     parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="read on this server of ours instead of in this process; what was read is not kept",
+    )
+    add_server_flags(parser)
+    parser.add_argument(
         "--n-parallel",
         "--parallel",
         type=int,
@@ -81,7 +91,19 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
         "--to",
         default=None,
         metavar="FORMAT[,FORMAT]",
-        help="md, json, html, txt, csv or paddlex-json (default: md; with --jsonl none)",
+        help="md, json, html, txt, docx, pdf, hocr, alto, csv or paddlex-json (default: md; with "
+        "--jsonl none)",
+    )
+    parser.add_argument(
+        "--figures",
+        choices=("files", "embedded", "none"),
+        help="of Markdown: files beside it, data within it, or left out (default: files with -o)",
+    )
+    parser.add_argument(
+        "--style",
+        choices=("commonmark", "official"),
+        default="commonmark",
+        help="of Markdown; official: as PaddleX writes it (default: %(default)s)",
     )
     parser.add_argument(
         "--draw", action="store_true", help="write pictures of the pages with their blocks as well"
@@ -139,22 +161,48 @@ def _add_reading_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the documents in order. What fails is reported and marked, the rest is read."""
+    _refuse_what_cannot_apply(args)
     options = _options(args)
     inputs = find_inputs(args.inputs, dpi=options.dpi, password=options.password)
-    sink = document_sink(args, inputs)
     with ExitStack() as stack:
         stack.enter_context(cleanup_on_termination())
-        pages = _begin(args, options, inputs, sink, stack)
-        return _read(args, inputs, pages, sink)
+        sink = stack.enter_context(closing(document_sink(args, inputs)))
+        if args.server is None:
+            pages: Iterable[PageRead | NoDocument] = _begin(args, options, inputs, sink, stack)
+        else:
+            pages = _on_server(args, inputs, sink)
+        return read_documents(args, inputs, pages, sink)
+
+
+def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
+    if args.server is None:
+        wrong, why = given_server_flags(args), "only with --server"
+    else:
+        wrong, why = given_engine_flags(args), "not with --server, which has models of its own"
+        if args.redo:
+            wrong.append("--redo")
+    if wrong:
+        raise OptionError(f"{wrong[0]} is {why}")
 
 
 def _options(args: argparse.Namespace) -> ParseOptions:
     from ppocrvl.parsing.parse_options import ParseOptions
 
+    return ParseOptions.of(_keywords(args))
+
+
+def _keywords(args: argparse.Namespace) -> Any:  # noqa: ANN401 - ParseKeywords, loaded later
     names = ("pages", "dpi", "password", "text_layer", "drafts", "page_deadline", *_SWITCHES)
-    given: Any = {name: value for name in names if (value := getattr(args, name)) is not None}
-    given |= given_request_flags(args, _REQUEST_FLAGS)
-    return ParseOptions.of(given)
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    return given | given_request_flags(args, _REQUEST_FLAGS)
+
+
+def _on_server(
+    args: argparse.Namespace, inputs: Sequence[Input], sink: DocumentSink
+) -> Iterator[PageRead | NoDocument]:
+    client = make_client(args, args.server, args.n_parallel)
+    given = {"layout": args.layout, "page_images": sink.wants_images}
+    return pages_on_server(client, inputs, {**_keywords(args), **given})
 
 
 def _begin(
@@ -179,7 +227,9 @@ def _begin(
         journal = stack.enter_context(Journal(args.output / JOURNAL, redo=args.redo))
     layout = stack.enter_context(layouts.open_layout(args.layout, args.model))
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
-    engine = Engine(args.model, n_parallel=args.n_parallel, **engine_options(args))
+    engine = Engine(
+        args.model, n_parallel=args.n_parallel, cache_bytes=CACHE_BYTES, **engine_options(args)
+    )
     if engine.paths.built_in:
         note(built_in_note("--model "))
     parts = Parts(
@@ -212,36 +262,3 @@ def _models(args: argparse.Namespace, engine: Engine) -> dict[str, object]:
         "files": [(path.name, changed, size) for path, changed, size in keys],
         "engine": {name: getattr(args, name) for name in formats},
     }
-
-
-def _read(
-    args: argparse.Namespace, inputs: Sequence[Input], pages: Pages, sink: DocumentSink
-) -> int:
-    from ppocrvl.document.document import Document
-    from ppocrvl.parsing.finish_document import finish_document
-    from ppocrvl.parsing.parts import NoDocument
-
-    failures = Failures()
-    writes_to_terminal = sys.stdout.isatty() and (args.jsonl or args.output is None)
-    progress = Progress([one.name for one in inputs], shows_bar=not writes_to_terminal)
-    gathered: list[PageData] = []
-    try:
-        for one in pages:
-            if isinstance(one, NoDocument):
-                failures.document(one)
-                progress.refused(one)
-                continue
-            failures.page(one)
-            progress.page(one)
-            if args.jsonl:
-                print_page(inputs[one.job.document].name, one)
-            gathered.append(one.data)
-            if one.job.is_last:
-                name, number = inputs[one.job.document].name, one.job.document
-                pages_read = finish_document(gathered)
-                document = Document.of(name, one.job.n_in_document, pages_read)
-                gathered = []
-                progress.end(number, sink.put(number, document))
-    finally:
-        progress.close()
-    return failures.exit_code(args.fail_on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ppocrvl.cli.file_names import Stems
 from ppocrvl.errors import PpocrvlError
@@ -24,11 +24,13 @@ class Input:
     Attributes:
         name: what to call it in messages.
         stem: of its output's names; no other document has it, in upper or lower case.
+        found: it, or why there is none.
         open: opens it, or raises what keeps it from that.
     """
 
     name: str
     stem: str
+    found: Found | PpocrvlError
     open: Callable[[], DocumentSource]
 
 
@@ -44,31 +46,32 @@ def find_inputs(given: Sequence[str], *, dpi: float, password: str | None) -> li
 
     stems = Stems()
     return [
-        Input(name, stems.take(f"{file_stem(name)}.x"), open_one)
+        Input(
+            name,
+            stems.take(f"{file_stem(name)}.x"),
+            found,
+            partial(_open, found, dpi=dpi, password=password),
+        )
         for one in given
-        for name, open_one in _documents(one, dpi=dpi, password=password)
+        for name, found in _documents(one)
     ]
 
 
-def _documents(
-    given: str, *, dpi: float, password: str | None
-) -> Iterator[tuple[str, Callable[[], DocumentSource]]]:
+def _documents(given: str) -> Iterator[tuple[str, Found | PpocrvlError]]:
     from ppocrvl.parsing.sources.found import find_documents
 
     try:
         found = find_documents(given)
     except PpocrvlError as error:
-        yield given, partial(_fail, error)
+        yield given, error
         return
     for one in found:
-        yield one.name, partial(_open, one, dpi=dpi, password=password)
+        yield one.name, one
 
 
-def _open(found: Found, *, dpi: float, password: str | None) -> DocumentSource:
+def _open(found: Found | PpocrvlError, *, dpi: float, password: str | None) -> DocumentSource:
     from ppocrvl.parsing.sources.opening import open_document
 
+    if isinstance(found, PpocrvlError):
+        raise found
     return open_document(found.source, dpi=dpi, password=password)
-
-
-def _fail(error: PpocrvlError) -> NoReturn:
-    raise error

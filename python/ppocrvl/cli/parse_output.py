@@ -7,8 +7,10 @@ import contextlib
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
+from ppocrvl.document.picture_store import PictureStore
+from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.errors import OptionError
 from ppocrvl.support.output import make_folder
 
@@ -19,8 +21,17 @@ if TYPE_CHECKING:
 
     from ppocrvl.cli.parse_inputs import Input
     from ppocrvl.document.document import Document
+    from ppocrvl.document.types import PageData
     from ppocrvl.document.writers.formats import Format
+    from ppocrvl.document.writers.written import Figures, Style
     from ppocrvl.parsing.parts import PageRead
+
+
+class _Ways(TypedDict):
+    """How Markdown is written, as `WriteOptions` has it."""
+
+    figures: Figures
+    style: Style
 
 
 class DocumentSink(Protocol):
@@ -30,8 +41,14 @@ class DocumentSink(Protocol):
     def wants_images(self) -> bool:
         """Whether images of pages are needed."""
 
+    def keep(self, page: PageData) -> PageData | None:
+        """What is kept of a page until its document is written; None for nothing."""
+
     def put(self, number: int, document: Document) -> list[str]:
         """Write the document of this number; the names of its files but for images."""
+
+    def close(self) -> None:
+        """Let go of what is kept. A second time does nothing."""
 
 
 def document_sink(args: argparse.Namespace, inputs: Sequence[Input]) -> DocumentSink:
@@ -47,9 +64,12 @@ def document_sink(args: argparse.Namespace, inputs: Sequence[Input]) -> Document
     names += ["drawing"] if args.draw else []
     formats = [format_named(one.strip()) for one in names]
     if args.output is not None:
-        return _Folder(make_folder(args.output), formats or [format_named("md")], inputs)
+        ways: _Ways = {"figures": args.figures or "files", "style": args.style}
+        return _Folder(make_folder(args.output), formats or [format_named("md")], inputs, ways)
     if args.redo:
         raise OptionError("--redo is only with -o, which names the folder of what was read")
+    if args.figures == "files":
+        raise OptionError("figures are files only with -o, which names their folder")
     if args.jsonl:
         if formats:
             raise OptionError("--to and --draw are not with --jsonl, unless -o names a folder")
@@ -59,7 +79,7 @@ def document_sink(args: argparse.Namespace, inputs: Sequence[Input]) -> Document
             "only one document in one format that is one text goes to standard output; name a "
             "folder with -o"
         )
-    return _Stdout(formats[0])
+    return _Stdout(formats[0], {"figures": args.figures or "none", "style": args.style})
 
 
 def print_page(name: str, read: PageRead) -> None:
@@ -73,37 +93,62 @@ def print_page(name: str, read: PageRead) -> None:
 class _Nowhere:
     wants_images = False
 
+    def keep(self, page: PageData) -> None:
+        pass
+
     def put(self, number: int, document: Document) -> list[str]:  # noqa: ARG002
         return []
+
+    def close(self) -> None:
+        pass
 
 
 class _Stdout:
-    def __init__(self, form: Format) -> None:
+    def __init__(self, form: Format, ways: _Ways) -> None:
         self._form = form
+        self._ways = ways
         self.wants_images = form.shows_pages
 
+    def keep(self, page: PageData) -> PageData:
+        return page
+
     def put(self, number: int, document: Document) -> list[str]:  # noqa: ARG002
-        text = document.to(self._form.name)
+        text = document.to(self._form.name, WriteOptions(stem=document.stem, **self._ways))
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
         return []
+
+    def close(self) -> None:
+        pass
 
 
 class _Folder:
     """Files of a document, written when all of its pages are there."""
 
-    def __init__(self, folder: Path, formats: Sequence[Format], inputs: Sequence[Input]) -> None:
+    def __init__(
+        self, folder: Path, formats: Sequence[Format], inputs: Sequence[Input], ways: _Ways
+    ) -> None:
         self._folder = folder
+        self._ways = ways
         self._formats = formats
         self._stems = [one.stem for one in inputs]
         self.wants_images = any(form.shows_pages for form in formats)
+        self._pictures = PictureStore(folder)
+
+    def keep(self, page: PageData) -> PageData:
+        return self._pictures.moved(page)
 
     def put(self, number: int, document: Document) -> list[str]:
         stem = self._stems[number]
         for folder in (self._folder, self._folder / f"{stem}_images"):
             _remove_leftovers(folder, stem)
-        files = document.save(self._folder, [form.name for form in self._formats], stem=stem)
+        names = [form.name for form in self._formats]
+        files = document.save(self._folder, names, stem=stem, **self._ways)
+        self._pictures.clear()
         return [str(file) for file in files if file.parent == self._folder]
+
+    def close(self) -> None:
+        self._pictures.close()
 
 
 def _remove_leftovers(folder: Path, stem: str) -> None:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
     from ppocrvl.client.streams import AsyncRemoteStream
+    from ppocrvl.document.document import Document, Page
     from ppocrvl.engine.many import Item
+    from ppocrvl.parsing.parse_options import ParseKeywords
+    from ppocrvl.parsing.sources.found import AnySource, Found
     from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
     from ppocrvl.requests.request import Request
@@ -98,6 +101,39 @@ class AsyncClient(AsyncClosing):
             As `Client.stream`.
         """
         return await self._client.astream(image, **options)
+
+    async def aparse(
+        self,
+        source: AnySource | Found,
+        *,
+        layout: str | None = None,
+        page_images: bool = False,
+        **options: Unpack[ParseKeywords],
+    ) -> Document:
+        """As `ppocrvl.aparse`. Cancelling the task ends the reading on the server.
+
+        Raises:
+            As `Client.parse`.
+        """
+        return await self._client.aparse(source, layout=layout, page_images=page_images, **options)
+
+    def aparse_pages(
+        self,
+        source: AnySource | Found,
+        *,
+        layout: str | None = None,
+        page_images: bool = False,
+        **options: Unpack[ParseKeywords],
+    ) -> AsyncGenerator[Page]:
+        """As `aparse`, page by page.
+
+        Yields:
+            As `Client.parse_pages`.
+
+        Raises:
+            As `Client.parse_pages`.
+        """
+        return self._client.aparse_pages(source, layout=layout, page_images=page_images, **options)
 
     async def aclose(self) -> None:
         """Cancel what runs, and end the connections. The client cannot be used afterwards."""

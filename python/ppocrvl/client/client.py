@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 from ppocrvl.client.completion import choice_of, text_of
 from ppocrvl.client.connection import Connection, LateError
 from ppocrvl.client.loop_thread import awaited
+from ppocrvl.client.parse_calls import ParseCalls
 from ppocrvl.client.request import Question, ServerModel, check_askable, server_model
 from ppocrvl.client.streams import AsyncRemoteStream, RemoteStream, StreamedAnswer
 from ppocrvl.engine.answers import Answer
@@ -38,16 +39,15 @@ if TYPE_CHECKING:
 _PATH = "/v1/chat/completions"
 
 
-class Client(Closing):
+class Client(ParseCalls, Closing):
     """Reads pictures on an OpenAI-compatible server: ours, llama-server, vLLM and others.
 
-    It has the methods of an `Engine`, with the same options and results; what a server cannot do is
-    an OptionError. Servers other
-    than ours know less: pictures are resized here, results have no timings, and a confidence only
-    where the server gives log-probabilities; `deadline`, `utf8` and `stop_loops` are not known
-    there. `grammar` and `priority` cannot be asked of any server, and ours reads no conversation
-    without a picture, nor one with a system message. Safe to use from several threads, and in a
-    child after a fork.
+    It has the methods of an `Engine`, with the same options and results, and reads documents; what
+    a server cannot do is an OptionError. Servers other than ours know less: pictures are resized
+    here, results have no timings, and a confidence only where the server gives log-probabilities;
+    `deadline`, `utf8` and `stop_loops` are not known there. `grammar` and `priority` cannot be
+    asked of any server, and ours reads no conversation without a picture, nor one with a system
+    message. Safe to use from several threads, and in a child after a fork.
 
     Args:
         url: of the server, like http://127.0.0.1:8080; with or without /v1.

@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 KEY_VARIABLE = "PPOCRVL_API_KEY"
 _AGAIN = {429, 503}
@@ -39,6 +40,23 @@ _CONNECT_SECONDS = 10.0
 
 T = TypeVar("T")
 Event: TypeAlias = dict[str, Any]
+Body: TypeAlias = "dict[str, Any] | Form"
+"""What is sent: an object, as JSON, or a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form with files.
+
+    Attributes:
+        fields: texts by name.
+        files: (name, content) of each; all are called `file` in the form.
+        accept: media type of the answer.
+    """
+
+    fields: Mapping[str, str]
+    files: Sequence[tuple[str, bytes]]
+    accept: str
 
 
 class LateError(errors.ServerError):
@@ -47,6 +65,10 @@ class LateError(errors.ServerError):
 
 _OF_CODES: dict[str, type[errors.PpocrvlError]] = {
     "invalid_image": errors.ImageDecodeError,
+    "invalid_document": errors.DocumentDamagedError,
+    "document_encrypted": errors.DocumentEncryptedError,
+    "document_too_large": errors.DocumentTooLargeError,
+    "document_required": errors.DocumentEmptyError,
     "image_too_large": errors.ImageTooLargeError,
     "body_too_large": errors.ImageTooLargeError,
     "invalid_request": errors.OptionError,
@@ -110,16 +132,18 @@ class Connection:
         async with self._answer("POST", path, body) as response:
             return await _object(response)
 
-    def events(self, path: str, body: dict[str, Any]) -> Events:
-        """The server-sent events that answer an object, once the server has begun to answer.
+    def events(self, path: str, body: Body) -> Events:
+        """The events that answer a body, once the server has begun to answer.
+
+        They are server-sent events, or objects on lines of their own.
 
         Raises:
             PpocrvlError: what the server answers instead.
         """
         events: SimpleQueue[Event | Future[None]] = SimpleQueue()
-        return Events(events, self.submit(self._put_events(path, body, events.put)))
+        return Events(events, self.submit(self.each_event(path, body, events.put)))
 
-    async def async_events(self, path: str, body: dict[str, Any]) -> AsyncEvents:
+    async def async_events(self, path: str, body: Body) -> AsyncEvents:
         """As `events`, for the event loop of the caller.
 
         Raises:
@@ -132,7 +156,7 @@ class Connection:
             with suppress(RuntimeError):  # the loop is closed, nobody waits
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        task = self.submit(self._put_events(path, body, put))
+        task = self.submit(self.each_event(path, body, put))
         task.add_done_callback(put)  # after everything else
         answer = AsyncEvents(events, task)
         try:
@@ -167,19 +191,22 @@ class Connection:
         )
         self._thread = LoopThread(self._http.aclose)
 
-    async def _put_events(
-        self, path: str, body: dict[str, Any], put: Callable[[Event], None]
-    ) -> None:
+    async def each_event(self, path: str, body: Body, put: Callable[[Event], None]) -> None:
+        """Hands on each event that answers a body, after an empty one once the answer has begun.
+
+        Raises:
+            PpocrvlError: what the server answers instead, at once or later.
+        """
+        text_of = _line if isinstance(body, Form) else _server_sent
         async with self._answer("POST", path, body) as response:
             put({})  # the answer has begun
             try:
                 async for line in response.aiter_lines():
-                    kind, _, text = line.partition(":")
-                    text = text.strip()
-                    if kind != "data" or text == "[DONE]":
+                    text = text_of(line)
+                    if not text:
                         continue
                     event = _parsed(text)
-                    if "error" in event:
+                    if _ends(event, of_pages=isinstance(body, Form)):
                         raise _error(event, 500)
                     put(event)
             except httpx2.HTTPError as error:
@@ -187,14 +214,14 @@ class Connection:
 
     @asynccontextmanager
     async def _answer(
-        self, verb: str, path: str, body: dict[str, Any] | None
+        self, verb: str, path: str, body: Body | None
     ) -> AsyncIterator[httpx2.Response]:
         """A good answer, after as many attempts as it takes and is allowed."""
         for attempt in range(self._retries + 1):
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311
             is_last = attempt == self._retries
             try:
-                request = self._http.build_request(verb, self.url + path, json=body)
+                request = self._http.build_request(verb, self.url + path, **_sent(body))
                 response = await self._http.send(request, stream=True)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 if is_last:
@@ -213,6 +240,31 @@ class Connection:
                 finally:
                     await response.aclose()
             await asyncio.sleep(wait)
+
+
+def _sent(body: Body | None) -> dict[str, Any]:
+    """A body as httpx takes it."""
+    if not isinstance(body, Form):
+        return {"json": body}
+    files = [("file", (name, data, "application/octet-stream")) for name, data in body.files]
+    return {"data": dict(body.fields), "files": files, "headers": {"accept": body.accept}}
+
+
+def _server_sent(line: str) -> str:
+    """The text of a server-sent event; nothing of a line that is none, or ends the stream."""
+    kind, _, text = line.partition(":")
+    text = text.strip()
+    return "" if kind != "data" or text == "[DONE]" else text
+
+
+def _line(line: str) -> str:
+    """The text of an object on a line of its own."""
+    return line.strip()
+
+
+def _ends(event: Event, *, of_pages: bool) -> bool:
+    """Whether this error ended the stream: that of a page is a text, or null, and did not."""
+    return isinstance(event.get("error"), dict) if of_pages else "error" in event
 
 
 class Events(Closing, Iterator[Event]):

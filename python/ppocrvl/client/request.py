@@ -245,10 +245,10 @@ class Question:
                 return _uri(data)
         if self._model.own:
             picture, self._size = picture_for(image, self._task)
-            return _uri(_png(picture))
+            return _uri(png(picture))
         pixels = pixels_for(image, self._task, self._pixels)
         self._size, self._resized = pixels.image_size, pixels.size
-        return _uri(_png(Image.fromarray(pixels.values)))
+        return _uri(png(Image.fromarray(pixels.values)))
 
     def _own_result(self, more: dict[str, Any]) -> Result:
         width, height = self._size if self._size[0] else more["image_size"]
@@ -318,7 +318,8 @@ def _encoded(image: ImageSource) -> bytes | None:
     return data if data.startswith(_MAGIC) and len(data) <= MAX_FILE_BYTES else None
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """The picture as a file."""
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()

@@ -7,12 +7,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self
 
+from ppocrvl.document.read_values import read_document, read_page
 from ppocrvl.document.types import PageData
 from ppocrvl.document.values import document_values, page_values
 from ppocrvl.document.writers.formats import format_named
 from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.errors import OptionError
-from ppocrvl.support.output import BytesFile, make_folder, write_files
+from ppocrvl.support.output import PiecesFile, make_folder, write_files
 
 if TYPE_CHECKING:
     import os
@@ -44,6 +45,15 @@ class Document:
     def of(cls, name: str, n_pages: int, pages: Iterable[PageData]) -> Self:
         """A document of pages as they come from parsing."""
         return cls(name, n_pages, tuple(Page.of(page) for page in pages))
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """A document from the values of `to_dict`. Pictures whose bytes are missing are empty.
+
+        Raises:
+            DocumentError: they are of no document.
+        """
+        return cls.of(*read_document(values))
 
     def __str__(self) -> str:
         return self.to_markdown()
@@ -96,13 +106,12 @@ class Document:
         """The document in a format that is one text.
 
         Raises:
-            OptionError: there is no such format, or it is several files.
+            OptionError: there is no such format, or it is no single text.
         """
         one = format_named(name)
         if not one.one_text:
             raise OptionError(f"{name} is no single text; write it into a folder")
-        data = one.files(self, options or WriteOptions(stem=self.stem, figures="none"))[0].data
-        return data if isinstance(data, str) else data.decode()
+        return one.files(self, options or WriteOptions(stem=self.stem, figures="none"))[0].text
 
     def save(
         self,
@@ -121,7 +130,7 @@ class Document:
         Args:
             folder: where to.
             formats: names of `ppocrvl.document.writers.formats.FORMATS`: "md", "json", "html",
-                "txt", "csv", "paddlex-json", "drawing".
+                "txt", "docx", "pdf", "hocr", "alto", "csv", "paddlex-json", "drawing".
             stem: of the files' names; the document's own if None.
             figures: "files": in a folder `<stem>_images`; "embedded" (Markdown alone); "none".
             style: of Markdown: "commonmark" or "official".
@@ -133,6 +142,7 @@ class Document:
 
         Raises:
             OptionError: there is no such format.
+            MissingExtraError: it needs a package that is not installed.
             OutputError: a file cannot be written.
         """
         chosen = [format_named(name) for name in formats]
@@ -143,14 +153,12 @@ class Document:
             leave_out=leave_out,
         )
         files = {
-            Path(folder, file.name): file.encoded
-            for one in chosen
-            for file in one.files(self, options)
+            Path(folder, file.name): file for one in chosen for file in one.files(self, options)
         }
         for parent in sorted({path.parent for path in files}):
             make_folder(parent)
         if files:
-            write_files([BytesFile(path, data) for path, data in files.items()])
+            write_files([PiecesFile(path, file.pieces) for path, file in files.items()])
         return list(files)
 
 
@@ -164,6 +172,11 @@ class Page(PageData):
         if isinstance(data, cls):
             return data
         return cls(**{one.name: getattr(data, one.name) for one in fields(PageData)})
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """A page from the values of `to_dict`, as `Document.from_dict`."""
+        return cls.of(read_page(values))
 
     def __str__(self) -> str:
         return self.to_markdown()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,18 +14,21 @@ VERSION = 1
 """Of these values. It rises when something that was there changes or goes away."""
 
 
-def document_values(document: Document) -> dict[str, Any]:
-    """All of a document but the bytes of its pictures."""
+def document_values(document: Document, *, with_bytes: bool = False) -> dict[str, Any]:
+    """All of a document, the bytes of its pictures only if they are wanted."""
     return {
         "version": VERSION,
         "name": document.name,
         "n_pages": document.n_pages,
-        "pages": [page_values(page) for page in document.pages],
+        "pages": [page_values(page, with_bytes=with_bytes) for page in document.pages],
     }
 
 
-def page_values(page: PageData) -> dict[str, Any]:
-    """All of a page but pixels."""
+def page_values(page: PageData, *, with_bytes: bool = False) -> dict[str, Any]:
+    """All of a page; its image, and the bytes of its pictures, only if they are wanted."""
+    image = {}
+    if with_bytes and page.image is not None:
+        image["image"] = _picture(page.image, with_bytes=True)
     return {
         "index": page.index,
         "width": page.width,
@@ -33,12 +37,13 @@ def page_values(page: PageData) -> dict[str, Any]:
         "rotation": page.rotation,
         "error": page.error,
         "notes": list(page.notes),
-        "blocks": [block_values(block) for block in page.blocks],
+        "blocks": [block_values(block, with_bytes=with_bytes) for block in page.blocks],
+        **image,
     }
 
 
-def block_values(block: Block) -> dict[str, Any]:
-    """All of a block but pixels."""
+def block_values(block: Block, *, with_bytes: bool = False) -> dict[str, Any]:
+    """All of a block; the bytes of its pictures only if they are wanted."""
     return {
         "index": block.index,
         "label": block.label,
@@ -60,7 +65,7 @@ def block_values(block: Block) -> dict[str, Any]:
         "source": block.source,
         "attempts": block.attempts,
         "error": block.error,
-        "pictures": [_picture(picture) for picture in block.pictures],
+        "pictures": [_picture(picture, with_bytes=with_bytes) for picture in block.pictures],
     }
 
 
@@ -73,5 +78,6 @@ def _line(line: BlockLine) -> dict[str, Any]:
     }
 
 
-def _picture(picture: Picture) -> dict[str, Any]:
-    return {"name": picture.name, "width": picture.width, "height": picture.height}
+def _picture(picture: Picture, *, with_bytes: bool) -> dict[str, Any]:
+    data = {"data": base64.b64encode(picture.data).decode()} if with_bytes else {}
+    return {"name": picture.name, "width": picture.width, "height": picture.height, **data}

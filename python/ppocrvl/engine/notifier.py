@@ -47,6 +47,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self._events = _native.EventQueue()
+        self._is_closed = False
         self._ids = itertools.count()
         self._callbacks: dict[int, Callable[[], bool]] = {}
         self._thread = threading.Thread(target=self._run, name="ppocrvl-notifier", daemon=True)
@@ -58,16 +59,20 @@ class Notifier:
         """Calls `callback` now and after every change, in the thread, until it returns False.
 
         It may be called without a change as well. Where memory is too short for it (MemoryError),
-        it is called again; another exception ends the calls as False does.
+        it is called again; another exception ends the calls as False does. Once this is closed it
+        is called here, once.
 
         Raises:
-            EngineError: the thread has ended.
+            EngineError: the thread has ended, and there is more to wait for.
         """
         number = next(self._ids)
         self._callbacks[number] = callback
         try:
-            self.check()
+            if not self._is_closed:
+                self.check()
             ticket.listen(self._events, number)
+            if self._is_closed:  # the thread may have taken its last events before this one
+                _tell_at_last(callback)
         except BaseException:
             self._callbacks.pop(number, None)
             ticket.cancel()  # nobody would hear of its end
@@ -80,12 +85,11 @@ class Notifier:
             EngineError: it has ended.
         """
         if not self._thread.is_alive():
-            raise EngineError(
-                "the thread that passes answers on has ended, and the engine cannot be used"
-            )
+            raise _ended()
 
     def close(self) -> None:
         """Ends the thread once it has passed on what has happened so far."""
+        self._is_closed = True  # first: who listens afterwards must see it
         self._events.close()
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -124,3 +128,17 @@ class Notifier:
                 _logger.exception("an answer could not be passed on")
             self._callbacks.pop(number, None)
         return heard
+
+
+def _tell_at_last(callback: Callable[[], bool]) -> None:
+    """Of an engine that was closed all requests have ended, and `callback` can see it.
+
+    Raises:
+        EngineError: it still waits for something.
+    """
+    if callback():
+        raise _ended()
+
+
+def _ended() -> EngineError:
+    return EngineError("the thread that passes answers on has ended, and the engine cannot be used")

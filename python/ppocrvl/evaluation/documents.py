@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.document.document import Document
 from ppocrvl.errors import MissingExtraError
+from ppocrvl.evaluation.sums import by_tag, share
 from ppocrvl.parsing.finish_document import finish_document
 from ppocrvl.parsing.jobs import page_jobs
 from ppocrvl.parsing.parts import NoDocument
@@ -151,7 +152,7 @@ def evaluate_documents(
         model=model,
         readings=tuple(readings),
         total=summarize_documents(readings),
-        tags=_by_tag(readings),
+        tags=by_tag(readings, summarize_documents),
         seconds=time.perf_counter() - began,
     )
 
@@ -167,14 +168,14 @@ def summarize_documents(readings: Iterable[EvaluatedDocument]) -> DocumentSummar
         n_unopened=len(every) - len(scores),
         n_pages=sum(one.n_pages for one in every),
         n_failed=sum(one.n_failed for one in every),
-        distance=_share(sum(one.distance for one in scores), len(scores)),
-        order=_share(sum(s.pairs_in_order for s in scores), sum(s.pairs for s in scores)),
-        headings=_share(
+        distance=share(sum(one.distance for one in scores), len(scores)),
+        order=share(sum(s.pairs_in_order for s in scores), sum(s.pairs for s in scores)),
+        headings=share(
             2 * sum(s.headings_found for s in scores),
             sum(s.headings + s.headings_read for s in scores),
         ),
-        teds=_share(sum(tables), len(tables)),
-        formulas=_share(sum(formulas), len(formulas)),
+        teds=share(sum(tables), len(tables)),
+        formulas=share(sum(formulas), len(formulas)),
     )
 
 
@@ -206,18 +207,3 @@ def _read(item: DocumentItem, pages: Sequence[PageData]) -> EvaluatedDocument:
     errors += [block.error for page in pages for block in page.blocks]
     n_failed = sum(error is not None for error in errors)
     return EvaluatedDocument(item, markdown, score(markdown, item.markdown), len(pages), n_failed)
-
-
-def _by_tag(readings: Sequence[EvaluatedDocument]) -> dict[str, dict[str, DocumentSummary]]:
-    groups: dict[str, dict[str, list[EvaluatedDocument]]] = {}
-    for reading in readings:
-        for name, value in reading.item.tags.items():
-            groups.setdefault(name, {}).setdefault(value, []).append(reading)
-    return {
-        name: {value: summarize_documents(some) for value, some in sorted(values.items())}
-        for name, values in sorted(groups.items())
-    }
-
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ppocrvl.errors import ContextError, ImageError, MissingExtraError
+from ppocrvl.evaluation.sums import by_tag, share
 from ppocrvl.requests.tasks import find_task
 
 try:
@@ -159,18 +160,11 @@ def evaluate(
             keep(readings[-1])
         if progress:
             progress(done, len(items))
-    names = sorted({name for item in items for name in item.tags})
     return Evaluation(
         model=model,
         readings=tuple(readings),
         tasks=_by_task(readings),
-        tags={
-            name: {
-                value: _by_task(r for r in readings if r.item.tags.get(name) == value)
-                for value in sorted({i.tags[name] for i in items if name in i.tags}, key=_order)
-            }
-            for name in names
-        },
+        tags=by_tag(readings, _by_task),
         n_bytes=engine.info.llm_bytes + engine.info.mmproj_bytes,
     )
 
@@ -188,12 +182,12 @@ def summarize(readings: Iterable[EvaluatedItem]) -> Summary:
         n_failed=len(every) - len(read),
         n_unended=len(read) - len(ended),
         characters=characters,
-        cer=_share(sum(r.character_errors for r in ended), characters),
-        wer=_share(sum(r.word_errors for r in ended), sum(len(r.item.text.split()) for r in ended)),
-        exact=_share(sum(r.is_exact for r in read), len(read)),
-        cells=_share(sum(hit for hit, _ in tables), sum(n for _, n in tables)),
-        teds=_share(sum(similarities), len(similarities)),
-        seconds=_share(sum(r.seconds for r in read), len(read)),
+        cer=share(sum(r.character_errors for r in ended), characters),
+        wer=share(sum(r.word_errors for r in ended), sum(len(r.item.text.split()) for r in ended)),
+        exact=share(sum(r.is_exact for r in read), len(read)),
+        cells=share(sum(hit for hit, _ in tables), sum(n for _, n in tables)),
+        teds=share(sum(similarities), len(similarities)),
+        seconds=share(sum(r.seconds for r in read), len(read)),
     )
 
 
@@ -202,18 +196,6 @@ def _by_task(readings: Iterable[EvaluatedItem]) -> dict[str, Summary]:
     for reading in readings:
         groups.setdefault(reading.item.task, []).append(reading)
     return {task: summarize(some) for task, some in groups.items()}
-
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
-
-
-def _order(value: str) -> tuple[float, str]:
-    """Numbers by size, before other text."""
-    try:
-        return float(value), value
-    except ValueError:
-        return float("inf"), value
 
 
 def _with_name(item: Item, error: Exception) -> str:

@@ -19,6 +19,8 @@ Box: TypeAlias = tuple[int, int, int, int]
 MAX_SLOPE = 0.035
 """Rise of a line by its length: 2 degrees, a little more than a sheet is laid askew."""
 _N_SLOPES = 29
+_COLUMNS = 16
+"""Pixels of a row that are sheared together: the steepest line rises by half a pixel in them."""
 _SPECK = 3
 """Pixels; what is no higher is dust, a dot or a rule."""
 _USUAL_HEIGHT = 12
@@ -56,7 +58,7 @@ def find_lines(pixels: NDArray[np.uint8]) -> list[Box]:
     if len(rows) == 0:
         return []
     letter = letter_height(ink)
-    slope = _slope(rows, columns, ink.shape[0])
+    slope = _slope(ink)
     sheared = np.rint(rows - slope * columns).astype(np.int64)
     sheared -= sheared.min()
     found = []
@@ -64,6 +66,19 @@ def find_lines(pixels: NDArray[np.uint8]) -> list[Box]:
         inside = (sheared >= top) & (sheared < bottom)
         found.append(_hull(rows[inside], columns[inside]))
     return found
+
+
+def page_slope(pixels: NDArray[np.uint8]) -> float:
+    """Rise of the lines of a page by their length, positive where they go down to the right.
+
+    Args:
+        pixels: uint8 [h, w, 3], RGB, or [h, w], grey.
+
+    Returns:
+        From `-MAX_SLOPE` to `MAX_SLOPE`; 0 where there is no ink.
+    """
+    ink = ink_mask(pixels)
+    return _slope(ink) if ink.any() else 0.0
 
 
 def line_pieces(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int64], float]:
@@ -100,13 +115,15 @@ def _usual_height(boxes: NDArray[np.int64]) -> float:
     return float(np.median(letters)) if len(letters) else float(_USUAL_HEIGHT)
 
 
-def _slope(rows: NDArray[np.int64], columns: NDArray[np.int64], height: int) -> float:
+def _slope(ink: NDArray[np.bool_]) -> float:
     """Of the lines: where rows are sheared by it, ink is in as few of them as can be."""
+    counts = np.add.reduceat(ink, np.arange(0, ink.shape[1], _COLUMNS), axis=1, dtype=np.int64)
+    rows, groups = np.nonzero(counts)
+    weights, columns = counts[rows, groups], (groups + 0.5) * _COLUMNS
 
     def sharpness(slope: float) -> float:
         sheared = np.rint(rows - slope * columns).astype(np.int64)
-        counts = np.bincount(sheared - sheared.min(), minlength=height).astype(np.float64)
-        return float(np.square(counts).sum())
+        return float(np.square(np.bincount(sheared - sheared.min(), weights)).sum())
 
     candidates = np.linspace(-MAX_SLOPE, MAX_SLOPE, _N_SLOPES)
     # Of equal ones that nearest to level: a single row of dots says nothing.

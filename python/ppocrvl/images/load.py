@@ -17,7 +17,7 @@ from ppocrvl.images.flatten import flatten, flatten_array
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS, check_image_size, check_sides
 from ppocrvl.images.memory import decoding, memory_wanted
 from ppocrvl.images.quiet_tiff import silence_libtiff
-from ppocrvl.images.source import name_of, read_source
+from ppocrvl.images.source import is_pdf, name_of, read_source
 from ppocrvl.images.webp_header import webp_size
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def open_header(data: bytes, where: str, max_image_pixels: int) -> Image.Image:
             _check_size(*size, where, max_image_pixels)
             with decoding(*size):
                 return factory(BytesIO(data), "")
+    if is_pdf(data):
+        raise ImageDecodeError(f"{where} is a PDF, not an image; ppocrvl parse reads PDFs")
     raise ImageDecodeError(
         f"{where} is not an image that can be read (known: {', '.join(FORMATS)})"
     )

@@ -12,6 +12,10 @@ from ppocrvl.errors import ImageDecodeError, ImageError, ImageNotFoundError, Ima
 from ppocrvl.images.limits import MAX_FILE_BYTES
 
 _PIECE_BYTES = 1 << 20
+_PDF_MARK = b"%PDF-"
+
+HEAD_BYTES = 1024
+"""Of a file, where readers of PDF look for its mark (PDF 32000-1, annex H, note 13)."""
 
 
 class _Readable(Protocol):
@@ -25,6 +29,11 @@ def name_of(source: object) -> str:
     if isinstance(source, bytes | bytearray | memoryview):
         return "the image data"
     return str(getattr(source, "name", "the image file object"))
+
+
+def is_pdf(head: bytes) -> bool:
+    """Whether a file is a PDF, by its first `HEAD_BYTES` bytes."""
+    return _PDF_MARK in head[:HEAD_BYTES]
 
 
 def read_source(source: object) -> bytes:

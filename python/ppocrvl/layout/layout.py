@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -85,10 +87,8 @@ class Layout(Closing):
         cover_ink: bool | None = None,
         max_image_pixels: int = MAX_IMAGE_PIXELS,
     ) -> None:
-        if shape_mode not in SHAPE_MODES:
-            raise OptionError(f"shape_mode {shape_mode!r} is none of {', '.join(SHAPE_MODES)}")
-        if unclip is not None and not all(0 < ratio <= 10 for ratio in unclip):
-            raise OptionError(f"unclip {unclip!r} must be two numbers over 0 and up to 10")
+        self._mode: ShapeMode = _checked_mode(shape_mode)
+        unclip = _checked_unclip(unclip)
         path = find_layout(None, model)
         if path is None:
             raise OptionError("a Layout needs a model; 'none' is for what reads whole pages")
@@ -100,10 +100,41 @@ class Layout(Closing):
         self._thresholds.update(self._given_thresholds(threshold))
         self._pipeline = self._changed(options.pipeline, unclip, merge_modes)
         self._grid = options.mask_grid
-        self._mode: ShapeMode = shape_mode
         self._snaps = options.snap_to_ink if snap_to_ink is None else snap_to_ink
         self._covers = options.cover_ink if cover_ink is None else cover_ink
         self._max_image_pixels = max_image_pixels
+
+    def with_options(
+        self,
+        *,
+        threshold: float | Mapping[str, float] | None = None,
+        shape_mode: ShapeMode | None = None,
+        unclip: tuple[float, float] | None = None,
+        merge_modes: Mapping[str, MergeMode] | None = None,
+        nms: bool = True,
+    ) -> Layout:
+        """The same model, already loaded, with other options. Closing one leaves the other open.
+
+        Args:
+            threshold: as for the class; None, as of the others: what this one has.
+            shape_mode: likewise.
+            unclip: likewise.
+            merge_modes: likewise.
+            nms: drop regions that another one mostly covers.
+
+        Raises:
+            OptionError: as for the class.
+        """
+        pipeline = self._changed(self._pipeline, _checked_unclip(unclip), merge_modes)
+        if not nms:  # no two boxes overlap so much
+            pipeline = replace(pipeline, nms_same=math.inf, nms_other=math.inf)
+        other = copy(self)
+        vars(other).update(
+            _thresholds={**self._thresholds, **self._given_thresholds(threshold)},
+            _mode=self._mode if shape_mode is None else _checked_mode(shape_mode),
+            _pipeline=pipeline,
+        )
+        return other
 
     @property
     def path(self) -> Path:
@@ -217,17 +248,11 @@ class Layout(Closing):
         return candidates.take(np.flatnonzero(np.isfinite(found["boxes"]).all(axis=1)))
 
     def _spread(self, mask: NDArray[np.uint8], left: int, top: int) -> NDArray[np.uint8]:
-        """What the extension cut out, in a mask of the whole page.
-
-        It cuts by boxes before they are rounded, which may be one row or column less than is wanted
-        here: those at the edges are there twice.
-        """
+        """What the extension cut out, in a mask of the whole page."""
         columns, rows = self._grid
-        grid = np.zeros((rows + 2, columns + 2), np.uint8)
-        if mask.size > 0:
-            wide = np.pad(mask, 1, mode="edge")
-            grid[top : top + wide.shape[0], left : left + wide.shape[1]] = wide
-        return grid[1:-1, 1:-1]
+        grid = np.zeros((rows, columns), np.uint8)
+        grid[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+        return grid
 
     def _given_thresholds(self, given: float | Mapping[str, float] | None) -> dict[str, float]:
         if given is None:
@@ -268,3 +293,15 @@ class Layout(Closing):
         if model is None:
             raise EngineError("the layout model is closed; make a new Layout")
         return model
+
+
+def _checked_mode(mode: ShapeMode) -> ShapeMode:
+    if mode not in SHAPE_MODES:
+        raise OptionError(f"shape_mode {mode!r} is none of {', '.join(SHAPE_MODES)}")
+    return mode
+
+
+def _checked_unclip(unclip: tuple[float, float] | None) -> tuple[float, float] | None:
+    if unclip is not None and not all(0 < ratio <= 10 for ratio in unclip):
+        raise OptionError(f"unclip {unclip!r} must be two numbers over 0 and up to 10")
+    return unclip

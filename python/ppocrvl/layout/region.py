@@ -29,3 +29,9 @@ class Region:
     box: Box
     polygon: Polygon
     order: int
+
+    @classmethod
+    def of_box(cls, label: str, score: float, box: Box, order: int) -> Region:
+        """A region that is its box."""
+        x0, y0, x1, y1 = map(float, box)
+        return cls(label, score, box, ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), order)

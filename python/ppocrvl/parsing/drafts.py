@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ppocrvl.parsing.text_layer import LIGATURES
+from ppocrvl.parsing.text_layer import LIGATURES, LINE_BREAKS
 from ppocrvl.requests.options import GUESSED
 
 if TYPE_CHECKING:
@@ -95,15 +95,17 @@ class LayerText:
         self._areas = sides[:, 0] * sides[:, 1]
         is_space = np.array([one.isspace() for one in self._texts], dtype=bool)
         self._is_letter = (self._areas > 0) & ~is_space
-        # White space, which has no place, belongs where the letter before it does.
+        self._is_break = np.array([one in LINE_BREAKS for one in self._texts], dtype=bool)
+        # Other white space, which has no place, belongs where the letter before it does.
         places = np.where(self._is_letter, np.arange(len(self._texts)), -1)
         self._letter_before = np.maximum.accumulate(places)
 
     def text(self, box: Box) -> str:
         """What lies in the box, line by line; empty where there is nothing."""
         inside = np.append(self._letters_in(box), False)[self._letter_before]
-        lines = "".join(self._texts[i] for i in np.flatnonzero(inside)).splitlines()
-        return _valid("\n".join(" ".join(line.split()) for line in lines if line.strip()))
+        text = "".join(self._texts[i] for i in np.flatnonzero(inside | self._is_break))
+        lines = _valid(text).splitlines()
+        return "\n".join(" ".join(line.split()) for line in lines if line.strip())
 
     def table(self, box: Box) -> str:
         """What lies in the box as a table in OTSL, cells where there is space between letters.
@@ -122,7 +124,8 @@ class LayerText:
         low = np.maximum(self._boxes[:, :2], box[:2])
         high = np.minimum(self._boxes[:, 2:], box[2:])
         sides = np.maximum(0.0, high - low)
-        return self._is_letter & (sides[:, 0] * sides[:, 1] >= _INSIDE * self._areas)
+        is_inside: npt.NDArray[np.bool_] = sides[:, 0] * sides[:, 1] >= _INSIDE * self._areas
+        return self._is_letter & is_inside
 
     def _rows(self, letters: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
         """The letters of each row, from left to right."""

@@ -193,10 +193,11 @@ class Feeder:
         if known is not None:
             self._end(page, place, known, None)
             return
+        deadline = self._left(request, page.since)
+        if deadline != request.deadline:
+            request = replace(request, deadline=deadline)  # which checks all of it again
         try:
-            answer = self._parts.reader.submit(
-                replace(request, deadline=self._left(request, page.since))
-            )
+            answer = self._parts.reader.submit(request)
         except PpocrvlError as error:
             self._end(page, place, error, None)
             return

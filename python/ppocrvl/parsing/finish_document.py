@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ppocrvl.document.types import Block, PageData
 
 
-def finish_document(pages: Sequence[PageData]) -> list[PageData]:
+def finish_document(
+    pages: Sequence[PageData], *, tables: bool = True, levels: bool = True
+) -> list[PageData]:
     """The pages with what follows from all of them together.
 
     Tables that go on on the next page are put together, headings get their levels, blocks their
@@ -27,14 +29,18 @@ def finish_document(pages: Sequence[PageData]) -> list[PageData]:
 
     Args:
         pages: in the order of the document.
+        tables: put them together.
+        levels: find those of headings.
     """
-    runs = (_joined([page.blocks for page in run]) for run in _unbroken(pages))
-    blocks = with_levels(list(chain.from_iterable(runs)))
+    runs = (_joined([page.blocks for page in run], tables=tables) for run in _unbroken(pages))
+    blocks = list(chain.from_iterable(runs))
+    if levels:
+        blocks = with_levels(blocks)
     return [replace(page, blocks=numbered(own)) for page, own in zip(pages, blocks, strict=True)]
 
 
-def _joined(pages: list[tuple[Block, ...]]) -> list[list[Block]]:
-    return with_joins(joined_tables(pages))
+def _joined(pages: Sequence[Sequence[Block]], *, tables: bool) -> list[list[Block]]:
+    return with_joins(joined_tables(pages) if tables else pages)
 
 
 def _unbroken(pages: Iterable[PageData]) -> list[list[PageData]]:

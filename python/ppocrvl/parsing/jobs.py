@@ -11,14 +11,14 @@ from ppocrvl.parsing.page_ranges import parse_page_ranges
 from ppocrvl.parsing.parts import NoDocument, PageJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from ppocrvl.parsing.sources.source import DocumentSource
 
 
 def page_jobs(
     documents: Iterable[Callable[[], DocumentSource]], *, pages: str | None = None
-) -> Iterator[PageJob | NoDocument]:
+) -> Generator[PageJob | NoDocument]:
     """All pages of all documents, each document open until its last page was rendered.
 
     Args:

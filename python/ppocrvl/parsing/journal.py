@@ -19,6 +19,9 @@ from ppocrvl.errors import OutputError
 from ppocrvl.support.closing import Closing
 from ppocrvl.support.output import sync_folder
 
+if sys.platform != "win32":  # which has no flock
+    import fcntl
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -100,10 +103,8 @@ class Journal(Closing):
             os.close(file)
 
     def _lock(self) -> None:
-        if sys.platform == "win32":  # no flock there
+        if sys.platform == "win32":
             return
-        import fcntl  # noqa: PLC0415
-
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

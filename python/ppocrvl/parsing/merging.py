@@ -105,7 +105,6 @@ def _stacked(
     right = abs(lower[2] - upper[2]) <= _SAME_EDGE
     if (
         min(upper[2], lower[2]) <= max(upper[0], lower[0])
-        or lower[3] < upper[1]
         or abs(lower[1] - upper[3]) >= tallest * _HIGHEST_GAP
         or left == right
         or not any(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.document.types import PageData
-from ppocrvl.errors import PpocrvlError
+from ppocrvl.errors import PageError, PpocrvlError
 from ppocrvl.parsing.finish import block_from_layer, finish_block
 from ppocrvl.parsing.layer_choice import LayerChoice
 from ppocrvl.parsing.parts import PageRead
@@ -71,6 +71,8 @@ class OpenPage:
     ) -> None:
         """These are its blocks, and what its text layer has."""
         self._plans = dict(enumerate(blocks))
+        reasons = (block.error for block in self._plans.values())
+        self._errors += [PageError(reason) for reason in reasons if reason is not None]
         if characters:
             self._choice = LayerChoice(self._plans, characters)
 

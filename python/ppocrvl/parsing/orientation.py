@@ -36,17 +36,19 @@ _BRIGHT = 0.75
 """Share of a patch's pixels that are darker than its paper, or as bright."""
 _DARK = 64
 """How much darker than the paper ink is, of 255."""
-_BALANCE_WEIGHT = 2.0
+_BALANCE_WEIGHT = 1.0
 """Of a clear difference of above and below, beside the logarithm of the sharpness."""
-_SIDEWAYS = 0.26
+_SIDEWAYS = 0.35
 """Sum of both from which on a page lies on its side; measured, see docs/parsing.md."""
 _LEAST_LINES = 12
 """Pieces of lines in all strips, below which nothing is said."""
 _CORE = 0.5
 """Of a line's fullest row: rows above this are those between the foot and the height of an x."""
+_LEAST_OUTSIDE = 0.05
+"""Of a line's ink above and below: what less says is little. Capitals and figures have 0.01."""
 _HEIGHTS = (5, 80)
 """Least and greatest height of a line in pixels of the reduced page."""
-_ON_ITS_HEAD = -0.15
+_ON_ITS_HEAD = -0.2
 """Balance of ink above and below, from -1 to 1, under which a page stands on its head."""
 
 
@@ -56,7 +58,8 @@ class Lines:
 
     Attributes:
         sharpness: how much ink changes from row to row.
-        balance: (above - below) / (above + below) of the ink outside the height of an x.
+        balance: (above - below) / (above + below) of the ink outside the height of an x; nearer to
+            0 where there is little of it.
         n_lines: pieces of lines, but for those of the fullest strip: a line's letters, one under
             the other, are not many lines.
     """
@@ -118,7 +121,7 @@ def lines_of(ink: npt.NDArray[np.float32]) -> Lines:
     Args:
         ink: float32 [height, width], 0 to 1.
     """
-    sharpness = above = below = 0.0
+    sharpness = above = below = total = 0.0
     counts = [0]
     for strip in np.array_split(ink, _N_STRIPS, axis=1):
         profile = strip.mean(axis=1) if strip.size else np.zeros(0, np.float32)
@@ -130,7 +133,9 @@ def lines_of(ink: npt.NDArray[np.float32]) -> Lines:
             core = np.flatnonzero(band > _CORE * band.max())
             above += float(band[: core[0]].sum())
             below += float(band[core[-1] + 1 :].sum())
-    return Lines(sharpness, (above - below) / (above + below or 1.0), sum(counts) - max(counts))
+            total += float(band.sum())
+    outside = max(above + below, _LEAST_OUTSIDE * total)
+    return Lines(sharpness, (above - below) / (outside or 1.0), sum(counts) - max(counts))
 
 
 def _bands(profile: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:

@@ -142,12 +142,17 @@ class Parts:
     gives_drafts: bool = False
 
 
+@dataclass(frozen=True, slots=True)
 class WholePage:
-    """A layout without a model: the page is one block of text."""
+    """A layout without a model: the page is one block.
+
+    Attributes:
+        label: its class.
+    """
+
+    label: str = "text"
 
     def detect(self, image: npt.NDArray[np.uint8]) -> list[Region]:
         """One region that covers it."""
         height, width = image.shape[:2]
-        corners = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)))
-        outline = (*corners, (0.0, float(height)))
-        return [Region("text", 1.0, (0, 0, width, height), outline, 0)]
+        return [Region.of_box(self.label, 1.0, (0, 0, width, height), 0)]

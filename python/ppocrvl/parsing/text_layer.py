@@ -43,7 +43,7 @@ _ALIKE = str.maketrans({**dict.fromkeys("‘’‚`´", "'"), **dict.fromkeys("�
 LIGATURES = str.maketrans(
     {chr(0xFB00 + i): text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))}
 )
-_LINE_BREAKS = frozenset(("\r", "\n", "\r\n"))
+LINE_BREAKS = frozenset(("\r", "\n", "\r\n"))
 _NOT_COMPARED = re.compile(r"[\s\u00ad\u2010-\u2015-]+")
 
 
@@ -126,7 +126,7 @@ def _lines(characters: Iterable[LayerCharacter]) -> list[LayerLine]:
     lines: list[LayerLine] = []
     run: list[LayerCharacter] = []
     for one in characters:
-        if one.text in _LINE_BREAKS:
+        if one.text in LINE_BREAKS:
             lines += _line(run)
             run = []
         else:

@@ -218,7 +218,7 @@ def check_int(name: str, value: object, low: int, high: int) -> int:
     Raises:
         OptionError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    if isinstance(value, bool) or not isinstance(value, int | SupportsIndex):
         raise OptionError(f"{name} must be a whole number, not {value!r}")
     number = value.__index__()
     if not low <= number <= high:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backpressure: how many pictures, and bytes of bodies, are inside at once."""
+"""Backpressure: how many pictures, pages, and bytes of bodies are inside at once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from time import perf_counter
 
 from ppocrvl.server.codes import ApiError
 
-_FIRST_GUESS = 1.0  # seconds a picture, until one was read
+_FIRST_GUESS = 1.0  # seconds a picture or page, until one was read
 _WEIGHT = 0.1  # of a new measurement in the running mean
 _LONGEST_WAIT = 60
 
 
 class Slot:
-    """The place of one picture, from its admission to the end of its reading."""
+    """The place of one picture or page, from its admission to the end of its reading."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
@@ -28,45 +28,51 @@ class Slot:
 
 
 class Admission:
-    """Places for pictures: those that decode, and a bounded line behind them.
+    """Places for pictures, or for pages: those that are read, and a bounded line behind them.
 
-    The line itself stands in the engine, which knows priorities and cancellation; here it is only
-    counted, so that nobody has to wait for a place to wait in.
+    The line itself stands in the engine, which knows priorities and cancellation, or before the
+    places of documents; here it is only counted, so that nobody has to wait for a place to wait in.
+
+    Args:
+        parallel: of them are read at once.
+        waiting: may stand behind those.
+        what: to call them.
     """
 
-    def __init__(self, parallel: int, waiting: int) -> None:
+    def __init__(self, parallel: int, waiting: int, what: str = "pictures") -> None:
         self.parallel = parallel
+        self._what = what
         self.limit = parallel + waiting
         self.inside = 0
         self._seconds = _FIRST_GUESS
 
-    def check(self, pictures: int = 1) -> None:
+    def check(self, count: int = 1) -> None:
         """Whether there is room.
 
         Raises:
             ApiError: there is none; with the seconds after which there should be.
         """
-        if self.inside + pictures <= self.limit:
+        if self.inside + count <= self.limit:
             return
         raise ApiError(
             "queue_full",
-            f"{self.inside} pictures are being read or wait already, of at most {self.limit}; "
+            f"{self.inside} {self._what} are being read or wait already, of at most {self.limit}; "
             "try again later",
             retry_after=self._retry_after(),
         )
 
-    def take(self, pictures: int) -> list[Slot]:
-        """A place for each picture.
+    def take(self, count: int) -> list[Slot]:
+        """A place for each.
 
         Raises:
             ApiError: as `check`.
         """
-        self.check(pictures)
-        self.inside += pictures
-        return [Slot(self) for _ in range(pictures)]
+        self.check(count)
+        self.inside += count
+        return [Slot(self) for _ in range(count)]
 
     def note_end(self, seconds: float) -> None:
-        """A picture is out again, after so long."""
+        """One is out again, after so long."""
         self.inside -= 1
         self._seconds += _WEIGHT * (seconds - self._seconds)
 

@@ -6,6 +6,7 @@ A field with a default is left out of an answer unless it was given; one that ma
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,12 @@ def _no_defaults(schema: dict[str, Any]) -> None:
     """What is left out of an answer is not there, and has no value either."""
     for field in schema["properties"].values():
         field.pop("default", None)
+
+
+def json_bytes(values: dict[str, Any]) -> bytes:
+    """As JSON on one line. A lone surrogate, as a model may write it, becomes its escape."""
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 class Answer(BaseModel):
@@ -112,6 +119,28 @@ class Readings(Answer):
     id: str
     model: str
     results: list[PictureReading | PictureError]
+
+
+class TextError(Answer):
+    """The body of every refusal, as LiteParse reads it."""
+
+    error: str
+
+
+class PlacedText(Answer):
+    """A line, or a block whose lines have no places."""
+
+    text: str
+    bbox: tuple[float, float, float, float] = Field(
+        description="x and y of the upper left, then of the lower right corner, in pixels"
+    )
+    confidence: float
+
+
+class PlacedTexts(Answer):
+    """Answer of POST /ocr."""
+
+    results: list[PlacedText]
 
 
 class AnswerMessage(Answer):
@@ -238,4 +267,6 @@ class HealthReport(Answer):
     version: str
     pictures: int = Field(description="that are being read or wait")
     limit: int
+    pages: int = Field(description="of documents that are being read or wait")
+    pages_limit: int
     reason: str = ""

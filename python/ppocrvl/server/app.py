@@ -9,8 +9,12 @@ from starlette.routing import Route, Router
 
 from ppocrvl.server import page, status
 from ppocrvl.server.chat import chat
+from ppocrvl.server.documents import parse
 from ppocrvl.server.gate import Access, Gate
+from ppocrvl.server.liteparse import ocr_with_places
 from ppocrvl.server.ocr import ocr
+from ppocrvl.server.paddlex.layout_parsing import layout_parsing
+from ppocrvl.server.paddlex.restructure_pages import restructure_pages
 from ppocrvl.server.record import record_of
 
 if TYPE_CHECKING:
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/chat/completions", chat),
     ("POST", "/v1/ocr", ocr),
+    ("POST", "/v1/parse", parse),
+    ("POST", "/layout-parsing", layout_parsing),
+    ("POST", "/restructure-pages", restructure_pages),
+    ("POST", "/ocr", ocr_with_places),
     ("GET", "/v1/models", status.models),
     ("GET", "/v1/models/{name:path}", status.model),
     ("GET", "/health", status.health),

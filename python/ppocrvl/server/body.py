@@ -26,15 +26,26 @@ class ClientGoneError(Exception):
     """The client closed the connection, or does not read what is sent to it."""
 
 
-async def read_body(request: Request, limits: ServerLimits, share: Share) -> bytearray:
+async def read_body(
+    request: Request, limits: ServerLimits, share: Share, *, has_document: bool = False
+) -> bytearray:
     """The whole body, which the request's share of the budget grows by.
+
+    Args:
+        request: whose body it is.
+        limits: on bytes and time.
+        share: of the budget.
+        has_document: bodies with documents have a limit of their own.
 
     Raises:
         ApiError: too large, too slow, or too much from all requests together.
         ClientGoneError: the connection was closed.
     """
-    limit = limits.max_body_bytes
-    too_large = ApiError("body_too_large", f"the body is over the limit of {limit:,} bytes")
+    limit = limits.max_document_bytes if has_document else limits.max_body_bytes
+    too_large = ApiError(
+        "document_too_large" if has_document else "body_too_large",
+        f"the body is over the limit of {limit:,} bytes",
+    )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise too_large

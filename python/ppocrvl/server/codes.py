@@ -30,6 +30,11 @@ CODES: dict[str, Code] = {
         400, _INVALID, "A field is missing, of a wrong type or out of range; `param` names it"
     ),
     "image_required": Code(400, _INVALID, "There is no image to read in the request"),
+    "document_required": Code(400, _INVALID, "There is no document in the request"),
+    "invalid_document": Code(
+        400, _INVALID, "A document is damaged or empty, or has no page that was asked for"
+    ),
+    "document_encrypted": Code(400, _INVALID, "A PDF needs a password, or another one"),
     "too_many_images": Code(
         400, _INVALID, "More images than `--max-pictures`, or several in a conversation"
     ),
@@ -65,26 +70,41 @@ CODES: dict[str, Code] = {
     ),
     "not_found": Code(404, _INVALID, "There is no such path"),
     "method_not_allowed": Code(405, _INVALID, "The path does not take this method"),
+    "not_acceptable": Code(
+        406, _INVALID, "The Accept header names no format that the answer can have"
+    ),
     "request_timeout": Code(408, "timeout_error", "Headers or body did not come in time"),
     "deadline_exceeded": Code(
-        408, "timeout_error", "The deadline passed before the first token was there"
+        408,
+        "timeout_error",
+        "The deadline passed before the first token, or the whole document, was there",
     ),
     "body_too_large": Code(413, _INVALID, "The body is over `--max-body-bytes`"),
     "image_too_large": Code(
         413, _INVALID, "An image is over `--max-picture-bytes` or `--max-image-pixels`"
     ),
-    "unsupported_media_type": Code(415, _INVALID, "The body is neither JSON nor a multipart form"),
+    "document_too_large": Code(
+        413, _INVALID, "A document is over `--max-document-bytes` or `--max-pages`"
+    ),
+    "unsupported_media_type": Code(
+        415, _INVALID, "The body is of no kind that the path takes; the message names those"
+    ),
     "invalid_text": Code(
         422, _INVALID, 'With `utf8` "strict": the answer holds bytes that are no UTF-8'
     ),
     "queue_full": Code(
-        429, "rate_limit_error", "Too many images wait; try again after `Retry-After` seconds"
+        429,
+        "rate_limit_error",
+        "Too many images or pages wait; try again after `Retry-After` seconds",
     ),
     "headers_too_large": Code(431, _INVALID, "The headers are over `--max-header-bytes`"),
     "internal_error": Code(
         500, _SERVER, "A fault of the server; the log has it under the request's id"
     ),
     "engine_error": Code(500, _SERVER, "The engine failed; the log has the details"),
+    "no_layout": Code(
+        501, _SERVER, "The server has no layout model, so it takes no documents (`--layout`)"
+    ),
     "model_loading": Code(
         503, _SERVER, "The model is still being loaded; try again after `Retry-After` seconds"
     ),
@@ -97,6 +117,9 @@ CODES: dict[str, Code] = {
 _OF_ERRORS: tuple[tuple[type[errors.PpocrvlError], str], ...] = (
     (errors.ImageTooLargeError, "image_too_large"),
     (errors.ImageError, "invalid_image"),
+    (errors.DocumentEncryptedError, "document_encrypted"),
+    (errors.DocumentTooLargeError, "document_too_large"),
+    (errors.DocumentError, "invalid_document"),
     (errors.OptionError, "invalid_request"),
     (errors.ContextError, "context_length_exceeded"),
     (errors.InvalidTextError, "invalid_text"),

@@ -106,7 +106,7 @@ class EngineService:
     def failed(self, job: Job, error: Exception) -> PpocrvlError:
         """What to say of an error, which is logged."""
         about = {"id": job.record.id, "why": str(error)}
-        if isinstance(error, PpocrvlError) and not _is_failure(error):
+        if isinstance(error, PpocrvlError) and not is_failure(error):
             LOGGER.info("error", extra={"values": about})
             return error
         LOGGER.error("engine failed", exc_info=error, extra={"values": about})
@@ -196,7 +196,7 @@ class PieceStream:
             self._job.slot.release()
 
 
-def _is_failure(error: PpocrvlError) -> bool:
+def is_failure(error: PpocrvlError) -> bool:
     """Whether the engine is to blame, not the request."""
     return isinstance(error, EngineError) and not isinstance(
         error, InvalidTextError | QueueFullError

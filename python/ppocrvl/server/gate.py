@@ -16,6 +16,7 @@ from ppocrvl.errors import PpocrvlError
 from ppocrvl.server.auth import check_host, check_origin, check_size
 from ppocrvl.server.body import ClientGoneError, discard_body
 from ppocrvl.server.codes import CODES, ApiError, api_error
+from ppocrvl.server.error_shapes import error_shape
 from ppocrvl.server.logs import LOGGER, log_request
 from ppocrvl.server.page import FILES
 from ppocrvl.server.record import Record
@@ -180,7 +181,8 @@ def _noting_the_end(receive: Receive, record: Record) -> Receive:
 
 
 def _error_response(error: ApiError, scope: Scope, receive: Receive, record: Record) -> ASGIApp:
-    response = JSONResponse(error.to_dict(), error.status, error.headers)
+    status, body = error_shape(error, record)
+    response = JSONResponse(body, status, error.headers)
     has_body = scope["method"] not in {"GET", "HEAD"} and not record.body_read
     is_slow = error.code == "request_timeout"
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What both ways of asking share: from a body to pictures that have a place."""
+"""What the ways of asking share: from a body to pictures that have a place."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ppocrvl.server.body import read_body
@@ -54,13 +55,27 @@ async def take_body(
     state = state_of(request)
     state.ready()
     state.admission.check()  # refuses early: nothing was uploaded yet
-    share = state.uploads.share()
-    record_of(request).releases.append(share.release)
-    body = await read_body(request, state.limits, share)
-    loop = asyncio.get_running_loop()
-    asked, references = await loop.run_in_executor(state.parser, parse, body)
+    (asked, references), share = await take_apart(request, parse)
     share.shrink(sum(len(one) for one in references))
     return asked, Sources(references, share)
+
+
+async def take_apart(
+    request: Request, parse: Callable[[bytearray], T], *, has_document: bool = False
+) -> tuple[T, Share]:
+    """What `parse` makes of the body, and the body's share of the budget of bytes.
+
+    Raises:
+        ApiError: the body is over a limit, that of documents if it has one, or cannot be parsed.
+        ClientGoneError: the connection was closed.
+    """
+    state = state_of(request)
+    share = state.uploads.share()
+    record_of(request).releases.append(share.release)
+    body = await read_body(request, state.limits, share, has_document=has_document)
+    # One body at a time, so that copies are never those of several.
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(state.parser, partial(parse, body)), share
 
 
 async def take_pictures(

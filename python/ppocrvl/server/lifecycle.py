@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
 
@@ -16,6 +16,7 @@ from ppocrvl.requests.options import check_int
 from ppocrvl.server.admission import Admission, ByteBudget
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import LOOPBACK_NAMES, Keys
+from ppocrvl.server.document_service import DocumentService
 from ppocrvl.server.engine_service import EngineService
 from ppocrvl.server.fetch import Fetcher, Network
 from ppocrvl.server.gate import Access
@@ -34,12 +35,25 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ppocrvl.engine.engine import Engine
+    from ppocrvl.parsing.parts import Layout
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
 _BACKLOG = 256
 _DECODERS = max(2, os.cpu_count() or 1)
 """Threads that decode pictures: each may hold one at its full size."""
+
+
+class Models(NamedTuple):
+    """What a server reads with.
+
+    Attributes:
+        engine: reads pictures and blocks.
+        layout: finds the blocks of pages; None: the server takes no documents.
+    """
+
+    engine: Engine
+    layout: Layout | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +100,13 @@ class ServerOptions:
 
 
 def serve(
-    options: ServerOptions, load: Callable[[], Engine], announce: Callable[[str], None]
+    options: ServerOptions, load: Callable[[], Models], announce: Callable[[str], None]
 ) -> None:
     """Run until SIGTERM or Ctrl-C; a second one ends at once.
 
     Args:
         options: how.
-        load: makes the engine; called in a thread while the server answers already.
+        load: loads the models; called in a thread while the server answers already.
         announce: called with the address once the server listens.
 
     Raises:
@@ -106,10 +120,11 @@ def serve(
     state = State(
         name=options.name,
         limits=limits,
-        admission=(admission := Admission(options.parallel, limits.max_waiting)),
+        admission=(pictures := Admission(options.parallel, limits.max_waiting)),
+        pages=(pages := Admission(0, limits.max_waiting_pages, "pages")),
         uploads=ByteBudget(limits.max_upload_bytes),
         pictures=PictureLoader(limits, _fetcher(options)),
-        metrics=Metrics(lambda: admission.inside, admission.limit),
+        metrics=Metrics(pictures, pages),
     )
     access = Access(Keys(options.keys), options.hosts)
     config = uvicorn.Config(
@@ -137,16 +152,21 @@ def serve(
 
 
 async def _run(
-    server: _Server, listener: socket.socket, load: Callable[[], Engine], state: State
+    server: _Server, listener: socket.socket, load: Callable[[], Models], state: State
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(started_pool(_DECODERS, "ppocrvl-decoder"))
 
     async def load_model() -> None:
         try:
-            service = EngineService(await asyncio.to_thread(load))
+            models = await asyncio.to_thread(load)
+            service = EngineService(models.engine)
             try:
                 await service.start()
+                if models.layout is not None:
+                    state.documents = DocumentService(
+                        service, models.layout, state.limits, state.pages, state.metrics
+                    )
             except BaseException:
                 service.close()
                 raise
@@ -163,6 +183,8 @@ async def _run(
     await server.serve([listener])
     if loading.done():
         loading.result()
+    if state.documents is not None:
+        state.documents.close()
     if state.service is not None:
         state.service.close()
 

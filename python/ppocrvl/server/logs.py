@@ -56,6 +56,8 @@ def log_request(record: Record, *, texts: bool) -> None:
         values["task"] = record.task
         values["picture_bytes"] = record.picture_bytes
         values["results"] = [_result(one, texts=texts) for one in record.results]
+    if record.document is not None:
+        values["document"] = record.document.values()
     if record.first_piece is not None:
         values["first_piece"] = round(record.first_piece, 4)
     LOGGER.info("request", extra={"values": values})

@@ -19,7 +19,7 @@ from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
 from ppocrvl.server.engine_keywords import ocr_options
 from ppocrvl.server.engine_service import deadline_exceeded
 from ppocrvl.server.intake import take_body, take_pictures
-from ppocrvl.server.parsing import media_type, read_form, read_json
+from ppocrvl.server.parsing import from_texts, media_type, read_form, read_json
 from ppocrvl.server.record import record_of
 from ppocrvl.server.schemas import OcrRequest
 from ppocrvl.server.state import state_of
@@ -65,8 +65,9 @@ def _parse(
     if kind == "application/json":
         asked = read_json(OcrRequest, body)
     elif kind == "multipart/form-data":
-        asked, files = read_form(OcrRequest, content_type, body)
-        references += [state.pictures.checked(data) for data in files]
+        fields, files = read_form(content_type, body, ("image", "images"))
+        asked = from_texts(OcrRequest, fields)
+        references += [state.pictures.checked(file.data) for file in files]
     else:
         raise ApiError(
             "unsupported_media_type", "the body must be application/json or multipart/form-data"

@@ -18,10 +18,15 @@ from ppocrvl.server.answers import (
     HealthReport,
     Models,
     PicturePiece,
+    PlacedTexts,
     Readings,
+    TextError,
 )
 from ppocrvl.server.codes import CODES
-from ppocrvl.server.schemas import ChatRequest, OcrRequest
+from ppocrvl.server.documents import FORMATS, NDJSON
+from ppocrvl.server.paddlex.answers import Failure, LayoutParsingAnswer, RestructurePagesAnswer
+from ppocrvl.server.paddlex.schemas import LayoutParsingRequest, RestructurePagesRequest
+from ppocrvl.server.schemas import ChatRequest, OcrRequest, ParseRequest, PlaceRequest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -40,20 +45,36 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REFERENCE.format(model=model.__name__)}
 
 
-def _errors(*statuses: int) -> dict[str, Any]:
+def _errors(*statuses: int, shape: type[BaseModel] = Error) -> dict[str, Any]:
     """The errors of these statuses."""
     answers = {}
     for status in statuses:
         codes = [name for name, code in CODES.items() if code.status == status]
         answers[str(status)] = {
             "description": ", ".join(codes),
-            "content": _content("application/json", _schema(Error)),
+            "content": _content("application/json", _schema(shape)),
         }
     return answers
 
 
-_ANSWERS = (Chunk, Completion, Error, HealthReport, Models, PicturePiece, Readings)
+_REQUESTS = (
+    *(ChatRequest, OcrRequest, ParseRequest, PlaceRequest),
+    *(LayoutParsingRequest, RestructurePagesRequest),
+)
+_ANSWERS = (
+    *(Chunk, Completion, Error, HealthReport, Models, PicturePiece, Readings, PlacedTexts),
+    *(TextError, Failure, LayoutParsingAnswer, RestructurePagesAnswer),
+)
 _POST_ERRORS = (400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503)
+_DOCUMENT_ERRORS = (*_POST_ERRORS, 406, 501)
+_DOCUMENT = {
+    "type": "object",
+    "description": "The document: docs/document.schema.json of the project says what is in it.",
+}
+_PAGES = (
+    "One JSON object a line: the document without its pages, then each page as it ends; an Error "
+    "where reading ended before the last."
+)
 _SECURED: dict[str, Any] = {"security": [{}, {"key": []}]}
 _FORM = {
     "type": "object",
@@ -64,6 +85,21 @@ _FORM = {
     "required": ["image"],
     "description": "Files as `image`, and the fields of OcrRequest as texts.",
 }
+_BINARY = {"type": "string", "format": "binary"}
+_UPLOAD = {
+    "type": "object",
+    "properties": {"file": {"type": "array", "items": _BINARY, "minItems": 1}},
+    "required": ["file"],
+    "description": "Files as `file`, which are one document, and the fields of ParseRequest as "
+    "texts.",
+    "x-fields": {"$ref": _REFERENCE.format(model="ParseRequest")},
+}
+_PLACE_FORM = {
+    "type": "object",
+    "properties": {"file": _BINARY, "language": {"type": "string"}},
+    "required": ["file"],
+    "description": "An image.",
+}
 
 
 @cache
@@ -71,7 +107,7 @@ def document() -> dict[str, Any]:
     """The document."""
     _, definitions = models_json_schema(
         [
-            *((model, "validation") for model in (ChatRequest, OcrRequest)),
+            *((model, "validation") for model in _REQUESTS),
             *((model, "serialization") for model in _ANSWERS),
         ],
         ref_template=_REFERENCE,
@@ -81,7 +117,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "ppocrvl",
             "version": version("ppocrvl"),
-            "description": "PaddleOCR-VL: text, tables, formulas and charts out of pictures.",
+            "description": "PaddleOCR-VL: text, tables, formulas and charts out of pictures and "
+            "documents.",
         },
         "paths": {
             "/v1/chat/completions": {"post": _post(
@@ -96,6 +133,33 @@ def document() -> dict[str, Any]:
                  **_content("multipart/form-data", _FORM)},
                 {**_content("application/json", _schema(Readings)),
                  **_content("application/x-ndjson", {"type": "string", "description": _LINE})},
+            )},
+            "/v1/parse": {"post": _post(
+                "Read a document",
+                {**_content("multipart/form-data", _UPLOAD),
+                 **_content("application/pdf", _BINARY)},
+                {**{kind: {"schema": _DOCUMENT if kind == "application/json" else _STRING}
+                    for kind in FORMATS},
+                 **_content(NDJSON, {"type": "string", "description": _PAGES})},
+                _errors(*_DOCUMENT_ERRORS),
+            )},
+            "/layout-parsing": {"post": _post(
+                "Read a document as PaddleX's server does",
+                _content("application/json", _schema(LayoutParsingRequest)),
+                _content("application/json", _schema(LayoutParsingAnswer)),
+                _errors(*_DOCUMENT_ERRORS, shape=Failure),
+            )},
+            "/restructure-pages": {"post": _post(
+                "Put pages in relation as PaddleX's server does",
+                _content("application/json", _schema(RestructurePagesRequest)),
+                _content("application/json", _schema(RestructurePagesAnswer)),
+                _errors(*_DOCUMENT_ERRORS, shape=Failure),
+            )},
+            "/ocr": {"post": _post(
+                "Texts of an image with their places, as LiteParse asks for them",
+                _content("multipart/form-data", _PLACE_FORM),
+                _content("application/json", _schema(PlacedTexts)),
+                _errors(*_DOCUMENT_ERRORS, shape=TextError),
             )},
             "/v1/models": {"get": _get("The model", Models, 401)},
             "/health": {"get": _get("Whether requests would be answered", HealthReport, 503)},
@@ -114,12 +178,20 @@ def document() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _post(summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+def _post(
+    summary: str,
+    body: dict[str, Any],
+    answer: dict[str, Any],
+    errors: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     return {
         "summary": summary,
         **_SECURED,
         "requestBody": {"required": True, "content": body},
-        "responses": {"200": {"description": "ok", "content": answer}, **_errors(*_POST_ERRORS)},
+        "responses": {
+            "200": {"description": "ok", "content": answer},
+            **(errors or _errors(*_POST_ERRORS)),
+        },
     }
 
 
@@ -149,7 +221,8 @@ def docs_page() -> str:
             parts.append(f"<h2><code>{verb.upper()} {escape(path)}</code></h2>")
             parts.append(f"<p>{escape(one['summary'])}.</p>")
             for kind, content in one.get("requestBody", {}).get("content", {}).items():
-                parts.append(f"<p>Body: <code>{kind}</code></p>{_fields(spec, content['schema'])}")
+                shape = content["schema"].get("x-fields", content["schema"])
+                parts.append(f"<p>Body: <code>{kind}</code></p>{_fields(spec, shape)}")
             parts += [
                 f"<p>{status}: {escape(answer['description'])}</p>"
                 for status, answer in one["responses"].items()
@@ -164,7 +237,7 @@ def _fields(spec: dict[str, Any], schema: dict[str, Any]) -> str:
     rows = [
         f"<tr><td><code>{escape(name)}</code><td>{escape(field.get('description', ''))}"
         f"<td><code>{escape(_type(field))}</code>"
-        for name, field in schema["properties"].items()
+        for name, field in schema.get("properties", {}).items()
     ]
     return f"<table>{''.join(rows)}</table>"
 

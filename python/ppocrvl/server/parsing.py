@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
@@ -14,6 +14,7 @@ from python_multipart.multipart import Field, File, create_form_parser
 from ppocrvl.server.codes import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from io import BytesIO
 
     from starlette.requests import Request
@@ -23,6 +24,13 @@ Schema = TypeVar("Schema", bound=BaseModel)
 MAX_FORM_PARTS = 64
 _FORM_STEP = 1 << 20
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class Upload(NamedTuple):
+    """A file of a form."""
+
+    name: str
+    data: bytes
 
 
 def media_type(request: Request) -> str:
@@ -51,21 +59,26 @@ def read_json(schema: type[Schema], body: bytearray) -> Schema:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise _explained(error) from None
+        raise explained(error) from None
 
 
 def read_form(
-    schema: type[Schema], content_type: str, body: bytearray
-) -> tuple[Schema, list[bytes]]:
-    """The fields of a form as a schema, and the files of its `image` fields in their order.
+    content_type: str, body: bytearray, files_in: Collection[str]
+) -> tuple[dict[str, str], list[Upload]]:
+    """The texts of a form's fields, and its files in their order.
 
     The body is emptied.
 
+    Args:
+        content_type: the whole header.
+        body: of the request.
+        files_in: names that fields of files may have, the usual one first.
+
     Raises:
-        ApiError: it is no multipart form, or does not fit.
+        ApiError: it is no multipart form, or has other files.
     """
-    fields: dict[str, Any] = {}
-    files: list[bytes] = []
+    fields: dict[str, str] = {}
+    files: list[Upload] = []
     parts = 0
 
     def count() -> None:
@@ -81,14 +94,12 @@ def read_form(
 
     def on_file(file: File) -> None:
         count()
-        name = file.field_name or b""
-        if name not in {b"image", b"images"}:
-            raise ApiError(
-                "invalid_request",
-                "files must be in fields named image",
-                param=name.decode("latin-1"),
-            )
-        files.append(cast("BytesIO", file.file_object).getvalue())  # no copy
+        field = (file.field_name or b"").decode("latin-1")
+        if field not in files_in:
+            usual = next(iter(files_in))
+            raise ApiError("invalid_request", f"files must be in fields named {usual}", param=field)
+        name = (file.file_name or b"").decode("utf-8", "replace")
+        files.append(Upload(name, cast("BytesIO", file.file_object).getvalue()))  # no copy
 
     try:
         parser = create_form_parser(
@@ -103,11 +114,21 @@ def read_form(
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise ApiError("invalid_body", f"the form cannot be read: {error}") from None
+    return fields, files
+
+
+def from_texts(schema: type[Schema], fields: dict[str, str]) -> Schema:
+    """Fields of a form or of a query as a schema.
+
+    These know texts alone; "8" is a number here, which it is not in JSON.
+
+    Raises:
+        ApiError: they do not fit.
+    """
     try:
-        # A form knows texts alone; "8" is a number here, which it is not in JSON.
-        return schema.model_validate_strings(fields, strict=False), files
+        return schema.model_validate_strings(fields, strict=False)
     except ValidationError as error:
-        raise _explained(error) from None
+        raise explained(error) from None
 
 
 def _no_constant(name: str) -> None:
@@ -115,10 +136,15 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _explained(error: ValidationError) -> ApiError:
-    """The first thing that is wrong."""
+def explained(error: ValidationError, inside: str = "") -> ApiError:
+    """The first thing that is wrong.
+
+    Args:
+        error: of what is within a body.
+        inside: where it is there.
+    """
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(step) for step in first["loc"])
+    where = ".".join([*([inside] if inside else []), *map(str, first["loc"])])
     if first["type"] == "model_type" and not where:
         return ApiError("invalid_body", f"the body is no valid JSON object: {first['msg']}")
     return ApiError("invalid_request", f"{where}: {first['msg']}", param=where or None)

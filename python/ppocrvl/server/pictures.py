@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import binascii
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ppocrvl.server.codes import ApiError
@@ -22,6 +23,11 @@ class PictureLoader:
     def __init__(self, limits: ServerLimits, fetcher: Fetcher | None) -> None:
         self._limits = limits
         self._fetcher = fetcher
+
+    def for_documents(self) -> PictureLoader:
+        """The same for documents, which have a limit of their own where they are not fetched."""
+        limits = replace(self._limits, max_picture_bytes=self._limits.max_document_bytes)
+        return PictureLoader(limits, self._fetcher)
 
     async def fetch(self, reference: str | bytes, share: Share) -> bytes:
         """The bytes of a picture that `decode` left as a URL.

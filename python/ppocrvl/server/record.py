@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ppocrvl.requests.results import Result
+    from ppocrvl.server.document_meter import DocumentMeter
 
 
 @dataclass(slots=True)
@@ -25,10 +26,12 @@ class Record:
         route: template of the path, "other" where there is none: a label with few values.
         status: of the answer; 499 where the client had gone before it.
         code: of the error, if it was one.
+        client_id: what the client calls the request, where an interface has such a name.
         task: what was asked for.
         picture_bytes: of each picture as it came.
         results: the answers so far.
         errors: codes of the pictures that could not be read, where others could.
+        document: what was found of one on the way, and how long it took.
         first_piece: seconds to the first piece of text.
         body_read: whether all of the body was taken.
         releases: what to call at the end, however it ends.
@@ -41,10 +44,12 @@ class Record:
     route: str = "other"
     status: int = 499
     code: str | None = None
+    client_id: str | None = None
     task: str | None = None
     picture_bytes: list[int] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    document: DocumentMeter | None = None
     first_piece: float | None = None
     body_read: bool = False
     releases: list[Callable[[], None]] = field(default_factory=list)

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ppocrvl.requests.options import MAX_DRAFT, MAX_STOPS, Utf8Policy
+from ppocrvl.document.writers.written import Style
+from ppocrvl.parsing.parse_options import Drafts, TextLayer
+from ppocrvl.requests.options import MAX_DRAFT, MAX_STOPS, MOST, Utf8Policy
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 from ppocrvl.requests.tasks import TaskName
 
@@ -30,9 +32,14 @@ Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 TokenId: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Bias: TypeAlias = Annotated[float, Field(ge=-100, le=100)]
 Biases: TypeAlias = Annotated[dict[TokenId, Bias], Field(max_length=MAX_BIASES)]
-DraftText: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_DRAFT)]
-DraftTokens: TypeAlias = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_DRAFT)]
+Draft: TypeAlias = Annotated[
+    Annotated[str, Field(max_length=MAX_DRAFT)]
+    | Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(max_length=MAX_DRAFT)],
+    Field(description="what the answer will probably be, as text or token ids, or auto"),
+]
 Zero: TypeAlias = Annotated[float, Field(ge=0, le=0)]
+
+_TOKENS = "add token ids and log-probabilities"
 
 
 class _Schema(BaseModel):
@@ -89,7 +96,7 @@ class ResponseFormat(_Schema):
 
 
 class _Sampling(_Schema):
-    """Options that both ways of asking share."""
+    """Options that the ways of asking share."""
 
     temperature: float | None = Field(
         None, ge=0, le=2, description="0, the default: likeliest token"
@@ -104,10 +111,6 @@ class _Sampling(_Schema):
     utf8: Utf8Policy | None = Field(None, description="what becomes of bytes that are no UTF-8")
     stop_loops: bool | None = Field(None, description="end answers that go round in a circle")
     deadline: Seconds | None = Field(None, description="seconds until the answer ends as it is")
-    draft: DraftText | DraftTokens | None = Field(
-        None, description="what the answer will probably be, as text or token ids, or auto"
-    )
-    tokens: bool | None = Field(None, description="add token ids and log-probabilities")
 
 
 class ChatRequest(_Sampling):
@@ -117,6 +120,8 @@ class ChatRequest(_Sampling):
     messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    draft: Draft | None = None
+    tokens: bool | None = Field(None, description=_TOKENS)
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
     logprobs: bool | None = None
@@ -147,4 +152,53 @@ class OcrRequest(_Sampling):
     max_pixels: Pixels | None = None
     retry: bool | None = Field(None, description="read again after a loop or a doubtful answer")
     stream: bool | None = Field(None, description="pieces of text as they come, as NDJSON")
+    draft: Draft | None = None
+    tokens: bool | None = Field(None, description=_TOKENS)
     html: bool | None = Field(None, description="add the answer as HTML: tables, MathML")
+
+
+class ParseRequest(_Sampling):
+    """Options of POST /v1/parse: fields of its form beside the files `file`, or of its query."""
+
+    name: Annotated[str, Field(max_length=1024)] | None = Field(
+        None, description="of the document, where it is the body itself"
+    )
+    pages: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="only these, such as 1-3,7,-1"
+    )
+    dpi: float | None = Field(None, description="pixels per inch at which a PDF is rendered")
+    password: Annotated[str, Field(max_length=1024)] | None = Field(
+        None, description="of an encrypted PDF"
+    )
+    text_layer: TextLayer | None = Field(
+        None, description="auto: take text from the PDF where it can be trusted"
+    )
+    drafts: Drafts | None = Field(
+        None, description="auto, the default: be faster where the PDF's text is what is read"
+    )
+    layout: Literal["none"] | None = Field(None, description="none: read each page as one block")
+    page_deadline: Seconds | None = Field(
+        None, description="seconds until a page ends as it is, from when it is begun"
+    )
+    deadline: Seconds | None = Field(None, description="likewise of each block")
+    charts: bool | None = Field(None, description="read charts as tables")
+    seals: bool | None = Field(None, description="read seals")
+    images: bool | None = Field(None, description="read text in figures")
+    merge: bool | None = Field(None, description="read blocks that belong together as one")
+    turn: bool | None = Field(None, description="turn pages upright")
+    max_tokens: Tokens | None = Field(None, description="of each block")
+    min_pixels: Pixels | None = Field(None, description="of each block")
+    max_pixels: Pixels | None = Field(None, description="of each block")
+    retry: bool | None = Field(None, description="read again after a loop or a doubtful answer")
+    style: Style | None = Field(None, description="of Markdown; official: as PaddleX writes it")
+    figures: Literal["none", "embedded"] | None = Field(None, description="in Markdown")
+    pictures: bool | None = Field(None, description="add the bytes of figures to JSON, as base64")
+    page_images: bool | None = Field(None, description="add pages as JPEG to JSON, as base64")
+
+
+class PlaceRequest(_Schema):
+    """Fields of the form of POST /ocr beside the file `file`."""
+
+    language: Annotated[str, Field(max_length=64)] = Field(
+        "en", description="taken and not used: the model tells by itself"
+    )

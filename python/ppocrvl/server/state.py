@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ppocrvl.server.admission import Admission, ByteBudget
+    from ppocrvl.server.document_service import DocumentService
     from ppocrvl.server.engine_service import EngineService
     from ppocrvl.server.metrics import Metrics
     from ppocrvl.server.pictures import PictureLoader
@@ -31,19 +32,24 @@ class State:
 
     Attributes:
         name: of the model, as clients see it.
+        admission: counts pictures.
+        pages: counts pages of documents.
         parser: takes bodies apart, one at a time.
         service: the engine; None until it is loaded.
+        documents: reads documents with it; None where there is no layout model.
         draining: whether the server is about to end.
     """
 
     name: str
     limits: ServerLimits
     admission: Admission
+    pages: Admission
     uploads: ByteBudget
     pictures: PictureLoader
     metrics: Metrics
     parser: Executor = field(default_factory=lambda: started_pool(1, "ppocrvl-parser"))
     service: EngineService | None = None
+    documents: DocumentService | None = None
     draining: bool = False
     created: int = field(default_factory=lambda: int(time()))
 
@@ -65,6 +71,19 @@ class State:
         except EngineError as error:
             raise ApiError("engine_error", f"{error}; restart the server") from error
         return self.service
+
+    def ready_for_documents(self) -> DocumentService:
+        """What reads documents.
+
+        Raises:
+            ApiError: as `ready`, or there is no layout model.
+        """
+        self.ready()
+        if self.documents is None:
+            raise ApiError(
+                "no_layout", "this server has no layout model; start it with --layout FILE or none"
+            )
+        return self.documents
 
 
 def state_of(request: Request) -> State:

@@ -52,6 +52,8 @@ async def health(request: Request) -> Response:
         version=version("ppocrvl"),
         pictures=state.admission.inside,
         limit=state.admission.limit,
+        pages=state.pages.inside,
+        pages_limit=state.pages.limit,
         **reason,
     )
     return JSONResponse(report.to_dict(), status_code=200 if status == "ok" else 503)

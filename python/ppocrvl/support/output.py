@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -81,16 +81,16 @@ class TextFile:
 
 
 @dataclass(frozen=True, slots=True)
-class BytesFile:
-    """Bytes, as a `PendingFile`."""
+class PiecesFile:
+    """Bytes that are made piece by piece while they are written, as a `PendingFile`."""
 
     path: Path
-    data: bytes
+    pieces: Callable[[], Iterable[bytes]]
 
     def write(self, path: Path, progress: Progress | None) -> None:  # noqa: ARG002
         """Write all of it to `path`, and sync it."""
         with path.open("wb") as out:
-            out.write(self.data)
+            out.writelines(self.pieces())
             out.flush()
             os.fsync(out.fileno())
 

@@ -370,3 +370,24 @@ def test_official_file_has_the_size_of_the_table() -> None:
         header[name] = {"dtype": "F32", "shape": shapes[name], "data_offsets": [begin, end]}
     length = len(json.dumps(header, separators=(",", ":")))
     assert 8 + length + -length % 8 + end == LAYOUT_CHECKPOINTS[OFFICIAL_V3].weights.size
+
+
+def test_command_says_what_is_missing(
+    layout_checkpoint: Path,
+    safetensors_file: type[Safetensors],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = layout_checkpoint / "model.safetensors"
+    stored = safetensors_file.load(path)
+    lost = [name for name in stored.data if name.startswith("model.decoder.layers.1.")]
+    for name in lost:
+        stored.drop(name)
+    stored.save(path)
+    command = ["export", str(layout_checkpoint), "-o", str(tmp_path / "out")]
+    assert run_command(command) == CheckpointError.exit_code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert f"{len(lost)} missing: model.decoder.layers.1." in printed.err
+    assert not (tmp_path / "out").exists()

@@ -84,6 +84,9 @@ class OwnChoices:
     def taken(self, margins: Any) -> Any:
         return margins >= 0
 
+    def corners(self, theirs: Any) -> Any:
+        return theirs
+
 
 @reference
 @pytest.mark.parametrize(
@@ -140,6 +143,19 @@ def test_pages_are_those_of_the_reference(run: Run, layout_file: Path) -> None:
 
 
 @reference
+def test_several_precisions_are_judged_each(run: Run, layout_file: Path, tmp_path: Path) -> None:
+    flags = ("--precision", "f32", "--precision", "auto", "--precision", "f32")
+    code, pages, err = run(layout_file, "--pages", 1, *flags)
+    assert code == ExitCode.OK, pages
+    assert [page["precision"] for page in pages] == ["f32", "auto"]
+    assert all(page["stages"] for page in pages)
+    assert "ppocrvl: f32: 100.00% of " in err
+    assert "ppocrvl: auto: 100.00% of " in err
+    wrong = with_another(layout_file, "dec.box.2.weight", tmp_path, 2.0)
+    assert run(wrong, "--pages", 1, "--stage-pages", 0, *flags)[0] == ExitCode.PARITY
+
+
+@reference
 @pytest.mark.parametrize(
     ("tensor", "stages"),
     [
@@ -182,8 +198,8 @@ def test_users_own_pages_and_text(
     assert run_command([*command, "--pages", "2"]) == ExitCode.OK
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [
-        "0.png: 200x300 pixels",
-        "1.png: 200x300 pixels",
+        "0.png: 200x300 pixels, auto",
+        "1.png: 200x300 pixels, auto",
     ]
     assert any(line.startswith("  backbone.0 ") and line.endswith("  pass") for line in lines)
     assert any("the same; boxes within" in line for line in lines)
@@ -194,7 +210,12 @@ def test_users_own_pages_and_text(
     ("arguments", "code", "message"),
     [
         (("--task", "table"), ExitCode.USAGE, "--task cannot apply: "),
-        (("--precision", "fast", "--report", "x"), ExitCode.USAGE, "--precision, --report cannot"),
+        (
+            ("--all-precisions", "--report", "x"),
+            ExitCode.USAGE,
+            "--all-precisions, --report cannot",
+        ),
+        (("--precision", "fast"), ExitCode.USAGE, "choose auto, f32, bf16"),
         (("--pages", "0"), ExitCode.USAGE, "--pages must be at least 1"),
         (("--image", "nowhere.png"), ExitCode.IMAGE, "nowhere.png"),
     ],
@@ -251,14 +272,17 @@ def test_other_models(
 
 
 @reference
-def test_stages_where_every_query_of_v2_takes_part(
+def test_pages_where_every_query_of_v2_takes_part(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changes = {"class_thresholds": [0.0] * 25}
     write_synthetic_layout(tmp_path / "page", "v2-small", changes=changes, image_size=SIDE)
     file = export_layout(tmp_path / "page", tmp_path)
-    run_command(["parity", str(tmp_path / "page"), str(file), "--json", "--pages", "1"])
-    assert json.loads(capsys.readouterr().out)["passed"]
+    command = ["parity", str(tmp_path / "page"), str(file), "--json", "--pages", "1"]
+    assert run_command(command) == ExitCode.OK
+    page = json.loads(capsys.readouterr().out)
+    assert page["passed"]
+    assert page["regions"]["ties"]["corners"] > 0  # or the test shows nothing of them
 
 
 @reference

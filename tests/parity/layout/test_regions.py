@@ -145,8 +145,8 @@ def box(left: int, top: int, right: int, bottom: int) -> list[float]:
     return [one / SIDE for one in sides]
 
 
-def choices(selected: list[int], *boxes: list[float], taken: Any = None) -> TiedChoices:
-    stages = {"selected": selected, "references": boxes, "taken": taken}
+def choices(selected: list[int], *boxes: list[float], **more: Any) -> TiedChoices:
+    stages = {"selected": selected, "references": boxes, **more}
     return TiedChoices({name: np.array(values) for name, values in stages.items()})
 
 
@@ -194,6 +194,21 @@ def test_queries_at_their_threshold_take_part_as_ours_do(margin: float, *, is_sa
     assert (tied.same, tied.ties) == (is_same, Ties(taken=int(is_same)))
 
 
+def test_corners_beside_an_integer_are_cut_as_ours_are() -> None:
+    theirs = np.tile([10.999, 20.5, 30.0, 41.0], (3, 1))
+    gaps = [
+        [0.002, 0.002, -0.002, -1e-9],  # all but the second are cut otherwise
+        [0.2, 0, 0, 0],  # another box
+        [0.002, 0, 0, 0],  # of a query that takes no part
+    ]
+    ours = theirs + np.array(gaps)
+    tied = choices([], taken=np.array([0.0, 1.0, 1.0]), corners=ours)
+    chosen = tied.corners(theirs).astype(np.float32)
+    assert np.floor(chosen).tolist() == [[11, 20, 29, 40], [10, 20, 30, 41], [10, 20, 30, 41]]
+    assert np.allclose(chosen, theirs, atol=0.003)
+    assert (tied.same, tied.ties) == (True, Ties(corners=3))
+
+
 def test_all_ties_are_reported(found: dict[str, Any], expected: dict[str, Any]) -> None:
     without = PageReport("page", (1000, 500), None, match(found, expected))
     assert not any("ties" in line for line in text_lines(without))
@@ -203,5 +218,5 @@ def test_all_ties_are_reported(found: dict[str, Any], expected: dict[str, Any]) 
     assert summary([report, report])[-1] == (
         "ties (scores within 0.001, votes within 0.001 and choices within 0.003 of the largest): "
         "2 regions at the threshold left out, 0 in another place, 0 queries chosen otherwise, "
-        "0 first boxes otherwise, 0 queries ordered on one side alone"
+        "0 first boxes otherwise, 0 queries ordered on one side alone, 0 corners cut otherwise"
     )

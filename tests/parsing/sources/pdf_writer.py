@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HELVETICA = b"/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>"
+FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 612 792]"
 
 
 def pdf_file(objects: Sequence[bytes], trailer: bytes = b"") -> bytes:

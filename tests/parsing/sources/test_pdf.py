@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import re
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.parsing.sources.pdf_writer import HELVETICA, encrypted, pdf, pdf_file, stream, text
+from tests.parsing.sources.mutants import RICH, mutated
+from tests.parsing.sources.pdf_writer import FORM, encrypted, pdf, pdf_file, stream, text
 
 from ppocrvl.errors import (
     DocumentDamagedError,
@@ -191,7 +191,6 @@ def test_pages_of_no_sensible_size(box: bytes) -> None:
         assert source.render(0).pixels.size <= 3 * MAX_PAGE_PIXELS
 
 
-FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 612 792]"
 TILES = b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]/XStep .001/YStep .001"
 BOMBS: dict[str, Callable[[], bytes]] = {
     "a page of graphics states": lambda: pdf(b"q " * 20_000_000),
@@ -286,6 +285,21 @@ def test_many_threads_may_ask() -> None:
     assert all(np.array_equal(pages[n].pixels, alone[n]) for n in range(8))
 
 
+def test_another_process_goes_on_after_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PDFium keeps of pages does not grow with their number."""
+    monkeypatch.setattr("ppocrvl.parsing.sources.pdf.PAGES_A_PROCESS", 3)
+    data = pdf(*(text(f"page {n}") for n in range(8)))
+    processes, alone = [], [render(data, n, dpi=36).pixels for n in range(8)]
+    with open_document(data, dpi=36) as source:
+        assert isinstance(source, PdfSource)
+        for n in range(8):
+            assert np.array_equal(source.render(n).pixels, alone[n])
+            assert source._process is not None
+            processes.append(source._process._process.pid)
+            assert "".join(one.text for one in source.text_layer(n)) == f"page {n}"
+    assert len(set(processes)) == 3
+
+
 def test_nothing_is_left_behind() -> None:
     source = open_document(HELLO)
     assert isinstance(source, PdfSource)
@@ -304,41 +318,6 @@ def test_document_on_disk_is_not_read_whole(tmp_path: Path) -> None:
         assert source.render(0).pixels.shape == (1584, 1224, 3)
 
 
-def mutated(data: bytes, seed: int) -> bytes:
-    """A PDF with some bytes changed, left out, doubled or cut off."""
-    rng = random.Random(seed)
-    out = bytearray(data)
-    for _ in range(rng.randint(1, 12)):
-        place, kind = rng.randrange(len(out)), rng.random()
-        if kind < 0.5:
-            out[place] = rng.randrange(256)
-        elif kind < 0.7:
-            out[place : place + rng.randint(1, 40)] = b""
-        elif kind < 0.9:
-            out[place:place] = out[rng.randrange(len(out)) :][: rng.randint(1, 40)]
-        else:
-            out[place : place + 4] = rng.choice((b"9999", b"-1  ", b"<<<<", b"R R ", b"]]>>"))
-        if len(out) < 100:
-            break
-    return bytes(out)
-
-
-@pytest.fixture(scope="module")
-def rich() -> bytes:
-    """A PDF with text, a form, an image and two pages."""
-    more = [
-        stream(b"1 0 0 rg 0 0 99 99 re f", FORM),
-        stream(
-            bytes(range(256)),
-            b"/Type/XObject/Subtype/Image/Width 16/Height 16/ColorSpace/DeviceGray"
-            b"/BitsPerComponent 8",
-        ),
-    ]
-    content = text("Hello") + b"/X Do q 200 0 0 200 99 99 cm /I Do Q"
-    resources = HELVETICA + b"/XObject<</X 3 0 R/I 4 0 R>>"
-    return pdf(content, content, resources=resources, more=more)
-
-
 SEEDS = [
     *range(12),
     *(pytest.param(seed, marks=[pytest.mark.slow, pytest.mark.long]) for seed in range(12, 512)),
@@ -346,9 +325,9 @@ SEEDS = [
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_mutated_files(rich: bytes, seed: int) -> None:
+def test_mutated_files(seed: int) -> None:
     """Pages, or one line about the document or the page; nothing else."""
-    data = mutated(rich, seed)
+    data = mutated(RICH, seed)
     if b"%PDF-" not in data[:1024]:
         return
     said = []

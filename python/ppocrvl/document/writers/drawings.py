@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ppocrvl.document.draw import drawn_page
 from ppocrvl.document.writers.written import File
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ppocrvl.document.document import Document
+    from ppocrvl.document.types import Block, Picture
     from ppocrvl.document.writers.written import WriteOptions
 
 
@@ -18,8 +22,12 @@ def drawing_files(document: Document, options: WriteOptions) -> list[File]:
     return [
         File(
             f"{options.stem}-page-{page.index + 1}-blocks.jpg",
-            drawn_page(page.image.data, (page.width, page.height), page.blocks),
+            partial(_drawn, page.image, (page.width, page.height), page.blocks),
         )
         for page in document.pages
         if page.image is not None
     ]
+
+
+def _drawn(image: Picture, size: tuple[int, int], blocks: Sequence[Block]) -> list[bytes]:
+    return [drawn_page(image.data, size, blocks)]

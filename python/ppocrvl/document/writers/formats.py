@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ppocrvl.errors import OptionError
+from ppocrvl.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ class Format:
         home: module and function that give the files; it is loaded when it is used.
         one_text: whether the document is one text, as standard output needs it.
         shows_pages: whether it shows the pages' images (`PageData.image`).
+        needs: a module of a package that is not always installed; the extra has the format's name.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Format:
     home: str
     one_text: bool = True
     shows_pages: bool = False
+    needs: str | None = None
 
     def files(self, document: Document, options: WriteOptions) -> list[File]:
         """The files of a document in this format; none of what it has nothing for."""
@@ -51,6 +54,10 @@ FORMATS = {
         Format("json", ".json", "json_file:json_files"),
         Format("html", ".html", "html:html_files", shows_pages=True),
         Format("txt", ".txt", "text:text_files"),
+        Format("docx", ".docx", "docx:docx_files", one_text=False, needs="docx"),
+        Format("pdf", ".pdf", "pdf:pdf_files", one_text=False, shows_pages=True, needs="pikepdf"),
+        Format("hocr", ".hocr", "hocr:hocr_files", shows_pages=True),
+        Format("alto", ".xml", "alto:alto_files", shows_pages=True),
         Format("csv", ".csv", "tables_csv:csv_files", one_text=False),
         Format("paddlex-json", "_res.json", "paddlex:paddlex_files", one_text=False),
         Format(
@@ -62,11 +69,17 @@ FORMATS = {
 
 
 def format_named(name: str) -> Format:
-    """The format of this name.
+    """The format of this name, once all is there that it needs.
 
     Raises:
         OptionError: there is none.
+        MissingExtraError: a package is not installed.
     """
     if name not in FORMATS:
         raise OptionError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
-    return FORMATS[name]
+    found = FORMATS[name]
+    if found.needs is not None and find_spec(found.needs) is None:
+        raise MissingExtraError(
+            f'the format {name} needs {found.needs}; install it with: pip install "ppocrvl[{name}]"'
+        )
+    return found

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocrvl.document.draw import colour_of
 from ppocrvl.document.tables import TablePicture, table_of
-from ppocrvl.document.writers.latex import FORMULA
+from ppocrvl.document.writers.latex import text_and_formulas
 from ppocrvl.document.writers.markdown_escape import clean
 from ppocrvl.document.writers.written import File
+from ppocrvl.images.drawing import colour_of
 from ppocrvl.markup.formula import to_mathml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ppocrvl.document.document import Document
     from ppocrvl.document.tables import Table, TableCell
@@ -36,6 +37,11 @@ _HEADINGS = frozenset(("doc_title", "paragraph_title"))
 
 def html_files(document: Document, options: WriteOptions) -> list[File]:
     """The document as one file."""
+    return [File(f"{options.stem}.html", partial(_pieces, document))]
+
+
+def _pieces(document: Document) -> Iterator[str]:
+    """The file, page by page: the pages' pictures together may be larger than memory."""
     style = (_HERE / "style.css").read_text(encoding="utf-8")
     script = (_HERE / "script.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -44,14 +50,14 @@ def html_files(document: Document, options: WriteOptions) -> list[File]:
         f"script-src 'sha256-{digest}'"
     )
     name = _text(document.name)
-    text = (
+    yield (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{name}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<h1>{name}</h1>\n"
-        f"{''.join(map(_page, document.pages))}<script>{script}</script>\n</body>\n</html>\n"
     )
-    return [File(f"{options.stem}.html", text)]
+    yield from map(_page, document.pages)
+    yield f"<script>{script}</script>\n</body>\n</html>\n"
 
 
 def _page(page: PageData) -> str:
@@ -145,13 +151,12 @@ def _table(table: Table, pictures: Mapping[str, Picture]) -> str:
 
 def _inline(text: str) -> str:
     """Text, with the formulas in it."""
-    parts, end = [], 0
-    for found in FORMULA.finditer(text):
-        inside = found[1] or found[2]
-        parts += [_text(text[end : found.start()]), to_mathml(inside.strip(), block=False)]
-        parts[-1] = parts[-1] or _text(found[0])
-        end = found.end()
-    return "".join(one or "" for one in [*parts, _text(text[end:])])
+    return "".join(
+        _text(one)
+        if isinstance(one, str)
+        else to_mathml(one.latex.strip(), block=False) or _text(one.written)
+        for one in text_and_formulas(text)
+    )
 
 
 def _text(text: str) -> str:

@@ -4,20 +4,52 @@ r"""Formulas within Markdown, which readers without mathematics must not take fo
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ppocrvl.document.writers.markdown_escape import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-FORMULA = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_FORMULA = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 """A formula in a text, as the model writes it."""
 
 _COMMENT = re.compile(r"(?<!\\)%.*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _NOT_IN_NUMBERS = re.compile(r"[{}$<>&`\\\n]")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula in a text.
+
+    Attributes:
+        latex: without brackets, not empty.
+        displayed: on lines of its own.
+        written: with its brackets.
+    """
+
+    latex: str
+    displayed: bool
+    written: str
+
+
+def text_and_formulas(text: str) -> Iterator[str | Formula]:
+    r"""A text in pieces, in their order.
+
+    Args:
+        text: with formulas between `\\(` and `\\)` or `\\[` and `\\]`.
+    """
+    end = 0
+    for found in _FORMULA.finditer(text):
+        if found.start() > end:
+            yield text[end : found.start()]
+        yield Formula(found[1] or found[2], found[1] is None, found[0])
+        end = found.end()
+    if end < len(text):
+        yield text[end:]
 
 
 def safe_latex(latex: str) -> str:
@@ -50,9 +82,10 @@ def with_formulas(text: str, plain: Callable[[str], str]) -> str:
         text: with formulas between `\\(` and `\\)` or `\\[` and `\\]`.
         plain: what becomes of the text around them.
     """
-    parts, end = [], 0
-    for found in FORMULA.finditer(text):
-        formula = inline_formula(found[1]) if found[1] else display_formula(found[2])
-        parts += [plain(text[end : found.start()]), formula]
-        end = found.end()
-    return "".join([*parts, plain(text[end:])])
+    parts = []
+    for one in text_and_formulas(text):
+        if isinstance(one, str):
+            parts.append(plain(one))
+        else:
+            parts.append((display_formula if one.displayed else inline_formula)(one.latex))
+    return "".join(parts)

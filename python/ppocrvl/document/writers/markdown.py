@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ppocrvl.document.flow import flow
 from ppocrvl.document.joining import one_line, unbroken
+from ppocrvl.document.lists import full_lines, paragraphs
 from ppocrvl.document.tables import TablePicture
 from ppocrvl.document.writers.latex import display_formula, with_formulas
 from ppocrvl.document.writers.markdown_escape import (
@@ -28,15 +29,12 @@ if TYPE_CHECKING:
 
     from ppocrvl.document.document import Document
     from ppocrvl.document.flow import Kind, Part
+    from ppocrvl.document.lists import TextList
     from ppocrvl.document.tables import Table, TableCell
     from ppocrvl.document.types import Picture
     from ppocrvl.document.writers.written import WriteOptions
 
     Address = Callable[[str], str | None]
-
-_BULLET = re.compile(r"[•◦▪‣●○■□∙·*+-]\s+(?=\S)")
-_NUMBERED = re.compile(r"([0-9]{1,9})([.)])\s+(?=\S)")
-_BLANK = re.compile(r"\n\s*\n")
 
 
 def markdown_files(document: Document, options: WriteOptions) -> list[File]:
@@ -72,12 +70,13 @@ def _heading(part: Part, _: Address) -> str:
 
 
 def _text(part: Part, _: Address) -> str:
-    paragraphs = _BLANK.split(clean(part.text))
-    return "\n\n".join(_paragraph(one) for one in paragraphs if one.strip())
+    return "\n\n".join(
+        _lines(one) if isinstance(one, str) else _list(one) for one in paragraphs(clean(part.text))
+    )
 
 
 def _broken_lines(part: Part, _: Address) -> str:
-    lines = _full(clean(part.text))
+    lines = full_lines(clean(part.text))
     return "\\\n".join(line_start_escaped(with_formulas(line, escaped)) for line in lines)
 
 
@@ -112,51 +111,22 @@ _WRITE: dict[Kind, Callable[[Part, Address], str]] = {
 }
 
 
-def _full(text: str) -> list[str]:
-    return [line for line in text.split("\n") if line.strip()]
-
-
-def _paragraph(text: str) -> str:
-    lines = _full(text)
-    for mark in (_BULLET, _NUMBERED):
-        if mark.match(lines[0].lstrip()) and _counts_up(lines, mark):
-            return _list(lines, mark)
-    return _lines(text)
-
-
 def _lines(text: str) -> str:
     """Lines that flow. Formulas may go over several, so they are found first."""
     flowing = with_formulas(unbroken(text), escaped)
-    return "\n".join(line_start_escaped(line) for line in _full(flowing))
+    return "\n".join(line_start_escaped(line) for line in full_lines(flowing))
 
 
-def _counts_up(lines: list[str], mark: re.Pattern[str]) -> bool:
-    """Whether the numbers of a list follow each other: others are part of the text."""
-    if mark is _BULLET:
-        return True
-    found = [one for line in lines if (one := mark.match(line.lstrip())) is not None]
-    first = int(found[0][1])
-    return [(int(one[1]), one[2]) for one in found] == [
-        (first + i, found[0][2]) for i in range(len(found))
-    ]
+def _list(found: TextList) -> str:
+    if found.first is None:
+        return "\n".join(_item("-", one) for one in found.items)
+    return "\n".join(
+        _item(f"{number}{found.sign}", one) for number, one in enumerate(found.items, found.first)
+    )
 
 
-def _list(lines: list[str], mark: re.Pattern[str]) -> str:
-    """A list with an item for each line that begins with a mark."""
-    items: list[list[str]] = []
-    for line in lines:
-        if mark.match(line.lstrip()):
-            items.append([" ".join(line.split())])
-        else:
-            items[-1].append(line)
-    return "\n".join(_item(item, mark) for item in items)
-
-
-def _item(lines: list[str], mark: re.Pattern[str]) -> str:
-    sign, _, first = lines[0].partition(" ")
-    sign = "-" if mark is _BULLET else sign
-    text = _lines("\n".join([first, *lines[1:]]))
-    return f"{sign} {text}".replace("\n", "\n" + " " * (len(sign) + 1))
+def _item(mark: str, text: str) -> str:
+    return f"{mark} {_lines(text)}".replace("\n", "\n" + " " * (len(mark) + 1))
 
 
 def _pipes(table: Table, address: Address) -> str:

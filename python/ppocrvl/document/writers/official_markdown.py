@@ -11,6 +11,7 @@ two pages would give the same, the second one's has its page's number.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ppocrvl.document.writers.official_content import official_content
@@ -35,30 +36,40 @@ _TABLE = (
     ("<th>", "<th style='text-align: center; word-wrap: break-word;'>"),
     ("<td>", "<td style='text-align: center; word-wrap: break-word;'>"),
 )
+_OUTER_TAGS = (("<html>", ""), ("</html>", ""), ("<body>", ""), ("</body>", ""))
 
 
 def official_files(document: Document, options: WriteOptions) -> list[File]:
     """The document, and its figures where they are to be files."""
     texts: list[str] = []
-    pictures: dict[str, bytes] = {}
+    pictures: dict[str, Picture] = {}
     for page in document.pages:
-        for block in page.blocks:
+        for block, after in zip_longest(page.blocks, page.blocks[1:]):
             if block.label not in options.labels_left_out:
-                found = _block(block, page, options, pictures)
+                tagged = _tagged(block, after) if options.formula_numbers else None
+                found = tagged or official_block(block, page, options, pictures)
                 if found is not None:
                     texts.append(found)
     text = "\n\n".join(texts)
-    files = [File(name, data) for name, data in pictures.items()]
+    files = [File(name, picture) for name, picture in pictures.items()]
     return [File(f"{options.stem}.md", text), *files]
 
 
-def _block(
-    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, bytes]
+def official_block(
+    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, Picture]
 ) -> str | None:
-    """What is written of a block; None for a label that PaddleX passes over."""
+    """What is written of a block; None for a label that PaddleX passes over.
+
+    Args:
+        block: of the page.
+        page: for its width.
+        options: how.
+        pictures: gets those of the block, by the names of their files.
+    """
     text, label = official_content(block), block.label
     if label in _TEXTS:
-        return _TEXTS[label](text)
+        is_plain = label == "figure_title" and not options.pretty
+        return text if is_plain else _TEXTS[label](text)
     if label == "paragraph_title":
         return _title(text) if block.level is None else _soft(f"#{'#' * block.level} {text}")
     if label == "table":
@@ -66,8 +77,19 @@ def _block(
     if label == "chart" and block.html is not None:
         return _chart(text)
     if label in _PICTURES:
-        return _centred(_picture(block, page, options, pictures, text))
+        shown = _picture(block, page, options, pictures, text)
+        # What was read in a picture stays on its lines.
+        return _within_div(shown) if options.pretty else shown
     return None
+
+
+def _tagged(block: Block, after: Block | None) -> str | None:
+    """A formula with its number, if that follows it."""
+    is_formula = block.label in {"display_formula", "formula"}
+    if not is_formula or after is None or after.label != "formula_number":
+        return None
+    formula = official_content(block).replace("$$", "")
+    return f"$${formula} \\tag*{{{official_content(after)}}}$$"
 
 
 def _soft(text: str) -> str:
@@ -93,25 +115,33 @@ def _first(text: str, splitter: str, words: tuple[str, ...], end: str) -> str:
 
 
 def _centred(text: str) -> str:
-    return f'<div style="text-align: center;">{_soft(text)}</div>\n'
+    return _within_div(_soft(text))
+
+
+def _within_div(text: str) -> str:
+    return f'<div style="text-align: center;">{text}</div>\n'
 
 
 def _picture(
-    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, bytes], text: str
+    block: Block, page: PageData, options: WriteOptions, pictures: dict[str, Picture], text: str
 ) -> str:
     if not block.pictures or options.figures == "none":
         return ""
     link = _link(block.pictures[0], block.label, block.box, page, pictures)
+    if not options.pretty:
+        return f"![]({link})" + (f"\n\n{text}\n\n" if text else "")
     width = int((block.box[2] - block.box[0]) / page.width * 100)
     image = f'<img src="{link}" alt="Image" width="{width}%" />'
     return f"{image}\n\n{text}\n\n" if text else image
 
 
 def _table(
-    block: Block, html: str, page: PageData, options: WriteOptions, pictures: dict[str, bytes]
+    block: Block, html: str, page: PageData, options: WriteOptions, pictures: dict[str, Picture]
 ) -> str:
-    for plain, styled in _TABLE:
+    for plain, styled in _TABLE if options.pretty else _OUTER_TAGS:
         html = html.replace(plain, styled)
+    if not options.pretty:
+        html = f"\n{html}"
     for picture in block.pictures if options.figures != "none" else ():
         link = _named(f"imgs/{picture.name}", picture, page, pictures)
         html = html.replace(f'src="{picture.name}"', f'src="{link}"')
@@ -137,16 +167,16 @@ def _link(
     label: str,
     box: tuple[int, int, int, int],
     page: PageData,
-    pictures: dict[str, bytes],
+    pictures: dict[str, Picture],
 ) -> str:
     place = "_".join(map(str, box))
     return _named(f"imgs/img_in_{label}_box_{place}.jpg", picture, page, pictures)
 
 
-def _named(name: str, picture: Picture, page: PageData, pictures: dict[str, bytes]) -> str:
-    if pictures.setdefault(name, picture.data) is not picture.data:
+def _named(name: str, picture: Picture, page: PageData, pictures: dict[str, Picture]) -> str:
+    if pictures.setdefault(name, picture) is not picture:
         name = f"{name.removesuffix('.jpg')}_page_{page.index + 1}.jpg"
-        pictures[name] = picture.data
+        pictures[name] = picture
     return name
 
 

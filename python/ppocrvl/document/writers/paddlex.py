@@ -11,6 +11,8 @@ from ppocrvl.document.writers.official_content import official_content
 from ppocrvl.document.writers.written import File
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from ppocrvl.document.document import Document
     from ppocrvl.document.types import Block, PageData
     from ppocrvl.document.writers.written import WriteOptions
@@ -22,6 +24,7 @@ _LABELS = (
     *("reference_content", "seal", "table", "text", "vertical_text", "vision_footnote"),
 )
 """In the order of their numbers (PP-DocLayoutV3's inference.yml)."""
+_WITHOUT_ORDER = WITHOUT_ORDER - {"number"}
 _IGNORED = ["number", "footnote", "header", "header_image", "footer", "footer_image", "aside_text"]
 """`markdown_ignore_labels` as that program lists them by default."""
 
@@ -57,7 +60,7 @@ def paddlex_page(document: Document, page: PageData) -> dict[str, Any]:
         "width": page.width,
         "height": page.height,
         "model_settings": settings,
-        "parsing_res_list": _blocks(page.blocks),
+        "parsing_res_list": paddlex_blocks(page.blocks),
     }
     if settings["use_layout_detection"]:
         boxes = [_box(block) for block in page.blocks]
@@ -65,10 +68,13 @@ def paddlex_page(document: Document, page: PageData) -> dict[str, Any]:
     return values
 
 
-def _blocks(blocks: tuple[Block, ...]) -> list[dict[str, Any]]:
+def paddlex_blocks(
+    blocks: Sequence[Block], ignored: Collection[str] = LEFT_OUT_OF_MARKDOWN
+) -> list[dict[str, Any]]:
+    """The values of blocks; those with labels that Markdown ignores have no order."""
     values, order = [], 0
     for number, block in enumerate(blocks):
-        ordered = block.label not in WITHOUT_ORDER
+        ordered = block.label not in _WITHOUT_ORDER and block.label not in ignored
         order += ordered
         one: dict[str, Any] = {
             "block_label": block.label,

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ppocrvl.document.labels import LEFT_OUT_OF_MARKDOWN
+from ppocrvl.document.types import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from ppocrvl.document.types import PageData, Picture
+    from ppocrvl.document.types import PageData
+
+    Content: TypeAlias = str | bytes | Picture | Callable[[], Iterable[str | bytes]]
 
 Figures: TypeAlias = Literal["files", "embedded", "none"]
 Style: TypeAlias = Literal["commonmark", "official"]
@@ -30,12 +33,16 @@ class WriteOptions:
             them; "none": left out.
         style: of Markdown; "official": as PaddleX 3.7.2 writes it, footnotes left out.
         leave_out: labels of blocks that Markdown and text leave out; None: the style's usual ones.
+        pretty: of the official style: centre titles of figures, figures and tables with HTML.
+        formula_numbers: of the official style: a number that follows a formula becomes its tag.
     """
 
     stem: str = "document"
     figures: Figures = "files"
     style: Style = "commonmark"
     leave_out: frozenset[str] | None = None
+    pretty: bool = True
+    formula_numbers: bool = False
 
     @property
     def labels_left_out(self) -> frozenset[str]:
@@ -56,25 +63,37 @@ class File:
 
     Attributes:
         name: relative to the folder of the document, with `/` for a folder in it.
-        data: its text or bytes.
+        data: its text or bytes; a picture; or what gives them piece by piece when it is written,
+            so that not all of it is in memory at once.
     """
 
     name: str
-    data: str | bytes
+    data: Content
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes. A lone surrogate, as a path may have it, becomes the escape of JSON."""
+        if isinstance(self.data, Picture):
+            yield self.data.data
+        elif isinstance(self.data, str | bytes):
+            yield _encoded(self.data)
+        else:
+            yield from map(_encoded, self.data())
 
     @property
-    def encoded(self) -> bytes:
-        """Its bytes. A lone surrogate, as a path may have it, becomes the escape of JSON."""
-        if isinstance(self.data, bytes):
-            return self.data
-        return self.data.encode("utf-8", "backslashreplace")
+    def text(self) -> str:
+        """All of it as text, which it must be."""
+        return self.data if isinstance(self.data, str) else b"".join(self.pieces()).decode()
+
+
+def _encoded(data: str | bytes) -> bytes:
+    return data if isinstance(data, bytes) else data.encode("utf-8", "backslashreplace")
 
 
 def picture_files(pages: Iterable[PageData], options: WriteOptions) -> list[File]:
     """The figures of the pages, where they are to be files."""
     if options.figures != "files":
         return []
-    return [File(f"{options.folder}/{one.name}", one.data) for one in pictures_of(pages).values()]
+    return [File(f"{options.folder}/{one.name}", one) for one in pictures_of(pages).values()]
 
 
 def pictures_of(pages: Iterable[PageData]) -> dict[str, Picture]:

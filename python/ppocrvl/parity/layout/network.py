@@ -39,8 +39,16 @@ class Network(ABC):
 
     def stages(self, given: Given) -> Named:
         """All stages in order, by our names; what one needs of `given` is read when it is due."""
+        yield from self.before_choices(given)
+        yield from self.from_choices(given)
+
+    def before_choices(self, given: Given) -> Named:
+        """The stages that the pixels alone decide."""
         yield from self._backbone(given)
         yield from self._encoder(given)
+
+    def from_choices(self, given: Given) -> Named:
+        """The stages from the choice of queries on."""
         yield from self._selection(given)
         yield from self._decoder(given)
         yield from self._heads(given)

@@ -45,6 +45,13 @@ class Choices(Protocol):
                 reference takes those from 0 on.
         """
 
+    def corners(self, theirs: Array) -> Array:
+        """What V2's order net gets as boxes; it cuts them to integers.
+
+        Args:
+            theirs: [n_queries, 4], the reference's: left, top, right, bottom, 0 to 1000.
+        """
+
     def boxes(self, masks: Array, theirs: Array) -> Array:
         """The first reference boxes, which enclose what is positive in the queries' masks.
 
@@ -88,6 +95,8 @@ class LayoutReference:
         self._torch = torch
         self._dtype = getattr(torch, dtype)
         self._input = known.input
+        self._pixels: Array | None = None
+        self._kept: dict[str, Tensor] = {}
         self.version = f"transformers {transformers.__version__}, torch {torch.__version__}"
         try:
             loaded = transformers.AutoModelForObjectDetection.from_pretrained(
@@ -151,13 +160,22 @@ class LayoutReference:
             pixels: [3, height, width], the model's input.
             choices: is asked at the places where the model chooses.
         """
-        given: dict[str, Tensor] = {"pixels": self._tensor(pixels)}
         with self._torch.no_grad():
-            for name, tensor in self._network.stages(given):
+            given = self._before_choices(pixels)
+            for name, tensor in self._network.from_choices(given):
                 given[name] = tensor
-                if name in {"selected", "references", "taken"}:
+                if name in {"selected", "references", "taken", "corners"}:
                     given[name] = self._chosen(name, given, choices)
         return {name: tensor.numpy() for name, tensor in given.items()}
+
+    def _before_choices(self, pixels: Array) -> dict[str, Tensor]:
+        """Most of the work on a page; kept for who asks about it again with other choices."""
+        if self._pixels is None or not np.array_equal(self._pixels, pixels):
+            given: dict[str, Tensor] = {"pixels": self._tensor(pixels)}
+            for name, tensor in self._network.before_choices(given):
+                given[name] = tensor  # noqa: PERF403 - the next stage reads it
+            self._pixels, self._kept = pixels, given
+        return dict(self._kept)
 
     def _chosen(self, name: str, given: Mapping[str, Tensor], choices: Choices) -> Tensor:
         network, theirs = self._network, given[name]
@@ -166,6 +184,8 @@ class LayoutReference:
             return self._torch.from_numpy(np.asarray(chosen, np.int64))
         if name == "taken":
             return self._torch.from_numpy(choices.taken(theirs.numpy()))
+        if name == "corners":
+            return self._tensor(choices.corners(theirs.numpy()))
         if isinstance(network, NetworkV3) and network.boxes_of_masks:
             masks = network.masks(given, given["queries"])
             return self._tensor(choices.boxes(masks.numpy(), theirs.numpy()))

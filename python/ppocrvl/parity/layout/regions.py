@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppocrvl.parity.layout.stages import sigmoid, votes
+from ppocrvl.parity.layout.version_2 import PER_MILLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +34,11 @@ CHOICE_TIE = 3e-3
 At the official size with random weights, errors of float32 make up to 1.2e-3 of a class's logit.
 """
 
+SAME_BOX = 1e-4
+"""Parts of the page by which the sides of one box may differ; a pixel of a mask is a two-hundredth.
 
-_SAME_BOX = 1e-4  # of the page's side; a pixel of a mask is a two-hundredth
+What is cut to integers, or begins at a pixel, then differs by rounding alone.
+"""
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class Ties:
         queries: places of `selected` where ours has another token.
         first_boxes: that begin or end elsewhere.
         taken: queries that take part in V2's order net on one side alone.
+        corners: coordinates that its order net cuts to another integer.
         left_out: regions of one side alone, at their threshold; they are not counted.
         places: regions in another place of the reading order, counted as the same.
     """
@@ -52,6 +57,7 @@ class Ties:
     queries: int = 0
     first_boxes: int = 0
     taken: int = 0
+    corners: int = 0
     left_out: int = 0
     places: int = 0
 
@@ -115,7 +121,7 @@ class TiedChoices:
         if not self.same:
             return theirs
         ours, chosen = self._stages["references"], theirs.copy()
-        for query in np.flatnonzero(np.abs(ours - theirs).max(axis=1) > _SAME_BOX):
+        for query in np.flatnonzero(np.abs(ours - theirs).max(axis=1) > SAME_BOX):
             if _encloses(ours[query], masks[query]):
                 chosen[query] = ours[query]
                 self.ties.first_boxes += 1
@@ -134,6 +140,19 @@ class TiedChoices:
             return theirs
         self.ties.taken = int((ours != theirs).sum())
         return ours
+
+    def corners(self, theirs: Array) -> Array:
+        """As `reference.Choices`."""
+        if not self.same:
+            return theirs
+        ours = self._stages["corners"]
+        cut = np.floor(ours)
+        is_tied = (cut != np.floor(theirs)) & (np.abs(ours - theirs) <= SAME_BOX * PER_MILLE)
+        is_tied[int(self._stages["taken"].sum()) :] = False  # that net does not see them
+        self.ties.corners = int(is_tied.sum())
+        # In float32 what is just below an integer may become that.
+        below = np.nextafter((cut + 1).astype(np.float32), np.float32(0))
+        return np.where(is_tied, np.minimum(ours, below), theirs)
 
 
 def _encloses(box: Array, mask: Array) -> bool:

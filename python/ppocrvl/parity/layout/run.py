@@ -12,6 +12,7 @@ from ppocrvl.parity.compare import first_failure
 from ppocrvl.parity.layout.regions import (
     CHOICE_TIE,
     PIXELS,
+    SAME_BOX,
     SHARE,
     TIE,
     RegionMatch,
@@ -41,12 +42,14 @@ class PageReport:
         size: (width, height) in pixels.
         differences: of the stages; None where they were not compared.
         match: of the regions.
+        precision: of our model.
     """
 
     name: str
     size: tuple[int, int]
     differences: list[Difference] | None
     match: RegionMatch
+    precision: str = "auto"
 
     @property
     def passed(self) -> bool:
@@ -60,6 +63,8 @@ def check_page(
     page: Image.Image,
     reference: LayoutReference,
     exact: LayoutReference | None = None,
+    *,
+    precision: str = "auto",
 ) -> PageReport:
     """Compare one page.
 
@@ -69,6 +74,7 @@ def check_page(
         page: RGB.
         reference: computes the page's regions from our pixels, which are judged as a stage.
         exact: computes each stage from ours before it; None leaves that out.
+        precision: of our model, for the report.
 
     Raises:
         ImageError: the page cannot be used.
@@ -86,7 +92,7 @@ def check_page(
     choices = TiedChoices(stages)
     expected = reference.alone(stages["pixels"], choices)
     match = match_regions(found, expected, model.thresholds, choices)
-    return PageReport(name, page.size, differences, match)
+    return PageReport(name, page.size, differences, match, precision)
 
 
 def share_of_same_regions(reports: Sequence[PageReport]) -> float:
@@ -128,13 +134,14 @@ def _ties(ties: Ties) -> list[str]:
         f"{ties.queries} queries chosen otherwise",
         f"{ties.first_boxes} first boxes otherwise",
         f"{ties.taken} queries ordered on one side alone",
+        f"{ties.corners} corners cut otherwise",
     ]
 
 
 def text_lines(report: PageReport) -> list[str]:
     """One page as aligned lines."""
     match = report.match
-    lines = [f"{report.name}: {report.size[0]}x{report.size[1]} pixels"]
+    lines = [f"{report.name}: {report.size[0]}x{report.size[1]} pixels, {report.precision}"]
     lines += text_table("", report.differences) if report.differences is not None else []
     parts = [
         f"{count} {what}"
@@ -159,9 +166,10 @@ def to_json(report: PageReport) -> dict[str, object]:
     return {
         "image": report.name,
         "size": list(report.size),
+        "precision": report.precision,
         "passed": report.passed,
         "first_failure": failed.stage if failed else None,
         "stages": report.differences and [finite(asdict(one)) for one in report.differences],
         "regions": finite(asdict(report.match)),
-        "tolerances": {"pixels": PIXELS, "tie": TIE, "choice_tie": CHOICE_TIE},
+        "tolerances": {"pixels": PIXELS, "tie": TIE, "choice_tie": CHOICE_TIE, "box": SAME_BOX},
     }

@@ -10,6 +10,7 @@ import numpy as np
 
 from ppocrvl.parity.compare import Difference, compare_arrays
 from ppocrvl.parity.layout.network import N_LEVELS
+from ppocrvl.parity.layout.version_2 import PER_MILLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,13 +33,17 @@ def comparable(stages: Mapping[str, Array]) -> dict[str, Array]:
         stages: of `LayoutModel.run(page, trace=True)`.
 
     Returns:
-        Them, of V2 with "taken": [n_queries], 1 for a query that takes part in the order net.
+        Them, of V2 with "taken": [n_queries], 1 for a query that takes part in the order net; and
+        "corners": [n_queries, 4], of the boxes as that net gets them, 0 to 1000.
     """
     ours = dict(stages)
     ours["order_logits"] = np.triu(ours["order_logits"], 1)  # below, there is no meaning
     if "order_tokens" in ours:
         n_tokens = len(ours["order_tokens"])
         ours["taken"] = _taken(ours, n_tokens - 3)  # but start, end and what is left out
+        centres, sizes = np.split(ours["boxes"].astype(np.float64), 2, axis=1)
+        corners = np.concatenate((centres - sizes / 2, centres + sizes / 2), axis=1)
+        ours["corners"] = np.clip(corners * PER_MILLE, 0, PER_MILLE)
         for name in ours:
             if re.fullmatch(r"order_tokens|order\.\d+", name):
                 # The reference has no token for what is left out, where nothing is.

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ppocrvl.parity.layout.network import Given, Module, Named, Tensor
 
 
+PER_MILLE = 1000
+"""Of the page: the order net's coordinates go up to it."""
+
+
 class NetworkV2(Network):
     """PP-DocLayoutV2.
 
@@ -44,13 +48,14 @@ class NetworkV2(Network):
         front = torch.cat((torch.nonzero(taken)[:, 0], torch.nonzero(~taken)[:, 0]))
         yield "logits", logits[front]
         yield "boxes", boxes[front]
+        centre, size = given["boxes"].split(2, dim=-1)
+        corners = torch.cat((centre - size / 2, centre + size / 2), -1)
+        yield "corners", (corners * PER_MILLE).clamp(0, PER_MILLE)
         yield from self._order_net(given, taken[front])
 
     def _order_net(self, given: Given, taken: Tensor) -> Named:
         """The net's own forward pass; each layer gets its input of `given`, where that is there."""
         torch, net = self._torch, self._whole.reading_order
-        centre, size = given["boxes"].split(2, dim=-1)
-        corners = (torch.cat((centre - size / 2, centre + size / 2), -1) * 1000).clamp(0, 1000)
         labels = given["logits"].argmax(-1) * taken
         names = ["order_tokens", *(f"order.{i}" for i in range(len(net.encoder.layer)))]
         kept: dict[str, Tensor] = {}
@@ -65,7 +70,7 @@ class NetworkV2(Network):
                     tokens = self._padded(given[name], len(taken) + 2)[part]
                     stack.callback(module.register_forward_pre_hook(_give(tokens)).remove)
             order = net(
-                boxes=(corners * taken[:, None])[None],
+                boxes=(given["corners"] * taken[:, None])[None],
                 labels=torch.tensor(self._whole.config.class_order)[labels][None],
                 mask=taken[None],
             )[0]

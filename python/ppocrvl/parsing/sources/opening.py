@@ -21,13 +21,19 @@ from ppocrvl.errors import (
 )
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.memory import memory_wanted
+from ppocrvl.images.source import HEAD_BYTES, is_pdf
 from ppocrvl.parsing.sources.found import find_documents
 from ppocrvl.parsing.sources.joined import JoinedSource
-from ppocrvl.parsing.sources.limits import MAX_PDF_BYTES, MAX_PDF_BYTES_IN_MEMORY
+from ppocrvl.parsing.sources.limits import (
+    MAX_PAGE_PIXELS,
+    MAX_PDF_BYTES,
+    MAX_PDF_BYTES_IN_MEMORY,
+)
 from ppocrvl.parsing.sources.pdf import PdfSource
 from ppocrvl.parsing.sources.pictures import OnePicture, PictureSource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import IO
 
     from ppocrvl.parsing.sources.found import AnySource, Found
@@ -37,9 +43,6 @@ DPI = 144
 """Of rendered pages, unless said otherwise: the official pipeline's scale of 2.0."""
 LEAST_DPI, MOST_DPI = 18, 1200
 
-_PDF_MARK = b"%PDF-"
-_HEAD_BYTES = 1024
-"""Where readers of PDF look for the mark (PDF 32000-1, annex H, note 13)."""
 _PIECE_BYTES = 1 << 20
 
 
@@ -56,7 +59,8 @@ def open_document(
         source: as `find_documents` takes it. Several documents become one, with all their pages.
         dpi: pixels per inch of pages of a PDF, 18 to 1200; pictures keep their pixels.
         password: of an encrypted PDF.
-        max_image_pixels: limit on width * height of a picture.
+        max_image_pixels: limit on width * height of a picture; a page of a PDF is rendered at fewer
+            pixels per inch where it would be over it.
 
     Raises:
         OptionError: `dpi` is out of range.
@@ -73,7 +77,36 @@ def open_document(
     ]
     if len(ways) == 1:
         return ways[0]()
-    return JoinedSource(f"{found[0].name} and {len(found) - 1} more", ways)
+    return JoinedSource(name_of(found), ways)
+
+
+def file_bytes(found: Found) -> bytes | None:
+    """All of a document's file; None of an image in memory.
+
+    Raises:
+        DocumentError: it cannot be read, or is none.
+        EngineError: not enough memory.
+    """
+    name, source = found.name, found.source
+    if isinstance(source, str | os.PathLike):
+        _head(os.fspath(source))  # says what is wrong with it
+        with Path(source).open("rb") as file:
+            data = _read(file, name)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif hasattr(source, "read"):
+        data = _read(source, name)  # type: ignore[arg-type]
+    else:
+        return None
+    if not is_pdf(data):
+        _refuse(data[:HEAD_BYTES], name)
+    return data
+
+
+def name_of(found: Sequence[Found]) -> str:
+    """What to call documents that are one."""
+    more = len(found) - 1
+    return f"{found[0].name} and {more} more" if more else found[0].name
 
 
 def _open_one(
@@ -86,9 +119,15 @@ def _open_one(
         if n_bytes is None:
             with Path(path).open("rb") as pipe:
                 return _open_bytes(name, _read(pipe, name), dpi, password, max_image_pixels)
-        if _PDF_MARK in head:
+        if is_pdf(head):
             _check_bytes(n_bytes, MAX_PDF_BYTES, name)
-            return PdfSource(name, path=path, dpi=dpi, password=password)
+            return PdfSource(
+                name,
+                path=path,
+                dpi=dpi,
+                password=password,
+                max_pixels=_page_pixels(max_image_pixels),
+            )
         _refuse(head, name)
         return PictureSource(name, path, max_image_pixels=max_image_pixels)
     if isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "read"):
@@ -101,12 +140,18 @@ def _open_one(
 def _open_bytes(
     name: str, data: bytes, dpi: float, password: str | None, max_image_pixels: int
 ) -> DocumentSource:
-    head = data[:_HEAD_BYTES]
-    if _PDF_MARK in head:
+    head = data[:HEAD_BYTES]
+    if is_pdf(head):
         _check_bytes(len(data), MAX_PDF_BYTES_IN_MEMORY, name)
-        return PdfSource(name, data=data, dpi=dpi, password=password)
+        return PdfSource(
+            name, data=data, dpi=dpi, password=password, max_pixels=_page_pixels(max_image_pixels)
+        )
     _refuse(head, name)
     return PictureSource(name, data, max_image_pixels=max_image_pixels)
+
+
+def _page_pixels(max_image_pixels: int) -> int:
+    return min(max_image_pixels, MAX_PAGE_PIXELS)
 
 
 def _refuse(head: bytes, name: str) -> None:
@@ -126,7 +171,7 @@ def _head(path: str) -> tuple[bytes, int | None]:
         if not stat.S_ISREG(status.st_mode):
             return b"", None
         with Path(path).open("rb") as file:
-            return file.read(_HEAD_BYTES), status.st_size
+            return file.read(HEAD_BYTES), status.st_size
     except FileNotFoundError as error:
         raise DocumentNotFoundError(f"no such document: {path}") from error
     except (OSError, ValueError) as error:

@@ -27,22 +27,25 @@ class PageSize:
     note: str | None = None
 
 
-def page_size(width: float, height: float, dpi: float) -> PageSize:
+def page_size(
+    width: float, height: float, dpi: float, max_pixels: int = MAX_PAGE_PIXELS
+) -> PageSize:
     """The size of a page in pixels, rounded up as pypdfium2 does it.
 
     Args:
         width: points, above 0 and finite.
         height: points.
         dpi: pixels per inch that were asked for.
+        max_pixels: limit on width * height in pixels.
     """
     scale = dpi / POINTS_PER_INCH
     most = min(
-        math.sqrt(MAX_PAGE_PIXELS) / math.sqrt(width) / math.sqrt(height),
+        math.sqrt(max_pixels) / math.sqrt(width) / math.sqrt(height),
         MAX_PAGE_SIDE / max(width, height),
     )
     if scale <= most:
         size = _rounded_up(width * scale), _rounded_up(height * scale)
-        if size[0] * size[1] <= MAX_PAGE_PIXELS and max(size) <= MAX_PAGE_SIDE:
+        if size[0] * size[1] <= max_pixels and max(size) <= MAX_PAGE_SIDE:
             return PageSize(*size, dpi)
     scale = min(scale, most)
     fitting = max(1, math.floor(width * scale)), max(1, math.floor(height * scale))

@@ -22,6 +22,7 @@ from ppocrvl.errors import (
 from ppocrvl.images.memory import memory_wanted
 from ppocrvl.parsing.sources.limits import (
     MAX_CHARACTERS,
+    MAX_PAGE_PIXELS,
     MAX_PAGES,
     PDF_MEMORY,
     PDF_SECONDS,
@@ -36,13 +37,15 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _UNMAPPED, _GENERATED = 1, 2
+PAGES_A_PROCESS = 64
+"""PDFium keeps what it has read of each page, so after so many pages another process goes on."""
 
 
 class PdfSource(DocumentSource):
     """A PDF.
 
     Its process is started when it is opened, and again after it ended with a page that it did not
-    survive.
+    survive, or has rendered many.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class PdfSource(DocumentSource):
         data: bytes | None = None,
         dpi: float,
         password: str | None = None,
+        max_pixels: int = MAX_PAGE_PIXELS,
         memory: int = PDF_MEMORY,
         seconds: int = PDF_SECONDS,
     ) -> None:
@@ -64,6 +68,7 @@ class PdfSource(DocumentSource):
             data: its bytes.
             dpi: pixels per inch of rendered pages.
             password: to open it with.
+            max_pixels: of a rendered page; a larger one is rendered at fewer pixels per inch.
             memory: bytes of address space for PDFium.
             seconds: of processor time for PDFium, for opening and for each page.
 
@@ -73,6 +78,7 @@ class PdfSource(DocumentSource):
         """
         self.name = name
         self._dpi = dpi
+        self._max_pixels = max_pixels
         self._how: dict[str, Any] = {
             "path": path,
             "data": data,
@@ -84,7 +90,7 @@ class PdfSource(DocumentSource):
         self._closed = False
         self._process: PdfProcess | None = None
         self._sizes: tuple[tuple[float, float], ...] | None = None
-        self._n_pages = 0
+        self._n_pages = self._n_rendered = 0
         with self._lock:
             self._start()
 
@@ -110,7 +116,8 @@ class PdfSource(DocumentSource):
         where = self._page(index)
         with self._asking(where) as process, memory_wanted(f"to render {where}"):
             width, height = self._size_of(process, index, where)
-            size = page_size(width, height, self._dpi)
+            self._n_rendered += 1
+            size = page_size(width, height, self._dpi, self._max_pixels)
             pixels = np.empty((size.height, size.width, 3), np.uint8)
             answer = process.ask(ask="render", page=index, width=size.width, height=size.height)
             self._check(answer, where)
@@ -173,6 +180,8 @@ class PdfSource(DocumentSource):
             DocumentError: the source is closed, or cannot be opened a second time.
         """
         with self._lock:
+            if self._process is not None and self._n_rendered >= PAGES_A_PROCESS:
+                self._drop(self._process)
             process = self._process or self._start()
             try:
                 yield process
@@ -193,7 +202,7 @@ class PdfSource(DocumentSource):
         if self._closed:
             raise _closed(self.name)
         process = PdfProcess(**self._how)
-        self._process = process
+        self._process, self._n_rendered = process, 0
         try:
             self._n_pages = _pages(process.line(), self.name)
         except (ProcessEnded, KeyError, TypeError) as error:

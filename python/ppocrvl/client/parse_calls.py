@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The methods of a client that read documents."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Unpack
+
+from ppocrvl.client.documents import (
+    PARSE_PATH,
+    DocumentAnswer,
+    DocumentQuestion,
+    RemotePages,
+)
+from ppocrvl.client.loop_thread import awaited
+from ppocrvl.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from ppocrvl.client.connection import Connection, Event, Events, Form
+    from ppocrvl.client.request import ServerModel
+    from ppocrvl.document.document import Document, Page
+    from ppocrvl.parsing.parse_options import ParseKeywords
+    from ppocrvl.parsing.sources.found import AnySource, Found
+
+
+class ParseCalls:
+    """Reads documents on our own server, which has a layout model.
+
+    With another server, `ppocrvl.parse(…, engine=client)` finds the blocks here and has them read
+    there.
+    """
+
+    _connection: Connection
+
+    async def _ask_model(self) -> ServerModel:
+        raise NotImplementedError
+
+    def parse(
+        self,
+        source: AnySource | Found,
+        *,
+        layout: str | None = None,
+        page_images: bool = False,
+        **options: Unpack[ParseKeywords],
+    ) -> Document:
+        """Read a document, as `ppocrvl.parse`.
+
+        Args:
+            source: as for `ppocrvl.parse`.
+            layout: "none" reads each page as one block; None: the server's layout model finds them.
+            page_images: have an image of each page, which some formats show.
+            options: as for `ppocrvl.parse`.
+
+        Raises:
+            DocumentError: there is no document, or it cannot be opened.
+            ImageError: it is a picture, and cannot be opened.
+            OptionError: an option is out of range, or cannot be asked for; the server is none of
+                ours.
+            ServerError: the server cannot be reached, or failed.
+            CancelledError: the client was closed meanwhile.
+        """
+        question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
+        return self._connection.run(self._parse(question))
+
+    def parse_pages(
+        self,
+        source: AnySource | Found,
+        *,
+        layout: str | None = None,
+        page_images: bool = False,
+        **options: Unpack[ParseKeywords],
+    ) -> RemotePages:
+        """As `parse`, page by page, as `ppocrvl.parse_pages`.
+
+        Closing what this gives, or dropping it, ends the reading on the server.
+
+        Returns:
+            An iterator of pages. What only a whole document can tell is missing.
+
+        Raises:
+            As `parse`; what is wrong with the document when the first page is asked for.
+        """
+        question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
+        return RemotePages(partial(self._begin, question), DocumentAnswer(question.name))
+
+    async def aparse(
+        self,
+        source: AnySource | Found,
+        *,
+        layout: str | None = None,
+        page_images: bool = False,
+        **options: Unpack[ParseKeywords],
+    ) -> Document:
+        """As `parse`, for asyncio. Cancelling the task ends the reading on the server.
+
+        Raises:
+            As `parse`.
+        """
+        question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
+        return await awaited(self._connection.submit(self._parse(question)))
+
+    def aparse_pages(
+        self,
+        source: AnySource | Found,
+        *,
+        layout: str | None = None,
+        page_images: bool = False,
+        **options: Unpack[ParseKeywords],
+    ) -> AsyncGenerator[Page]:
+        """As `parse_pages`, for asyncio.
+
+        Yields:
+            As `parse_pages`.
+
+        Raises:
+            As `parse_pages`.
+        """
+        question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
+        return self._async_pages(question)
+
+    def _begin(self, question: DocumentQuestion) -> Events:
+        form = self._connection.run(self._form(question))
+        return self._connection.events(PARSE_PATH, form)
+
+    async def _async_pages(self, question: DocumentQuestion) -> AsyncGenerator[Page]:
+        form = await awaited(self._connection.submit(self._form(question)))
+        answer = DocumentAnswer(question.name)
+        events = await self._connection.async_events(PARSE_PATH, form)
+        try:
+            async for event in events:
+                page = answer.take(event)
+                if page is not None:
+                    yield page
+        finally:
+            events.close()
+        answer.end()
+
+    async def _parse(self, question: DocumentQuestion) -> Document:
+        answer = DocumentAnswer(question.name)
+        pages: list[Page] = []
+
+        def take(event: Event) -> None:
+            page = answer.take(event) if event else None
+            if page is not None:
+                pages.append(page)
+
+        await self._connection.each_event(PARSE_PATH, await self._form(question), take)
+        answer.end()
+        return await self._connection.in_thread(lambda: answer.whole(pages))
+
+    async def _form(self, question: DocumentQuestion) -> Form:
+        model = await self._ask_model()
+        if not model.own:
+            raise OptionError(
+                "this server has no layout model; ppocrvl.parse(…, engine=client) finds the blocks "
+                "here and has them read there"
+            )
+        return await self._connection.in_thread(question.form)
