@@ -33,7 +33,7 @@ TokenId: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Bias: TypeAlias = Annotated[float, Field(ge=-100, le=100)]
 Biases: TypeAlias = Annotated[dict[TokenId, Bias], Field(max_length=MAX_BIASES)]
 Draft: TypeAlias = Annotated[
-    Annotated[str, Field(max_length=MAX_DRAFT)]
+    Annotated[str, Field(min_length=1, max_length=MAX_DRAFT)]
     | Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(max_length=MAX_DRAFT)],
     Field(description="what the answer will probably be, as text or token ids, or auto"),
 ]
