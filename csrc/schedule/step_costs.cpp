@@ -14,8 +14,8 @@ constexpr std::uint64_t remembered = 512; // steps
 
 /// Of those that have space for so many.
 std::size_t size_for(int n_tokens) {
-  const auto found = std::lower_bound(sizes.begin(), sizes.end() - 1, n_tokens);
-  return static_cast<std::size_t>(found - sizes.begin());
+  return static_cast<std::size_t>(std::lower_bound(sizes.begin(), sizes.end() - 1, n_tokens) -
+                                  sizes.begin());
 }
 
 double grown(int n_tokens) { return 1.0 + least_growth * (n_tokens - 1); }

@@ -122,6 +122,18 @@ def test_an_error_of_the_large_one_is_the_answer() -> None:
         reader.submit(asked()).result(timeout=60)
 
 
+def test_whatever_goes_wrong_behind_the_small_one_is_the_answer() -> None:
+    class Broken(TrueReader):
+        def submit(self, image: Request) -> Future[Result]:  # noqa: ARG002
+            raise RuntimeError("can't start new thread")
+
+    small = Held()
+    answer = reader_of(Broken(), small).submit(asked())
+    small.futures[0].set_result(sure("x"))
+    with pytest.raises(RuntimeError, match="new thread"):
+        answer.result(timeout=60)
+
+
 def test_cancelling_ends_whatever_runs() -> None:
     small, large = Held(), Held()
     reader = reader_of(large, small, max_lines=1)
@@ -173,3 +185,11 @@ def test_who_gets_a_small_reader(endless_model: Path) -> None:
         made = reader_for(engine)
         assert isinstance(made, DraftReader)
         assert made.n_parallel == 3
+
+
+def test_without_the_built_in_model_there_are_no_drafts_by_it(
+    endless_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppocrvl.parsing.draft_reader.BUILT_IN_FOLDER", tmp_path)
+    with ppocrvl.Engine(endless_model) as engine, ExitStack() as stack:
+        assert with_small_reader(engine, ParseOptions(), stack) is engine

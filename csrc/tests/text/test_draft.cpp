@@ -129,7 +129,7 @@ std::string worn(const std::string &text, unsigned one_in) {
   return made;
 }
 
-std::string with(std::string text, char from, const std::string &to, std::size_t each) {
+std::string with(const std::string &text, char from, const std::string &to, std::size_t each) {
   std::string made;
   std::size_t n = 0;
   for (const char c : text) {
@@ -258,11 +258,9 @@ TEST_CASE("draft: any bytes whatever") {
       }
       return made;
     };
-    std::vector<std::string> texts;
-    for (int i = 0; i < 6; ++i) {
-      texts.push_back(bytes());
-    }
-    auto trail = std::make_shared<TokenTrail>();
+    std::vector<std::string> texts(6);
+    std::generate(texts.begin(), texts.end(), bytes);
+    const auto trail = std::make_shared<TokenTrail>();
     for (std::size_t n = random() % 60; n > 0; --n) {
       const std::size_t id = random() % texts.size();
       trail->push(static_cast<std::int32_t>(id), texts[id]);

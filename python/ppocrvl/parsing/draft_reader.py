@@ -7,6 +7,7 @@ fraction of the time. Its answer is a draft alone: what the large one reads coun
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ppocrvl.parsing.parse_options import ParseOptions
     from ppocrvl.parsing.parts import Reader
 
+_logger = logging.getLogger("ppocrvl")
 _TASKS = ("ocr", "table")
 _LEAST_CONFIDENCE = 0.95
 """Of the small model, in each part of a block: below that it mostly does not know the script."""
@@ -45,15 +47,16 @@ def with_small_reader(reader: Reader, options: ParseOptions, stack: ExitStack) -
         reader: whose answers count.
         options: say whether it is told anything.
         stack: closes what is opened here.
-
-    Raises:
-        EngineError: the built-in model cannot be loaded.
     """
     if not isinstance(reader, Engine) or reader.paths.built_in:
         return reader
     if not options.gives_drafts_to(reader):
         return reader
-    small = stack.enter_context(Engine(BUILT_IN_FOLDER, n_parallel=reader.n_parallel))
+    try:
+        small = stack.enter_context(Engine(BUILT_IN_FOLDER, n_parallel=reader.n_parallel))
+    except PpocrvlError as error:  # nothing depends on it
+        _logger.warning("no drafts by the built-in model: %s", error)
+        return reader
     return DraftReader(reader, small, max_lines=small.info.max_lines, find_lines=find_lines)
 
 
@@ -167,12 +170,11 @@ class _Twice:
             is_last = self._n_left == 0
         if not is_last or self.answer.cancelled():
             return
-        draft = _draft_of(drafts)
-        self._note(was_sure=draft != GUESSED)
-        asked = replace(self._asked, draft=draft, deadline=self._left())
         try:
-            counts = self._reader.submit(asked)
-        except PpocrvlError as error:
+            draft = _draft_of(drafts)
+            self._note(was_sure=draft != GUESSED)
+            counts = self._reader.submit(replace(self._asked, draft=draft, deadline=self._left()))
+        except Exception as error:  # noqa: BLE001 - in a callback nobody else would hear of it
             self._settle(error)
             return
         self._follow([counts])
