@@ -271,7 +271,10 @@ TEST_CASE("drafts: conversations go on from what was accepted alone") {
   const std::string second = digits(60, 8);
   const std::vector<Message> turn{{Role::user, "OCR:"}};
   const std::vector<Message> turns{
-      {Role::user, "OCR:"}, {Role::assistant, first}, {Role::user, "And?"}};
+      {Role::user, "OCR:"},
+      {Role::assistant, first},
+      {Role::user, "And?"},
+  };
   ask(turn, first, std::nullopt);
   const Result plain = ask(turns, second, std::nullopt);
   ask({{Role::user, "Else?"}}, digits(5, 9), std::nullopt); // what the turns left is gone
@@ -322,9 +325,11 @@ TEST_CASE("drafts: everything together, at random") {
       request.image_key = std::to_string(request.image->width);
     }
     if (one_in(3)) {
-      request.messages = {{Role::user, "OCR:"},
-                          {Role::assistant, digits(40, static_cast<unsigned>(i % 3))},
-                          {Role::user, "More?"}};
+      request.messages = {
+          {Role::user, "OCR:"},
+          {Role::assistant, digits(40, static_cast<unsigned>(i % 3))},
+          {Role::user, "More?"},
+      };
     }
     if (one_in(4)) {
       request.sampling.repetition_penalty = 1.3F;
@@ -333,7 +338,8 @@ TEST_CASE("drafts: everything together, at random") {
     cases[i].plain = wait(*alone.submit(std::move(copy)));
     const std::vector<std::string> drafts{
         text, worn(text, 2),     worn(text, 9),
-        "",   "of another kind", digits(500, 99) + text.substr(text.size() / 3)};
+        "",   "of another kind", digits(500, 99) + text.substr(text.size() / 3),
+    };
     cases[i].request = drafted(std::move(request), drafts[random() % drafts.size()]);
   }
   for (Case &one : cases) {
