@@ -124,8 +124,10 @@ class LayerText:
         low = np.maximum(self._boxes[:, :2], box[:2])
         high = np.minimum(self._boxes[:, 2:], box[2:])
         sides = np.maximum(0.0, high - low)
-        is_inside: npt.NDArray[np.bool_] = sides[:, 0] * sides[:, 1] >= _INSIDE * self._areas
-        return self._is_letter & is_inside
+        inside: npt.NDArray[np.bool_] = self._is_letter & (
+            sides[:, 0] * sides[:, 1] >= _INSIDE * self._areas
+        )
+        return inside
 
     def _rows(self, letters: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
         """The letters of each row, from left to right."""
