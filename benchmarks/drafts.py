@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What drafts win, by how much of them is right, and that they change nothing.
 
+    python benchmarks/drafts.py sure MODEL OUT
     python benchmarks/drafts.py speed MODEL [MODEL ...] [--rounds 3] [--quick] [--write]
     python benchmarks/drafts.py agreement eval-set [--model MODEL] [--parallel 4]
     python benchmarks/drafts.py pages PDF [PDF ...] [--model MODEL] [--rounds 3] [--write]
 
-`speed` takes folders with both files, of random weights if need be. Answers of so many tokens, the
-end token forbidden, are drafted by themselves with a part of their tokens changed; runs with and
-without drafts alternate. `agreement` counts texts that drafts change, right, half wrong and
-unrelated ones, beside those that reading several at once changes (scripts/make_eval_set.py makes
-the set). `pages` reads born-digital PDFs with `drafts="auto"` and `"none"`, and says how much of
-the text layer was right, by kind of block; --right 0.9 drafts a model of random weights by its own
-answers. --write puts tables into docs/drafts.md, and draws its plot.
+`speed` takes folders with both files. Answers of so many tokens, the end token forbidden, are
+drafted by themselves with a part of their tokens changed; runs with and without drafts alternate.
+With random weights two tokens are often so nearly equal that rounding decides, and answers differ
+from their drafts: `sure` makes of unquantized files some that take as long and are sure of each
+token (`ppocrvl quantize` makes others of those). `agreement` counts texts that drafts change,
+right, half wrong and unrelated ones, beside those that reading several at once changes
+(scripts/make_eval_set.py makes the set). `pages` reads born-digital PDFs with `drafts="auto"` and
+`"none"`, and says how much of the text layer was right, by kind of block; --right 0.9 drafts a
+model of random weights by its own answers. --write puts tables into docs/drafts.md, and draws its
+plot.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
+import shutil
 import statistics
 import sys
 from collections import Counter, defaultdict
@@ -29,6 +34,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from gguf import GGUFReader
 
 import ppocrvl
 from document import DOCS, write_speed
@@ -119,6 +125,27 @@ def worn(answer: Sequence[int], others: Sequence[int], right: float, seed: int) 
     """The tokens, so many of them, the rest in another's place."""
     dice = random.Random(seed)
     return [token if dice.random() < right else dice.choice(others) for token in answer]
+
+
+def sure(args: argparse.Namespace) -> int:
+    """Write files whose next token follows from the last one.
+
+    Nothing comes from the blocks, and the output matrix has each token's embedding in the row of
+    the one that follows it.
+    """
+    files = find_model(args.model)
+    args.out.mkdir(parents=True)
+    shutil.copyfile(files.mmproj, args.out / Path(files.mmproj).name)
+    llm = args.out / Path(files.llm).name
+    shutil.copyfile(files.llm, llm)
+    tensors = {one.name: one.data for one in GGUFReader(llm, "r+").tensors}
+    for name, values in tensors.items():
+        if name.endswith(("attn_output.weight", "ffn_down.weight")):
+            values[:] = 0
+    embeddings, output = tensors["token_embd.weight"], tensors["output.weight"]
+    ids = np.random.default_rng(0).permutation(np.delete(np.arange(len(embeddings)), END_TOKEN))
+    output[np.roll(ids, -1)] = embeddings[ids]
+    return 0
 
 
 def measure(models: Sequence[Path], rounds: int, tokens: int) -> dict[Case, list[Run]]:
@@ -371,6 +398,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ways = parser.add_subparsers(required=True)
+    way = ways.add_parser("sure")
+    way.add_argument("model", type=Path)
+    way.add_argument("out", type=Path, help="a folder that is not there yet")
+    way.set_defaults(run=sure)
     way = ways.add_parser("speed")
     way.add_argument("models", nargs="+", type=Path)
     way.add_argument("--rounds", type=int, default=3)
