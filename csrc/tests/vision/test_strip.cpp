@@ -92,8 +92,18 @@ TEST_CASE("strip: each picture's tokens are those it has alone") {
   plain.path = options->mmproj;
   plain.precision = ppocrvl::VisionPrecision::exact;
   Encoder reference(plain, table);
+  std::vector<std::vector<float>> by_ggml;
+  by_ggml.reserve(images.size());
+  for (const GriddedImage &image : gridded(images)) {
+    by_ggml.push_back(reference.encode(*image.image, image.grid, always));
+  }
   for (const auto &tested : ppocrvl::test::tested_kernels()) {
     const auto *kernels = tested.vision;
+    using Numbers = ppocrvl::kernels::LinearNumbers;
+    const bool has_bytes = kernels->inner_linear.numbers == Numbers::int8;
+    const float rounding = kernels->inner_linear.numbers == Numbers::float32 ? 5e-5F : 5e-2F;
+    std::vector<std::vector<float>> alone; // by one thread
+    alone.reserve(images.size());
     for (const int n_threads : {1, 2, 3}) {
       ppocrvl::EncoderOptions how;
       how.path = options->mmproj;
@@ -103,13 +113,11 @@ TEST_CASE("strip: each picture's tokens are those it has alone") {
       const auto together = encoder.encode_together(gridded(images), always);
       CHECK(encoder.packs());
       for (std::size_t i = 0; i < images.size(); ++i) {
-        const auto alone = encoder.encode(images[i], gridded(images)[i].grid, always);
-        CHECK(together[i] == alone);
-        const auto by_ggml = reference.encode(images[i], gridded(images)[i].grid, always);
-        using Numbers = ppocrvl::kernels::LinearNumbers;
-        const bool has_bytes = kernels->inner_linear.numbers == Numbers::int8;
-        const float rounding = kernels->inner_linear.numbers == Numbers::float32 ? 5e-5F : 5e-2F;
-        CHECK(greatest_difference(together[i], by_ggml) < (has_bytes ? 0.3F : rounding));
+        if (n_threads == 1) {
+          alone.push_back(encoder.encode(images[i], gridded(images)[i].grid, always));
+          CHECK(greatest_difference(alone[i], by_ggml[i]) < (has_bytes ? 0.3F : rounding));
+        }
+        CHECK(together[i] == alone[i]);
       }
       CHECK_THROWS_KIND(ErrorKind::cancelled,
                         encoder.encode_together(gridded(images), [] { return false; }));
