@@ -8,6 +8,7 @@ python scripts/check.py tests -- tests/cli -x # what follows -- goes to the stag
 python scripts/check.py long                  # hostile input by the hundred; not in CI
 python scripts/check.py shake                 # half an hour and more: scripts/shake.py
 python scripts/check.py coverage              # scripts/measure_coverage.py
+python scripts/check.py docs                  # the documentation as a site, in build/site
 """
 
 from __future__ import annotations
@@ -61,9 +62,10 @@ STAGES: dict[str, list[Command]] = {
     "long": [[*PYTEST, "-m", "long"]],
     "shake": [[sys.executable, "scripts/shake.py"]],
     "coverage": [[sys.executable, "scripts/measure_coverage.py"]],
+    "docs": [["mkdocs", "build", "--strict"]],
 }
 SLOW_STAGES = ("tidy", "asan", "tsan", "slow")
-ON_REQUEST = ("long", "shake", "coverage")  # more of the same, or in another light
+ON_REQUEST = ("long", "shake", "coverage", "docs")  # more of the same, or in another light
 
 
 def choose(names: list[str]) -> list[str]:

@@ -189,7 +189,7 @@ def parse_pages(
         headings.
 
     Raises:
-        As `parse`; what is wrong with the document when the first page is asked for.
+        PpocrvlError: as `parse`; what is wrong with the document when the first page is asked for.
     """
     return _Parsing(source, (model, mmproj), layout, engine, options).pages()
 
@@ -208,7 +208,7 @@ async def aparse(
     Cancelling the task ends all requests.
 
     Raises:
-        As `parse`.
+        PpocrvlError: as `parse`.
     """
     reading = _Parsing(source, (model, mmproj), layout, engine, options)
     handle = Handle()

@@ -130,5 +130,17 @@ def test_failed_page_and_no_pixels() -> None:
     assert sizes == [[595, 842], [200, 400]]
 
 
+@pytest.mark.parametrize(
+    ("size", "dpi", "points"),
+    [((30_000, 10), 0.0, (14_400, 4.8)), ((1, 1), 144.0, (3, 3)), ((1, 30_000), 0.0, (3, 14_400))],
+)
+def test_pages_have_sizes_that_pdf_allows(
+    size: tuple[int, int], dpi: float, points: tuple[float, float]
+) -> None:
+    data = written(Document.of("a", 1, [PageData(0, *size, dpi)]))
+    with pikepdf.open(BytesIO(data)) as pdf:
+        assert [float(side) for side in pdf.pages[0].mediabox[2:]] == pytest.approx(points)
+
+
 def test_the_same_document_gives_the_same_bytes() -> None:
     assert written(two_pages()) == written(two_pages())

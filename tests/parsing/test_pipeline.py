@@ -34,7 +34,7 @@ from tests.parsing.fakes import (
 from ppocrvl.errors import CancelledError, EngineError, ImageDecodeError, PpocrvlError
 from ppocrvl.parsing.open_page import OpenPage
 from ppocrvl.parsing.options import BlockOptions
-from ppocrvl.parsing.parts import NoDocument, PageJob, PageRead, Parts
+from ppocrvl.parsing.parts import BlocksRead, NoDocument, PageFound, PageJob, PageRead, Parts
 from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.parsing.remembering import Memory
 from ppocrvl.parsing.window import Load
@@ -97,6 +97,45 @@ def test_blocks_of_several_pages_are_under_way_and_pages_come_in_order() -> None
         assert texts(next(pages)) == ["page 0 block 0", "page 0 block 1"]  # 1 is still read
         reader.give()
         assert [texts(page)[1] for page in pages] == ["page 1 block 1", "page 2 block 1"]
+
+
+def test_steps_tell_regions_then_blocks_then_the_page() -> None:
+    reader = HeldReader(n_parallel=2)
+    with pages_of(jobs([2, 1]), reader) as pages:
+        reader.wait_for(3)
+        found = [pages.step(), pages.step()]
+        assert [one.data.index for one in found if isinstance(one, PageFound)] == [0, 1]
+        first = found[0]
+        assert isinstance(first, PageFound)
+        assert [(block.box[1], block.text) for block in first.data.blocks] == [(0, ""), (ROWS, "")]
+        told = []
+        for name in ("page 1 block 0", "page 0 block 1", "page 0 block 0"):
+            reader.give(name)
+            step = pages.step()
+            assert isinstance(step, BlocksRead)
+            told.append((step.page, [block.text for block in step.blocks]))
+        assert told == [
+            (1, ["page 1 block 0"]),
+            (0, ["page 0 block 1"]),
+            (0, ["page 0 block 0"]),
+        ]
+        assert [texts(page) for page in pages] == [
+            ["page 0 block 0", "page 0 block 1"],
+            ["page 1 block 0"],
+        ]
+        assert pages.step() is None
+
+
+def test_a_page_that_fails_comes_by_itself() -> None:
+    def rendering(index: int) -> None:
+        if index == 0:
+            raise ImageDecodeError("no picture")
+
+    with pages_of(jobs([1, 1], rendering=rendering), TrueReader()) as pages:
+        steps = list(iter(pages.step, None))
+    kinds = [type(step) for step in steps]
+    assert kinds.count(PageFound) == 1
+    assert kinds.count(PageRead) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.server.browsing import CHROMIUM, Visit
 from tests.server.running import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.server.running import StartServer
@@ -66,3 +68,39 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     pixels = np.random.default_rng(3).integers(0, 256, (56, 140, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
+    """Visits a server; in the end nothing was complained about, and nobody else was asked."""
+    visits: list[tuple[Visit, str, str]] = []
+
+    def start(url: str, *, expected: str = "", **options: Any) -> Visit:
+        context = browser.new_context(**options)
+        context.set_default_timeout(30_000)
+        visits.append((Visit(context.new_page(), url), url, expected))
+        return visits[-1][0]
+
+    yield start
+    for one, url, expected in visits:
+        one.page.context.close()
+        surprises = [
+            text for text in one.complaints if not (expected and re.search(expected, text))
+        ]
+        assert not surprises
+        assert all(asked.startswith((url, f"blob:{url}", "data:")) for asked in one.asked)
+
+
+@pytest.fixture
+def page(visit: Callable[..., Visit], server: Server) -> Visit:
+    return visit(server.url).loaded()

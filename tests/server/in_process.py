@@ -154,6 +154,7 @@ def run(state: State, talk: Callable[[httpx2.AsyncClient], Awaitable[None]]) -> 
 def check_nothing_is_held(state: State) -> None:
     """After the last request; ends the threads."""
     state.parser.shutdown()
+    state.writer.shutdown()
     if state.documents is not None:
         assert not state.documents.places.locked()
         state.documents.end()

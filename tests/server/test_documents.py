@@ -19,7 +19,7 @@ from tests.server.running import SECONDS, error_of
 
 import ppocrvl
 from ppocrvl.errors import EngineError
-from ppocrvl.server import documents
+from ppocrvl.server import document_lines
 from ppocrvl.server.app import build_app
 from ppocrvl.server.auth import Keys
 from ppocrvl.server.document_intake import document_name
@@ -180,6 +180,47 @@ def test_pages_on_lines() -> None:
     head, *pages = map(json.loads, answer.text.splitlines())
     assert head == {"name": "a.tiff", "n_pages": 2, "n_read": 2}
     assert pages == answer_to(**form(TWO)).json()["pages"]
+
+
+def test_progress_on_lines() -> None:
+    """Regions with the page's image, then blocks with their HTML, then the page."""
+    reader = HeldReader()
+    state = make_document_state(reader, Stripes())
+    fields = {"progress": "true", "html": "true", "page_images": "true"}
+    sent = {**form(tiff(2), **fields), "headers": {"accept": "application/x-ndjson"}}
+    given: list[Any] = []
+
+    async def talk(client: httpx2.AsyncClient) -> None:
+        asking = asyncio.create_task(client.post(PATH, **sent))
+        await asyncio.to_thread(reader.wait_for, 2)
+        reader.give(true_text(0, 1))
+        reader.give(true_text(0, 0))
+        given.extend(map(json.loads, (await asking).text.splitlines()))
+
+    run(state, talk)
+    head, found, second, first, page = given
+    assert head["n_pages"] == 1
+    image = found["found"]["image"]
+    assert base64.b64decode(image["data"]).startswith(b"\xff\xd8")
+    assert [block["text"] for block in found["found"]["blocks"]] == ["", ""]
+    assert second["read"]["blocks"][0]["text"] == true_text(0, 1)
+    assert (second["read"]["index"], first["read"]["index"]) == (0, 0)
+    assert first["read"]["html"].startswith('<div data-block="0"><p>')
+    assert "image" not in page
+    assert page["html"].count("data-block") == 2
+    assert [block["text"] for block in page["blocks"]] == [true_text(0, 0), true_text(0, 1)]
+
+
+def test_progress_tells_nothing_of_what_fails_inside() -> None:
+    def answer(pixels: npt.NDArray[np.uint8]) -> Any:
+        del pixels
+        return EngineError("/secret/path is broken")
+
+    answers: list[httpx2.Response] = []
+    sent = {**form(tiff(1), progress="true"), "headers": {"accept": "application/x-ndjson"}}
+    post(TrueReader(answer=answer), answers.append, **sent)
+    assert "secret" not in answers[0].text
+    assert "the engine failed" in answers[0].text
 
 
 BAD: dict[str, tuple[dict[str, Any], int, str]] = {
@@ -483,7 +524,7 @@ def test_a_client_that_goes_away_while_it_waits() -> None:
 
 def test_a_page_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Something comes meanwhile, so that no proxy gives up."""
-    monkeypatch.setattr(documents, "PING_SECONDS", 0.01)
+    monkeypatch.setattr(document_lines, "PING_SECONDS", 0.01)
     reader = HeldReader()
     state = make_document_state(reader, Stripes())
 

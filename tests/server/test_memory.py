@@ -204,6 +204,7 @@ def test_a_fetch_for_a_client_that_goes_away_ends() -> None:
 
     asyncio.run(serve())
     state.parser.shutdown()
+    state.writer.shutdown()
     assert fetcher.cancelled == 1
     assert state.uploads.held == state.admission.inside == 0
 

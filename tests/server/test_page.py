@@ -8,142 +8,27 @@ made in the test, with the HTML that the server would make; those tests say so.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import io
 import json
 import re
-import shutil
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from tests.server.running import SECONDS, wait_for
+from tests.server.browsing import CONTRAST, NEEDS_BROWSER, PHONE, Visit, expect
+from tests.server.running import wait_for
 
 import ppocrvl
 from ppocrvl.markup.html import result_html
+from ppocrvl.server.page import FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.server.running import Server, StartServer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = [
-    pytest.mark.skipif(
-        importlib.util.find_spec("playwright") is None, reason="needs playwright: the [dev] extra"
-    ),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
-]
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-
-
-class Visit:
-    """A visitor of the page: what the browser complains about, and whom it asks."""
-
-    def __init__(self, page: Any, url: str) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.asked: set[str] = set()
-        page.on("console", lambda one: self.complaints.append(f"{one.type}: {one.text}"))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.asked.add(request.url))
-        self.choosers: list[Any] = []
-        page.on("filechooser", self._note_chooser)
-        page.goto(url)
-
-    def _note_chooser(self, chooser: Any) -> None:
-        self.choosers.append(chooser)
-
-    def loaded(self) -> Visit:
-        self.page.wait_for_selector("#tasks input")
-        return self
-
-    def forbid_ends(self) -> Visit:
-        """From now on no answer of the endless model ends because it goes round in a circle."""
-        self.page.evaluate(
-            """() => {
-                 const ask = window.fetch;
-                 window.fetch = (path, options = {}) => {
-                   if (options.body instanceof FormData) {
-                     options.body.append("stop_loops", "false");
-                   }
-                   return ask(path, options);
-                 };
-               }"""
-        )
-        return self
-
-    def choose(self, *pictures: Path | dict[str, Any], task: str = "Text") -> None:
-        self.page.get_by_label(task, exact=True).check()
-        self.page.set_input_files("#file", list(pictures))
-
-    def stop(self, reading: Any) -> None:
-        """By key: what is read above moves the button on between a mouse's press and release."""
-        reading.get_by_role("button", name="Stop").press("Enter")
-        expect(reading).to_have_attribute("data-state", "stopped")
-
-    def wait(self, state: str) -> Any:
-        """The first picture, once it is in this state."""
-        self.page.wait_for_selector(f".reading[data-state={state}]")
-        return self.page.locator(".reading").first
-
-    def until(self, condition: str) -> None:
-        """Waits for a script's value; the page's policy forbids playwright's own way."""
-        end = time.monotonic() + SECONDS
-        while not self.page.evaluate(condition):
-            assert time.monotonic() < end, condition
-            self.page.wait_for_timeout(20)
-
-    def read(self, *pictures: Path | dict[str, Any], task: str = "Text") -> Any:
-        self.choose(*pictures, task=task)
-        return self.wait("done")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
-    """Visits a server; in the end nothing was complained about, and nobody else was asked."""
-    visits: list[tuple[Visit, str, str]] = []
-
-    def start(url: str, *, expected: str = "", **options: Any) -> Visit:
-        context = browser.new_context(**options)
-        context.set_default_timeout(30_000)
-        visits.append((Visit(context.new_page(), url), url, expected))
-        return visits[-1][0]
-
-    yield start
-    for one, url, expected in visits:
-        one.page.context.close()
-        surprises = [
-            text for text in one.complaints if not (expected and re.search(expected, text))
-        ]
-        assert not surprises
-        assert all(asked.startswith((url, f"blob:{url}", "data:")) for asked in one.asked)
-
-
-@pytest.fixture
-def page(visit: Callable[..., Visit], server: Server) -> Visit:
-    return visit(server.url).loaded()
-
-
-def expect(locator: Any) -> Any:
-    """Playwright's assertions, which wait: what follows a click or a load follows later."""
-    from playwright.sync_api import expect as assertions
-
-    return assertions(locator)
+pytestmark = NEEDS_BROWSER
 
 
 def drawn(text: str) -> dict[str, Any]:
@@ -203,6 +88,7 @@ def test_a_dropped_picture_is_read(page: Visit, picture: bytes) -> None:
            }""",
         list(picture),
     )
+    page.page.get_by_label("Text", exact=True).check()
     page.page.dispatch_event("body", "dragover", {"dataTransfer": transfer})
     expect(page.page.locator("body.over")).to_have_count(1)
     page.page.dispatch_event("body", "drop", {"dataTransfer": transfer})
@@ -219,6 +105,7 @@ def test_a_pasted_picture_is_read(page: Visit, picture: bytes) -> None:
            }""",
         list(picture),
     )
+    page.page.get_by_label("Text", exact=True).check()
     page.page.keyboard.press("Control+V")
     assert page.wait("done").locator(".text").inner_text().startswith("Hello world!")
 
@@ -520,11 +407,13 @@ def test_with_the_keyboard_alone(page: Visit, samples: Path) -> None:
     keys = page.page.keyboard
     focused = "(document.activeElement.value || document.activeElement.id)"
     keys.press("Tab")
+    assert page.page.evaluate(focused) == "document"
+    keys.press("ArrowRight")
     assert page.page.evaluate(focused) == "ocr"
     keys.press("ArrowRight")
     assert page.page.evaluate(focused) == "table"
     keys.press("Tab")
-    assert page.page.evaluate("document.activeElement.textContent") == "Choose pictures"
+    assert page.page.evaluate("document.activeElement.textContent") == "Choose files"
     ring = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.page.evaluate(ring) == "solid"
     keys.press("Enter")
@@ -540,28 +429,6 @@ def test_with_the_keyboard_alone(page: Visit, samples: Path) -> None:
     assert order == ["copy", "text", "html", "json", "again"]
     keys.press("Enter")
     expect(page.page.locator(".reading[data-state=done] table")).to_have_count(1)
-
-
-CONTRAST = """(selector) => {
-  const channels = (colour) => {
-    const canvas = document.createElement("canvas").getContext("2d");
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (colour) => {
-    const [r, g, b] = channels(colour).map((c) =>
-      c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const one = document.querySelector(selector);
-  let ground = one;
-  while (channels(getComputedStyle(ground).backgroundColor)[3] < 255 && ground.parentElement) {
-    ground = ground.parentElement;
-  }
-  const pair = [getComputedStyle(one).color, getComputedStyle(ground).backgroundColor].map(light);
-  return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -613,7 +480,7 @@ def test_scripts_and_styles_stand_in_files_of_their_own(server: Server) -> None:
     html = server.get("/").text
     assert not re.search(r"<style|\son\w+=|style=|https?:|//[a-z]", html)
     assert re.findall(r"<script[^>]*>(.*?)</script>", html) == [""]
-    for path in ("/app.js", "/reading.js", "/server.js", "/style.css"):
+    for path in set(FILES) - {"/"}:
         answer = server.get(path)
         assert answer.status_code == 200
-        assert not re.search(r"https?://", answer.text)
+        assert not re.search(r"https?://", answer.text.replace("http://www.w3.org/2000/svg", ""))

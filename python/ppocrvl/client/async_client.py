@@ -38,7 +38,7 @@ class AsyncClient(AsyncClosing):
         retries: likewise.
 
     Raises:
-        As `Client`.
+        PpocrvlError: as `Client`.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class AsyncClient(AsyncClosing):
         """As `Engine.aocr`. Cancelling the task cancels the request.
 
         Raises:
-            As `Client.ocr`.
+            PpocrvlError: as `Client.ocr`.
         """
         return await self._client.aocr(image, **options)
 
@@ -85,10 +85,10 @@ class AsyncClient(AsyncClosing):
         """As `Engine.aocr_many`.
 
         Yields:
-            As `Client.aocr_many`.
+            PpocrvlError: as `Client.aocr_many`.
 
         Raises:
-            As `Client.aocr_many`.
+            PpocrvlError: as `Client.aocr_many`.
         """
         return self._client.aocr_many(images, ordered=ordered, **options)
 
@@ -98,7 +98,7 @@ class AsyncClient(AsyncClosing):
         """As `Engine.astream`.
 
         Raises:
-            As `Client.stream`.
+            PpocrvlError: as `Client.stream`.
         """
         return await self._client.astream(image, **options)
 
@@ -113,7 +113,7 @@ class AsyncClient(AsyncClosing):
         """As `ppocrvl.aparse`. Cancelling the task ends the reading on the server.
 
         Raises:
-            As `Client.parse`.
+            PpocrvlError: as `Client.parse`.
         """
         return await self._client.aparse(source, layout=layout, page_images=page_images, **options)
 
@@ -128,10 +128,10 @@ class AsyncClient(AsyncClosing):
         """As `aparse`, page by page.
 
         Yields:
-            As `Client.parse_pages`.
+            PpocrvlError: as `Client.parse_pages`.
 
         Raises:
-            As `Client.parse_pages`.
+            PpocrvlError: as `Client.parse_pages`.
         """
         return self._client.aparse_pages(source, layout=layout, page_images=page_images, **options)
 

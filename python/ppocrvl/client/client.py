@@ -207,7 +207,7 @@ class Client(ParseCalls, Closing):
         """As `ocr`, for asyncio. Cancelling the task cancels the request.
 
         Raises:
-            As `ocr`.
+            PpocrvlError: as `ocr`.
         """
         return await awaited(self._connection.submit(self._read(Request.of(image, options))))
 
@@ -224,10 +224,10 @@ class Client(ParseCalls, Closing):
         a task is the outcome of each picture.
 
         Yields:
-            As `ocr_many`.
+            PpocrvlError: as `ocr_many`.
 
         Raises:
-            As `ocr_many`.
+            PpocrvlError: as `ocr_many`.
         """
         RequestOptions(**options)  # now, not with the first picture
         at_once = asyncio.Semaphore(self.n_parallel)
@@ -251,7 +251,7 @@ class Client(ParseCalls, Closing):
         """As `stream`, for asyncio: `async for piece in await client.astream(image)`.
 
         Raises:
-            As `stream`.
+            PpocrvlError: as `stream`.
         """
         question = await awaited(
             self._connection.submit(self._question(Request.of(image, options)))

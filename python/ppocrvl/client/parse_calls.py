@@ -80,7 +80,8 @@ class ParseCalls:
             An iterator of pages. What only a whole document can tell is missing.
 
         Raises:
-            As `parse`; what is wrong with the document when the first page is asked for.
+            PpocrvlError: as `parse`; what is wrong with the document when the first page is asked
+                for.
         """
         question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
         return RemotePages(partial(self._begin, question), DocumentAnswer(question.name))
@@ -96,7 +97,7 @@ class ParseCalls:
         """As `parse`, for asyncio. Cancelling the task ends the reading on the server.
 
         Raises:
-            As `parse`.
+            PpocrvlError: as `parse`.
         """
         question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
         return await awaited(self._connection.submit(self._parse(question)))
@@ -112,10 +113,10 @@ class ParseCalls:
         """As `parse_pages`, for asyncio.
 
         Yields:
-            As `parse_pages`.
+            PpocrvlError: as `parse_pages`.
 
         Raises:
-            As `parse_pages`.
+            PpocrvlError: as `parse_pages`.
         """
         question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
         return self._async_pages(question)

@@ -144,7 +144,7 @@ class AsyncRemoteStream(AsyncClosing, AsyncIterator[str]):
         """The whole answer, once it is there.
 
         Raises:
-            As `RemoteStream.wait`.
+            PpocrvlError: as `RemoteStream.wait`.
         """
         async for _ in self:
             pass

@@ -246,7 +246,7 @@ class AsyncStream(AsyncClosing, AsyncIterator[str]):
         """The whole answer, once it is there, with the text of pieces that were not taken.
 
         Raises:
-            As `Stream.wait`.
+            PpocrvlError: as `Stream.wait`.
         """
         while self._result is None:
             self._changed.clear()

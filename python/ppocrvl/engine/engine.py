@@ -171,7 +171,7 @@ class Engine(Closing):
             options: those of `RequestOptions`.
 
         Raises:
-            As `stream`, and EngineError: the engine failed while it read.
+            PpocrvlError: as `stream`, and EngineError: the engine failed while it read.
         """
         first = Request.of(image, options)
         attempts = Attempts(first)
@@ -295,7 +295,7 @@ class Engine(Closing):
         The picture is prepared in a thread of the event loop's executor.
 
         Raises:
-            As `ocr`.
+            PpocrvlError: as `ocr`.
         """
         return await self._read_async(Request.of(image, options), None)
 
@@ -311,10 +311,10 @@ class Engine(Closing):
         Outcomes are given while the next picture is awaited.
 
         Yields:
-            As `ocr_many`.
+            PpocrvlError: as `ocr_many`.
 
         Raises:
-            As `ocr_many`.
+            PpocrvlError: as `ocr_many`.
         """
         self._check_defaults(options)
 
@@ -335,7 +335,7 @@ class Engine(Closing):
         """As `stream`, for asyncio: `async for piece in await engine.astream(image)`.
 
         Raises:
-            As `stream`.
+            PpocrvlError: as `stream`.
         """
         request = Request.of(image, options)
         notifier = self._notify()
@@ -355,7 +355,7 @@ class Engine(Closing):
             float32 [n_tokens, n_embd], the tokens row by row of the merged patch grid.
 
         Raises:
-            As `ocr`.
+            PpocrvlError: as `ocr`.
         """
         engine = self._open()
         row = find_task(task, self.info.model_version)
@@ -393,7 +393,7 @@ class Engine(Closing):
         """Read one picture and keep what every stage computes, to compare it with the reference.
 
         Raises:
-            As `ocr`.
+            PpocrvlError: as `ocr`.
         """
         engine = self._open()
         row = find_task(task, self.info.model_version)
@@ -490,7 +490,7 @@ class Engine(Closing):
 
         Raises:
             CancelledError: it was closed meanwhile.
-            As `stream`.
+            PpocrvlError: as `stream`.
         """
         try:
             notifier = self._notify()  # first: without one nothing is begun
@@ -539,7 +539,7 @@ class Engine(Closing):
         """Load the picture and queue the request, whose deadline counts from `since`, or from now.
 
         Raises:
-            As `stream`.
+            PpocrvlError: as `stream`.
         """
         since = perf_counter() if since is None else since
         with memory_for("the picture"):

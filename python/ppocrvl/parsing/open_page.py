@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.document.types import PageData
 from ppocrvl.errors import PageError, PpocrvlError
-from ppocrvl.parsing.finish import block_from_layer, finish_block
+from ppocrvl.parsing.finish import block_from_layer, finish_block, unread_block
 from ppocrvl.parsing.layer_choice import LayerChoice
-from ppocrvl.parsing.parts import PageRead
+from ppocrvl.parsing.parts import PageFound, PageRead
 from ppocrvl.parsing.pictures import page_image
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class OpenPage:
         self._choice: LayerChoice | None = None
         self._outcomes: dict[Place, Outcome] = {}
         self._blocks: dict[int, Block] = {}
+        self._news: list[Block] = []
         self._errors: list[PpocrvlError] = []
 
     def rendered(self, page: RenderedPage, *, keep_image: bool) -> None:
@@ -99,7 +100,7 @@ class OpenPage:
         if not choice.is_trusted(lambda number: self._blocks[number].text):
             return self._requests(choice.held)
         for number, lines in choice.held.items():
-            self._blocks[number] = block_from_layer(self._plans.pop(number), lines)
+            self._put_block(number, block_from_layer(self._plans[number], lines))
         return []
 
     def put(self, place: Place, outcome: Outcome) -> None:
@@ -108,6 +109,18 @@ class OpenPage:
         if isinstance(outcome, PpocrvlError):
             self._errors.append(outcome)
         self._finish(place[0])
+
+    def found_blocks(self) -> PageFound | None:
+        """The page before any block is finished; None where it cannot be read."""
+        if self._data.error is not None:
+            return None
+        blocks = tuple(map(unread_block, self._plans.values()))
+        return PageFound(replace(self._data, blocks=blocks))
+
+    def take_news(self) -> tuple[Block, ...]:
+        """The blocks that were finished since it was asked last."""
+        news, self._news = self._news, []
+        return tuple(news)
 
     def finish_unread(self) -> None:
         """Finishes blocks without requests, such as figures."""
@@ -145,8 +158,12 @@ class OpenPage:
         places = [(number, part) for part in range(len(plan.requests))]
         if all(place in self._outcomes for place in places):
             outcomes = [self._outcomes.pop(place) for place in places]
-            self._blocks[number] = finish_block(plan, outcomes)
-            del self._plans[number]
+            self._put_block(number, finish_block(plan, outcomes))
+
+    def _put_block(self, number: int, block: Block) -> None:
+        self._blocks[number] = block
+        self._news.append(block)
+        del self._plans[number]
 
 
 def one_line(error: Exception) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ppocrvl.document.types import PageData
+    from ppocrvl.document.types import Block, PageData
     from ppocrvl.errors import PpocrvlError
     from ppocrvl.parsing.options import BlockOptions
     from ppocrvl.parsing.remembering import Memory
@@ -113,6 +113,34 @@ class PageRead:
     job: PageJob
     data: PageData
     errors: tuple[PpocrvlError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFound:
+    """The regions of a page were found, and nothing of it was read yet.
+
+    Attributes:
+        data: the page with its blocks, without their texts.
+    """
+
+    data: PageData
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksRead:
+    """Some blocks of a page were read.
+
+    Attributes:
+        page: index of the page in its document, from 0.
+        blocks: those that were not told before.
+    """
+
+    page: int
+    blocks: tuple[Block, ...]
+
+
+Step: TypeAlias = "PageFound | BlocksRead | PageRead | NoDocument"
+"""What becomes known while pages are read."""
 
 
 @dataclass(frozen=True, slots=True)

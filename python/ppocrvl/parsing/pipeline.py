@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ppocrvl.engine.forks import Home
 from ppocrvl.errors import PpocrvlError
 from ppocrvl.parsing.feeder import Feeder, Planned, Read
-from ppocrvl.parsing.parts import NoDocument, PageRead
+from ppocrvl.parsing.parts import BlocksRead, NoDocument, PageRead
 from ppocrvl.parsing.window import Load, Window
 from ppocrvl.support.closing import Closing
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ppocrvl.parsing.feeder import Event
     from ppocrvl.parsing.open_page import OpenPage
-    from ppocrvl.parsing.parts import PageJob, Parts
+    from ppocrvl.parsing.parts import PageFound, PageJob, Parts, Step
 
 MAX_PAGES = 64
 """Pages that are begun and not handed out: a page may wait for a long block of one before it."""
@@ -77,14 +77,31 @@ class Pages(Closing, Iterator["PageRead | NoDocument"]):
             CancelledError: closed meanwhile, or before all pages had been given.
             OutputError: what was read cannot be kept.
         """
+        while (step := self.step()) is not None:
+            if isinstance(step, PageRead | NoDocument):
+                return step
+        raise StopIteration
+
+    def step(self) -> Step | None:
+        """What becomes known next; None where there is nothing more.
+
+        A page's regions come before what is read in them, its blocks in any order, and the page
+        itself, once it and all before it are read, last. A page that fails comes by itself.
+
+        Raises:
+            CancelledError: as `next`.
+            OutputError: as `next`.
+        """
         self._home.check()
         while True:
             self._feeder.check()
             if self._begun and _is_done(self._begun[0]):
                 break
             if self._has_ended and not self._begun:
-                raise StopIteration
-            self._take(self._feeder.events.get())
+                return None
+            step = self._take(self._feeder.events.get())
+            if step is not None:
+                return step
         first = self._begun.popleft()
         if isinstance(first, NoDocument):
             return first
@@ -105,7 +122,8 @@ class Pages(Closing, Iterator["PageRead | NoDocument"]):
         if hasattr(self, "_feeder"):
             self.close()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event) -> PageFound | BlocksRead | None:
+        """What is new by this event."""
         if isinstance(event, NoDocument):
             self._begun.append(event)
         elif isinstance(event, Planned):
@@ -113,8 +131,10 @@ class Pages(Closing, Iterator["PageRead | NoDocument"]):
             self._begun.append(page)
             if page.found is not None:
                 self._memory.keep_regions(page.key, page.found)
+            found = page.found_blocks()
             page.finish_unread()
             self._weigh(page)
+            return found
         elif isinstance(event, Read):
             page, outcome = event.page, event.outcome
             if event.key is not None and not isinstance(outcome, PpocrvlError):
@@ -122,11 +142,14 @@ class Pages(Closing, Iterator["PageRead | NoDocument"]):
             page.put(event.place, outcome)
             self._feeder.submit(page, page.decide())
             self._weigh(page)
+            blocks = page.take_news()
+            return BlocksRead(page.job.index, blocks) if blocks else None
         else:
             self._has_ended = event.error is None
             if event.error is not None:
                 self._feeder.events.put(event)  # whoever asks again hears the same
                 raise event.error
+        return None
 
     def _weigh(self, page: OpenPage) -> None:
         """A page that is done weighs its pictures alone."""

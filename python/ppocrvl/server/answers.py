@@ -233,6 +233,15 @@ class Chunk(_Head):
     )
 
 
+class FormatFacts(Answer):
+    """A format that documents can be written in."""
+
+    title: str
+    suffix: str = Field(description="of its file's name")
+    one_text: bool = Field(description="whether it is one text, that can be copied")
+    shows_pages: bool = Field(description="whether it needs the images of pages")
+
+
 class ModelFacts(Answer):
     """What OpenAI's object has no place for."""
 
@@ -240,6 +249,10 @@ class ModelFacts(Answer):
     context: int = Field(description="tokens")
     pixels: dict[str, Size] = Field(description="by task, least and most; the empty name: others")
     tasks: dict[str, str]
+    formats: dict[str, FormatFacts] = Field(
+        description="of documents, by name; none where the server reads none"
+    )
+    max_document_bytes: int = Field(description="of a body that holds a document")
 
 
 class Model(Answer):

@@ -16,6 +16,7 @@ from ppocrvl.server.ocr import ocr
 from ppocrvl.server.paddlex.layout_parsing import layout_parsing
 from ppocrvl.server.paddlex.restructure_pages import restructure_pages
 from ppocrvl.server.record import record_of
+from ppocrvl.server.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,6 +32,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/chat/completions", chat),
     ("POST", "/v1/ocr", ocr),
     ("POST", "/v1/parse", parse),
+    ("POST", "/v1/write", write),
     ("POST", "/layout-parsing", layout_parsing),
     ("POST", "/restructure-pages", restructure_pages),
     ("POST", "/ocr", ocr_with_places),

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from ppocrvl.document.types import PageData
 from ppocrvl.parsing.jobs import page_jobs
 from ppocrvl.parsing.page_ranges import parse_page_ranges
-from ppocrvl.parsing.parts import NoDocument, Parts
+from ppocrvl.parsing.parts import NoDocument, PageRead, Parts
 from ppocrvl.parsing.pipeline import BLOCKS_PER_SLOT, Pages
 from ppocrvl.parsing.remembering import Memory
 from ppocrvl.parsing.sources.opening import open_document
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from concurrent.futures import Future
 
-    from ppocrvl.document.types import PageData
     from ppocrvl.errors import PpocrvlError
     from ppocrvl.parsing.parse_options import ParseOptions
-    from ppocrvl.parsing.parts import Layout, PageRead
+    from ppocrvl.parsing.parts import BlocksRead, Layout, PageFound, Step
     from ppocrvl.parsing.sources.found import Found
     from ppocrvl.parsing.sources.source import DocumentSource
     from ppocrvl.server.admission import Admission, Share, Slot
@@ -176,16 +176,35 @@ class DocumentReading:
             ApiError: it is too late.
             PpocrvlError: the document cannot be read any more.
         """
+        async for read in self._given(self._next):
+            if isinstance(read, PageData):
+                yield read
+
+    def steps(self) -> AsyncIterator[PageData | PageFound | BlocksRead]:
+        """Likewise, and before a page its regions and its blocks as they are read.
+
+        Raises:
+            ApiError: as `pages`.
+            PpocrvlError: as `pages`.
+        """
+        return self._given(self._step)
+
+    async def _given(
+        self, take: Callable[[], Step | None]
+    ) -> AsyncIterator[PageData | PageFound | BlocksRead]:
         while True:
             async with self._in_time():
-                read = await self._in_thread(self._next)
-            if read is None:
+                step = await self._in_thread(take)
+            if step is None:
                 return
-            if isinstance(read, NoDocument):
-                raise read.error
-            self._meter.note_page(read)
-            self._slots.pop().release()
-            yield self._told(read)
+            if isinstance(step, NoDocument):
+                raise step.error
+            if isinstance(step, PageRead):
+                self._meter.note_page(step)
+                self._slots.pop().release()
+                yield self._told(step)
+            else:
+                yield step
 
     async def all_pages(self) -> list[PageData]:
         """The pages, once all of them are read.
@@ -253,6 +272,10 @@ class DocumentReading:
     def _next(self) -> PageRead | NoDocument | None:
         pages = self._pages
         return None if pages is None else next(pages, None)
+
+    def _step(self) -> Step | None:
+        pages = self._pages
+        return None if pages is None else pages.step()
 
     def _told(self, read: PageRead) -> PageData:
         """The page as the client may see it: what failed inside is not for its eyes."""

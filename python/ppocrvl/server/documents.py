@@ -1,43 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""POST /v1/parse: documents to JSON, Markdown, HTML or text, or page by page."""
+"""POST /v1/parse: documents to JSON, Markdown, HTML or text, or line by line."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from ppocrvl.document.document import Document
-from ppocrvl.document.values import document_values, page_values
+from ppocrvl.document.values import document_values
 from ppocrvl.document.writers.formats import format_named
 from ppocrvl.document.writers.written import WriteOptions
-from ppocrvl.errors import PpocrvlError
 from ppocrvl.parsing.finish_document import finish_document
 from ppocrvl.parsing.parts import WholePage
 from ppocrvl.server.accept import accepted
-from ppocrvl.server.answers import Error, json_bytes
-from ppocrvl.server.codes import ApiError, api_error
+from ppocrvl.server.answers import json_bytes
 from ppocrvl.server.disconnect import PiecewiseResponse, unless_gone
 from ppocrvl.server.document_intake import open_document, parse_upload, take_document_body
+from ppocrvl.server.document_lines import document_lines
 from ppocrvl.server.engine_keywords import parse_options
 from ppocrvl.server.record import record_of
 from ppocrvl.server.state import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
-
     from starlette.requests import Request
 
     from ppocrvl.document.types import PageData
     from ppocrvl.server.document_service import DocumentReading
-    from ppocrvl.server.record import Record
     from ppocrvl.server.schemas import ParseRequest
 
 NDJSON = "application/x-ndjson"
-PING_SECONDS = 15.0
 FORMATS = {
     "application/json": "json",
     "text/markdown": "md",
@@ -45,7 +39,7 @@ FORMATS = {
     "text/plain": "txt",
 }
 """Formats of a whole document, by media type."""
-_SANDBOX = (
+SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'"
 )
@@ -69,11 +63,12 @@ async def parse(request: Request) -> Response:
         page_images=bool(asked.page_images) or shows_pages,
     )
     if name is None:
-        return PiecewiseResponse(_lines(reading, asked, record_of(request)), NDJSON, filler=b" ")
+        lines = document_lines(reading, asked, record_of(request))
+        return PiecewiseResponse(lines, NDJSON, filler=b" ")
     pages = await unless_gone(request.receive, reading.all_pages())
     write = partial(_written, reading, pages, name, asked)
     text = await asyncio.to_thread(write)
-    headers = {"content-security-policy": _SANDBOX} if name == "html" else None
+    headers = {"content-security-policy": SANDBOX} if name == "html" else None
     return Response(text, media_type=kind, headers=headers)
 
 
@@ -82,7 +77,7 @@ def _written(
 ) -> bytes:
     document = Document.of(reading.name, reading.n_pages, finish_document(pages))
     if name == "json":
-        values = document_values(document, with_bytes=_wants_bytes(asked))
+        values = document_values(document, with_bytes=asked.wants_bytes)
         return json_bytes(values)
     options = WriteOptions(
         stem=document.stem,
@@ -90,46 +85,3 @@ def _written(
         style=asked.style or "commonmark",
     )
     return document.to(name, options).encode("utf-8", "backslashreplace")
-
-
-async def _lines(
-    reading: DocumentReading, asked: ParseRequest, record: Record
-) -> AsyncGenerator[bytes]:
-    """A JSON object a line: the document without its pages, each page, or what ended it all."""
-    head = {"name": reading.name, "n_pages": reading.n_pages, "n_read": reading.n_read}
-    yield json_bytes(head) + b"\n"
-    try:
-        async with aclosing(_with_pings(reading.pages())) as pages:
-            async for page in pages:
-                if page is None:
-                    yield b" "  # JSON may begin with it
-                    continue
-                (finished,) = finish_document([page])
-                yield json_bytes(page_values(finished, with_bytes=_wants_bytes(asked))) + b"\n"
-    except (ApiError, PpocrvlError) as error:
-        told = error if isinstance(error, ApiError) else api_error(error)
-        record.errors.append(told.code)
-        yield json_bytes(Error.of(told).to_dict()) + b"\n"
-
-
-async def _with_pings(pages: AsyncIterator[PageData]) -> AsyncGenerator[PageData | None]:
-    """The pages, and None where none came for so long that a proxy might give up."""
-    coming: asyncio.Future[PageData | None] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.ensure_future(anext(pages, None))
-            done, _ = await asyncio.wait({coming}, timeout=PING_SECONDS)
-            if not done:
-                yield None
-                continue
-            page, coming = coming.result(), None
-            if page is None:
-                return
-            yield page
-    finally:
-        if coming is not None:
-            coming.cancel()
-
-
-def _wants_bytes(asked: ParseRequest) -> bool:
-    return bool(asked.pictures or asked.page_images)

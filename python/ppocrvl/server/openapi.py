@@ -26,7 +26,13 @@ from ppocrvl.server.codes import CODES
 from ppocrvl.server.documents import FORMATS, NDJSON
 from ppocrvl.server.paddlex.answers import Failure, LayoutParsingAnswer, RestructurePagesAnswer
 from ppocrvl.server.paddlex.schemas import LayoutParsingRequest, RestructurePagesRequest
-from ppocrvl.server.schemas import ChatRequest, OcrRequest, ParseRequest, PlaceRequest
+from ppocrvl.server.schemas import (
+    ChatRequest,
+    OcrRequest,
+    ParseRequest,
+    PlaceRequest,
+    WriteRequest,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -58,7 +64,7 @@ def _errors(*statuses: int, shape: type[BaseModel] = Error) -> dict[str, Any]:
 
 
 _REQUESTS = (
-    *(ChatRequest, OcrRequest, ParseRequest, PlaceRequest),
+    *(ChatRequest, OcrRequest, ParseRequest, PlaceRequest, WriteRequest),
     *(LayoutParsingRequest, RestructurePagesRequest),
 )
 _ANSWERS = (
@@ -73,7 +79,7 @@ _DOCUMENT = {
 }
 _PAGES = (
     "One JSON object a line: the document without its pages, then each page as it ends; an Error "
-    "where reading ended before the last."
+    "where reading ended before the last. With `progress`, `found` before each page and `read`."
 )
 _SECURED: dict[str, Any] = {"security": [{}, {"key": []}]}
 _FORM = {
@@ -143,6 +149,15 @@ def document() -> dict[str, Any]:
                  **_content(NDJSON, {"type": "string", "description": _PAGES})},
                 _errors(*_DOCUMENT_ERRORS),
             )},
+            "/v1/write": {"post": {
+                **_post(
+                    "Write a document that was read before",
+                    _content("application/json", _DOCUMENT),
+                    _content("application/octet-stream", _BINARY),
+                    _errors(400, 401, 403, 408, 413, 415, 431, 500, 503),
+                ),
+                "parameters": _parameters(definitions["$defs"]["WriteRequest"]),
+            }},
             "/layout-parsing": {"post": _post(
                 "Read a document as PaddleX's server does",
                 _content("application/json", _schema(LayoutParsingRequest)),
@@ -176,6 +191,21 @@ def document() -> dict[str, Any]:
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }  # fmt: skip
+
+
+def _parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of a schema as those of a query."""
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": field.get("description", ""),
+            "schema": {key: value for key, value in field.items() if key != "description"},
+        }
+        for name, field in schema["properties"].items()
+    ]
 
 
 def _post(
@@ -222,7 +252,7 @@ def docs_page() -> str:
             parts.append(f"<p>{escape(one['summary'])}.</p>")
             for kind, content in one.get("requestBody", {}).get("content", {}).items():
                 shape = content["schema"].get("x-fields", content["schema"])
-                parts.append(f"<p>Body: <code>{kind}</code></p>{_fields(spec, shape)}")
+                parts.append(f"<p>Body: <code>{kind}</code></p>{_table(fields(spec, shape))}")
             parts += [
                 f"<p>{status}: {escape(answer['description'])}</p>"
                 for status, answer in one["responses"].items()
@@ -230,16 +260,27 @@ def docs_page() -> str:
     return "\n".join([*parts, "</main>"])
 
 
-def _fields(spec: dict[str, Any], schema: dict[str, Any]) -> str:
-    """The fields of a body, a row each."""
+def fields(spec: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The fields of a body: name, description and type of each.
+
+    Args:
+        spec: the document.
+        schema: of the body, or a reference into the document.
+    """
     if "$ref" in schema:
         schema = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    rows = [
-        f"<tr><td><code>{escape(name)}</code><td>{escape(field.get('description', ''))}"
-        f"<td><code>{escape(_type(field))}</code>"
+    return [
+        (name, field.get("description", ""), _type(field))
         for name, field in schema.get("properties", {}).items()
     ]
-    return f"<table>{''.join(rows)}</table>"
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
+    cells = (
+        f"<tr><td><code>{escape(name)}</code><td>{escape(text)}<td><code>{escape(kind)}</code>"
+        for name, text, kind in rows
+    )
+    return f"<table>{''.join(cells)}</table>"
 
 
 def _type(field: dict[str, Any]) -> str:

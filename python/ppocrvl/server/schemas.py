@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ppocrvl.document.writers.written import Style
+from ppocrvl.document.writers.written import Figures, Style
 from ppocrvl.parsing.parse_options import Drafts, TextLayer
 from ppocrvl.requests.options import MAX_DRAFT, MAX_STOPS, MOST, Utf8Policy
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
@@ -194,6 +194,27 @@ class ParseRequest(_Sampling):
     figures: Literal["none", "embedded"] | None = Field(None, description="in Markdown")
     pictures: bool | None = Field(None, description="add the bytes of figures to JSON, as base64")
     page_images: bool | None = Field(None, description="add pages as JPEG to JSON, as base64")
+    html: bool | None = Field(None, description="add to pages on lines what was read, as HTML")
+    progress: bool | None = Field(
+        None,
+        description="of pages on lines: tell regions as they are found, blocks as they are read",
+    )
+
+    @property
+    def wants_bytes(self) -> bool:
+        """Whether pictures are to hold their bytes."""
+        return bool(self.pictures or self.page_images)
+
+
+class WriteRequest(_Schema):
+    """Options of POST /v1/write: its query. The body is the document as JSON."""
+
+    to: Annotated[str, Field(max_length=64)] = Field(description="a format, such as docx")
+    figures: Figures | None = Field(None, description="in Markdown; files, the default: beside it")
+    style: Style | None = Field(None, description="of Markdown; official: as PaddleX writes it")
+    finish: bool | None = Field(
+        None, description="put pages in relation that came one by one, as on the lines of /v1/parse"
+    )
 
 
 class PlaceRequest(_Schema):

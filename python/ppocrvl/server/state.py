@@ -35,6 +35,7 @@ class State:
         admission: counts pictures.
         pages: counts pages of documents.
         parser: takes bodies apart, one at a time.
+        writer: writes documents that were sent, one at a time.
         service: the engine; None until it is loaded.
         documents: reads documents with it; None where there is no layout model.
         draining: whether the server is about to end.
@@ -48,6 +49,7 @@ class State:
     pictures: PictureLoader
     metrics: Metrics
     parser: Executor = field(default_factory=lambda: started_pool(1, "ppocrvl-parser"))
+    writer: Executor = field(default_factory=lambda: started_pool(1, "ppocrvl-writer"))
     service: EngineService | None = None
     documents: DocumentService | None = None
     draining: bool = False

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from ppocrvl.document.writers.formats import FORMATS
 from ppocrvl.requests.pixel_limits import limits_of
 from ppocrvl.requests.tasks import TASKS
-from ppocrvl.server.answers import HealthReport, Model, ModelFacts, Models
+from ppocrvl.server.answers import FormatFacts, HealthReport, Model, ModelFacts, Models
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.openapi import docs_page, document
 from ppocrvl.server.page import HEADERS
@@ -77,6 +78,20 @@ async def docs(request: Request) -> Response:
     return HTMLResponse(docs_page(), headers=HEADERS)
 
 
+def _formats() -> dict[str, FormatFacts]:
+    """Those whose packages are installed."""
+    return {
+        one.name: FormatFacts(
+            title=one.title,
+            suffix=one.suffix,
+            one_text=one.one_text,
+            shows_pages=one.shows_pages,
+        )
+        for one in FORMATS.values()
+        if one.is_there
+    }
+
+
 def _model(state: State) -> Model:
     loaded = {}
     if state.service is not None:
@@ -90,5 +105,7 @@ def _model(state: State) -> Model:
                 for task in TASKS.values()
                 if task.is_known_to(info.model_version)
             },
+            formats={} if state.documents is None else _formats(),
+            max_document_bytes=state.limits.max_document_bytes,
         )
     return Model(id=state.name, object="model", created=state.created, owned_by="ppocrvl", **loaded)

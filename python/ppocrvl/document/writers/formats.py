@@ -25,6 +25,7 @@ class Format:
 
     Attributes:
         name: what the user writes.
+        title: what people call it.
         suffix: of its files' names; that of the first is the stem and this, where there is one
             file for a document.
         home: module and function that give the files; it is loaded when it is used.
@@ -34,11 +35,17 @@ class Format:
     """
 
     name: str
+    title: str
     suffix: str
     home: str
     one_text: bool = True
     shows_pages: bool = False
     needs: str | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether what it needs is installed."""
+        return self.needs is None or find_spec(self.needs) is not None
 
     def files(self, document: Document, options: WriteOptions) -> list[File]:
         """The files of a document in this format; none of what it has nothing for."""
@@ -50,18 +57,33 @@ class Format:
 FORMATS = {
     one.name: one
     for one in (
-        Format("md", ".md", "markdown:markdown_files"),
-        Format("json", ".json", "json_file:json_files"),
-        Format("html", ".html", "html:html_files", shows_pages=True),
-        Format("txt", ".txt", "text:text_files"),
-        Format("docx", ".docx", "docx:docx_files", one_text=False, needs="docx"),
-        Format("pdf", ".pdf", "pdf:pdf_files", one_text=False, shows_pages=True, needs="pikepdf"),
-        Format("hocr", ".hocr", "hocr:hocr_files", shows_pages=True),
-        Format("alto", ".xml", "alto:alto_files", shows_pages=True),
-        Format("csv", ".csv", "tables_csv:csv_files", one_text=False),
-        Format("paddlex-json", "_res.json", "paddlex:paddlex_files", one_text=False),
+        Format("md", "Markdown", ".md", "markdown:markdown_files"),
+        Format("json", "JSON", ".json", "json_file:json_files"),
+        Format("html", "HTML, beside the pages", ".html", "html:html_files", shows_pages=True),
+        Format("txt", "Text", ".txt", "text:text_files"),
+        Format("docx", "Word", ".docx", "docx:docx_files", one_text=False, needs="docx"),
         Format(
-            "drawing", "-blocks.jpg", "drawings:drawing_files", one_text=False, shows_pages=True
+            "pdf",
+            "Searchable PDF",
+            ".pdf",
+            "pdf:pdf_files",
+            one_text=False,
+            shows_pages=True,
+            needs="pikepdf",
+        ),
+        Format("hocr", "hOCR", ".hocr", "hocr:hocr_files", shows_pages=True),
+        Format("alto", "ALTO XML", ".xml", "alto:alto_files", shows_pages=True),
+        Format("csv", "Tables as CSV", ".csv", "tables_csv:csv_files", one_text=False),
+        Format(
+            "paddlex-json", "JSON of PaddleX", "_res.json", "paddlex:paddlex_files", one_text=False
+        ),
+        Format(
+            "drawing",
+            "Pages with their regions drawn",
+            "-blocks.jpg",
+            "drawings:drawing_files",
+            one_text=False,
+            shows_pages=True,
         ),
     )
 }
@@ -78,7 +100,7 @@ def format_named(name: str) -> Format:
     if name not in FORMATS:
         raise OptionError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
     found = FORMATS[name]
-    if found.needs is not None and find_spec(found.needs) is None:
+    if not found.is_there:
         raise MissingExtraError(
             f'the format {name} needs {found.needs}; install it with: pip install "ppocrvl[{name}]"'
         )

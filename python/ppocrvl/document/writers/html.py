@@ -10,29 +10,21 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocrvl.document.tables import TablePicture, table_of
-from ppocrvl.document.writers.latex import text_and_formulas
-from ppocrvl.document.writers.markdown_escape import clean
+from ppocrvl.document.writers.html_block import address, block_content, escaped
 from ppocrvl.document.writers.written import File
 from ppocrvl.images.drawing import colour_of
-from ppocrvl.markup.formula import to_mathml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ppocrvl.document.document import Document
-    from ppocrvl.document.tables import Table, TableCell
     from ppocrvl.document.types import Block, PageData, Picture
     from ppocrvl.document.writers.written import WriteOptions
 
 _HERE = Path(__file__).with_name("html_page")
-_DOUBTS = ((0.7, 3), (0.85, 2), (0.95, 1))
-"""Confidences below which a text is tinted, and how much."""
-_HEADINGS = frozenset(("doc_title", "paragraph_title"))
 
 
 def html_files(document: Document, options: WriteOptions) -> list[File]:
@@ -49,7 +41,7 @@ def _pieces(document: Document) -> Iterator[str]:
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{digest}'"
     )
-    name = _text(document.name)
+    name = escaped(document.name)
     yield (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -61,9 +53,9 @@ def _pieces(document: Document) -> Iterator[str]:
 
 
 def _page(page: PageData) -> str:
-    notes = [f'<p class="note">{_text(note)}</p>' for note in page.notes]
+    notes = [f'<p class="note">{escaped(note)}</p>' for note in page.notes]
     if page.error is not None:
-        notes.append(f'<p class="error">not read: {_text(page.error)}</p>')
+        notes.append(f'<p class="error">not read: {escaped(page.error)}</p>')
     pictures = {one.name: one for block in page.blocks for one in block.pictures}
     read = "\n".join(_block(block, page.index, pictures) for block in page.blocks)
     return (
@@ -75,7 +67,7 @@ def _page(page: PageData) -> str:
 
 def _shown(page: PageData) -> str:
     """The page with the blocks' outlines."""
-    image = f'<img src="{_address(page.image)}" alt="">' if page.image is not None else ""
+    image = f'<img src="{address(page.image)}" alt="">' if page.image is not None else ""
     outlines = "".join(_outline(block, page.index) for block in page.blocks)
     return f'{image}<svg viewBox="0 0 {page.width} {page.height}">{outlines}</svg>'
 
@@ -98,91 +90,17 @@ def _block(block: Block, page: int, pictures: Mapping[str, Picture]) -> str:
         about.append("text layer")
     if block.finish_reason not in {"", "stop"}:
         about.append(block.finish_reason)
-    error = f'<p class="error">not read: {_text(block.error)}</p>' if block.error else ""
+    error = f'<p class="error">not read: {escaped(block.error)}</p>' if block.error else ""
     return (
         f'<article tabindex="0" data-block="{page}-{block.index}" style="border-color:'
         f'{_colour(block)}"><header>{" · ".join(about)}</header>{error}'
-        f"{_content(block, pictures)}</article>"
+        f"{block_content(block, pictures)}</article>"
     )
-
-
-def _content(block: Block, pictures: Mapping[str, Picture]) -> str:
-    table = table_of(block)
-    if table is not None:
-        return f"<div{_doubt(block)}>{_table(table, pictures)}</div>"
-    shown = "".join(f'<p><img src="{_address(one)}" alt=""></p>' for one in block.pictures)
-    if block.latex:
-        math = to_mathml(block.latex, block=True) or f"<pre>{_text(block.latex)}</pre>"
-        return f"{shown}<div{_doubt(block)}>{math}</div>"
-    if not block.text.strip():
-        return shown
-    if block.label in _HEADINGS:
-        level = min((block.level or 0) + 3, 6)
-        return f"{shown}<h{level}{_doubt(block)}>{_inline(block.text)}</h{level}>"
-    tag = "pre" if block.label == "algorithm" else "p"
-    return f"{shown}<{tag}>{_lines(block)}</{tag}>"
-
-
-def _lines(block: Block) -> str:
-    """Each line with its own tint, if the text is still that of the lines."""
-    if "\n".join(line.text for line in block.lines) != block.text:
-        return f"<span{_doubt(block)}>{_inline(block.text)}</span>"
-    return "\n".join(
-        f"<span{_tint(line.confidence, line.text)}>{_inline(line.text)}</span>"
-        for line in block.lines
-    )
-
-
-def _table(table: Table, pictures: Mapping[str, Picture]) -> str:
-    def cell(one: TableCell) -> str:
-        tag = "th" if one.head else "td"
-        parts = []
-        for content in one.content:
-            if not isinstance(content, TablePicture):
-                parts.append(_inline(content))
-            elif content.name in pictures:
-                parts.append(f'<img src="{_address(pictures[content.name])}" alt="">')
-        spans = f' rowspan="{one.row_span}" colspan="{one.column_span}"'
-        return f"<{tag}{spans}>{''.join(parts)}</{tag}>"
-
-    rows = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in table.rows())
-    return f"<table>{rows}</table>"
-
-
-def _inline(text: str) -> str:
-    """Text, with the formulas in it."""
-    return "".join(
-        _text(one)
-        if isinstance(one, str)
-        else to_mathml(one.latex.strip(), block=False) or _text(one.written)
-        for one in text_and_formulas(text)
-    )
-
-
-def _text(text: str) -> str:
-    return escape(clean(text))
 
 
 def _title(block: Block) -> str:
-    return f"{block.index + 1} {_text(block.label)}"
-
-
-def _doubt(block: Block) -> str:
-    return _tint(block.confidence, block.text) if block.source == "model" else ""
-
-
-def _tint(confidence: float, text: str) -> str:
-    if not text.strip():
-        return ""
-    degree = next((degree for below, degree in _DOUBTS if confidence < below), 0)
-    title = f' title="{confidence:.1%}"'
-    return f'{title} class="doubt-{degree}"' if degree else title
+    return f"{block.index + 1} {escaped(block.label)}"
 
 
 def _colour(block: Block) -> str:
     return "#" + bytes(colour_of(block.label)).hex()
-
-
-def _address(picture: Picture) -> str:
-    kind = "png" if picture.name.endswith(".png") else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(picture.data).decode()}"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ppocrvl.document.writers.written import WriteOptions
 
 POINTS_PER_INCH = 72.0
+_LEAST, _MOST = 3.0, 14_400.0
+"""Points of a page's side (PDF 32000-1, annex C)."""
 _EMPTY = (595.0, 842.0)
 """Points of a page that could not be shown: A4."""
 _SPACES = {"L": pikepdf.Name.DeviceGray, "RGB": pikepdf.Name.DeviceRGB}
@@ -43,8 +45,10 @@ def pdf_files(document: Document, options: WriteOptions) -> list[File]:
 
 def _add_page(pdf: pikepdf.Pdf, page: PageData, fonts: UnseenFonts) -> None:
     scale = POINTS_PER_INCH / page.dpi if page.dpi else 1.0
+    scale = min(scale, _MOST / max(page.width, page.height, 1))
     width, height = page.width * scale, page.height * scale
-    pdf.add_blank_page(page_size=(width, height) if width and height else _EMPTY)
+    size = (max(width, _LEAST), max(height, _LEAST)) if width and height else _EMPTY
+    pdf.add_blank_page(page_size=size)
     made = pdf.pages[-1]
     parts = []
     resources = pikepdf.Dictionary()

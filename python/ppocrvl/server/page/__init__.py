@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page for people: files as they stand here, and what a browser may do for them.
 
-`index.html` is the page, `style.css` its look and that of `/docs`. Of the scripts, `app.js` takes
-pictures, `reading.js` shows one that is read, and `server.js` talks to the server.
+`index.html` is the page, `style.css` its look and that of `/docs`, `document.css` that of
+documents. Of the scripts, `app.js` takes what is to be read, `reading.js` shows a picture and
+`document.js` a document, page by page (`sheet.js`, `thumbnails.js`); `server.js` asks the server.
+
+The picture of a page comes with the line that tells its regions, as the models saw it, and the
+browser keeps it: no file and no address of it stays at the server, and nothing has to be deleted.
 """
 
 from __future__ import annotations
@@ -26,12 +30,15 @@ POLICY = (
 
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-cache"}
 
+_STYLES = ("style", "document")
+_SCRIPTS = (
+    *("app", "document", "item", "reading", "roving"),
+    *("seen", "server", "sheet", "thumbnails"),
+)
 FILES = {
     "/": ("index.html", "text/html"),
-    "/style.css": ("style.css", "text/css"),
-    "/app.js": ("app.js", "text/javascript"),
-    "/reading.js": ("reading.js", "text/javascript"),
-    "/server.js": ("server.js", "text/javascript"),
+    **{f"/{name}.css": (f"{name}.css", "text/css") for name in _STYLES},
+    **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS},
 }
 """Path to file and media type."""
 

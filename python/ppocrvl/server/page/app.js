@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page: takes pictures from wherever they come, and has them read one after another.
+// The page: takes pictures and documents from wherever they come, and has them read in turn.
 
+import { DocumentReading } from "./document.js";
 import { Reading } from "./reading.js";
 import { model, setKey } from "./server.js";
 
@@ -18,9 +19,12 @@ function announce(text) {
 
 // The model and its tasks
 
+let documents = { formats: {} }; // none where the server reads no documents
+
 async function showModel() {
   try {
-    const { name, tasks } = await model();
+    const found = await model();
+    const { name, tasks } = found;
     find("model").textContent = name;
     find("key-form").hidden = true;
     if (!tasks) {
@@ -29,19 +33,25 @@ async function showModel() {
       return;
     }
     say("");
-    showTasks(tasks);
+    documents = found.documents;
+    showTasks({ ...(readsDocuments() ? { document: "Document" } : {}), ...tasks });
   } catch (error) {
     complain(error);
   }
+}
+
+function readsDocuments() {
+  return Object.keys(documents.formats).length > 0;
 }
 
 function showTasks(tasks) {
   if (document.querySelector("#tasks input")) {
     return;
   }
+  const usual = "document" in tasks ? "document" : "ocr";
   for (const [name, title] of Object.entries(tasks)) {
     const input = document.createElement("input");
-    Object.assign(input, { type: "radio", name: "task", value: name, checked: name === "ocr" });
+    Object.assign(input, { type: "radio", name: "task", value: name, checked: name === usual });
     const label = document.createElement("label");
     label.append(input, title);
     find("tasks").append(label);
@@ -64,13 +74,13 @@ find("key-form").addEventListener("submit", (event) => {
   showModel();
 });
 
-// One picture after another
+// One thing after another
 
 const waiting = [];
 let isReading = false;
 
 function enqueue(reading) {
-  reading.wait(document.querySelector("#tasks input:checked")?.value ?? "ocr");
+  reading.wait(task());
   waiting.push(reading);
   readAll();
 }
@@ -89,12 +99,31 @@ async function readAll() {
   isReading = false;
 }
 
+function task() {
+  return document.querySelector("#tasks input:checked")?.value ?? "ocr";
+}
+
 function take(files) {
   say(files.length ? "" : "There is no picture in what was dropped or pasted.");
-  const readings = [...files].map((file) => new Reading(file, announce, enqueue));
+  const readings = arranged([...files]).map((one) =>
+    Array.isArray(one)
+      ? new DocumentReading(one, documents, announce, enqueue)
+      : new Reading(one, announce, enqueue),
+  );
   find("readings").prepend(...readings.map((reading) => reading.element));
   readings.forEach(enqueue);
   readings[0]?.element.scrollIntoView({ block: "nearest" });
+}
+
+/** Files that are read each by itself, and arrays of those whose pages are one document. */
+function arranged(files) {
+  if (!readsDocuments()) {
+    return files;
+  }
+  const isPdf = (file) => file.type === "application/pdf" || /\.pdf$/i.test(file.name);
+  const pictures = files.filter((file) => !isPdf(file));
+  const together = task() === "document" && pictures.length ? [pictures] : pictures;
+  return [...files.filter(isPdf).map((file) => [file]), ...together];
 }
 
 for (const button of document.querySelectorAll("[data-opens]")) {

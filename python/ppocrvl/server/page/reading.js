@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One picture: what is read from it, and what can be done with that.
 
+import { Item, save } from "./item.js";
 import { read } from "./server.js";
 
 const UNSURE_BELOW = 0.95; // of a line's confidence: the built-in model's wrong lines are below
@@ -18,25 +19,13 @@ const ACTS = {
   failed: ["again"],
 };
 
-export class Reading {
+export class Reading extends Item {
   /**
    * @param {File} file
    * @param {(text: string) => void} announce for those who do not see the page
    * @param {(reading: Reading) => void} enqueue to have it read (again)
    */
   constructor(file, announce, enqueue) {
-    this.file = file;
-    this.announce = announce;
-    const copy = document.getElementById("reading").content.cloneNode(true);
-    this.element = copy.querySelector("article");
-    this.output = copy.querySelector(".text");
-    copy.querySelector("h2").textContent = file.name;
-    this.places = copy.querySelector("svg");
-    const picture = copy.querySelector(".picture");
-    const image = copy.querySelector("img");
-    image.addEventListener("error", () => picture.remove()); // the server may know its format
-    image.src = URL.createObjectURL(file);
-    this.buttons = [...copy.querySelectorAll("button")];
     const acts = {
       stop: () => this.stop(),
       again: () => enqueue(this),
@@ -45,26 +34,34 @@ export class Reading {
       html: () => this.save("html", "text/html", this.page()),
       json: () => this.save("json", "application/json", JSON.stringify(this.result, null, 2)),
     };
-    for (const button of this.buttons) {
-      button.addEventListener("click", acts[button.dataset.act]);
-    }
+    super("reading", file.name, acts, announce);
+    this.file = file;
+    this.output = this.element.querySelector(".text");
+    this.places = this.element.querySelector("svg");
+    const picture = this.element.querySelector(".picture");
+    const image = this.element.querySelector("img");
+    image.addEventListener("error", () => picture.remove()); // the server may know its format
+    image.src = URL.createObjectURL(file);
   }
 
-  /** Wait for the turn. */
+  /** Wait for the turn; a document's is no task of a picture. */
   wait(task) {
-    this.task = task;
-    this.controller = new AbortController();
+    this.task = task === "document" ? (this.task ?? "ocr") : task;
     this.result = undefined;
     this.text = "";
     this.output.replaceChildren();
     this.places.replaceChildren();
     this.element.querySelector(".legend").hidden = true;
-    this.show("waiting", "Waiting");
+    super.wait();
+  }
+
+  actsIn(state) {
+    return ACTS[state];
   }
 
   /** Read the picture, unless it was stopped while it waited. Throws nothing. */
   async run() {
-    if (this.element.dataset.state !== "waiting") {
+    if (this.state !== "waiting") {
       return undefined;
     }
     const { signal } = this.controller;
@@ -84,11 +81,6 @@ export class Reading {
       }
     }
     return undefined;
-  }
-
-  stop() {
-    this.controller.abort();
-    this.show("stopped", "Stopped");
   }
 
   add(piece) {
@@ -139,20 +131,6 @@ export class Reading {
     this.show("done", [facts.join(" · "), ENDINGS[result.finish_reason]].filter(Boolean).join(". "));
   }
 
-  show(state, message) {
-    this.element.dataset.state = state;
-    this.element.setAttribute("aria-busy", String(state === "reading"));
-    this.element.querySelector(".state").textContent = message;
-    this.announce(`${this.file.name}: ${message}`);
-    const focused = this.buttons.find((button) => button === document.activeElement);
-    for (const button of this.buttons) {
-      button.hidden = !ACTS[state].includes(button.dataset.act);
-    }
-    if (focused?.hidden) {
-      this.buttons.find((button) => !button.hidden)?.focus();
-    }
-  }
-
   /** The text; of a table, cells with tabs between them, as spreadsheets take it. */
   plainText() {
     const rows = [...this.output.querySelectorAll("tr")].map((row) =>
@@ -172,38 +150,17 @@ export class Reading {
     return `<!doctype html>\n<meta charset="utf-8">\n${title.outerHTML}\n${this.result.html}\n`;
   }
 
-  async copy() {
+  copy() {
     const parts = { "text/plain": this.plainText() };
     if (this.result) {
       parts["text/html"] = this.result.html;
     }
-    try {
-      const blobs = Object.entries(parts).map(([type, text]) => [type, new Blob([text], { type })]);
-      await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(blobs))]);
-      this.announce("Copied");
-      this.flash("copy", "Copied");
-    } catch {
-      // Without https there is no clipboard for pages, but there is one for people.
-      getSelection().selectAllChildren(this.output);
-      this.announce("The text is selected: copy it with Ctrl+C");
-      this.flash("copy", "Selected: press Ctrl+C");
-    }
-  }
-
-  flash(act, text) {
-    const button = this.buttons.find((one) => one.dataset.act === act);
-    button.textContent = text;
-    setTimeout(() => {
-      button.textContent = "Copy";
-    }, 2000);
+    return this.copyParts(parts, this.output);
   }
 
   save(extension, type, text) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
-    link.download = `${this.file.name.replace(/\.[^.]*$/, "")}.${extension}`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    const blob = new Blob([text], { type: `${type};charset=utf-8` });
+    save(blob, `${this.name.replace(/\.[^.]*$/, "")}.${extension}`);
   }
 }
 
