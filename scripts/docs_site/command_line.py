@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: SLF001 - argparse has no public way to ask a parser for its arguments
 """The reference of the command line, from its parsers."""
 
 from __future__ import annotations
@@ -17,16 +18,14 @@ def command_line_page() -> str:
     """A section for each command: its usage, and its arguments in tables."""
     parser = build_parser()
     (commands,) = (
-        action
-        for action in parser._actions  # noqa: SLF001 - argparse has no way to ask for them
-        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
     )
     lines = ["# Command line", "", f"{parser.description}", ""]
     lines += ["What `ppocrvl COMMAND --help` prints. [Using ppocrvl](../usage.md) explains it."]
     for name, command in commands.choices.items():
         lines += ["", f"## ppocrvl {name}", "", _sentence(command.description), ""]
         lines += ["```text", _usage(command), "```", ""]
-        for group in command._action_groups:  # noqa: SLF001
+        for group in command._action_groups:
             lines += _table(group)
         lines += [command.epilog or ""]
     return "\n".join(lines)
@@ -34,14 +33,14 @@ def command_line_page() -> str:
 
 def _usage(parser: argparse.ArgumentParser) -> str:
     """Only what must be given: the options are in the table."""
-    needed = [one for one in parser._actions if one.required]  # noqa: SLF001
+    needed = [one for one in parser._actions if one.required]
     return " ".join([parser.prog, "[options]", *(_invocation(one) for one in needed)])
 
 
 def _table(group: argparse._ArgumentGroup) -> Iterator[str]:
     rows = [
         f"| `{_code(_invocation(action))}` | {_cell(_help(action))} |"
-        for action in group._group_actions  # noqa: SLF001
+        for action in group._group_actions
         if action.help != argparse.SUPPRESS and action.dest != "help"
     ]
     if rows:

@@ -93,6 +93,19 @@ class Visit:
         reading.get_by_role("button", name="Stop").press("Enter")
         expect(reading).to_have_attribute("data-state", "stopped")
 
+    def save(self, inside: Any, name: str = "Save") -> tuple[str, bytes]:
+        """The file that a button saves, its name and content. By key, as `stop`."""
+        from playwright.sync_api import TimeoutError as NothingCame
+
+        button = inside.get_by_role("button", name=name)
+        expect(button).to_be_enabled()
+        try:
+            with self.page.expect_download() as download:
+                button.press("Enter")
+        except NothingCame:
+            pytest.fail(f"nothing was saved: {self.complaints} {inside.inner_text()}")
+        return download.value.suggested_filename, download.value.path().read_bytes()
+
     def wait(self, state: str) -> Any:
         """The first picture, once it is in this state."""
         self.page.wait_for_selector(f".reading[data-state={state}]")

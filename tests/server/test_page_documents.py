@@ -46,9 +46,7 @@ def test_pictures_are_pages_of_one_document(page: Visit, samples: Path) -> None:
     assert "Hello world" in document.locator(".sheet").first.inner_text()
     assert document.locator(".block:not([data-read])").count() == 0
     assert document.locator(".thumbnails button").count() == 2
-    with page.page.expect_download() as download:
-        document.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename.startswith("hello")
+    assert page.save(document)[0].startswith("hello")
 
 
 def test_a_pdf_is_a_document_whatever_is_chosen(page: Visit) -> None:
@@ -112,9 +110,7 @@ def test_stop_ends_the_request_and_keeps_what_was_read(page: Visit) -> None:
     fed.wait("stopped")
     assert page.page.evaluate("window.aborted") is True
     expect(fed.element.locator("[data-act=copy]")).to_be_focused()
-    with page.page.expect_download() as download:
-        fed.element.get_by_role("button", name="Save").click()
-    assert download.value.path().read_text(encoding="utf-8") == "# On Cats\n\nThey purr.\n"
+    assert page.save(fed.element)[1] == b"# On Cats\n\nThey purr.\n"
 
 
 def test_an_end_before_the_last_page(page: Visit) -> None:
@@ -142,23 +138,27 @@ def test_what_fails_is_said_where_it_is(page: Visit) -> None:
 # Out of it
 
 
-def test_saving_in_each_format(page: Visit) -> None:
-    """The images of pages are in those that show them."""
+@pytest.mark.parametrize("half", [0, 1])
+def test_saving_in_each_format(page: Visit, half: int) -> None:
+    """In two halves: Chromium lets a frame save ten files at a time, and drops what is more."""
     whole = sheet(*TWO.blocks, made.table(2, "<table><tr><td>1</td></tr></table>"))
     document = Fed(page).give(whole)
     select = document.get_by_label("Format to copy or save")
     names = select.locator("option").evaluate_all("(all) => all.map((one) => one.value)")
     assert {"md", "json", "html", "txt", "hocr", "alto", "csv", "drawing"} <= set(names)
     saved = {}
-    for name in names:
+    for name in names[half::2]:
         select.select_option(name)
-        with page.page.expect_download() as download:
-            document.get_by_role("button", name="Save").click()
-        saved[name] = (download.value.suggested_filename, download.value.path().read_bytes())
-    assert saved["md"][0] == "paper.md"
-    assert b"data:image/jpeg" in saved["html"][1]
-    assert json.loads(saved["json"][1])["pages"][0]["blocks"][1]["text"] == "They purr."
-    assert saved["drawing"][1].startswith(b"\xff\xd8")
+        saved[name] = page.save(document)
+    assert len(saved) >= 4
+    if "md" in saved:
+        assert saved["md"][0] == "paper.md"
+    if "html" in saved:  # with the images of pages
+        assert b"data:image/jpeg" in saved["html"][1]
+    if "json" in saved:
+        assert json.loads(saved["json"][1])["pages"][0]["blocks"][1]["text"] == "They purr."
+    if "drawing" in saved:
+        assert saved["drawing"][1].startswith(b"\xff\xd8")
     if "docx" in saved:
         assert zipfile.is_zipfile(io.BytesIO(saved["docx"][1]))
 
@@ -186,10 +186,8 @@ def test_a_document_that_is_too_large_to_be_sent_back(
     assert len(out.getvalue()) * 4 / 3 > 80_000
     document = Fed(page).give(replace(TWO, image=Picture("p.jpg", out.getvalue(), 200, 400)))
     document.get_by_label("Format to copy or save").select_option("html")
-    with page.page.expect_download() as download:
-        document.get_by_role("button", name="Save").click()
+    html = page.save(document)[1]
     expect(document.locator(".state")).to_contain_text(told)
-    html = download.value.path().read_bytes()
     assert html.count(b"data:image/jpeg") == pictures
     assert b"They purr." in html
 

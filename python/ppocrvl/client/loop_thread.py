@@ -13,6 +13,7 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ppocrvl.engine.preparing import THREADS
@@ -39,8 +40,13 @@ class LoopThread:
         self.workers = ThreadPoolExecutor(THREADS, "ppocrvl-prepare")
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()  # no task begins after the end
+        submitted: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._loop.set_task_factory(partial(_new_task, submitted))
         self._thread = threading.Thread(
-            target=_run, args=(self._loop, self.workers, last), name="ppocrvl-client", daemon=True
+            target=_run,
+            args=(self._loop, self.workers, submitted, last),
+            name="ppocrvl-client",
+            daemon=True,
         )
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._loop)
@@ -94,13 +100,26 @@ async def awaited(task: Future[T]) -> T:
         raise CancelledError("the request was cancelled before its answer was there") from error
 
 
+def _new_task(
+    submitted: weakref.WeakSet[asyncio.Task[Any]],
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, T],
+    **options: Any,  # noqa: ANN401
+) -> asyncio.Task[T]:
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    if asyncio.current_task(loop) is None:  # begun by `submit`, not by another task
+        submitted.add(task)
+    return task
+
+
 def _run(
     loop: asyncio.AbstractEventLoop,
     workers: Executor,
+    submitted: weakref.WeakSet[asyncio.Task[Any]],
     last: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
     loop.run_forever()  # until `_end`
-    loop.run_until_complete(_finish(last))
+    loop.run_until_complete(_finish(submitted, last))
     loop.run_until_complete(loop.shutdown_asyncgens())
     workers.shutdown(wait=False, cancel_futures=True)  # not even for what is being decoded
     loop.close()
@@ -111,10 +130,22 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon_threadsafe(loop.stop)
 
 
-async def _finish(last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _finish(
+    submitted: weakref.WeakSet[asyncio.Task[Any]], last: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    # A task ends those that it began. anyio's task group, with which a connection is made, leaves
+    # a coroutine that is never awaited when one of its tasks is cancelled by somebody else.
+    await _cancelled(set(submitted))
     # Until there are none: one that is cancelled may have begun others.
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+    while await _cancelled(asyncio.all_tasks()):
+        pass
     await last()
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> bool:
+    """Cancels tasks, but for the current one, and waits for them; False if there are none."""
+    others = tasks - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    return bool(others)

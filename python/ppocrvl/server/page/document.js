@@ -63,28 +63,18 @@ export class DocumentReading extends Item {
     super.wait();
   }
 
-  /** Read the document, unless it was stopped while it waited. Throws nothing. */
-  async run() {
-    if (this.state !== "waiting") {
-      return undefined;
+  async follow(signal) {
+    for await (const values of parse(this.files, this.password, signal)) {
+      this.take(values);
     }
-    const { signal } = this.controller;
-    this.show("reading", "Reading …");
-    try {
-      for await (const values of parse(this.files, this.password, signal)) {
-        this.take(values);
-      }
-      const failed = [...this.sheets.values()].filter((sheet) => sheet.page.error).length;
-      const pages = `${this.nRead} ${this.nRead === 1 ? "page" : "pages"}`;
-      this.show("done", failed ? `${pages}, ${failed} not read` : pages);
-    } catch (error) {
-      if (!signal.aborted) {
-        this.element.querySelector("form").hidden = error.code !== "document_encrypted";
-        this.show("failed", error.message);
-        return error;
-      }
-    }
-    return undefined;
+    const failed = [...this.sheets.values()].filter((sheet) => sheet.page.error).length;
+    const pages = `${this.nRead} ${this.nRead === 1 ? "page" : "pages"}`;
+    this.show("done", failed ? `${pages}, ${failed} not read` : pages);
+  }
+
+  fail(error) {
+    this.element.querySelector("form").hidden = error.code !== "document_encrypted";
+    super.fail(error);
   }
 
   actsIn(state) {

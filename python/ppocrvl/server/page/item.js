@@ -30,6 +30,28 @@ export class Item {
     this.show("waiting", "Waiting");
   }
 
+  /** Read it, unless it was stopped while it waited. Throws nothing; gives the error, if any. */
+  async run() {
+    if (this.state !== "waiting") {
+      return undefined;
+    }
+    const { signal } = this.controller;
+    this.show("reading", "Reading …");
+    try {
+      await this.follow(signal); // of the class: show the answer as it comes
+    } catch (error) {
+      if (!signal.aborted) {
+        this.fail(error);
+        return error;
+      }
+    }
+    return undefined;
+  }
+
+  fail(error) {
+    this.show("failed", error.message);
+  }
+
   get state() {
     return this.element.dataset.state;
   }

@@ -59,28 +59,14 @@ export class Reading extends Item {
     return ACTS[state];
   }
 
-  /** Read the picture, unless it was stopped while it waited. Throws nothing. */
-  async run() {
-    if (this.state !== "waiting") {
-      return undefined;
-    }
-    const { signal } = this.controller;
-    this.show("reading", "Reading …");
-    try {
-      for await (const values of read(this.file, this.task, signal)) {
-        if ("piece" in values) {
-          this.add(values.piece);
-        } else {
-          this.finish(values);
-        }
-      }
-    } catch (error) {
-      if (!signal.aborted) {
-        this.show("failed", error.message);
-        return error;
+  async follow(signal) {
+    for await (const values of read(this.file, this.task, signal)) {
+      if ("piece" in values) {
+        this.add(values.piece);
+      } else {
+        this.finish(values);
       }
     }
-    return undefined;
   }
 
   add(piece) {
