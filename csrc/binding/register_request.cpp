@@ -56,7 +56,8 @@ std::chrono::steady_clock::time_point in_seconds(double seconds) {
 Request make_request(const py::object &image, const py::bytes &image_key, const Prompt &prompt,
                      int max_tokens, bool keep_location_tokens, bool trace, int priority,
                      std::optional<double> seconds, std::optional<Sampling> sampling,
-                     std::vector<std::string> stop, const std::string &utf8, bool stop_loops) {
+                     std::vector<std::string> stop, const std::string &utf8, bool stop_loops,
+                     decltype(Request::draft) draft) {
   Request request;
   if (!image.is_none()) {
     request.image = to_image(image);
@@ -74,6 +75,7 @@ Request make_request(const py::object &image, const py::bytes &image_key, const 
   request.stop = std::move(stop);
   request.utf8 = policy_named(utf8);
   request.stop_loops = stop_loops;
+  request.draft = std::move(draft);
   return request;
 }
 
@@ -111,7 +113,7 @@ void register_request(py::module_ &module) {
            py::arg("keep_location_tokens") = false, py::arg("trace") = false,
            py::arg("priority") = 0, py::arg("seconds") = py::none(),
            py::arg("sampling") = py::none(), py::arg("stop") = std::vector<std::string>(),
-           py::arg("utf8") = "replace", py::arg("stop_loops") = true,
+           py::arg("utf8") = "replace", py::arg("stop_loops") = true, py::arg("draft") = py::none(),
            R"(Args:
     image: uint8 [height, width, 3], C-contiguous RGB at its exact target size (sides multiples of
         patch_size * merge_size), or None. Copied.
@@ -128,6 +130,8 @@ void register_request(py::module_ &module) {
     stop: Texts that end the answer and are not part of it.
     utf8: What becomes of bytes that are no UTF-8: "replace", "strict" or "constrain".
     stop_loops: End an answer that goes round in a circle.
+    draft: What the answer will probably be, as text or token ids: the same answer comes faster.
+        Empty: it is guessed from what it said before. None: nothing is guessed.
 
 Raises:
     ImageError: The image is no such array.
@@ -144,6 +148,9 @@ Raises:
       .def_readonly("reused_tokens", &Timings::reused_tokens,
                     "Of the prompt, whose part of the KV cache an earlier request had left.")
       .def_readonly("generated_tokens", &Timings::generated_tokens)
+      .def_readonly("drafted_tokens", &Timings::drafted_tokens,
+                    "Tokens that were guessed and computed.")
+      .def_readonly("accepted_tokens", &Timings::accepted_tokens, "Of them, that were right.")
       .def_readonly("cached_image", &Timings::cached_image,
                     "Whether the picture was encoded before.");
 

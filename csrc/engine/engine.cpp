@@ -13,8 +13,10 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 namespace ppocrvl {
 namespace {
@@ -24,6 +26,10 @@ constexpr int max_grid_side = 4096; // far above any picture that image_grid let
 // What a request takes by default: the picture's tokens, the prompt's, and an answer's.
 constexpr std::size_t usual_answer = 4096;
 constexpr std::size_t usual_prompt = 64;
+
+// Of a draft; what is behind it is left out.
+constexpr std::size_t most_draft_bytes = std::size_t{64} << 10;
+constexpr std::size_t most_draft_tokens = most_draft_bytes / 2;
 
 std::mutex registry_mutex; // held while `close_all` works, so that no engine dies meanwhile
 std::set<Engine *> registry;
@@ -286,6 +292,11 @@ PreparedRequest Engine::prepare(const Request &request) const {
     if (prepared.grammar != nullptr) {
       vocabulary().texts(); // here, not in the thread that decodes for all
     }
+    if (request.draft) {
+      auto draft = prepare_draft(request);
+      // How many tokens are computed at once decides how sums are rounded.
+      prepared.draft = options_.deterministic ? nullptr : std::move(draft);
+    }
   }
   const auto n_prompt = prepared.prompt.size() + static_cast<std::size_t>(prepared.grid.tokens());
   if (n_prompt >= n_ctx) {
@@ -303,6 +314,30 @@ PreparedRequest Engine::prepare(const Request &request) const {
                     "; lower max_tokens or max_pixels, or raise kv_tokens");
   }
   return prepared;
+}
+
+/// The tokens of what the answer will probably be, as many as can be of use.
+std::shared_ptr<const TokenTrail> Engine::prepare_draft(const Request &request) const {
+  if (request.sampling.temperature > 0.0F) {
+    throw Error(ErrorKind::option,
+                "draft is for answers of the likeliest tokens; leave out draft or temperature");
+  }
+  const auto *text = std::get_if<std::string>(&request.draft.value());
+  const std::vector<std::int32_t> ids =
+      text != nullptr ? vocabulary().answer_ids(std::string_view(*text).substr(0, most_draft_bytes))
+                      : std::get<std::vector<std::int32_t>>(request.draft.value());
+  const auto n_vocab = static_cast<std::int32_t>(vocabulary().size());
+  auto trail = std::make_shared<TokenTrail>();
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= n_vocab) {
+      throw Error(ErrorKind::option, "draft has token " + std::to_string(id) +
+                                         "; the model's are 0 to " + std::to_string(n_vocab - 1));
+    }
+    if (trail->size() < most_draft_tokens && !vocabulary().ends_generation(id)) {
+      trail->push(id, vocabulary().token_bytes(id, true));
+    }
+  }
+  return trail;
 }
 
 const Vocabulary &Engine::vocabulary() const {

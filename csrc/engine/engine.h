@@ -89,6 +89,7 @@ public:
 
 private:
   PreparedRequest prepare(const Request &request) const;
+  std::shared_ptr<const TokenTrail> prepare_draft(const Request &request) const;
   const Vocabulary &vocabulary() const;
   std::size_t default_kv_tokens() const;
   std::size_t kv_tokens_of_one() const;

@@ -74,7 +74,9 @@ LlamaContextPtr LanguageModel::make_context(std::size_t n_tokens) {
   params.n_seq_max = static_cast<std::uint32_t>(n_parallel);
   params.kv_unified = !options_.separate_kv;
   // A row of logits is n_vocab floats; without this, n_batch rows are kept.
-  params.n_outputs_max = params.n_seq_max;
+  params.n_outputs_max = options_.separate_kv
+                             ? params.n_seq_max
+                             : std::max<std::uint32_t>(params.n_seq_max, batch_outputs);
   params.offload_kqv = options_.gpu_layers != 0;
   params.op_offload = options_.gpu_layers != 0;
   params.abort_callback = [](void *self) {
@@ -106,10 +108,8 @@ void LanguageModel::feed(const std::vector<Feed> &feeds, const std::function<boo
   output_rows_.assign(feeds.size(), -1);
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     append(feeds[i], batch);
-    if (feeds[i].want_logits) {
-      batch.outputs.back() = 1;
-      output_rows_[i] = batch.size() - 1;
-    }
+    output_rows_[i] = batch.size() - feeds[i].n_logits;
+    std::fill_n(batch.outputs.rbegin(), feeds[i].n_logits, std::int8_t{1});
   }
   decode(batch, abandoned);
 }
@@ -141,8 +141,8 @@ void LanguageModel::append(const Feed &feed, Batch &batch) {
   batch.outputs.insert(batch.outputs.end(), count, 0);
 }
 
-const float *LanguageModel::logits(std::size_t feed) const {
-  return llama_get_logits_ith(context_.get(), output_rows_.at(feed));
+const float *LanguageModel::logits(std::size_t feed, int token) const {
+  return llama_get_logits_ith(context_.get(), output_rows_.at(feed) + token);
 }
 
 void LanguageModel::forget(int slot, std::int32_t first_position) {

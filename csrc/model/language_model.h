@@ -35,7 +35,7 @@ struct Feed {
   int begin = 0;
   int count = 0;                   // of either
   std::int32_t first_position = 0; // of the tokens, or of the whole picture
-  bool want_logits = false;        // of the last token
+  int n_logits = 0;                // of so many of the last tokens they are wanted
 };
 
 /// The decoder and its KV cache, with slots for several sequences. One thread at a time;
@@ -44,6 +44,10 @@ class LanguageModel {
 public:
   /// Most tokens of one call. Compute buffers grow with it; prefill speed hardly does above this.
   static constexpr int batch_tokens = 256;
+
+  /// Most tokens of one call whose logits are wanted, where there are not more sequences; one of
+  /// each sequence where the shares of the cache are separate. Each takes n_vocab floats.
+  static constexpr int batch_outputs = 32;
 
   /// The file must have passed the model check. Throws ErrorKind::engine.
   explicit LanguageModel(const LanguageModelOptions &options);
@@ -71,9 +75,9 @@ public:
   /// the middle of. Where `kv_capacity()` is 0 after ErrorKind::engine, all sequences are lost.
   void feed(const std::vector<Feed> &feeds, const std::function<bool()> &abandoned);
 
-  /// float32 [vocabulary().size()]: those that `feed` was asked for, by the place of the feed.
-  /// Valid until the next call.
-  const float *logits(std::size_t feed) const;
+  /// float32 [vocabulary().size()]: those that `feed` was asked for, by the place of the feed and
+  /// the token's among those that they are wanted of. Valid until the next call.
+  const float *logits(std::size_t feed, int token) const;
 
   /// Takes out of a sequence what is at this position or behind it.
   void forget(int slot, std::int32_t first_position);
@@ -94,7 +98,7 @@ private:
   const std::function<bool()> *abandoned_ = nullptr; // read by the abort callback of context_
   std::optional<DecoderThreads> threads_;
   LlamaContextPtr context_;
-  std::vector<int> output_rows_; // of each feed's last token in the batch
+  std::vector<int> output_rows_; // of each feed's first token with logits, in the batch
 };
 
 } // namespace ppocrvl

@@ -5,6 +5,7 @@
 #include "schedule/ticket.h"
 #include "support/stopwatch.h"
 #include "text/grammar.h"
+#include "text/token_trail.h"
 #include "text/vocabulary.h"
 #include "vision/embeddings.h"
 
@@ -18,9 +19,10 @@ namespace ppocrvl {
 struct PreparedRequest {
   Request request;
   PromptIds prompt;
-  std::shared_ptr<const Grammar> grammar; // null: none
-  ImageGrid grid;                         // 0x0 without an image
-  int max_tokens = 0;                     // the request's, within what the model's context leaves
+  std::shared_ptr<const Grammar> grammar;  // null: none
+  ImageGrid grid;                          // 0x0 without an image
+  int max_tokens = 0;                      // the request's, within what the model's context leaves
+  std::shared_ptr<const TokenTrail> draft; // null: nothing is to be guessed
 
   [[nodiscard]] std::size_t n_prompt() const {
     return prompt.size() + static_cast<std::size_t>(grid.tokens());

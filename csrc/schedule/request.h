@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace ppocrvl {
@@ -35,6 +36,8 @@ struct Request {
   std::vector<std::string> stop; // texts that end the answer and are not part of it
   Utf8Policy utf8 = Utf8Policy::replace;
   bool stop_loops = true;
+  // What the answer will probably be, as text or as token ids; empty: what it said before alone.
+  std::optional<std::variant<std::string, std::vector<std::int32_t>>> draft;
 };
 
 enum class FinishReason { stop, length, repetition, cancelled, deadline };
@@ -48,6 +51,8 @@ struct Timings {
   int prompt_tokens = 0; // image tokens included
   int reused_tokens = 0; // of them, whose part of the KV cache an earlier request had left
   int generated_tokens = 0;
+  int drafted_tokens = 0;  // that were guessed and computed
+  int accepted_tokens = 0; // of them, that were right
   bool cached_image = false;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "schedule/scheduler.h"
 
+#include "schedule/draft_shares.h"
 #include "support/error.h"
 #include "support/exception_memory.h"
 #include "support/faults.h"
@@ -327,9 +328,10 @@ void Scheduler::feed() {
     return feeds.back().count;
   };
   int space = LanguageModel::batch_tokens;
-  for (const SequencePtr &sequence : active_) {
-    if (sequence->is_decoding()) {
-      space -= add(*sequence, 1);
+  const std::vector<int> drafted = drafts();
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    if (active_[i]->is_decoding()) {
+      space -= add(*active_[i], 1 + drafted[i]);
     }
   }
   int prompt = std::min(space, prompt_chunk());
@@ -416,17 +418,54 @@ std::exception_ptr Scheduler::try_batch(const std::vector<Sequence *> &sequences
     return current_error();
   }
   for (std::size_t i = 0; i < feeds.size(); ++i) {
-    Sequence &sequence = *sequences[i];
-    sequence.fed(feeds[i].count);
     try {
-      if (feeds[i].want_logits && !sequence.take(model_.logits(i))) {
-        end(sequence, std::nullopt);
-      }
+      take(*sequences[i], feeds[i], i);
     } catch (...) {
-      fail(sequence, current_error());
+      fail(*sequences[i], current_error());
     }
   }
   return nullptr;
+}
+
+/// Chooses what comes behind the tokens that were fed, one after the other as if each had been fed
+/// alone, up to the first drafted one that is another than was chosen. The cache loses the rest.
+void Scheduler::take(Sequence &sequence, const Feed &feed, std::size_t place) {
+  const int n_drafted = sequence.is_decoding() ? feed.count - 1 : 0;
+  sequence.fed(feed.count - n_drafted);
+  if (feed.n_logits == 0) {
+    return;
+  }
+  int accepted = 0;
+  bool goes_on = sequence.take(model_.logits(place, 0));
+  while (goes_on && accepted < n_drafted &&
+         sequence.newest() == feed.tokens[static_cast<std::size_t>(accepted) + 1]) {
+    ++accepted;
+    sequence.fed(1);
+    goes_on = sequence.take(model_.logits(place, accepted));
+  }
+  if (accepted < n_drafted) {
+    model_.forget(sequence.slot(), feed.first_position + 1 + accepted);
+  }
+  sequence.count_drafted(n_drafted, accepted);
+  if (!goes_on) {
+    end(sequence, std::nullopt);
+  }
+}
+
+/// How many drafted tokens each of the active sequences adds to a step. None beside a prompt: its
+/// rows make a step so large that each token more costs as much as alone.
+std::vector<int> Scheduler::drafts() const {
+  if (!std::all_of(active_.begin(), active_.end(),
+                   [](const SequencePtr &sequence) { return sequence->is_decoding(); })) {
+    return std::vector<int>(active_.size(), 0);
+  }
+  std::vector<std::vector<double>> chances;
+  chances.reserve(active_.size());
+  for (const SequencePtr &sequence : active_) {
+    chances.push_back(sequence->draft_chances(StepCosts::most_tokens - 1));
+    static_assert(StepCosts::most_tokens <= LanguageModel::batch_outputs);
+  }
+  return draft_shares(chances, step_costs_);
 }
 
 /// Tokens or rows of prompts for one step: few while others decode.
@@ -469,14 +508,22 @@ void Scheduler::compute(const std::vector<Sequence *> &sequences, const std::vec
   pass(FaultPoint::decode);
   const Stopwatch stopwatch; // since the cores are ours: waiting for the encoder is no work
   int prompt_rows = 0;
+  int answer_tokens = 0;
   for (std::size_t i = 0; i < feeds.size(); ++i) {
-    prompt_rows += sequences[i]->is_decoding() ? 0 : feeds[i].count;
+    (sequences[i]->is_decoding() ? answer_tokens : prompt_rows) += feeds[i].count;
   }
   model_.feed(feeds, [&] {
     return board_.closing || std::all_of(sequences.begin(), sequences.end(),
                                          [](auto *one) { return one->ticket().is_over(); });
   });
-  chunk_size_.note(prompt_rows, stopwatch.seconds());
+  const double seconds = stopwatch.seconds();
+  const bool has_drafts = answer_tokens > static_cast<int>(feeds.size());
+  if (!has_drafts) { // those would pass for what a step takes without a prompt
+    chunk_size_.note(prompt_rows, seconds);
+  }
+  if (prompt_rows == 0) {
+    step_costs_.note(answer_tokens, seconds);
+  }
 }
 
 void Scheduler::end(Sequence &sequence, std::optional<FinishReason> reason) {

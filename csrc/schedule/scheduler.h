@@ -7,6 +7,7 @@
 #include "schedule/chunk_size.h"
 #include "schedule/core_sharing.h"
 #include "schedule/sequence.h"
+#include "schedule/step_costs.h"
 
 #include <cstddef>
 #include <exception>
@@ -25,7 +26,8 @@ struct SchedulerOptions {
 
 /// What the decoding thread does: gives requests a place in the cache, feeds their prompts in
 /// chunks and lets all of them decode together. Each step takes one token of every sequence that
-/// decodes, so a request that ends makes way for the next one at the following step. What it
+/// decodes, and drafted ones behind it where no prompt waits, so a request that ends makes way for
+/// the next one at the following step. What it
 /// leaves in the cache stays there until its slot or its KV cells are needed: a request whose
 /// prompt begins in the same way, as the next turn about a picture does, goes on from there.
 class Scheduler {
@@ -60,6 +62,8 @@ private:
   std::exception_ptr try_batch(const std::vector<Sequence *> &sequences,
                                const std::vector<Feed> &feeds);
   void compute(const std::vector<Sequence *> &sequences, const std::vector<Feed> &feeds);
+  void take(Sequence &sequence, const Feed &feed, std::size_t place);
+  [[nodiscard]] std::vector<int> drafts() const;
   [[nodiscard]] int prompt_chunk() const;
   [[nodiscard]] CoreSharing::Share encoder_share() const;
   [[nodiscard]] bool is_urgent() const;
@@ -83,6 +87,7 @@ private:
   std::vector<std::size_t> needs_; // scratch of `tokens_together`
   bool wants_growth_ = false; // nobody is admitted until all have ended and the cache has grown
   ChunkSize chunk_size_;
+  StepCosts step_costs_;
 };
 
 } // namespace ppocrvl

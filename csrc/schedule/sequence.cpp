@@ -59,6 +59,9 @@ Sequence::Sequence(GenerateJob job, const Vocabulary &vocabulary, int slot, std:
   for (const std::string &stop : prepared.request.stop) {
     longest_stop_ = std::max(longest_stop_, stop.size());
   }
+  if (prepared.draft != nullptr) {
+    draft_.emplace(prepared.draft);
+  }
 }
 
 /// Whether rows of the picture come next, and not tokens.
@@ -74,10 +77,14 @@ Feed Sequence::next_tokens(int most) const {
   Feed feed;
   feed.slot = slot_;
   if (is_decoding_) {
-    feed.tokens = {result_.token_ids.back()};
-    feed.count = 1;
+    feed.tokens = {newest()};
+    if (draft_ && most > 1) {
+      const auto drafted = draft_->tokens(static_cast<std::size_t>(most - 1));
+      feed.tokens.insert(feed.tokens.end(), drafted.begin(), drafted.end());
+    }
+    feed.count = static_cast<int>(feed.tokens.size());
     feed.first_position = position_;
-    feed.want_logits = true;
+    feed.n_logits = feed.count;
     return feed;
   }
   const PreparedRequest &prepared = job_.prepared;
@@ -93,7 +100,7 @@ Feed Sequence::next_tokens(int most) const {
   const auto start = static_cast<std::int32_t>(before.size());
   feed.first_position = static_cast<std::int32_t>(first) +
                         (is_before ? 0 : position_after_image(prepared.grid, start));
-  feed.want_logits = n_fed_ + count == prepared.n_prompt();
+  feed.n_logits = n_fed_ + count == prepared.n_prompt() ? 1 : 0;
   return feed;
 }
 
@@ -119,10 +126,23 @@ std::size_t Sequence::rewind() {
 void Sequence::fed(int count) {
   if (is_decoding_) {
     ++position_;
-    fed_answer_.push_back(result_.token_ids.back());
+    fed_answer_.push_back(newest());
   } else {
     n_fed_ += static_cast<std::size_t>(count);
   }
+}
+
+std::vector<double> Sequence::draft_chances(int most) const {
+  if (!draft_ || !is_decoding_) {
+    return {};
+  }
+  const int left = job_.prepared.max_tokens - result_.timings.generated_tokens - 1;
+  return draft_->chances(static_cast<std::size_t>(std::max(0, std::min(most, left))));
+}
+
+void Sequence::count_drafted(int drafted, int accepted) {
+  result_.timings.drafted_tokens += drafted;
+  result_.timings.accepted_tokens += accepted;
 }
 
 bool Sequence::take(const float *logits) {
@@ -162,6 +182,9 @@ bool Sequence::append(const Choice &choice) {
   result_.token_ids.push_back(choice.token);
   result_.logprobs.push_back(choice.logprob);
   ++result_.timings.generated_tokens;
+  if (draft_) {
+    draft_->push(choice.token, vocabulary_.token_bytes(choice.token, true));
+  }
   std::string bytes = vocabulary_.token_bytes(choice.token, request.keep_location_tokens);
   result_.text += assembler_.push(bytes);
   result_.text_ends.push_back(result_.text.size());

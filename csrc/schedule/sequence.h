@@ -6,6 +6,7 @@
 #include "schedule/job.h"
 #include "support/live_count.h"
 #include "support/stopwatch.h"
+#include "text/draft.h"
 #include "text/loop_detector.h"
 #include "text/sampler.h"
 #include "text/utf8_assembler.h"
@@ -32,9 +33,20 @@ public:
   [[nodiscard]] std::size_t reserved() const { return job_.prepared.n_reserved(); }
   [[nodiscard]] bool is_decoding() const { return is_decoding_; }
 
-  /// What comes next, at most `most` tokens or rows of it. `fed` says that it is in the cache.
+  /// What comes next, at most `most` tokens or rows of it: of an answer its last token, and behind
+  /// that as many drafted ones. `fed` says that it is in the cache, of an answer one token at a
+  /// time.
   [[nodiscard]] Feed next(int most) const;
   void fed(int count);
+
+  /// How likely drafted tokens are to be right, at most `most` of them; see Draft.
+  [[nodiscard]] std::vector<double> draft_chances(int most) const;
+
+  /// The token that was chosen last.
+  [[nodiscard]] std::int32_t newest() const { return result_.token_ids.back(); }
+
+  /// So many tokens of the draft were computed, and so many of them were right.
+  void count_drafted(int drafted, int accepted);
 
   /// Goes back to the beginning of the picture if it is in the middle of it, which the cache loses
   /// with every batch that fails. Returns how much of the prompt was fed until then.
@@ -68,6 +80,7 @@ private:
   Sampler sampler_;
   Utf8Assembler assembler_;
   LoopDetector loops_;
+  std::optional<Draft> draft_;
   std::size_t n_fed_ = 0; // of the prompt, the picture's rows included
   bool is_decoding_ = false;
   std::int32_t position_ = 0; // of the next token of the answer

@@ -62,9 +62,11 @@ std::size_t index_of_highest(const float *logits, std::size_t n_vocab, const Tok
   return *best;
 }
 
-/// A token with its probability by the model's own logits. Throws where there are NaN.
-Choice choice_of(std::size_t token, const float *logits, std::size_t n_vocab) {
-  const float highest = logits[index_of_highest(logits, n_vocab)];
+/// A token with its probability by the model's own logits, of which one is the highest. Throws
+/// where there are NaN.
+Choice choice_of(std::size_t token, std::size_t likeliest, const float *logits,
+                 std::size_t n_vocab) {
+  const float highest = logits[likeliest];
   const double normalizer = log_normalizer(logits, n_vocab, highest);
   const double logit = static_cast<double>(logits[token]) - static_cast<double>(highest);
   return {static_cast<std::int32_t>(token), logit - normalizer};
@@ -99,11 +101,13 @@ GrammarTokens tokens_of(const llama_vocab *vocab) {
 } // namespace
 
 Choice choose_greedily(const float *logits, std::size_t n_vocab) {
-  return choice_of(index_of_highest(logits, n_vocab), logits, n_vocab);
+  const std::size_t likeliest = index_of_highest(logits, n_vocab);
+  return choice_of(likeliest, likeliest, logits, n_vocab);
 }
 
 Choice choose_among(const float *logits, std::size_t n_vocab, const TokenFilter &allowed) {
-  return choice_of(index_of_highest(logits, n_vocab, allowed), logits, n_vocab);
+  return choice_of(index_of_highest(logits, n_vocab, allowed), index_of_highest(logits, n_vocab),
+                   logits, n_vocab);
 }
 
 std::shared_ptr<const Grammar> check_sampling(const Sampling &sampling, const llama_vocab *vocab) {
@@ -197,7 +201,10 @@ const float *Sampler::with_biases(const float *logits) {
 Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
   const float *biased = with_biases(logits);
   if (is_greedy_) {
-    const Choice choice = choice_of(index_of_highest(biased, n_vocab_, allowed), logits, n_vocab_);
+    const std::size_t chosen = index_of_highest(biased, n_vocab_, allowed);
+    const bool is_likeliest = biased == logits && !allowed;
+    const Choice choice = choice_of(
+        chosen, is_likeliest ? chosen : index_of_highest(logits, n_vocab_), logits, n_vocab_);
     if (!std::isfinite(biased[choice.token])) {
       throw nothing_left();
     }
@@ -232,7 +239,8 @@ Choice Sampler::choose(const float *logits, const TokenFilter &allowed) {
   if (grammar_) {
     grammar_->accept(token);
   }
-  return choice_of(static_cast<std::size_t>(token), logits, n_vocab_);
+  return choice_of(static_cast<std::size_t>(token), index_of_highest(logits, n_vocab_), logits,
+                   n_vocab_);
 }
 
 } // namespace ppocrvl

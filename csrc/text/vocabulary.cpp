@@ -132,6 +132,12 @@ void Vocabulary::append_answer_ids(std::string_view text, std::size_t most,
   append_ids(text.substr(begin), /*parse_special=*/false, most, ids);
 }
 
+std::vector<std::int32_t> Vocabulary::answer_ids(std::string_view text) const {
+  std::vector<std::int32_t> ids;
+  append_answer_ids(text, std::numeric_limits<std::size_t>::max(), ids);
+  return ids;
+}
+
 std::vector<std::int32_t> Vocabulary::tokenize_with_special(std::string_view text) const {
   std::vector<std::int32_t> ids;
   append_ids(text, /*parse_special=*/true, std::numeric_limits<std::size_t>::max(), ids);

@@ -48,6 +48,9 @@ public:
   PromptIds prompt_ids(const std::vector<PromptPiece> &pieces,
                        std::size_t most = std::numeric_limits<std::size_t>::max()) const;
 
+  /// Ids of an answer: location and table tokens count, control tokens stay text.
+  std::vector<std::int32_t> answer_ids(std::string_view text) const;
+
   /// Ids of text with all tokens that stand in it, as the reference's tokenizer has them.
   std::vector<std::int32_t> tokenize_with_special(std::string_view text) const;
 

@@ -16,6 +16,7 @@ from ppocrvl.engine.answers import Handle
 from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import OptionError
 from ppocrvl.models.folder import FileKey, PathLike, built_in_note, file_key, find_model
+from ppocrvl.parsing.draft_reader import with_small_reader
 from ppocrvl.parsing.finish_document import finish_document
 from ppocrvl.parsing.jobs import page_jobs
 from ppocrvl.parsing.layouts import open_layout
@@ -155,7 +156,8 @@ def parse(
         layout: the file of a layout model, or an object that has its `detect`; "none" reads each
             page as one block. None: the one beside the model, else the built-in one.
         engine: reads the blocks, in place of a model: an `Engine` or `Client`. It is left open.
-        options: those of `ParseOptions`, and of `RequestOptions` but task, prompt and messages.
+        options: those of `ParseOptions`, and of `RequestOptions` but task, prompt, messages and
+            draft.
 
     Raises:
         DocumentError: there is no document, or it cannot be opened.
@@ -257,12 +259,13 @@ class _Parsing:
         layout = stack.enter_context(open_layout(self._layout, model))
         parts = Parts(
             layout,
-            reader,
+            with_small_reader(reader, options, stack),
             Memory(None, {}),
             options.blocks_for(reader),
             page_deadline=options.page_deadline,
             uses_text_layer=options.text_layer == "auto",
             turns_pages=options.turn,
+            gives_drafts=options.gives_drafts_to(reader),
         )
         opened = partial(open_document, self._source, dpi=options.dpi, password=options.password)
         return stack.enter_context(Pages(page_jobs([opened], pages=options.pages), parts))

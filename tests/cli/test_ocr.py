@@ -46,6 +46,23 @@ def test_json_has_one_object_per_picture(ppocrvl_program: Program, picture: Path
     assert first["timings"]["generated_tokens"] == 6
 
 
+def test_a_draft_is_of_one_picture(
+    ppocrvl_program: Program, picture: Path, samples: Path, tmp_path: Path
+) -> None:
+    hello = ("ocr", samples / "hello.png", "--json")
+    plain = json.loads(ppocrvl_program(*hello, PPOCRVL_MODEL="").stdout)
+    draft = tmp_path / "draft.txt"
+    draft.write_text(plain["text"], encoding="utf-8")
+    with_draft = ppocrvl_program(*hello, "--draft", draft, PPOCRVL_MODEL="")
+    answer = json.loads(with_draft.stdout)
+    assert answer["text"] == plain["text"]
+    assert answer["timings"]["accepted_tokens"] > 0
+    done = ppocrvl_program("ocr", picture, picture, "--draft", draft, *SHORT)
+    assert done.returncode == ExitCode.USAGE
+    assert "--draft FILE is what one picture says" in done.stderr
+    assert ppocrvl_program("ocr", picture, picture, "--draft", "auto", *SHORT).returncode == 0
+
+
 def test_picture_from_standard_input(ppocrvl_program: Program, picture: Path) -> None:
     done = ppocrvl_program("ocr", "-", *SHORT, stdin=picture.read_bytes())
     assert done.returncode == ExitCode.OK

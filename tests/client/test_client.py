@@ -58,6 +58,7 @@ def engine() -> Iterator[ppocrvl.Engine]:
         {"task": "spotting", "max_tokens": 20},
         {"min_pixels": 784, "max_pixels": 50_000},
         {"keep_location_tokens": True},
+        {"draft": "Hello world!"},
         {"stop": ["Total", "world"]},
         {"retry": ppocrvl.Retry(below=1.0)},
         {"temperature": 1.0, "seed": 7, "top_p": 0.9, "repetition_penalty": 1.2, "max_tokens": 20},
@@ -195,6 +196,15 @@ def test_stream_of_another_server(stub: Stub, samples: Path) -> None:
         assert list(stream) == ["ab", "c"]
     assert stream.result.text == "abc"
     assert stream.result.timings.generated_tokens == 2
+
+
+def test_other_servers_take_no_draft(stub: Stub, samples: Path) -> None:
+    with (
+        ppocrvl.Client(stub.url) as client,
+        pytest.raises(ppocrvl.OptionError, match="draft is for a server of ppocrvl"),
+    ):
+        client.ocr(samples / "hello.png", draft="x")
+    assert stub.bodies == []
 
 
 def test_trying_again(stub: Stub, samples: Path) -> None:

@@ -245,6 +245,7 @@ def test_other_servers_read_no_documents(stub: Stub) -> None:
         ({"charts": True, "merge": False}, {"charts": "true", "merge": "false"}),
         ({"password": " x "}, {"password": " x "}),
         ({"text_layer": "auto", "turn": True}, {"text_layer": "auto", "turn": "true"}),
+        ({"drafts": "none"}, {"drafts": "none"}),
         ({"max_tokens": 7, "utf8": "strict"}, {"max_tokens": "7", "utf8": "strict"}),
         ({"keep_location_tokens": True}, {"keep_location_tokens": "true"}),
         ({"retry": Retry()}, {"retry": "true"}),

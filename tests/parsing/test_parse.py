@@ -52,6 +52,24 @@ def test_chosen_pages_keep_their_index() -> None:
     assert [page.index for page in document.pages] == [1, 4]
 
 
+def test_drafts_are_for_readers_that_take_them() -> None:
+    given: Any = {"layout": Stripes()}
+    for takes, options, drafts in (
+        (False, {}, {None}),
+        (True, {}, {"auto"}),
+        (True, {"drafts": "none"}, {None}),
+        (True, {"temperature": 0.5}, {None}),
+    ):
+        reader: Any = TrueReader()
+        reader.takes_drafts = takes
+        ppocrvl.parse(TWO_PAGES, engine=reader, **given, **options)
+        assert {request.draft for request in reader.requests} == drafts
+    with pytest.raises(ppocrvl.OptionError, match="drafts must be auto or none"):
+        ppocrvl.parse(TWO_PAGES, engine=TrueReader(), drafts="always", **given)
+    with pytest.raises(ppocrvl.OptionError, match="draft is not for documents"):
+        ppocrvl.parse(TWO_PAGES, engine=TrueReader(), draft="x", **given)
+
+
 def test_a_page_is_given_before_the_next_is_read() -> None:
     reader = HeldReader()
     pages = ppocrvl.parse_pages(TWO_PAGES, layout=Stripes(), engine=reader)

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import numpy as np
     import numpy.typing as npt
 
     from ppocrvl.requests.results import Result
@@ -381,6 +381,28 @@ def test_text_layer(wrong: frozenset[int], n_read: int) -> None:
     assert [t for n, t in enumerate(got) if n not in wrong or n_read == 10] == [
         t for n, t in enumerate(right) if n not in wrong or n_read == 10
     ]
+
+
+@pytest.mark.parametrize("uses_text_layer", [False, True])
+def test_the_reader_is_told_what_the_layer_says(*, uses_text_layer: bool) -> None:
+    (job,) = jobs([10])
+    wrong: frozenset[int] = frozenset() if uses_text_layer else frozenset({4})
+    job = replace(job, text_layer=lambda: letters(0, 10, wrong=wrong))
+    reader = TrueReader()
+    parts = Parts(
+        Paragraphs(),
+        reader,
+        Memory(None, {}),
+        BlockOptions(),
+        uses_text_layer=uses_text_layer,
+        gives_drafts=True,
+    )
+    (read,) = Pages([job], parts)
+    assert texts(read) == [true_text(0, block) for block in range(10)]
+    told = {name_of(np.asarray(one.image)): one.draft for one in reader.requests}
+    assert len(told) == (2 if uses_text_layer else 10)
+    for text, draft in told.items():
+        assert draft == ("#" * 14 if wrong and text == true_text(0, 4) else text)
 
 
 class Mixed(Stripes):

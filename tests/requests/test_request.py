@@ -110,6 +110,13 @@ def test_json() -> None:
         ({"image": "a", "retry": 1}, "retry must be a JSON object, not 1"),
         ({"image": "a", "retry": {"belo": 1}}, "retry has no key 'belo'; did you mean 'below'?"),
         ({"image": "a", "messages": {}}, "messages must be a list"),
+        ({"image": "a", "draft": 3}, "draft must be a str or list or tuple, not 3"),
+        ({"image": "a", "draft": ""}, "draft must be a text that is not empty"),
+        ({"image": "a", "draft": "a\ud800"}, "draft is not valid Unicode"),
+        ({"image": "a", "draft": "a" * 1_000_001}, "draft is longer than 1000000"),
+        ({"image": "a", "draft": [1, -1]}, "draft must be from 0 to"),
+        ({"image": "a", "draft": ["a"]}, "draft must be a whole number"),
+        ({"image": "a", "draft": "a", "temperature": 0.1}, "leave out draft or temperature"),
     ],
 )
 def test_json_that_cannot_work(values: Any, message: str) -> None:

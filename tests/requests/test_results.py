@@ -56,6 +56,8 @@ def test_dict_goes_through_json() -> None:
             "generated_tokens": 2,
             "cached_image": False,
             "reused_tokens": 0,
+            "drafted_tokens": 0,
+            "accepted_tokens": 0,
         },
         "repeated_tokens": 0,
         "min_confidence": math.exp(-0.2),

@@ -44,11 +44,13 @@ class PromptEngine:
 
     Attributes:
         piece_first: a stream gives a piece before `read` is asked.
+        options: that pictures were read with.
     """
 
     def __init__(self, read: Read, *, piece_first: bool = False) -> None:
         self._read = read
         self.piece_first = piece_first
+        self.options: list[dict[str, Any]] = []
         self.info = self
         self.patch_size, self.merge_size = 14, 2
         self.task_pixels: dict[str, tuple[int, int]] = {}
@@ -56,7 +58,8 @@ class PromptEngine:
     def check(self) -> None:
         """It is always there."""
 
-    async def aocr(self, picture: object, **_: Any) -> Result:
+    async def aocr(self, picture: object, **options: Any) -> Result:
+        self.options.append(options)
         return await self._read(picture)
 
     async def astream(self, picture: object, **_: Any) -> PromptStream:
@@ -120,6 +123,7 @@ class BlockEngine(PromptEngine):
         self._reader = reader
         self.n_parallel = reader.n_parallel
         self.submit = reader.submit
+        self.takes_drafts = getattr(reader, "takes_drafts", False)
 
 
 def make_document_state(reader: Reader, layout: Layout, **limits: Any) -> State:

@@ -187,6 +187,7 @@ def test_metrics(start_server: StartServer, picture: bytes) -> None:
         'ppocrvl_pictures_total{finish_reason="stop",task="ocr"} 2.0',
         'ppocrvl_errors_total{code="invalid_image"} 1.0',
         'ppocrvl_image_cache_total{result="hit"} 1.0',
+        'ppocrvl_drafted_tokens_total{result="rejected"} 0.0',
         'ppocrvl_stage_seconds_count{stage="decode"} 2.0',
         "ppocrvl_first_piece_seconds_count 2.0",
         "ppocrvl_pictures_inside 0.0",

@@ -115,6 +115,19 @@ def test_options_of_the_form_and_of_the_query() -> None:
     assert one.deadline <= 300
 
 
+def test_drafts_are_for_readers_that_take_them() -> None:
+    for takes, fields, draft in (
+        (True, {}, "auto"),
+        (True, {"drafts": "none"}, None),
+        (False, {}, None),
+    ):
+        reader: Any = TrueReader()
+        reader.takes_drafts = takes
+        post(reader, lambda answer: answer.raise_for_status(), **form(TWO, **fields))
+        assert {request.draft for request in reader.requests} == {draft}
+    assert error_of(answer_to(**form(TWO, drafts="x")), 400) == "invalid_request"
+
+
 def check_pages(answer: httpx2.Response, *pages: list[str]) -> None:
     assert texts(answer.json()) == list(pages)
 

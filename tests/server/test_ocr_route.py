@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.server.in_process import PromptEngine, make_state, result, run
 from tests.server.running import data_uri, error_of
 
 import ppocrvl
@@ -15,7 +16,10 @@ import ppocrvl
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx2
     from tests.server.running import Server
+
+    from ppocrvl.requests.results import Result
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +62,62 @@ def test_json(server: Server, picture: bytes, hello: str, form: str) -> None:
     text = data_uri(picture) if form == "uri" else base64.b64encode(picture).decode()
     answer = server.post("/v1/ocr", json={"image": text, "retry": True})
     assert answer.json()["results"][0]["text"] == hello
+
+
+def chat_about(picture: bytes, **fields: Any) -> dict[str, Any]:
+    parts = [
+        {"type": "image_url", "image_url": {"url": data_uri(picture)}},
+        {"type": "text", "text": "OCR:"},
+    ]
+    return {"messages": [{"role": "user", "content": parts}], **fields}
+
+
+def test_a_draft_changes_nothing(server: Server, picture: bytes, hello: str) -> None:
+    """How much of it is used depends on how long steps take."""
+    body = {"image": data_uri(picture), "tokens": True}
+    (first,) = server.post("/v1/ocr", json=body).json()["results"]
+    for draft in (hello, first["token_ids"], "auto", "of another kind"):
+        (read,) = server.post("/v1/ocr", json={**body, "draft": draft}).json()["results"]
+        assert (read["text"], read["token_ids"]) == (hello, first["token_ids"])
+        assert read["timings"]["accepted_tokens"] <= read["timings"]["drafted_tokens"]
+    answer = server.post("/v1/chat/completions", json=chat_about(picture, draft=hello)).json()
+    assert answer["choices"][0]["message"]["content"] == hello
+    assert "accepted_tokens" in answer["ppocrvl"][0]["timings"]
+
+
+def test_drafts_reach_the_engine(picture: bytes) -> None:
+    async def read(_: object) -> Result:
+        return result()
+
+    engine = PromptEngine(read)
+
+    async def talk(client: httpx2.AsyncClient) -> None:
+        body = {"image": data_uri(picture)}
+        for draft in ("text", [5, 6]):
+            await client.post("/v1/ocr", json={**body, "draft": draft})
+        await client.post("/v1/ocr", files={"image": picture}, data={"draft": "form"})
+        await client.post("/v1/chat/completions", json=chat_about(picture, draft="chat"))
+        await client.post("/v1/ocr", json=body)
+
+    run(make_state(engine), talk)
+    given = [options.get("draft") for options in engine.options]
+    assert given == ["text", [5, 6], "form", "chat", None]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draft": ""},
+        {"draft": 7},
+        {"draft": [-1]},
+        {"draft": [99_999_999]},
+        {"draft": "x" * 1_000_001},
+        {"draft": "x", "temperature": 0.5},
+    ],
+)
+def test_drafts_that_cannot_be(server: Server, picture: bytes, wrong: dict[str, Any]) -> None:
+    answer = server.post("/v1/ocr", json={"image": data_uri(picture), **wrong})
+    assert error_of(answer, 400) == "invalid_request"
 
 
 def test_stream_is_lines_of_json(server: Server, picture: bytes, hello: str) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocrvl.cli.request_flags import FLAGS
+from ppocrvl.cli.request_flags import FLAGS, read_text
 from ppocrvl.errors import OptionError
+from ppocrvl.requests.options import GUESSED
 
 if TYPE_CHECKING:
     import argparse
@@ -51,6 +52,8 @@ def asked_for(args: argparse.Namespace) -> list[Asked]:
     if args.jsonl_requests is None:
         if not args.images:
             raise OptionError("name a picture, or - for standard input")
+        if args.draft not in {None, GUESSED} and len(args.images) > 1:
+            raise OptionError("--draft FILE is what one picture says; auto is for several")
         return [Asked(name, sys.stdin.buffer if name == "-" else name) for name in args.images]
     if args.images:
         raise OptionError("--jsonl-requests names its pictures itself; leave the others out")
@@ -70,7 +73,7 @@ def _requests(file: str) -> Iterator[Asked]:
     from ppocrvl.requests.request import Request
 
     folder = Path() if file == "-" else Path(file).parent
-    for number, line in enumerate(_lines(file), 1):
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         if not line.strip():
             continue
         try:
@@ -78,13 +81,3 @@ def _requests(file: str) -> Iterator[Asked]:
         except (OptionError, ValueError) as error:
             raise OptionError(f"{file}, line {number}: {error}") from error
         yield Asked(f"line {number}" if request.image is None else str(request.image), request)
-
-
-def _lines(file: str) -> list[str]:
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode().splitlines()
-    except OSError as error:
-        raise OptionError(f"{file}: cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise OptionError(f"{file}: is not UTF-8 ({error.reason} at byte {error.start})") from error

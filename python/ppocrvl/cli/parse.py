@@ -137,6 +137,11 @@ def _add_reading_flags(parser: argparse.ArgumentParser) -> None:
         help="auto: take text from the PDF where it can be trusted (default: never)",
     )
     parser.add_argument(
+        "--drafts",
+        choices=("auto", "none"),
+        help="auto: be faster where the text of the PDF is what is read (default: auto)",
+    )
+    parser.add_argument(
         "--layout",
         metavar="FILE",
         help="another layout model; none: read each page as one block (default: the one beside "
@@ -187,7 +192,7 @@ def _options(args: argparse.Namespace) -> ParseOptions:
 
 
 def _keywords(args: argparse.Namespace) -> Any:  # noqa: ANN401 - ParseKeywords, loaded later
-    names = ("pages", "dpi", "password", "text_layer", "page_deadline", *_SWITCHES)
+    names = ("pages", "dpi", "password", "text_layer", "drafts", "page_deadline", *_SWITCHES)
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     return given | given_request_flags(args, _REQUEST_FLAGS)
 
@@ -210,6 +215,7 @@ def _begin(
     from ppocrvl.engine.engine import Engine
     from ppocrvl.models.folder import built_in_note
     from ppocrvl.parsing import layouts
+    from ppocrvl.parsing.draft_reader import with_small_reader
     from ppocrvl.parsing.jobs import page_jobs
     from ppocrvl.parsing.journal import Journal
     from ppocrvl.parsing.parts import Parts
@@ -228,13 +234,14 @@ def _begin(
         note(built_in_note("--model "))
     parts = Parts(
         layout,
-        engine,
+        with_small_reader(engine, options, stack),
         Memory(journal, _models(args, engine)),
         options.blocks_for(engine),
         page_deadline=options.page_deadline,
         uses_text_layer=options.text_layer == "auto",
         turns_pages=options.turn,
         page_images=sink.wants_images,
+        gives_drafts=options.gives_drafts_to(engine),
     )
     jobs = page_jobs([one.open for one in inputs], pages=options.pages)
     return stack.enter_context(Pages(jobs, parts))

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocrvl.requests.options import RequestOptions, Retry
+from ppocrvl.errors import OptionError
+from ppocrvl.requests.options import GUESSED, RequestOptions, Retry
 from ppocrvl.requests.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -58,6 +61,11 @@ FLAGS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "after a loop or a doubtful answer, read again with more pixels",
     },
+    "draft": {
+        "metavar": "FILE|auto",
+        "help": "text that the answer will probably be: the same answer comes faster; auto: what "
+        "it repeats of itself",
+    },
 }
 """The arguments of each flag, by the name of the option. `logit_bias` and `messages` have none:
 token ids and conversations are for programs."""
@@ -74,6 +82,8 @@ def given_request_flags(args: argparse.Namespace, names: Iterable[str] = FLAGS) 
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     if given.get("retry"):
         given["retry"] = Retry()
+    if given.get("draft", GUESSED) != GUESSED:
+        given["draft"] = read_text(given["draft"])
     return given
 
 
@@ -84,6 +94,21 @@ def request_options(args: argparse.Namespace) -> RequestOptions:
         OptionError: one of them is out of its range.
     """
     return RequestOptions(**given_request_flags(args))
+
+
+def read_text(file: str) -> str:
+    """The text of a file; - is standard input.
+
+    Raises:
+        OptionError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode()
+    except OSError as error:
+        raise OptionError(f"{file}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{file}: is not UTF-8 ({error.reason} at byte {error.start})") from error
 
 
 def as_keywords(options: RequestOptions) -> dict[str, Any]:

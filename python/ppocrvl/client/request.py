@@ -122,6 +122,8 @@ class Question:
 
     def __init__(self, asked: Request, model: ServerModel) -> None:
         check_askable(asked)
+        if asked.draft is not None and not model.own:
+            raise OptionError("draft is for a server of ppocrvl; other servers take none")
         self._asked = asked
         self._model = model
         self._task = find_task(asked.task, model.version)
@@ -153,6 +155,8 @@ class Question:
             low, high = self._pixels
             body["mm_processor_kwargs"] = {"min_pixels": low, "max_pixels": high}
             body |= {"utf8": asked.utf8, "stop_loops": asked.stop_loops, "tokens": True}
+            if asked.draft is not None:
+                body["draft"] = asked.draft if isinstance(asked.draft, str) else list(asked.draft)
         return body
 
     def clean(self, text: str) -> str:

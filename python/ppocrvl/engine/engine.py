@@ -27,6 +27,7 @@ from ppocrvl.images.pixels import pixels_for_model
 from ppocrvl.models.folder import ModelPaths, PathLike, find_model
 from ppocrvl.requests.options import (
     DEFAULT_MAX_TOKENS,
+    GUESSED,
     MOST,
     Message,
     RequestOptions,
@@ -102,6 +103,8 @@ class Engine(Closing):
         paths: the two files.
         info: what the files say about the model.
         n_parallel: as it was given.
+        takes_drafts: whether the `draft` of a request makes it faster: not where it is
+            deterministic.
 
     Raises:
         ModelError: the files are missing, damaged, or do not belong together.
@@ -137,6 +140,7 @@ class Engine(Closing):
         self.paths: ModelPaths = find_model(model, mmproj)
         self._max_image_pixels = max_image_pixels
         self.n_parallel = n_parallel
+        self.takes_drafts = not deterministic
         self._lock = threading.Lock()  # guards the next one
         self._notifier: Notifier | None = None
         self._preparing = PreparingThreads(max_waiting)
@@ -573,6 +577,7 @@ class Engine(Closing):
             stop=list(asked.stops),
             utf8=asked.utf8,
             stop_loops=asked.stop_loops,
+            draft=_draft(asked),
         )
         preprocess = perf_counter() - start
         return PendingAnswer(
@@ -630,6 +635,13 @@ def _prompt(asked: RequestOptions, task: Task) -> str | list[tuple[str, str]]:
     if asked.messages is not None:
         return _turns(asked.messages)
     return task.prompt if asked.prompt is None else asked.prompt
+
+
+def _draft(asked: RequestOptions) -> str | list[int] | None:
+    """What the native engine is to compare the answer with; an empty text is what it repeats."""
+    if asked.draft is None or isinstance(asked.draft, str):
+        return "" if asked.draft == GUESSED else asked.draft
+    return list(asked.draft)
 
 
 def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:

@@ -82,6 +82,8 @@ class PendingAnswer:
                 generated_tokens=times.generated_tokens,
                 cached_image=times.cached_image,
                 reused_tokens=times.reused_tokens,
+                drafted_tokens=times.drafted_tokens,
+                accepted_tokens=times.accepted_tokens,
             ),
             token_ids=tuple(native.token_ids),
             logprobs=logprobs,

@@ -91,7 +91,8 @@ class Attempts(Generic[Options]):
             return None
         self._reason = name
         _, first = self._read[0]
-        return dataclasses.replace(change(self._asked, first), deadline=deadline)
+        draft = None if self._asked.draft is None else first.text or self._asked.draft
+        return dataclasses.replace(change(self._asked, first), deadline=deadline, draft=draft)
 
     def _is_doubtful(self, result: Result) -> bool:
         if self._asked.retry is None or result.finish_reason in CUT_SHORT:

@@ -60,7 +60,13 @@ class Reading:
             OptionError: the pages make no sense.
         """
         options = ParseOptions(pages=pages)
-        parts = Parts(self.layout, self.engine, Memory(None, {}), options.blocks_for(self.engine))
+        parts = Parts(
+            self.layout,
+            self.engine,
+            Memory(None, {}),
+            options.blocks_for(self.engine),
+            gives_drafts=options.gives_drafts_to(self.engine),
+        )
         opened = partial(open_document, Found(name, file), dpi=options.dpi)
         reading = Pages(page_jobs([opened], pages=options.pages), parts)
         read: list[PageRead] = []

@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.errors import CancelledError, EngineError, OutputError, PpocrvlError
+from ppocrvl.parsing.drafts import with_drafts
 from ppocrvl.parsing.open_page import OpenPage
 from ppocrvl.parsing.parts import NoDocument
 from ppocrvl.parsing.plan import plan_page
@@ -171,11 +172,14 @@ class Feeder:
         blocks = plan_page(
             shown.pixels, regions, self._parts.options, page=job.index, dpi=shown.dpi
         )
-        page.planned(blocks, self._characters(job) if shown.rotation == as_is.rotation else ())
+        characters = self._characters(job) if shown.rotation == as_is.rotation else ()
+        if self._parts.gives_drafts:
+            blocks = with_drafts(blocks, characters)
+        page.planned(blocks, characters if self._parts.uses_text_layer else ())
 
     def _characters(self, job: PageJob) -> Sequence[LayerCharacter]:
         """The page's text layer, if it is wanted and can be had."""
-        if not self._parts.uses_text_layer:
+        if not self._parts.uses_text_layer and not self._parts.gives_drafts:
             return ()
         try:
             return job.text_layer()

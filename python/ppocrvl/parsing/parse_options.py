@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ppocrvl.parsing.parts import Reader
 
 TextLayer: TypeAlias = Literal["never", "auto"]
-_BY_BLOCK = ("task", "prompt", "messages")
+Drafts: TypeAlias = Literal["auto", "none"]
+_BY_BLOCK = ("task", "prompt", "messages", "draft")
 
 
 class ParseKeywords(ReadOptions, total=False):
@@ -36,6 +37,7 @@ class ParseKeywords(ReadOptions, total=False):
     dpi: float
     password: str | None
     text_layer: TextLayer
+    drafts: Drafts
     page_deadline: float | None
     charts: bool
     seals: bool
@@ -53,13 +55,16 @@ class ParseOptions:
         dpi: pixels per inch at which the pages of a PDF are rendered.
         password: of an encrypted PDF.
         text_layer: "auto" takes text from the document where it can be trusted.
+        drafts: "auto" tells the reader what blocks probably say, from the document's text layer:
+            it reads the same, and faster where that is right. "none" does not.
         page_deadline: seconds after which a page ends as it is, from when it is rendered.
         charts: read charts as tables.
         seals: read seals.
         images: read text in figures.
         merge: read blocks of text that belong together as one.
         turn: turn pages upright that lie on their side or head.
-        request: options of each request, those of `RequestOptions` but task, prompt and messages.
+        request: options of each request, those of `RequestOptions` but task, prompt, messages and
+            draft.
 
     Raises:
         OptionError: a value is out of its range.
@@ -69,6 +74,7 @@ class ParseOptions:
     dpi: float = DPI
     password: str | None = field(default=None, repr=False)
     text_layer: TextLayer = "never"
+    drafts: Drafts = "auto"
     page_deadline: float | None = None
     charts: bool = False
     seals: bool = False
@@ -85,6 +91,8 @@ class ParseOptions:
             check_text("password", self.password, blank=True)
         if self.text_layer not in get_args(TextLayer):
             raise OptionError(f"text_layer must be never or auto, not {self.text_layer!r}")
+        if self.drafts not in get_args(Drafts):
+            raise OptionError(f"drafts must be auto or none, not {self.drafts!r}")
         if self.page_deadline is not None:
             check_number("page_deadline", self.page_deadline, 0.0, math.inf)
         for name in ("charts", "seals", "images", "merge", "turn"):
@@ -109,6 +117,14 @@ class ParseOptions:
         own = {name: value for name, value in given.items() if name not in of_requests}
         rest: Any = {name: value for name, value in given.items() if name in of_requests}
         return cls(**own, request=rest)
+
+    def gives_drafts_to(self, reader: Reader) -> bool:
+        """Whether this reader is told what blocks probably say; it may have no use for that."""
+        return (
+            self.drafts == "auto"
+            and getattr(reader, "takes_drafts", False)
+            and not self.request.get("temperature")
+        )
 
     def blocks_for(self, reader: Reader) -> BlockOptions:
         """How blocks are read by this reader, whose model may say how many lines it can read."""

@@ -156,6 +156,7 @@ class Parts:
         uses_text_layer: take text from the document where it can be trusted.
         turns_pages: turn pages upright that lie on their side or head.
         page_images: keep a picture of each page, for formats that show it.
+        gives_drafts: tell the reader what blocks probably say, so that it is faster.
     """
 
     layout: Layout
@@ -166,6 +167,7 @@ class Parts:
     uses_text_layer: bool = False
     turns_pages: bool = False
     page_images: bool = False
+    gives_drafts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

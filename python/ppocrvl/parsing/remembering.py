@@ -58,7 +58,7 @@ class Memory:
         fields = {
             field.name: getattr(request, field.name)
             for field in dataclasses.fields(request)
-            if field.name not in {"image", "tag", "deadline", "priority"}
+            if field.name not in {"image", "tag", "deadline", "priority", "draft"}
         }
         options = json.dumps(fields, sort_keys=True, default=repr)
         return self._key("answer", options, np.asarray(request.image))

@@ -40,10 +40,10 @@ _AGREE_EACH = 0.7
 _MOST_COMPARED = 2000
 """Characters of a block that are compared: the time grows with the square."""
 _ALIKE = str.maketrans({**dict.fromkeys("‘’‚`´", "'"), **dict.fromkeys("“”„«»", '"')})
-_LIGATURES = str.maketrans(
+LIGATURES = str.maketrans(
     {chr(0xFB00 + i): text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))}
 )
-_LINE_BREAKS = frozenset(("\r", "\n", "\r\n"))
+LINE_BREAKS = frozenset(("\r", "\n", "\r\n"))
 _NOT_COMPARED = re.compile(r"[\s\u00ad\u2010-\u2015-]+")
 
 
@@ -126,7 +126,7 @@ def _lines(characters: Iterable[LayerCharacter]) -> list[LayerLine]:
     lines: list[LayerLine] = []
     run: list[LayerCharacter] = []
     for one in characters:
-        if one.text in _LINE_BREAKS:
+        if one.text in LINE_BREAKS:
             lines += _line(run)
             run = []
         else:
@@ -137,7 +137,7 @@ def _lines(characters: Iterable[LayerCharacter]) -> list[LayerLine]:
 def _line(characters: Sequence[LayerCharacter]) -> list[LayerLine]:
     """The characters as a line; none where all of them are white space."""
     boxes = [one.box for one in characters if _area(one.box)]
-    text = " ".join("".join(one.text for one in characters).translate(_LIGATURES).split())
+    text = " ".join("".join(one.text for one in characters).translate(LIGATURES).split())
     return [LayerLine(text, _around(boxes))] if boxes and text else []
 
 

@@ -29,6 +29,8 @@ class Timings:
         cached_image: whether the picture had been encoded before.
         reused_tokens: tokens of prompt and picture that an earlier request had left in the KV
             cache, so that the language model did not read them again.
+        drafted_tokens: tokens that were guessed and computed ahead, see `draft` of a request.
+        accepted_tokens: of them, those that were right: each of them saved a step.
     """
 
     load: float
@@ -42,6 +44,8 @@ class Timings:
     generated_tokens: int
     cached_image: bool = False
     reused_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,7 @@ class DocumentReading:
             uses_text_layer=options.text_layer == "auto",
             turns_pages=options.turn,
             page_images=job.page_images,
+            gives_drafts=options.gives_drafts_to(engine),
         )
         limit = Load(_MAX_OPEN_PAGES, BLOCKS_PER_SLOT * engine.n_parallel, _MAX_OPEN_BYTES)
         jobs = self._meter.jobs(page_jobs([lambda: source], pages=options.pages))

@@ -24,7 +24,7 @@ _AS_THEY_ARE = (
 )
 """Fields that are named as the engine's options are."""
 _OF_DOCUMENTS = (
-    *("pages", "dpi", "password", "text_layer", "page_deadline"),
+    *("pages", "dpi", "password", "text_layer", "drafts", "page_deadline"),
     *("charts", "seals", "images", "merge", "turn"),
 )
 """Likewise as the parser's."""
@@ -43,6 +43,7 @@ def chat_options(
         ApiError: the engine cannot go on with the conversation.
     """
     options = _shared(asked, limits, asked.max_completion_tokens or asked.max_tokens)
+    _add_draft(options, asked)
     options.update(as_options(conversation))
     task = conversation.task
     if task is not None:
@@ -66,6 +67,7 @@ def chat_options(
 def ocr_options(asked: OcrRequest, limits: ServerLimits) -> ReadOptions:
     """The options of /v1/ocr: the whole task, as `Engine.ocr` does it."""
     options = _shared(asked, limits, asked.max_tokens)
+    _add_draft(options, asked)
     options["task"] = asked.task
     if asked.prompt is not None:
         options["prompt"] = asked.prompt
@@ -88,6 +90,11 @@ def parse_options(asked: ParseRequest, limits: ServerLimits) -> ParseOptions:
         options["retry"] = Retry()
     own = {name: value for name in _OF_DOCUMENTS if (value := getattr(asked, name)) is not None}
     return ParseOptions.of(cast("ParseKeywords", {**own, **options}))
+
+
+def _add_draft(options: ReadOptions, asked: ChatRequest | OcrRequest) -> None:
+    if asked.draft is not None:
+        options["draft"] = asked.draft
 
 
 def _add_pixels(options: ReadOptions, asked: OcrRequest | ParseRequest) -> None:

@@ -77,6 +77,10 @@ class Metrics:
             "ppocrvl_tokens", "Tokens of prompts (pictures included) and answers", ("kind",),
             registry=self._registry,
         )  # fmt: skip
+        self._drafted = Counter(
+            "ppocrvl_drafted_tokens", "Tokens of drafts that were right, or not", ("result",),
+            registry=self._registry,
+        )  # fmt: skip
         self._encoded = Counter(
             "ppocrvl_image_cache", "Pictures found encoded, or not", ("result",),
             registry=self._registry,
@@ -127,6 +131,9 @@ class Metrics:
             self.observe_stage(stage, seconds)
         self._tokens.labels("prompt").inc(timings.prompt_tokens)
         self._tokens.labels("answer").inc(timings.generated_tokens)
+        rejected = timings.drafted_tokens - timings.accepted_tokens
+        self._drafted.labels("accepted").inc(timings.accepted_tokens)
+        self._drafted.labels("rejected").inc(rejected)
         self._encoded.labels("hit" if timings.cached_image else "miss").inc()
         return stages
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from ppocrvl.document.writers.written import Figures, Style
-from ppocrvl.parsing.parse_options import TextLayer
-from ppocrvl.requests.options import MAX_STOPS, Utf8Policy
+from ppocrvl.parsing.parse_options import Drafts, TextLayer
+from ppocrvl.requests.options import MAX_DRAFT, MAX_STOPS, MOST, Utf8Policy
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 from ppocrvl.requests.tasks import TaskName
 
@@ -32,6 +32,11 @@ Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 TokenId: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Bias: TypeAlias = Annotated[float, Field(ge=-100, le=100)]
 Biases: TypeAlias = Annotated[dict[TokenId, Bias], Field(max_length=MAX_BIASES)]
+Draft: TypeAlias = Annotated[
+    Annotated[str, Field(min_length=1, max_length=MAX_DRAFT)]
+    | Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(max_length=MAX_DRAFT)],
+    Field(description="what the answer will probably be, as text or token ids, or auto"),
+]
 Zero: TypeAlias = Annotated[float, Field(ge=0, le=0)]
 
 _TOKENS = "add token ids and log-probabilities"
@@ -115,6 +120,7 @@ class ChatRequest(_Sampling):
     messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    draft: Draft | None = None
     tokens: bool | None = Field(None, description=_TOKENS)
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
@@ -146,6 +152,7 @@ class OcrRequest(_Sampling):
     max_pixels: Pixels | None = None
     retry: bool | None = Field(None, description="read again after a loop or a doubtful answer")
     stream: bool | None = Field(None, description="pieces of text as they come, as NDJSON")
+    draft: Draft | None = None
     tokens: bool | None = Field(None, description=_TOKENS)
     html: bool | None = Field(None, description="add the answer as HTML: tables, MathML")
 
@@ -165,6 +172,9 @@ class ParseRequest(_Sampling):
     )
     text_layer: TextLayer | None = Field(
         None, description="auto: take text from the PDF where it can be trusted"
+    )
+    drafts: Drafts | None = Field(
+        None, description="auto, the default: be faster where the PDF's text is what is read"
     )
     layout: Literal["none"] | None = Field(None, description="none: read each page as one block")
     page_deadline: Seconds | None = Field(
