@@ -64,8 +64,9 @@ def test_drafts_are_for_readers_that_take_them() -> None:
         reader.takes_drafts = takes
         ppocrvl.parse(TWO_PAGES, engine=reader, **given, **options)
         assert {request.draft for request in reader.requests} == drafts
+    other: Any = "always"
     with pytest.raises(ppocrvl.OptionError, match="drafts must be auto or none"):
-        ppocrvl.parse(TWO_PAGES, engine=TrueReader(), drafts="always", **given)
+        ppocrvl.parse(TWO_PAGES, engine=TrueReader(), drafts=other, **given)
     with pytest.raises(ppocrvl.OptionError, match="draft is not for documents"):
         ppocrvl.parse(TWO_PAGES, engine=TrueReader(), draft="x", **given)
 
