@@ -149,7 +149,7 @@ Raises:
       .def_readonly("n_layer", &ModelInfo::n_layer)
       .def_readonly("n_ctx_train", &ModelInfo::n_ctx_train, "Tokens.")
       .def_readonly("max_lines", &ModelInfo::max_lines,
-                    "Of text in a picture that it reads at once; 0 for no limit.")
+                    "Of text in an image that it reads at once; 0 for no limit.")
       .def_readonly("patch_size", &ModelInfo::patch_size, "Pixels.")
       .def_readonly("merge_size", &ModelInfo::merge_size,
                     "Patches along each side of an image token.")

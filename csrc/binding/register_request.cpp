@@ -152,7 +152,7 @@ Raises:
                     "Tokens that were guessed and computed.")
       .def_readonly("accepted_tokens", &Timings::accepted_tokens, "Of them, that were right.")
       .def_readonly("cached_image", &Timings::cached_image,
-                    "Whether the picture was encoded before.");
+                    "Whether the image was encoded before.");
 
   py::class_<Trace>(module, "Trace", "What each stage of a request computed, float32.")
       .def_property_readonly(

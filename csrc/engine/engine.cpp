@@ -269,7 +269,7 @@ PreparedRequest Engine::prepare(const Request &request) const {
                 "max_tokens is " + std::to_string(request.max_tokens) + "; it must be at least 1");
   }
   if (request.trace && !request.image) {
-    throw Error(ErrorKind::option, "only a request with a picture can be traced");
+    throw Error(ErrorKind::option, "only a request with an image can be traced");
   }
   for (const std::string &stop : request.stop) {
     if (stop.empty()) {

@@ -446,7 +446,7 @@ void check_llm_numbers(const GgufFile &file, int64_t n_head, int64_t n_head_kv, 
     sum += sections.get<int32_t>(i);
   }
   if (sections.get<int32_t>(3) != 0) {
-    problems.add("the rope sections have a fourth axis; pictures have time, row and column");
+    problems.add("the rope sections have a fourth axis; images have time, row and column");
   }
   if (sum != head_dim / 2) {
     problems.add("the rope sections add up to " + std::to_string(sum) + " instead of " +

@@ -70,7 +70,7 @@ Array TeacherForcing::read(const RgbImage &image, const std::string &prompt,
   const std::size_t n_tokens = before_image.size() + static_cast<std::size_t>(grid.tokens()) +
                                after_image.size() + answer.size();
   if (n_tokens > static_cast<std::size_t>(info_.n_ctx_train)) {
-    throw Error(ErrorKind::context, "picture and answer have " + std::to_string(n_tokens) +
+    throw Error(ErrorKind::context, "image and answer have " + std::to_string(n_tokens) +
                                         " tokens, but the model's context holds " +
                                         std::to_string(info_.n_ctx_train));
   }

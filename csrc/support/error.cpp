@@ -6,9 +6,9 @@
 namespace ppocrvl {
 namespace {
 
-const std::exception_ptr no_memory = std::make_exception_ptr(Error(
-    ErrorKind::engine, "there is not enough memory; read smaller pictures (max_pixels), fewer "
-                       "at a time (n_parallel), or use a smaller model (ppocrvl quantize)"));
+const std::exception_ptr no_memory = std::make_exception_ptr(
+    Error(ErrorKind::engine, "there is not enough memory; read smaller images (max_pixels), fewer "
+                             "at a time (n_parallel), or use a smaller model (ppocrvl quantize)"));
 
 std::exception_ptr engine_error(const char *what) noexcept {
   try {

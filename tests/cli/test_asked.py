@@ -55,7 +55,7 @@ def test_requests_from_standard_input(ppocrvl_program: Program, picture: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name a picture"),
+        ((), "name an image"),
         (("x.png", "--jsonl-requests", "FILE"), "leave the others out"),
         (("--jsonl-requests", "FILE", "--task", "table"), "--task is not with --jsonl-requests"),
         (("--jsonl-requests", "nowhere"), "nowhere: cannot be read"),

@@ -59,7 +59,7 @@ def test_a_draft_is_of_one_picture(
     assert answer["timings"]["accepted_tokens"] > 0
     done = ppocrvl_program("ocr", picture, picture, "--draft", draft, *SHORT)
     assert done.returncode == ExitCode.USAGE
-    assert "--draft FILE is what one picture says" in done.stderr
+    assert "--draft FILE is what one image says" in done.stderr
     assert ppocrvl_program("ocr", picture, picture, "--draft", "auto", *SHORT).returncode == 0
 
 

@@ -218,6 +218,8 @@ def test_bar_on_a_terminal(served: Hub, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("HF_ENDPOINT", served.url)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    # transformers in another test of this process turns them off.
+    importlib.import_module("huggingface_hub.utils").enable_progress_bars()
     ppocrvl.pull(served.repo, folder=tmp_path)
     assert re.search(rf"\r{MMPROJ}: 100%", terminal.getvalue())
 

@@ -273,7 +273,7 @@ def test_commands(server: Server, samples: Path, way: str) -> None:
     assert [one["image"] for one in lines] == [str(hello), str(table)]
     assert "<fcel>" in lines[1]["text"]
     assert code == 0
-    assert "2 of 2 pictures" in err
+    assert "2 of 2 images" in err
     code, out, err = read(hello, "missing.png")
     assert code == ExitCode.IMAGE
     assert out == f"==> {hello} <==\n{text}\n"

@@ -81,7 +81,7 @@ def test_a_conversation_is_sent(stub: Stub) -> None:
         client.ocr(PICTURE, messages=[{"role": "system", "content": "Be brief."}, *TURNS])
         client.ocr(None, messages=TURNS)
         client.ocr(None, prompt="Who?")
-        with pytest.raises(ppocrvl.OptionError, match="without a picture"):
+        with pytest.raises(ppocrvl.OptionError, match="without an image"):
             client.ocr(None)
     first, second, third = (body["messages"] for body in stub.bodies)
     assert [turn["role"] for turn in first] == ["system", "user", "assistant", "user"]

@@ -67,7 +67,7 @@ def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_folder_where_nothing_can_be_kept(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="pictures cannot be kept there"):
+    with pytest.raises(OutputError, match="images cannot be kept there"):
         PictureStore(tmp_path / "missing")
 
 

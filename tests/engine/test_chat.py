@@ -106,7 +106,7 @@ def test_messages_that_cannot_be(options: dict[str, Any], message: str) -> None:
 
 def test_without_a_picture_there_must_be_a_text(endless_model: Path) -> None:
     with ppocrvl.Engine(endless_model) as engine:
-        with pytest.raises(OptionError, match="without a picture"):
+        with pytest.raises(OptionError, match="without an image"):
             engine.ocr(None)
-        with pytest.raises(OptionError, match="without a picture"):
+        with pytest.raises(OptionError, match="without an image"):
             engine.ocr(None, prompt="a", retry=ppocrvl.Retry())

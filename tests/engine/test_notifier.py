@@ -102,7 +102,7 @@ def test_want_of_memory_for_a_picture_is_an_engine_error(
     """Not the end of all others."""
     fails = Fails(resize_to_pixels, MemoryError())
     monkeypatch.setattr("ppocrvl.images.pixels.resize_to_pixels", fails)
-    with pytest.raises(EngineError, match="out of memory for the picture"):
+    with pytest.raises(EngineError, match="out of memory for the image"):
         read_by(two, way, picture)
     assert two.ocr(picture, max_tokens=1).finish_reason == "length"
 
@@ -237,7 +237,7 @@ def test_no_thread_for_asyncio_is_an_engine_error(two: ppocrvl.Engine, picture: 
         fails = Fails(run, RuntimeError("can't start new thread"))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "run_in_executor", fails)
-            with pytest.raises(EngineError, match="cannot start a thread for the picture"):
+            with pytest.raises(EngineError, match="cannot start a thread for the image"):
                 await two.aocr(picture, max_tokens=1)
             return (await two.aocr(picture, max_tokens=1)).finish_reason
 

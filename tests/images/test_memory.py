@@ -119,7 +119,7 @@ def test_resize_for_which_memory_does_not_suffice(monkeypatch: pytest.MonkeyPatc
 
     picture = Image.new("RGB", (90, 90))
     monkeypatch.setattr(Image.Image, "resize", fail)
-    with pytest.raises(EngineError, match=r"^not enough memory to resize a picture to 112 x 112"):
+    with pytest.raises(EngineError, match=r"^not enough memory to resize an image to 112 x 112"):
         resize_to_pixels(picture, min_pixels=12_000, max_pixels=1_000_000)
     with pytest.raises(EngineError, match=r"^not enough memory to enlarge"):
         enlarge_for_spotting(picture)

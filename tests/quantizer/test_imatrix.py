@@ -415,7 +415,7 @@ def test_command(
     arguments = ["imatrix", str(built_in), str(samples / "hello.png"), "-o", str(path)]
     assert run_command(arguments) == ExitCode.OK
     printed = capsys.readouterr().out
-    assert "36 matrices of the language model, 38 matrices of the vision side, 1 pic" in printed
+    assert "36 matrices of the language model, 38 matrices of the vision side, 1 image" in printed
     arguments = ["quantize", str(built_in), "-o", str(out), "--preset", "small"]
     assert run_command([*arguments, "--imatrix", str(path)]) == ExitCode.OK
     assert "weighted" in capsys.readouterr().out
@@ -424,7 +424,7 @@ def test_command(
 
 
 def test_nothing_to_read(built_in: Path, samples: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="no picture to read"):
+    with pytest.raises(OptionError, match="no image to read"):
         ppocrvl.imatrix(built_in, [], tmp_path / "x")
     with pytest.raises(OutputError, match="its folder is not there"):
         ppocrvl.imatrix(built_in, [samples / "hello.png"], tmp_path / "none" / "x")

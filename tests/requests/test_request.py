@@ -40,7 +40,7 @@ def test_the_keywords_of_a_call_are_the_fields_of_the_options() -> None:
 def test_without_a_picture_there_is_a_question() -> None:
     assert ppocrvl.Request(None, prompt="Who?").image is None
     for options in ({}, {"prompt": "Who?", "retry": ppocrvl.Retry()}):
-        with pytest.raises(OptionError, match="without a picture"):
+        with pytest.raises(OptionError, match="without an image"):
             ppocrvl.Request(None, **options)  # type: ignore[arg-type]
 
 

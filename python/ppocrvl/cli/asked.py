@@ -32,7 +32,7 @@ class Asked:
 def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
     parser.add_argument(
-        "images", nargs="*", metavar="IMAGE", help="picture to read; - for standard input"
+        "images", nargs="*", metavar="IMAGE", help="image to read; - for standard input"
     )
     parser.add_argument(
         "--jsonl-requests",
@@ -51,12 +51,12 @@ def asked_for(args: argparse.Namespace) -> list[Asked]:
     """
     if args.jsonl_requests is None:
         if not args.images:
-            raise OptionError("name a picture, or - for standard input")
+            raise OptionError("name an image, or - for standard input")
         if args.draft not in {None, GUESSED} and len(args.images) > 1:
-            raise OptionError("--draft FILE is what one picture says; auto is for several")
+            raise OptionError("--draft FILE is what one image says; auto is for several")
         return [Asked(name, sys.stdin.buffer if name == "-" else name) for name in args.images]
     if args.images:
-        raise OptionError("--jsonl-requests names its pictures itself; leave the others out")
+        raise OptionError("--jsonl-requests names its images itself; leave the others out")
     given = [name for name in FLAGS if getattr(args, name) is not None]
     if given:
         flag = f"--{given[0].replace('_', '-')}"

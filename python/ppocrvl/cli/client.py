@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ppocrvl.client import Client
 
 NAME = "client"
-HELP = "read pictures and documents on a server: ppocrvl serve; llama-server, vLLM and others"
+HELP = "read images and documents on a server: ppocrvl serve; llama-server, vLLM and others"
 DEFAULT_URL = "http://127.0.0.1:8080"
 USUAL_PARALLEL = 4
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stream",
         action=argparse.BooleanOptionalAction,
-        help="print the text of one picture as it comes (default: on a terminal)",
+        help="print the text of one image as it comes (default: on a terminal)",
     )
     add_output_flags(parser)
     parser.add_argument(
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     asked = asked_for(args)
     can_stream = is_plain(args, asked) and not args.retry
     if args.stream and not can_stream:
-        raise OptionError("--stream is for the text of one picture, without -o and --retry")
+        raise OptionError("--stream is for the text of one image, without -o and --retry")
     streams = can_stream and (sys.stdout.isatty() if args.stream is None else args.stream)
     sink = None if streams else output_sink(args, asked)
     with make_client(args, args.url, args.n_parallel) as client:

@@ -45,7 +45,7 @@ FLAGS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "type": int,
             "metavar": "N",
-            "help": "limit the KV cache to N tokens (default: enough for --n-parallel pictures of "
+            "help": "limit the KV cache to N tokens (default: enough for --n-parallel images of "
             "the usual size)",
         },
     ),

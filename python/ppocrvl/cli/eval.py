@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATASET",
         help="a JSONL file of {image, text, task, tags}, or a folder of images with .txt or "
         ".otsl files of the same names; for whole documents {document, markdown, tags}, or a "
-        "folder of PDFs and pictures with .md files",
+        "folder of PDFs and images with .md files",
     )
     parser.add_argument(
         "--reference",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
 NAME = "imatrix"
-HELP = "collect an importance matrix for quantize while reading pictures"
+HELP = "collect an importance matrix for quantize while reading images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="IMAGE",
-        help="pictures like those that the model will read; some dozens",
+        help="images like those that the model will read; some dozens",
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="replaced if it is there"
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             task=args.task,
             max_tokens=args.max_tokens,
             n_threads=args.threads,
-            progress=ProgressLine("pictures", 1),
+            progress=ProgressLine("images", 1),
         )
     counts_by_model = {"language model": 0, "vision side": 0}
     for name in matrix.squares:
@@ -59,5 +59,6 @@ def run(args: argparse.Namespace) -> int:
     counts = ", ".join(
         f"{count} matrices of the {model}" for model, count in counts_by_model.items()
     )
-    sys.stdout.write(f"{args.output}: {counts}, {matrix.n_chunks} pictures\n")
+    images = f"{matrix.n_chunks} image{'s' * (matrix.n_chunks != 1)}"
+    sys.stdout.write(f"{args.output}: {counts}, {images}\n")
     return ExitCode.OK

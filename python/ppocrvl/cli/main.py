@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; the chosen module is `args.command`."""
     parser = Parser(
         prog="ppocrvl",
-        description="Text, tables and formulas from pictures, with PaddleOCR-VL on llama.cpp.",
+        description="Text, tables and formulas from images, with PaddleOCR-VL on llama.cpp.",
     )
     parser.add_argument(
         "--version", action=_VersionAction, nargs=0, help="print the version and exit"

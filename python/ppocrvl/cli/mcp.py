@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
 
 NAME = "mcp"
-HELP = "serve tools that read documents and pictures to agents (Model Context Protocol)"
+HELP = "serve tools that read documents and images to agents (Model Context Protocol)"
 _HOST = "127.0.0.1"
 _PARALLEL = 4
 _LAST_PORT = 65535

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ppocrvl.engine.backend import Backend
 
 NAME = "ocr"
-HELP = "read pictures: text, tables, formulas"
+HELP = "read images: text, tables, formulas"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,14 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-image-pixels",
         type=int,
         metavar="N",
-        help=f"refuse pictures of more pixels (default: {MAX_IMAGE_PIXELS})",
+        help=f"refuse images of more pixels (default: {MAX_IMAGE_PIXELS})",
     )
     parser.add_argument(
         "--n-parallel",
         "--parallel",
         type=int,
         metavar="N",
-        help=f"read N pictures at once (default: as many as there are, at most {USUAL_PARALLEL})",
+        help=f"read N images at once (default: as many as there are, at most {USUAL_PARALLEL})",
     )
     add_request_flags(parser)
     add_output_flags(parser)

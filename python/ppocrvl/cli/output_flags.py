@@ -25,7 +25,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="PATH",
-        help="write to this file; for several pictures a folder, with a file for each "
+        help="write to this file; for several images a folder, with a file for each "
         "(default: standard output)",
     )
     parser.add_argument(
@@ -37,7 +37,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="the same as --format jsonl: one JSON object per picture and line",
+        help="the same as --format jsonl: one JSON object per image and line",
     )
 
 

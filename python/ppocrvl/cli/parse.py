@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ppocrvl.parsing.pipeline import Pages
 
 NAME = "parse"
-HELP = "read documents: PDF, scans, pictures of pages"
+HELP = "read documents: PDF, scans, images of pages"
 USUAL_PARALLEL = 4
 CACHE_BYTES = 2 << 20
 """Of encoded blocks: a running header may come again on the next page, nothing else does."""
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a PDF, a picture, a folder, a pattern such as 'scans/*.png'; - for standard input",
+        help="a PDF, an image, a folder, a pattern such as 'scans/*.png'; - for standard input",
     )
     _add_output_flags(parser)
     _add_reading_flags(parser)
@@ -106,7 +106,7 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
         help="of Markdown; official: as PaddleX writes it (default: %(default)s)",
     )
     parser.add_argument(
-        "--draw", action="store_true", help="write pictures of the pages with their blocks as well"
+        "--draw", action="store_true", help="write images of the pages with their blocks as well"
     )
     parser.add_argument(
         "--jsonl",

@@ -35,7 +35,7 @@ def read_one(backend: Backend, asked: Asked, options: dict[str, Any]) -> int:
 def read_all(backend: Backend, asked: Sequence[Asked], options: dict[str, Any], sink: Sink) -> int:
     """Hand each answer to the sink in its turn. One that fails is reported, the others are read."""
     first_failure: int = ExitCode.OK
-    show = ProgressLine(unit="pictures", divisor=1)
+    show = ProgressLine(unit="images", divisor=1)
     shows = len(asked) > 1 and not sys.stdout.isatty()
     if shows:
         show("read", 0, len(asked))

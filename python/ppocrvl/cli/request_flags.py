@@ -23,12 +23,12 @@ FLAGS: dict[str, dict[str, Any]] = {
     "min_pixels": {
         "type": int,
         "metavar": "N",
-        "help": "enlarge smaller pictures to N pixels (default: the model's)",
+        "help": "enlarge smaller images to N pixels (default: the model's)",
     },
     "max_pixels": {
         "type": int,
         "metavar": "N",
-        "help": "reduce larger pictures to N pixels (default: the model's)",
+        "help": "reduce larger images to N pixels (default: the model's)",
     },
     "keep_location_tokens": {"action": "store_true", "help": "keep <|LOC_n|> in the text"},
     "deadline": {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ppocrvl.server.lifecycle import Models
 
 NAME = "serve"
-HELP = "serve pictures and documents to text over HTTP, OpenAI-compatible"
+HELP = "serve images and documents to text over HTTP, OpenAI-compatible"
 DEFAULT_PARALLEL = 4
 MOST_BLOCKS = 1024
 """Of one document that may wait in the engine: those of a page, and what the window holds."""
@@ -49,14 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=DEFAULT_PARALLEL,
         metavar="N",
-        help="pictures that decode together (default: %(default)s)",
+        help="images that decode together (default: %(default)s)",
     )
     parser.add_argument(
         "--cache-bytes",
         type=int,
         default=64 << 20,
         metavar="N",
-        help="memory for encoded pictures (default: %(default)s)",
+        help="memory for encoded images (default: %(default)s)",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "localhost alone, else any)",
     )
     parser.add_argument(
-        "--fetch-urls", action="store_true", help="fetch pictures that are https URLs"
+        "--fetch-urls", action="store_true", help="fetch images that are https URLs"
     )
     parser.add_argument("--fetch-http", action="store_true", help="and those that are http URLs")
     parser.add_argument(

@@ -62,7 +62,7 @@ def make_sink(output: Path | None, form: Format, count: int) -> Sink:
         require_folder(output)
         return _OneFile(output, form)
     if output.is_file():
-        raise OptionError(f"-o {output} is a file; for {count} pictures it must be a folder")
+        raise OptionError(f"-o {output} is a file; for {count} images it must be a folder")
     return _Folder(make_folder(output), form)
 
 

@@ -172,7 +172,7 @@ class Connection:
         Raises:
             EngineError: no thread can be started.
         """
-        with thread_for("the picture"):
+        with thread_for("the image"):
             done = asyncio.get_running_loop().run_in_executor(self._thread.workers, work)
         return await done
 

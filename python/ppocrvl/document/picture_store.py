@@ -91,7 +91,7 @@ class PictureStore(Closing):
 
     def _error(self, error: OSError) -> OutputError:
         return OutputError(
-            f"{self._where}: pictures cannot be kept there ({error.strerror or error}); free some "
+            f"{self._where}: images cannot be kept there ({error.strerror or error}); free some "
             "space or choose another folder with -o"
         )
 

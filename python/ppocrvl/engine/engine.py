@@ -359,7 +359,7 @@ class Engine(Closing):
         """
         engine = self._open()
         row = find_task(task, self.info.model_version)
-        with memory_for("the picture"):
+        with memory_for("the image"):
             pixels = self._pixels(image, row, min_pixels, max_pixels).values
             return engine.embed(pixels, _key(pixels))
 
@@ -398,7 +398,7 @@ class Engine(Closing):
         engine = self._open()
         row = find_task(task, self.info.model_version)
         check_int("max_tokens", max_tokens, 1, MOST)
-        with memory_for("the picture"):
+        with memory_for("the image"):
             pixels = self._pixels(image, row, min_pixels, max_pixels).values
         request = _native.Request(
             image=pixels,
@@ -542,7 +542,7 @@ class Engine(Closing):
             PpocrvlError: as `stream`.
         """
         since = perf_counter() if since is None else since
-        with memory_for("the picture"):
+        with memory_for("the image"):
             return self._load_and_queue(request, wait=wait, since=since)
 
     def _load_and_queue(self, asked: Request, *, wait: bool, since: float) -> PendingAnswer:
@@ -591,11 +591,11 @@ class Engine(Closing):
         )
 
     def _repeatable(self, request: Request) -> Request:
-        with memory_for("the picture"):
+        with memory_for("the image"):
             return repeatable(request, max_image_pixels=self._max_image_pixels)
 
     def _kept(self, request: Request) -> Request:
-        with memory_for("the picture"):
+        with memory_for("the image"):
             return kept(request, max_image_pixels=self._max_image_pixels)
 
     def _pixels(
@@ -621,7 +621,7 @@ def _in_thread(work: Callable[[], _Value], executor: Executor | None) -> asyncio
         EngineError: none can be started.
     """
     context = contextvars.copy_context()  # as asyncio.to_thread
-    with thread_for("the picture"):
+    with thread_for("the image"):
         return asyncio.get_running_loop().run_in_executor(executor, context.run, work)
 
 

@@ -38,7 +38,7 @@ class PreparingThreads:
             EngineError: the engine was closed, or no thread can be started. In the second case a
                 thread that comes later may do the work all the same.
         """
-        with thread_for("a picture"):
+        with thread_for("an image"):
             self.pool().submit(work)
 
     def pool(self) -> Executor:

@@ -17,7 +17,7 @@ _CONTEXT = 8192
 _TEXT = '''\
 # For Ollama: ollama create NAME -f Modelfile
 # Not tried with Ollama yet. It needs a version that runs GGUF files with a llama.cpp that knows
-# PaddleOCR-VL; that pads pictures with black, which ppocrvl does not.
+# PaddleOCR-VL; that pads images with black, which ppocrvl does not.
 FROM ./%(llm)s
 FROM ./%(mmproj)s
 TEMPLATE """%(begin)s{{ range .Messages }}\

@@ -31,7 +31,7 @@ def memory_wanted(what_for: str) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise EngineError(
-            f"not enough memory {what_for}; free some, or give a smaller picture"
+            f"not enough memory {what_for}; free some, or give a smaller image"
         ) from error
 
 

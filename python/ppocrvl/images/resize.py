@@ -46,7 +46,7 @@ def smart_resize(
         width = factor
     ratio = max(height, width) / min(height, width)
     if ratio > MAX_ASPECT_RATIO:
-        raise too_thin(f"a picture of {original} pixels", ratio)
+        raise too_thin(f"an image of {original} pixels", ratio)
     new_height = round(height / factor) * factor
     new_width = round(width / factor) * factor
     if new_height * new_width > max_pixels:
@@ -68,7 +68,7 @@ def enlarge_for_spotting(picture: Image.Image) -> Image.Image:
     """
     if max(picture.size) >= SPOTTING_ENLARGE_BELOW:
         return picture
-    with memory_wanted("to enlarge a picture"):
+    with memory_wanted("to enlarge an image"):
         return picture.resize((picture.width * 2, picture.height * 2), Image.Resampling.LANCZOS)
 
 
@@ -87,5 +87,5 @@ def resize_to_pixels(
     height, width = smart_resize(
         picture.height, picture.width, factor=factor, min_pixels=min_pixels, max_pixels=max_pixels
     )
-    with memory_wanted(f"to resize a picture to {width} x {height} pixels"):
+    with memory_wanted(f"to resize an image to {width} x {height} pixels"):
         return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))

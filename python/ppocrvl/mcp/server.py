@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _FORMATS = {"markdown": "md", "text": "txt", "html": "html", "json": "json"}
 _INSTRUCTIONS = (
-    "Reads scanned or printed documents and pictures of text. Use read_document for PDFs and whole "
-    "pages, read_image for a picture of one text, table or formula."
+    "Reads scanned or printed documents and images of text. Use read_document for PDFs and whole "
+    "pages, read_image for an image of one text, table or formula."
 )
 _Path = Annotated[str, Field(description="of a file on this machine, in a folder that may be read")]
 _Pages = Annotated[

@@ -64,7 +64,7 @@ def imatrix(
         OutputError: the file cannot be written; nothing is left behind.
     """
     if not images:
-        raise OptionError("no picture to read; name some like those that the model will read")
+        raise OptionError("no image to read; name some like those that the model will read")
     path = Path(out)
     require_folder(path)
     paths = find_model(model)
@@ -93,7 +93,7 @@ def imatrix(
     matrix = ImportanceMatrix(
         squares={name: squares.astype(np.float32) for name, (squares, _) in sums.items()},
         counts={name: count for name, (_, count) in sums.items()},
-        datasets=(f"{len(images)} pictures, task {task}",),
+        datasets=(f"{len(images)} images, task {task}",),
         n_chunks=len(images),
         model=fingerprint([GgufSource(paths.llm), GgufSource(paths.mmproj)]),
     )

@@ -43,7 +43,7 @@ class Request(RequestOptions):
         if self.image is None and (
             self.retry is not None or (self.prompt is None and self.messages is None)
         ):
-            raise OptionError("without a picture, give prompt or messages, and no retry")
+            raise OptionError("without an image, give prompt or messages, and no retry")
 
     # Pictures cannot be compared: of two arrays == is an array.
     __eq__ = object.__eq__

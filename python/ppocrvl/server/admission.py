@@ -39,7 +39,7 @@ class Admission:
         what: to call them.
     """
 
-    def __init__(self, parallel: int, waiting: int, what: str = "pictures") -> None:
+    def __init__(self, parallel: int, waiting: int, what: str = "images") -> None:
         self.parallel = parallel
         self._what = what
         self.limit = parallel + waiting

@@ -80,7 +80,7 @@ class Reading(Answer):
     logprobs: tuple[float, ...] = ()
     token_ends: tuple[int, ...] = ()
     repeated_tokens: int
-    attempts: tuple[Attempt, ...] = Field((), description="where the picture was read again")
+    attempts: tuple[Attempt, ...] = Field((), description="where the image was read again")
     min_confidence: float
 
     @classmethod
@@ -92,7 +92,7 @@ class Reading(Answer):
 class _OfPicture(Answer):
     """One of a request's pictures."""
 
-    index: int = Field(description="of the picture in the request, from 0")
+    index: int = Field(description="of the image in the request, from 0")
 
 
 # A field of the last base comes first in what is written.

@@ -81,7 +81,7 @@ def _parse(
     conversation = read_messages(asked.messages)
     state.pictures.check_count(len(conversation.pictures))
     if len(conversation.pictures) > 1 and len(conversation.turns) > 1:
-        raise ApiError("too_many_images", "a conversation can be about one picture alone")
+        raise ApiError("too_many_images", "a conversation can be about one image alone")
     references = [state.pictures.decode(one) for one in conversation.pictures]
     # The pictures as texts are let go.
     asked = asked.model_copy(update={"messages": []})

@@ -67,7 +67,7 @@ def read_messages(messages: Sequence[Message]) -> Conversation:
         if isinstance(message.content, str):
             texts = [message.content]
         if images and number:
-            raise _unsupported("pictures belong into the first message of the user", number)
+            raise _unsupported("images belong into the first message of the user", number)
         pictures += [one if isinstance(one, str) else one.url for one in images]
         text = "".join(texts)
         if message.role == "user" and not text.strip():

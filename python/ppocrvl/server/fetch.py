@@ -106,7 +106,7 @@ class Fetcher:
         if self._now >= self._at_once:
             raise ApiError(
                 "server_busy",
-                f"{self._now} pictures are being fetched from URLs already; try again later",
+                f"{self._now} images are being fetched from URLs already; try again later",
                 retry_after=1,
             )
         self._now += 1
@@ -161,7 +161,7 @@ class Fetcher:
                 else:
                     return bytes(data), url
             raise ApiError(
-                "image_too_large", f"a picture is over the limit of {self._max_bytes:,} bytes"
+                "image_too_large", f"an image is over the limit of {self._max_bytes:,} bytes"
             )
 
     def _check(self, url: str) -> None:
@@ -172,11 +172,11 @@ class Fetcher:
         except ValueError:
             raise _invalid() from None
         if parts.scheme not in self._schemes:
-            raise ApiError("url_refused", f"a picture's URL must be {' or '.join(self._schemes)}")
+            raise ApiError("url_refused", f"an image's URL must be {' or '.join(self._schemes)}")
         if not good or any(ord(sign) <= 32 for sign in url):
             raise _invalid()
         if parts.username is not None or parts.password is not None:
-            raise ApiError("url_refused", "a picture's URL must not hold a user name")
+            raise ApiError("url_refused", "an image's URL must not hold a user name")
 
 
 class _Resolver:
@@ -220,7 +220,7 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
                 for network in self._allowed
             ):
                 raise ApiError(
-                    "url_refused", "a picture's URL leads to an address that is not public"
+                    "url_refused", "an image's URL leads to an address that is not public"
                 )
         return await self._inner.connect_tcp(
             str(addresses[0]), port, timeout, local_address, socket_options
@@ -238,8 +238,8 @@ def _redirected(url: str, location: str) -> str:
 
 
 def _invalid() -> ApiError:
-    return ApiError("invalid_image_url", "a picture's URL is not valid")
+    return ApiError("invalid_image_url", "an image's URL is not valid")
 
 
 def _failed(why: str) -> ApiError:
-    return ApiError("url_fetch_failed", f"a picture's URL cannot be fetched: {why}")
+    return ApiError("url_fetch_failed", f"an image's URL cannot be fetched: {why}")

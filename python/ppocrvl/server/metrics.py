@@ -52,7 +52,7 @@ class Metrics:
         )  # fmt: skip
         self._pictures = Counter(
             "ppocrvl_pictures",
-            "Pictures and blocks read",
+            "Images and blocks read",
             ("task", "finish_reason"),
             registry=self._registry,
         )
@@ -61,7 +61,7 @@ class Metrics:
         )
         self._stages = Histogram(
             "ppocrvl_stage_seconds",
-            "A stage of reading a picture or block (preprocess to decode), of a page (render, "
+            "A stage of reading an image or block (preprocess to decode), of a page (render, "
             "layout) or of a document (open)",
             ("stage",), buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
@@ -74,7 +74,7 @@ class Metrics:
             "ppocrvl_regions", "Regions on those pages", ("label",), registry=self._registry
         )
         self._tokens = Counter(
-            "ppocrvl_tokens", "Tokens of prompts (pictures included) and answers", ("kind",),
+            "ppocrvl_tokens", "Tokens of prompts (images included) and answers", ("kind",),
             registry=self._registry,
         )  # fmt: skip
         self._drafted = Counter(
@@ -82,7 +82,7 @@ class Metrics:
             registry=self._registry,
         )  # fmt: skip
         self._encoded = Counter(
-            "ppocrvl_image_cache", "Pictures found encoded, or not", ("result",),
+            "ppocrvl_image_cache", "Images found encoded, or not", ("result",),
             registry=self._registry,
         )  # fmt: skip
         for name, what, line in (

@@ -123,18 +123,18 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "ppocrvl",
             "version": version("ppocrvl"),
-            "description": "PaddleOCR-VL: text, tables, formulas and charts out of pictures and "
+            "description": "PaddleOCR-VL: text, tables, formulas and charts out of images and "
             "documents.",
         },
         "paths": {
             "/v1/chat/completions": {"post": _post(
-                "Ask about a picture, as OpenAI's clients do",
+                "Ask about an image, as OpenAI's clients do",
                 _content("application/json", _schema(ChatRequest)),
                 {**_content("application/json", _schema(Completion)),
                  **_content("text/event-stream", {"type": "string", "description": _EVENTS})},
             )},
             "/v1/ocr": {"post": _post(
-                "Read pictures",
+                "Read images",
                 {**_content("application/json", _schema(OcrRequest)),
                  **_content("multipart/form-data", _FORM)},
                 {**_content("application/json", _schema(Readings)),

@@ -44,7 +44,7 @@ class PictureLoader:
         if self._fetcher is None:
             raise ApiError(
                 "url_fetch_disabled",
-                "this server does not fetch pictures from URLs; send the picture as a data URI",
+                "this server does not fetch images from URLs; send the image as a data URI",
             )
         return await self._fetcher.fetch(reference, share)
 
@@ -73,7 +73,7 @@ class PictureLoader:
         else:
             raise ApiError(
                 "invalid_image_url",
-                "a picture must be a base64 data URI (data:image/…;base64,…) or an https URL; "
+                "an image must be a base64 data URI (data:image/…;base64,…) or an https URL; "
                 "files of the server are never read",
             )
         if (len(reference) - start) // 4 * 3 - 2 > self._limits.max_picture_bytes:
@@ -81,7 +81,7 @@ class PictureLoader:
         try:
             data = binascii.a2b_base64(reference[start:], strict_mode=True)
         except (binascii.Error, ValueError) as error:
-            raise ApiError("invalid_image_url", f"a picture is no valid base64: {error}") from None
+            raise ApiError("invalid_image_url", f"an image is no valid base64: {error}") from None
         return self.checked(data)
 
     def checked(self, data: bytes) -> bytes:
@@ -93,7 +93,7 @@ class PictureLoader:
         if len(data) > self._limits.max_picture_bytes:
             raise self._too_large()
         if not data:
-            raise ApiError("invalid_image", "a picture is empty (0 bytes)")
+            raise ApiError("invalid_image", "an image is empty (0 bytes)")
         return data
 
     def check_count(self, count: int) -> None:
@@ -103,13 +103,13 @@ class PictureLoader:
             ApiError: none, or too many.
         """
         if count == 0:
-            raise ApiError("image_required", "there is no picture in the request: nothing to read")
+            raise ApiError("image_required", "there is no image in the request: nothing to read")
         if count > self._limits.max_pictures:
             raise ApiError(
                 "too_many_images",
-                f"{count} pictures in one request; at most {self._limits.max_pictures} are taken",
+                f"{count} images in one request; at most {self._limits.max_pictures} are taken",
             )
 
     def _too_large(self) -> ApiError:
         limit = self._limits.max_picture_bytes
-        return ApiError("image_too_large", f"a picture is over the limit of {limit:,} bytes")
+        return ApiError("image_too_large", f"an image is over the limit of {limit:,} bytes")

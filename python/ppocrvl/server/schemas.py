@@ -143,7 +143,7 @@ class ChatRequest(_Sampling):
 class OcrRequest(_Sampling):
     """Body of POST /v1/ocr as JSON; as a form, with files as `image`, the same names."""
 
-    image: str | None = Field(None, description="a picture: data URI, base64, or https URL")
+    image: str | None = Field(None, description="an image: data URI, base64, or https URL")
     images: list[str] | None = Field(None, description="several of them")
     task: TaskName = "ocr"
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)] | None = None

@@ -91,11 +91,11 @@ def _are_near(numbers: Iterable[float]) -> bool:
 def _check_picture(picture: Picture, where: str, limits: ServerLimits) -> None:
     """Whether it is what it says, to its last byte: writers put it into other files as it is."""
     if not _PICTURE_NAME.fullmatch(picture.name):
-        raise _wrong(where, "has a picture whose name is no plain name of a file")
+        raise _wrong(where, "has an image whose name is no plain name of a file")
     if picture.width * picture.height > limits.max_image_pixels:
         raise _too_large(where, limits)
     if not _is_jpeg(picture):
-        raise _wrong(where, f"has a picture {picture.name} that is no JPEG of its size")
+        raise _wrong(where, f"has an image {picture.name} that is no JPEG of its size")
 
 
 def _is_jpeg(picture: Picture) -> bool:

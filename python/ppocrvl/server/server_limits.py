@@ -24,13 +24,13 @@ class ServerLimits:
         OptionError: a limit is out of its range.
     """
 
-    max_waiting: int = _limit(64, "pictures that wait beyond those that decode; then 429")
+    max_waiting: int = _limit(64, "images that wait beyond those that decode; then 429")
     max_body_bytes: int = _limit(32 * MIB, "bytes of a request's body")
-    max_picture_bytes: int = _limit(20 * MIB, "bytes of an encoded picture")
+    max_picture_bytes: int = _limit(20 * MIB, "bytes of an encoded image")
     max_image_pixels: int = _limit(
-        50_000_000, "pixels of a picture before it is resized, or of a rendered page"
+        50_000_000, "pixels of an image before it is resized, or of a rendered page"
     )
-    max_pictures: int = _limit(8, "pictures of one request")
+    max_pictures: int = _limit(8, "images of one request")
     max_document_bytes: int = _limit(64 * MIB, "bytes of a body that holds a document")
     max_pages: int = _limit(500, "pages that one request may have read")
     max_documents: int = _limit(4, "documents that are read at once; further ones wait")
@@ -41,7 +41,7 @@ class ServerLimits:
     max_upload_bytes: int = _limit(
         512 * MIB, "bytes of all bodies, or what is in them, fetched or kept, at once; then 503"
     )
-    max_fetches: int = _limit(16, "pictures fetched from URLs at once; then 503")
+    max_fetches: int = _limit(16, "images fetched from URLs at once; then 503")
     max_connections: int = _limit(512, "open connections; a further one is answered 503 and closed")
     max_header_bytes: int = _limit(32 * 1024, "bytes of the line and headers of a request")
     deadline_seconds: float = _limit(300.0, "from a request's arrival to the end of its answer")

@@ -46,7 +46,7 @@ async def health(request: Request) -> Response:
     else:
         if service.health.failing:
             status = "engine_error"
-            reason["reason"] = "the engine cannot read a small picture; the log has the details"
+            reason["reason"] = "the engine cannot read a small image; the log has the details"
     report = HealthReport(
         status=status,
         model=state.name,

@@ -244,7 +244,7 @@ def parse_layout_config(
     for what, elements in _largest_tensors(config):
         if elements > MAX_ELEMENTS:
             raise section.error(
-                f"{what} would have {elements} elements, more than {MAX_ELEMENTS}; the picture of "
+                f"{what} would have {elements} elements, more than {MAX_ELEMENTS}; the image of "
                 f"{image.width} x {image.height} pixels is too large for it"
             )
     return config

@@ -82,7 +82,7 @@ def _in_path(given: str | os.PathLike[str]) -> Iterator[Found]:
     elif _is_folder(name):
         inside = sorted(_in_folder(name))
         if not inside:
-            raise DocumentEmptyError(f"{name} holds no document (PDF or picture)")
+            raise DocumentEmptyError(f"{name} holds no document (PDF or image)")
         yield from (Found(path, path) for path in inside)
     elif glob.has_magic(name) and not Path(name).exists():
         matches = _matching(name)
