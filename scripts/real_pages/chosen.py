@@ -78,29 +78,31 @@ SHOWN = (
     Shown(
         "bashref-86",
         "The Bash manual, page 86 of the file (Free Software Foundation, GFDL-1.3-or-later).",
-        "Terms and what they mean are apart, whole and in order. "
-        "Some terms were found as ink alone.",
+        "Most terms and what they mean are apart; two of them are one region. "
+        "Three terms are called headings, and one is read too early.",
     ),
     Shown(
         "pdflatex-outline-3",
         "A page set by LaTeX (of pypdf's tests, BSD-3-Clause).",
-        "The paragraphs are right; three of four headings are called text.",
+        "The paragraphs, the headings and the page number are right.",
     ),
     Shown(
         "SF424_page2-1",
         "A form (of pypdf's tests, a form of the United States' government, public domain).",
-        "Poor: one image with boxes of any class in it, no order that helps.",
+        "The form is one image. The lines in it are text or headings, read from top to bottom; "
+        "empty fields are taken for text.",
     ),
     Shown(
         "c03-29-1",
         "Scan of a book (Adventures of Huckleberry Finn, 1884, public domain; "
         "of OCRmyPDF's tests).",
-        "Drawing and text are apart, but the heading is taken for two images, "
-        "and the second of them is read late.",
+        "Drawing, caption and text are apart, but the heading is taken for two images "
+        "in the wrong order, and specks of ink become regions of their own.",
     ),
     Shown(
         "typewriter-1",
         "Typewritten page (Ellywa, 2005, CC-BY-SA-3.0; of OCRmyPDF's tests).",
-        "All of it is text, in order; the lines of the list are cut at odd places.",
+        "The heading, the list and the text are apart and in order; the last line of the list "
+        "is a region of its own.",
     ),
 )
