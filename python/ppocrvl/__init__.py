@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PaddleOCR-VL on llama.cpp: pictures of text, tables and formulas to text.
+"""PaddleOCR-VL on llama.cpp: images of text, tables and formulas to text.
 
 Names are imported when they are first used: `import ppocrvl` alone loads neither numpy nor Pillow
 nor the compiled module.

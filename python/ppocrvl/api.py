@@ -94,24 +94,24 @@ def ocr(
     mmproj: PathLike | None = None,
     **options: Unpack[ReadOptions],
 ) -> Result:
-    """Read one picture.
+    """Read one image.
 
-    The model stays loaded until another one is asked for. For control over that, use `Engine`.
+    The model stays loaded until a call names another one. To control that, use `Engine`.
 
     Args:
         image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
             [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1. Or a `Request`,
-            then without options.
-        model: a folder with both GGUF files, or the LLM file. None: the environment variable
-            PPOCRVL_MODEL, else the built-in model.
+            which has its own options.
+        model: a folder with both GGUF files, or the LLM file. None: the model named by the
+            environment variable PPOCRVL_MODEL, or else the built-in model.
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
         options: those of `RequestOptions`.
 
     Raises:
-        ImageError: the picture cannot be read.
+        ImageError: the image cannot be read.
         ModelError: the model files are missing, damaged, or do not belong together.
         OptionError: an option is out of range.
-        ContextError: prompt and picture are longer than the model's context.
+        ContextError: prompt and image are longer than the model's context.
         EngineError: the engine failed.
     """
     return _last.get(model, mmproj).ocr(image, **options)
@@ -124,11 +124,11 @@ def stream(
     mmproj: PathLike | None = None,
     **options: Unpack[ReadOptions],
 ) -> Stream:
-    """Read one picture and give the text piece by piece; arguments and errors are those of `ocr`.
+    """Read one image and yield the text piece by piece; arguments and errors are those of `ocr`.
 
     Returns:
-        An iterator of text whose `result` holds the whole answer afterwards. Closing or dropping it
-        cancels the request.
+        An iterator over pieces of text. After the last one, its `result` holds the whole answer.
+        Closing or dropping the iterator cancels the request.
     """
     return _last.get(model, mmproj).stream(image, **options)
 
@@ -142,25 +142,26 @@ def parse(
     engine: Reader | None = None,
     **options: Unpack[ParseKeywords],
 ) -> Document:
-    """Read a document: its layout, then the text, tables and formulas of each block.
+    """Read a document: detect its layout, then read the text, tables and formulas of each block.
 
-    A page or block that fails is marked in the result, and the rest is read.
+    If a page or block fails, its `error` is set in the result, and the others are still read.
 
     Args:
-        source: a path of a PDF or picture, a folder, a pattern such as "*.png", encoded bytes, a
-            binary file object, a Pillow image, an array, or a sequence of these; several become
-            one document.
+        source: path of a PDF or image, a folder, a pattern such as "*.png", encoded bytes, a binary
+            file object, a Pillow image, an array, or a sequence of these. Several files become one
+            document.
         model: as for `ocr`.
         mmproj: likewise.
-        layout: the file of a layout model, or an object that has its `detect`; "none" reads each
-            page as one block. None: the one beside the model, else the built-in one.
-        engine: reads the blocks, in place of a model: an `Engine` or `Client`. It is left open.
-        options: those of `ParseOptions`, and of `RequestOptions` but task, prompt, messages and
-            draft.
+        layout: the file of a layout model, or an object with the method `detect` of `Layout`.
+            "none" reads each page as one block. None: the layout model in the model's folder, or
+            else the built-in one.
+        engine: an `Engine` or `Client` that reads the blocks, instead of `model`. It is not closed.
+        options: those of `ParseOptions`, and those of `RequestOptions` except task, prompt,
+            messages and draft.
 
     Raises:
         DocumentError: there is no document, or it cannot be opened.
-        ImageError: it is a picture, and cannot be opened.
+        ImageError: the source is an image that cannot be opened.
         ModelError: model files are missing, damaged, or do not belong together.
         OptionError: an option is out of range.
         EngineError: a model cannot be loaded.
@@ -178,17 +179,18 @@ def parse_pages(
     engine: Reader | None = None,
     **options: Unpack[ParseKeywords],
 ) -> Generator[Page]:
-    """As `parse`, page by page: each is given, in order, as soon as it is read.
+    """Like `parse`, but yields each page, in order, as soon as it is read.
 
-    Pages are rendered as they are needed, and memory does not grow with their number. Closing the
-    generator, or dropping it, cancels what is read.
+    Pages are rendered as they are needed, and memory does not grow with their number. Closing or
+    dropping the generator cancels reading.
 
     Yields:
-        Pages. What only a whole document can tell is missing: tables over several pages, levels of
-        headings.
+        Pages. They lack what depends on the whole document, such as tables joined over pages and
+        the levels of headings.
 
     Raises:
-        PpocrvlError: as `parse`; what is wrong with the document when the first page is asked for.
+        PpocrvlError: as `parse`. Errors of the document are raised when the first page is
+            requested.
     """
     return _Parsing(source, (model, mmproj), layout, engine, options).pages()
 
@@ -202,9 +204,9 @@ async def aparse(
     engine: Reader | None = None,
     **options: Unpack[ParseKeywords],
 ) -> Document:
-    """As `parse`, for asyncio, in a thread of the event loop's executor.
+    """Like `parse`, for asyncio; runs in a thread of the event loop's executor.
 
-    Cancelling the task ends all requests.
+    Cancelling the task cancels all requests.
 
     Raises:
         PpocrvlError: as `parse`.

@@ -35,7 +35,7 @@ class ExitCode(IntEnum):
 
 
 class PpocrvlError(Exception):
-    """Base of all errors below; on its own, a fault of ppocrvl that should be reported."""
+    """Base of all errors below. If this class itself is raised, please report a bug."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
     index: int = 0  # as those of a `Result`, where it is the outcome of one image among many
@@ -43,7 +43,7 @@ class PpocrvlError(Exception):
 
 
 class OptionError(PpocrvlError, ValueError):
-    """An option cannot work: `max_tokens` 0, an unknown task, `min_pixels` above `max_pixels`."""
+    """An option is invalid: `max_tokens` 0, an unknown task, `min_pixels` above `max_pixels`."""
 
     exit_code = ExitCode.USAGE
 
@@ -55,7 +55,7 @@ class MissingExtraError(PpocrvlError, ImportError):
 
 
 class ImageError(PpocrvlError):
-    """The image cannot be used: empty, or an array of a shape or type that is no image."""
+    """The image cannot be used: it is empty, or an array of invalid shape or type."""
 
     exit_code = ExitCode.IMAGE
 
@@ -73,7 +73,7 @@ class ImageTooLargeError(ImageError):
 
 
 class ImageTooThinError(ImageError):
-    """One side is over 200 times the other, more than the model was made for."""
+    """One side is over 200 times the other, which the model does not support."""
 
 
 class DocumentError(PpocrvlError):
@@ -87,11 +87,11 @@ class DocumentNotFoundError(DocumentError, FileNotFoundError):
 
 
 class DocumentEncryptedError(DocumentError):
-    """The PDF needs a password (`--password`), or another one than was given."""
+    """The PDF needs a password (`--password`), or the given one is wrong."""
 
 
 class DocumentDamagedError(DocumentError):
-    """The bytes are no document, or a damaged one, or PDFium does not survive them."""
+    """The bytes are not a document or are a damaged one, or PDFium crashed on them."""
 
 
 class DocumentEmptyError(DocumentError):
@@ -129,13 +129,13 @@ class ModelMismatchError(ModelError):
 
 
 class CheckpointError(PpocrvlError):
-    """A checkpoint cannot be exported or run as reference: its files are not as they must be."""
+    """A checkpoint cannot be exported or run as reference, because its files are invalid."""
 
     exit_code = ExitCode.CHECKPOINT
 
 
 class DatasetError(PpocrvlError):
-    """A set of images with texts is missing, empty, has a broken line, or no readable image."""
+    """A set of images with texts is missing or empty, has an invalid line, or no readable image."""
 
     exit_code = ExitCode.DATASET
 
@@ -153,33 +153,33 @@ class OutputError(PpocrvlError, OSError):
 
 
 class HubError(PpocrvlError):
-    """A download failed, its hash is wrong, or offline mode lacks the file."""
+    """A download failed, its hash is wrong, or a file is missing in offline mode."""
 
     exit_code = ExitCode.HUB
 
 
 class EngineError(PpocrvlError):
-    """The native engine failed, is closed or cannot be loaded, or memory does not suffice."""
+    """The native engine failed, is closed or cannot be loaded, or there is not enough memory."""
 
     exit_code = ExitCode.ENGINE
 
 
 class InvalidTextError(EngineError):
-    """With `utf8="strict"`: the answer holds bytes that are no UTF-8; the message names them."""
+    """With `utf8="strict"`: the answer has bytes that are not UTF-8; the message shows them."""
 
 
 class QueueFullError(EngineError):
-    """Too many requests wait already (`Engine(max_waiting=…)`), and waiting was not asked for."""
+    """The queue is full (`Engine(max_waiting=…)`), and the call was not to wait (`wait=False`)."""
 
 
 class ServerError(PpocrvlError):
-    """A server cannot be reached, failed, or answers what is no answer."""
+    """A server cannot be reached, failed, or sent an invalid answer."""
 
     exit_code = ExitCode.SERVER
 
 
 class ServerAccessError(ServerError):
-    """There is no way to the server: no connection, a wrong address, or a key that it refuses."""
+    """The server cannot be used: no connection, a wrong address, or a rejected API key."""
 
 
 class CancelledError(PpocrvlError, concurrent.futures.CancelledError):

@@ -29,39 +29,40 @@ def pull(
     layout: bool = True,
     offline: bool = False,
 ) -> Path:
-    """Fetch the files of a model, or find them where they were fetched before.
+    """Download the files of a model, or find those downloaded before.
 
         folder = ppocrvl.pull("PaddlePaddle/PaddleOCR-VL-1.6-GGUF")
         engine = ppocrvl.Engine(folder)
 
-    Where ppocrvl knows the layout model that goes with a model, that comes too: its checkpoint is
-    kept in the user's cache, and exported to `<name>-F32.gguf` beside the pair. The repository of a
-    layout model's checkpoint can also be pulled alone.
+    If ppocrvl knows the layout model that belongs to a model, it is downloaded too. Its checkpoint
+    is kept in the user's cache and exported to `<name>-F32.gguf`, next to the other files. The
+    repository of a layout model's checkpoint can also be pulled by itself.
 
-    A download that was broken off goes on where it stopped; one that another process is at is
-    waited for. A bar on stderr shows how far it is, on a terminal alone and not with
-    HF_HUB_DISABLE_PROGRESS_BARS=1. The hash is the pinned one where ppocrvl knows the repository,
-    else the one that the hub states. Only what this wrote itself is ever removed or replaced: its
-    part files, and the models in the user's cache.
+    An interrupted download continues where it stopped. If another process is downloading the same
+    files, this waits for it. On a terminal, stderr shows a progress bar, unless
+    HF_HUB_DISABLE_PROGRESS_BARS=1. Hashes are checked against the pinned ones if ppocrvl knows the
+    repository, otherwise against those that the hub states. Only files that `pull` wrote itself are
+    ever removed or replaced: its part files, and the models in the user's cache.
 
     Args:
         repo: "owner/name".
         revision: branch, tag or commit; None for the pinned commit, else the main branch.
         folder: where to put the GGUF files; None for a folder of the user's cache.
-        llm: name pattern of the LLM file, for a repository of several.
+        llm: name pattern of the LLM file, if the repository has several.
         mmproj: name pattern of the mmproj file, likewise.
-        layout: whether a model's layout model comes with it.
-        offline: use what is there, ask nobody. HF_HUB_OFFLINE=1 does the same.
+        layout: whether the layout model of a model is also downloaded.
+        offline: only use files that are already there, without network access. HF_HUB_OFFLINE=1
+            does the same.
 
     Returns:
-        What `Engine(model=…)` takes: the folder, or the LLM file where it holds several models. Of
-        a layout model its file.
+        What `Engine(model=…)` accepts: the folder, or the LLM file if the folder has several
+        models. For a layout model, its file.
 
     Raises:
-        OptionError: not the name of a repository, or an argument that cannot apply to it.
-        HubError: the download failed, a hash is wrong, or offline mode lacks the files.
+        OptionError: `repo` is not the name of a repository, or an argument does not apply to it.
+        HubError: the download failed, a hash is wrong, or files are missing in offline mode.
         CheckpointError: the layout model's checkpoint cannot be exported.
-        OutputError: the files cannot be written, or others of the same names are in `folder`.
+        OutputError: the files cannot be written, or `folder` has other files of the same names.
         MissingExtraError: huggingface_hub is not installed.
     """
     if not REPOSITORY.fullmatch(repo):

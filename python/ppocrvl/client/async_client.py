@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class AsyncClient(AsyncClosing):
-    """As `Client`, with the methods for asyncio alone: `async with AsyncClient(url) as client`.
+    """A `Client` with only the methods for asyncio: `async with AsyncClient(url) as client`.
 
-    It never makes the event loop wait: pictures and HTTP have threads of their own. It may be used
+    It never blocks the event loop: images and HTTP are handled in other threads. It can be used
     from several event loops.
 
     Args:
@@ -62,13 +62,13 @@ class AsyncClient(AsyncClosing):
 
     @property
     def url(self) -> str:
-        """The server."""
+        """The address of the server."""
         return self._client.url
 
     async def aocr(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> Result:
-        """As `Engine.aocr`. Cancelling the task cancels the request.
+        """Like `Engine.aocr`. Cancelling the task cancels the request.
 
         Raises:
             PpocrvlError: as `Client.ocr`.
@@ -82,10 +82,10 @@ class AsyncClient(AsyncClosing):
         ordered: bool = True,
         **options: Unpack[ReadOptions],
     ) -> AsyncGenerator[Outcome]:
-        """As `Engine.aocr_many`.
+        """Like `Engine.aocr_many`.
 
         Yields:
-            PpocrvlError: as `Client.aocr_many`.
+            Outcomes, as `Client.aocr_many`.
 
         Raises:
             PpocrvlError: as `Client.aocr_many`.
@@ -95,7 +95,7 @@ class AsyncClient(AsyncClosing):
     async def astream(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> AsyncRemoteStream:
-        """As `Engine.astream`.
+        """Like `Engine.astream`.
 
         Raises:
             PpocrvlError: as `Client.stream`.
@@ -110,7 +110,7 @@ class AsyncClient(AsyncClosing):
         page_images: bool = False,
         **options: Unpack[ParseKeywords],
     ) -> Document:
-        """As `ppocrvl.aparse`. Cancelling the task ends the reading on the server.
+        """Like `ppocrvl.aparse`. Cancelling the task also cancels reading on the server.
 
         Raises:
             PpocrvlError: as `Client.parse`.
@@ -125,10 +125,10 @@ class AsyncClient(AsyncClosing):
         page_images: bool = False,
         **options: Unpack[ParseKeywords],
     ) -> AsyncGenerator[Page]:
-        """As `aparse`, page by page.
+        """Like `aparse`, but yields page by page.
 
         Yields:
-            PpocrvlError: as `Client.parse_pages`.
+            Pages, as `Client.parse_pages`.
 
         Raises:
             PpocrvlError: as `Client.parse_pages`.
@@ -136,5 +136,5 @@ class AsyncClient(AsyncClosing):
         return self._client.aparse_pages(source, layout=layout, page_images=page_images, **options)
 
     async def aclose(self) -> None:
-        """Cancel what runs, and end the connections. The client cannot be used afterwards."""
+        """Cancel running requests and close the connections. The client is then unusable."""
         await asyncio.to_thread(self._client.close)

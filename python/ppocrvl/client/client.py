@@ -40,25 +40,29 @@ _PATH = "/v1/chat/completions"
 
 
 class Client(ParseCalls, Closing):
-    """Reads pictures on an OpenAI-compatible server: ours, llama-server, vLLM and others.
+    """Reads images on an OpenAI-compatible server: `ppocrvl serve`, llama-server, vLLM and others.
 
-    It has the methods of an `Engine`, with the same options and results, and reads documents; what
-    a server cannot do is an OptionError. Servers other than ours know less: pictures are resized
-    here, results have no timings, and a confidence only where the server gives log-probabilities;
-    `deadline`, `utf8` and `stop_loops` are not known there. `grammar` and `priority` cannot be
-    asked of any server, and ours reads no conversation without a picture, nor one with a system
-    message. Safe to use from several threads, and in a child after a fork.
+    It has the methods of an `Engine`, with the same options and results, and reads documents. What
+    a server cannot do raises OptionError. No server supports `grammar` and `priority`. `ppocrvl
+    serve` does not support conversations without an image or with a system message.
+
+    Other servers support less. Images are resized by the client. Results have no timings, and have
+    a confidence only if the server returns log-probabilities. `deadline`, `utf8` and `stop_loops`
+    are not supported.
+
+    A client can be used from several threads, and in a child process after a fork.
 
     Args:
-        url: of the server, like http://127.0.0.1:8080; with or without /v1.
-        api_key: None for that of the environment variable PPOCRVL_API_KEY, if there is one.
-        model: name on the server; None for the first that it lists.
-        n_parallel: requests that `ocr_many`, `aocr_many` and `submit` send at once, 1 to 1024.
-        timeout: seconds that the server may be silent.
-        retries: how often a request is sent again after 429, 503, or where there is no connection.
+        url: address of the server, such as http://127.0.0.1:8080; with or without /v1.
+        api_key: None for the value of the environment variable PPOCRVL_API_KEY, if it is set.
+        model: name of the model on the server; None for the first one that the server lists.
+        n_parallel: number of requests that `ocr_many`, `aocr_many` and `submit` send at once, 1 to
+            1024.
+        timeout: seconds without data from the server after which a request fails.
+        retries: how often a request is sent again after 429, 503, or a failed connection.
 
     Attributes:
-        n_parallel: as it was given.
+        n_parallel: as given.
 
     Raises:
         OptionError: an option is out of range.
@@ -95,20 +99,20 @@ class Client(ParseCalls, Closing):
 
     @property
     def url(self) -> str:
-        """The server."""
+        """The address of the server."""
         return self._connection.url
 
     @property
     def model(self) -> ServerModel:
-        """What the server says of its model; asked for once.
+        """The model as the server describes it; requested once.
 
         Raises:
-            ServerError: it cannot be reached, or lists none.
+            ServerError: the server cannot be reached, or lists no model.
         """
         return self._connection.run(self._ask_model())
 
     def ocr(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Result:
-        """Read one picture, as `Engine.ocr`.
+        """Read one image, like `Engine.ocr`.
 
         Raises:
             ServerError: the server cannot be reached, or failed.
@@ -120,7 +124,7 @@ class Client(ParseCalls, Closing):
     def stream(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> RemoteStream:
-        """Read one picture and give the text as it comes, as `Engine.stream`.
+        """Read one image and yield the text as it is generated, like `Engine.stream`.
 
         Raises:
             ServerError: the server cannot be reached, or failed.
@@ -142,10 +146,10 @@ class Client(ParseCalls, Closing):
         ordered: bool = True,
         **options: Unpack[ReadOptions],
     ) -> Generator[Outcome]:
-        """Read many pictures, several at once, as `Engine.ocr_many`.
+        """Read many images, several at once, like `Engine.ocr_many`.
 
-        `n_parallel` + 2 are taken before the first outcome is given, and prepared in up to 4
-        threads. Closing the generator, or dropping it, cancels what runs.
+        `n_parallel` + 2 images are taken before the first outcome is yielded, and are prepared in
+        up to 4 threads. Closing or dropping the generator cancels running requests.
 
         Args:
             images: as for `Engine.ocr_many`.
@@ -153,7 +157,7 @@ class Client(ParseCalls, Closing):
             options: likewise.
 
         Yields:
-            For each picture the result, or the error as a value, with `index` and `tag`.
+            For each image the result, or the error as a value, with `index` and `tag`.
 
         Raises:
             ServerError: the server cannot be reached.
@@ -181,14 +185,14 @@ class Client(ParseCalls, Closing):
         wait: bool = True,
         **options: Unpack[ReadOptions],
     ) -> Answer:
-        """Read one picture in the background, as `Engine.submit`.
+        """Read one image in the background, like `Engine.submit`.
 
-        `n_parallel` of them are prepared and sent at once; the others wait.
+        `n_parallel` requests are prepared and sent at once; the others wait.
 
         Raises:
-            OptionError: an option is out of range, or one that a server cannot be asked for, as
-                `wait=False` is: `Client(retries=0)` raises where the server's line is full.
-            ImageError: a file, an array or a Pillow image is not as it must be.
+            OptionError: an option is out of range, or no server supports it, such as `wait=False`.
+                To get an error if the server's queue is full, use `Client(retries=0)`.
+            ImageError: a file, an array or a Pillow image is invalid.
             ServerError: the client is closed.
         """
         request = Request.of(image, options)
@@ -204,7 +208,7 @@ class Client(ParseCalls, Closing):
     async def aocr(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> Result:
-        """As `ocr`, for asyncio. Cancelling the task cancels the request.
+        """Like `ocr`, for asyncio. Cancelling the task cancels the request.
 
         Raises:
             PpocrvlError: as `ocr`.
@@ -218,13 +222,13 @@ class Client(ParseCalls, Closing):
         ordered: bool = True,
         **options: Unpack[ReadOptions],
     ) -> AsyncGenerator[Outcome]:
-        """As `ocr_many`, for asyncio; `images` may be an asynchronous iterable, too.
+        """Like `ocr_many`, for asyncio; `images` may also be an asynchronous iterable.
 
-        Outcomes are given while the next picture is awaited. That the server's model does not know
-        a task is the outcome of each picture.
+        Outcomes are yielded even while the next image is awaited. If the server's model does not
+        support a task, each image gets this error as its outcome.
 
         Yields:
-            PpocrvlError: as `ocr_many`.
+            Outcomes, as `ocr_many`.
 
         Raises:
             PpocrvlError: as `ocr_many`.
@@ -248,7 +252,7 @@ class Client(ParseCalls, Closing):
     async def astream(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> AsyncRemoteStream:
-        """As `stream`, for asyncio: `async for piece in await client.astream(image)`.
+        """Like `stream`, for asyncio: `async for piece in await client.astream(image)`.
 
         Raises:
             PpocrvlError: as `stream`.
@@ -265,15 +269,15 @@ class Client(ParseCalls, Closing):
         return AsyncRemoteStream(answer, events)
 
     def check(self) -> None:
-        """Makes sure that the server answers.
+        """Check that the server answers.
 
         Raises:
-            ServerError: it does not.
+            ServerError: the server does not answer.
         """
         self._connection.run(self._connection.get("/v1/models"))
 
     def embed(self, *_: object, **__: object) -> NoReturn:
-        """Not of a server.
+        """Not supported: servers cannot do this.
 
         Raises:
             OptionError: always.
@@ -281,7 +285,7 @@ class Client(ParseCalls, Closing):
         raise _engine_only("embed")
 
     def trace(self, *_: object, **__: object) -> NoReturn:
-        """Not of a server.
+        """Not supported: servers cannot do this.
 
         Raises:
             OptionError: always.
@@ -289,7 +293,7 @@ class Client(ParseCalls, Closing):
         raise _engine_only("trace")
 
     def prompt_tokens(self, *_: object, **__: object) -> NoReturn:
-        """Not of a server.
+        """Not supported: servers cannot do this.
 
         Raises:
             OptionError: always.
@@ -297,7 +301,7 @@ class Client(ParseCalls, Closing):
         raise _engine_only("prompt_tokens")
 
     def close(self) -> None:
-        """Cancel what runs, and end the connections. The client cannot be used afterwards."""
+        """Cancel running requests and close the connections. The client is then unusable."""
         self._connection.close()
 
     async def _read_in_place(self, request: Request) -> Result:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class ParseCalls:
-    """Reads documents on our own server, which has a layout model.
+    """Reads documents on a ppocrvl server, which has a layout model.
 
-    With another server, `ppocrvl.parse(…, engine=client)` finds the blocks here and has them read
-    there.
+    With other servers, use `ppocrvl.parse(…, engine=client)`: the layout is detected locally, and
+    the server reads the blocks.
     """
 
     _connection: Connection
@@ -45,19 +45,19 @@ class ParseCalls:
         page_images: bool = False,
         **options: Unpack[ParseKeywords],
     ) -> Document:
-        """Read a document, as `ppocrvl.parse`.
+        """Read a document, like `ppocrvl.parse`.
 
         Args:
             source: as for `ppocrvl.parse`.
-            layout: "none" reads each page as one block; None: the server's layout model finds them.
-            page_images: have an image of each page, which some formats show.
+            layout: "none" reads each page as one block; None uses the server's layout model.
+            page_images: also return an image of each page, which some formats show.
             options: as for `ppocrvl.parse`.
 
         Raises:
             DocumentError: there is no document, or it cannot be opened.
-            ImageError: it is a picture, and cannot be opened.
-            OptionError: an option is out of range, or cannot be asked for; the server is none of
-                ours.
+            ImageError: the source is an image that cannot be opened.
+            OptionError: an option is out of range or not supported, or the server is not a ppocrvl
+                server.
             ServerError: the server cannot be reached, or failed.
             CancelledError: the client was closed meanwhile.
         """
@@ -72,16 +72,16 @@ class ParseCalls:
         page_images: bool = False,
         **options: Unpack[ParseKeywords],
     ) -> RemotePages:
-        """As `parse`, page by page, as `ppocrvl.parse_pages`.
+        """Like `parse`, but page by page, like `ppocrvl.parse_pages`.
 
-        Closing what this gives, or dropping it, ends the reading on the server.
+        Closing or dropping the iterator also cancels reading on the server.
 
         Returns:
-            An iterator of pages. What only a whole document can tell is missing.
+            An iterator of pages. They lack what depends on the whole document.
 
         Raises:
-            PpocrvlError: as `parse`; what is wrong with the document when the first page is asked
-                for.
+            PpocrvlError: as `parse`. Errors of the document are raised when the first page is
+                requested.
         """
         question = DocumentQuestion(source, options, layout=layout, page_images=page_images)
         return RemotePages(partial(self._begin, question), DocumentAnswer(question.name))
@@ -94,7 +94,7 @@ class ParseCalls:
         page_images: bool = False,
         **options: Unpack[ParseKeywords],
     ) -> Document:
-        """As `parse`, for asyncio. Cancelling the task ends the reading on the server.
+        """Like `parse`, for asyncio. Cancelling the task also cancels reading on the server.
 
         Raises:
             PpocrvlError: as `parse`.
@@ -110,10 +110,10 @@ class ParseCalls:
         page_images: bool = False,
         **options: Unpack[ParseKeywords],
     ) -> AsyncGenerator[Page]:
-        """As `parse_pages`, for asyncio.
+        """Like `parse_pages`, for asyncio.
 
         Yields:
-            PpocrvlError: as `parse_pages`.
+            Pages, as `parse_pages`.
 
         Raises:
             PpocrvlError: as `parse_pages`.

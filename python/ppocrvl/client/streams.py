@@ -73,13 +73,13 @@ class StreamedAnswer:
 
 
 class RemoteStream(Closing, Iterator[str]):
-    """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer.
+    """Pieces of text as they are generated. After iterating, `result` has the answer.
 
-    Closing it, also from another thread, or dropping it ends the request.
+    Closing it, also from another thread, or dropping it cancels the request.
 
     Args:
-        answer: what the pieces are put together to.
-        events: None for an answer that is whole.
+        answer: collects the pieces.
+        events: None if the answer is already complete.
     """
 
     def __init__(self, answer: StreamedAnswer, events: Events | None) -> None:
@@ -96,7 +96,7 @@ class RemoteStream(Closing, Iterator[str]):
         raise StopIteration
 
     def wait(self) -> Result:
-        """The whole answer, once it is there.
+        """Wait for the whole answer.
 
         Raises:
             CancelledError: the stream was closed before its end.
@@ -108,15 +108,15 @@ class RemoteStream(Closing, Iterator[str]):
 
     @property
     def result(self) -> Result:
-        """The whole answer; there once the pieces have ended.
+        """The whole answer; available after the last piece.
 
         Raises:
-            ServerError: the pieces have not ended yet.
+            ServerError: the last piece was not yet consumed.
         """
         return self._answer.result
 
     def close(self) -> None:
-        """End the request if it still runs."""
+        """Cancel the request if it is still running."""
         if self._events is not None:
             self._events.close()
 
@@ -125,7 +125,7 @@ class RemoteStream(Closing, Iterator[str]):
 
 
 class AsyncRemoteStream(AsyncClosing, AsyncIterator[str]):
-    """As `RemoteStream`, for asyncio. Leaving its `async with` block ends the request."""
+    """Like `RemoteStream`, for asyncio. Leaving its `async with` block cancels the request."""
 
     def __init__(self, answer: StreamedAnswer, events: AsyncEvents | None) -> None:
         self._answer = answer
@@ -141,7 +141,7 @@ class AsyncRemoteStream(AsyncClosing, AsyncIterator[str]):
         raise StopAsyncIteration
 
     async def wait(self) -> Result:
-        """The whole answer, once it is there.
+        """Wait for the whole answer.
 
         Raises:
             PpocrvlError: as `RemoteStream.wait`.
@@ -152,15 +152,15 @@ class AsyncRemoteStream(AsyncClosing, AsyncIterator[str]):
 
     @property
     def result(self) -> Result:
-        """The whole answer; there once the pieces have ended.
+        """The whole answer; available after the last piece.
 
         Raises:
-            ServerError: the pieces have not ended yet.
+            ServerError: the last piece was not yet consumed.
         """
         return self._answer.result
 
     async def aclose(self) -> None:
-        """End the request if it still runs."""
+        """Cancel the request if it is still running."""
         if self._events is not None:
             self._events.close()
 

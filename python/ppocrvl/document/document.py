@@ -32,9 +32,9 @@ class Document:
     """A parsed document.
 
     Attributes:
-        name: of its source: a path, or what it is.
-        n_pages: of the source, those that were not asked for included.
-        pages: what was asked for, in order.
+        name: path of the source, or its type if it has no path.
+        n_pages: number of pages of the source, including those that were not requested.
+        pages: the requested pages, in order.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Document:
 
     @classmethod
     def of(cls, name: str, n_pages: int, pages: Iterable[PageData]) -> Self:
-        """A document of pages as they come from parsing."""
+        """Make a document of pages as parsing returns them."""
         return cls(name, n_pages, tuple(Page.of(page) for page in pages))
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """A document from the values of `to_dict`. Pictures whose bytes are missing are empty.
+        """Make a document from the values of `to_dict`. Images whose bytes are missing are empty.
 
         Raises:
-            DocumentError: they are of no document.
+            DocumentError: the values are not those of a document.
         """
         return cls.of(*read_document(values))
 
@@ -65,15 +65,15 @@ class Document:
 
     @property
     def stem(self) -> str:
-        """Of the names of its files: its own without folder and suffix."""
+        """Stem of its file names: the document's name without folder and suffix."""
         return file_stem(self.name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without the bytes of pictures (docs/document.schema.json)."""
+        """Plain values for JSON, without the bytes of images (docs/document.schema.json)."""
         return document_values(self)
 
     def to_json(self) -> str:
-        """The same as text."""
+        """The values of `to_dict` as JSON text."""
         return self.to("json")
 
     def to_markdown(
@@ -86,9 +86,10 @@ class Document:
         """Markdown.
 
         Args:
-            figures: "embedded", "none", or "files": links to files that `save` would write.
-            style: "commonmark", or "official": as PaddleX 3.7.2 writes it.
-            leave_out: labels of blocks that are left out; None: what stands on every page.
+            figures: "embedded", "none", or "files" for links to the files that `save` would write.
+            style: "commonmark", or "official" for the style of PaddleX 3.7.2.
+            leave_out: labels of blocks that are left out; None: headers, footers, page numbers and
+                text in the margin; with "official" also footnotes.
         """
         return self.to(
             "md", _options(stem=self.stem, figures=figures, style=style, leave_out=leave_out)
@@ -99,14 +100,14 @@ class Document:
         return self.to("txt", _options(stem=self.stem, leave_out=leave_out))
 
     def to_html(self) -> str:
-        """One page of HTML that needs no other file, with pages beside their text."""
+        """A self-contained HTML page that shows each page next to its text."""
         return self.to("html")
 
     def to(self, name: str, options: WriteOptions | None = None) -> str:
-        """The document in a format that is one text.
+        """The document in a text format with a single file.
 
         Raises:
-            OptionError: there is no such format, or it is no single text.
+            OptionError: the format does not exist, or is not a single text.
         """
         one = format_named(name)
         if not one.one_text:
@@ -123,26 +124,25 @@ class Document:
         style: Style = "commonmark",
         leave_out: Iterable[str] | None = None,
     ) -> list[Path]:
-        """Write files into a folder, which is made if it is not there.
+        """Write files into a folder, which is created if needed.
 
-        All of them are there, or none: they are written aside and renamed.
+        Either all files are written or none: they get their names when all are complete.
 
         Args:
-            folder: where to.
+            folder: the output folder.
             formats: names of `ppocrvl.document.writers.formats.FORMATS`: "md", "json", "html",
                 "txt", "docx", "pdf", "hocr", "alto", "csv", "paddlex-json", "drawing".
-            stem: of the files' names; the document's own if None.
-            figures: "files": in a folder `<stem>_images`; "embedded" (Markdown alone); "none".
-            style: of Markdown: "commonmark" or "official".
-            leave_out: labels of blocks that Markdown and text leave out; None: what stands on
-                every page.
+            stem: stem of the file names; None for that of the document.
+            figures: "files" in a folder `<stem>_images`, "embedded" (only Markdown), or "none".
+            style: style of Markdown, "commonmark" or "official".
+            leave_out: labels of blocks that Markdown and text leave out; None as for `to_markdown`.
 
         Returns:
-            The files, those of figures included.
+            The files, including those of figures.
 
         Raises:
-            OptionError: there is no such format.
-            MissingExtraError: it needs a package that is not installed.
+            OptionError: a format does not exist.
+            MissingExtraError: a format needs a package that is not installed.
             OutputError: a file cannot be written.
         """
         chosen = [format_named(name) for name in formats]
@@ -164,41 +164,41 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Page(PageData):
-    """A page of a document, which can be written by itself."""
+    """A page of a document. It can also be converted separately."""
 
     @classmethod
     def of(cls, data: PageData) -> Self:
-        """The page with these values."""
+        """Make a page with these values."""
         if isinstance(data, cls):
             return data
         return cls(**{one.name: getattr(data, one.name) for one in fields(PageData)})
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """A page from the values of `to_dict`, as `Document.from_dict`."""
+        """Make a page from the values of `to_dict`, like `Document.from_dict`."""
         return cls.of(read_page(values))
 
     def __str__(self) -> str:
         return self.to_markdown()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, as one of a document's `pages`."""
+        """Plain values for JSON, like one of the `pages` of a document."""
         return page_values(self)
 
     def to_markdown(self, *, figures: Figures = "none", style: Style = "commonmark") -> str:
-        """As `Document.to_markdown`."""
+        """Like `Document.to_markdown`."""
         return self._alone().to_markdown(figures=figures, style=style)
 
     def to_text(self) -> str:
-        """As `Document.to_text`."""
+        """Like `Document.to_text`."""
         return self._alone().to_text()
 
     def to_html(self) -> str:
-        """As `Document.to_html`."""
+        """Like `Document.to_html`."""
         return self._alone().to_html()
 
     def to_json(self) -> str:
-        """As `Document.to_json`: a document of one page."""
+        """Like `Document.to_json`, as a document of one page."""
         return self._alone().to_json()
 
     def _alone(self) -> Document:

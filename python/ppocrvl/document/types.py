@@ -23,9 +23,9 @@ class BlockLine:
 
     Attributes:
         text: without its line break.
-        confidence: mean probability of its tokens, 0 to 1; 0 where there are none.
-        min_confidence: the lowest of them.
-        box: (x0, y0, x1, y1) in pixels of the page, where the line was found; None otherwise.
+        confidence: mean probability of its tokens, 0 to 1; 0 if it has none.
+        min_confidence: lowest probability of a token.
+        box: (x0, y0, x1, y1) in pixels of the page; None if the position of the line is not known.
     """
 
     text: str
@@ -36,10 +36,10 @@ class BlockLine:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that a document keeps: a figure, or what stands in a table.
+    """An image in a document: a figure, or a figure inside a table.
 
     Attributes:
-        name: of its file, without a folder, such as "page-3-figure-1.jpg"; unique in the document.
+        name: file name without a folder, such as "page-3-figure-1.jpg"; unique in the document.
         data: the encoded file.
         width: in pixels.
         height: in pixels.
@@ -53,35 +53,36 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    r"""A region of a page and what was read there.
+    r"""A region of a page with what was read in it.
 
     Attributes:
-        index: place on its page in reading order, from 0, headers and figures included.
+        index: position on its page in reading order, from 0, including headers and figures.
         label: class of the region, one of the 25 of PP-DocLayout.
         box: (x0, y0, x1, y1) in pixels of the page, x1 and y1 exclusive.
         box_points: the same in PDF points, origin at the top left of the page as shown.
         polygon: outline in pixels.
         score: probability of the class, 0 to 1.
-        text: what was read, after post-processing: plain text with formulas between `\(` and `\)`
-            or `\[` and `\]` (dollar signs are prices; `markup.dollars` spells formulas as
-            Markdown and PaddleX do), HTML for a table, LaTeX for a formula. "" where nothing was
-            read, and in a block whose text went to the first of its group.
-        order: place among the blocks of the running text, from 1; None for what stands outside it
-            (figures, tables, headers, footers and so on), as the official pipeline numbers them.
-        html: of a table or chart; None otherwise.
-        latex: of a formula, without delimiters; None otherwise.
-        level: of a heading, 0 for the document's title; None where it is none.
+        text: what was read, after post-processing. Plain text has formulas between `\(` and `\)` or
+            `\[` and `\]`, and dollar signs are literal; `markup.dollars` writes formulas as
+            Markdown and PaddleX do. A table is HTML, a formula LaTeX. "" if nothing was read, and
+            if the text is in the first block of its group.
+        order: position among the blocks of the running text, from 1, as in the official pipeline;
+            None for other blocks (figures, tables, headers, footers and so on).
+        html: HTML of a table or chart; None otherwise.
+        latex: LaTeX of a formula, without delimiters; None otherwise.
+        level: level of a heading, 0 for the title of the document; None if it is not a heading.
         group: blocks of one page with the same number were read as one; the first has the text.
-        joins_previous: the text goes on that of the block before in the running text, maybe on an
-            earlier page.
-        lines: of the text as the model wrote it.
+        joins_previous: whether the text continues that of the previous block in the running text,
+            possibly on an earlier page.
+        lines: the lines of the text as the model wrote it.
         confidence: mean probability of the tokens, 0 to 1.
-        min_confidence: the lowest of them.
-        finish_reason: why reading ended.
-        source: where the text is from.
+        min_confidence: lowest probability of a token.
+        finish_reason: why reading ended; as in `Result`, "error" if it failed, "" if nothing was
+            read.
+        source: where the text is from: "model", "text-layer" or "none".
         attempts: how often the block was read.
-        error: one line that says why it was not read; None where nothing failed.
-        pictures: of a figure its pixels; of a table the figures in it.
+        error: one line that says why it was not read; None if nothing failed.
+        pictures: the image of a figure; the figures in a table.
     """
 
     index: int
@@ -113,14 +114,14 @@ class PageData:
 
     Attributes:
         index: in its document, from 0; page ranges leave gaps.
-        width: in pixels, as it was shown to the models.
+        width: in pixels, as the models got the page.
         height: in pixels.
-        dpi: pixels per inch at which it was rendered; 0 for a picture that does not say.
-        rotation: degrees clockwise, 0, 90, 180 or 270, by which it was turned upright.
+        dpi: pixels per inch at which it was rendered; 0 for an image without this information.
+        rotation: degrees clockwise, 0, 90, 180 or 270, by which it was rotated to be upright.
         blocks: in reading order.
-        error: one line that says why the page was not read; None where nothing failed.
-        notes: what a reader should know, such as "rendered at 96 dpi instead of 144".
-        image: the page as JPEG, for formats that show it; None unless it was asked for.
+        error: one line that says why the page was not read; None if nothing failed.
+        notes: remarks for the user, such as "rendered at 96 dpi instead of 144".
+        image: the page as JPEG, for formats that show it; None unless requested.
     """
 
     index: int

@@ -59,7 +59,7 @@ class Handle:
 
 
 class Answer(Future[Result]):
-    """A `concurrent.futures.Future` of a result. Until it is done it can be cancelled."""
+    """A `concurrent.futures.Future` of a result. It can be cancelled until it is done."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,25 +68,25 @@ class Answer(Future[Result]):
         self._notify_once = iter([self.set_running_or_notify_cancel])
 
     def follow(self, request: Stoppable) -> None:
-        """From now on this is the request that `cancel` and `stop` end."""
+        """From now on `cancel` and `stop` end this request."""
         self._handle.follow(request)
 
     @property
     def stopped(self) -> bool:
-        """Whether nobody wants more of the answer."""
+        """Whether the answer was cancelled or stopped."""
         return self._handle.stopped
 
     def running(self) -> bool:
-        """Whether the request has begun and is not done. It can be cancelled all the same."""
+        """Whether the request has started and is not done. It can still be cancelled."""
         return self._handle.has_begun and not self.done()
 
     def cancel(self) -> bool:
-        """Cancels the answer at once, and ends the request at its next step.
+        """Cancel the answer at once, and end the request at its next step.
 
-        What was read so far is lost; `stop` keeps it.
+        The text so far is lost; `stop` keeps it.
 
         Returns:
-            False if the answer was there already, else True.
+            False if the answer was already done, otherwise True.
         """
         try:
             if not super().cancel():
@@ -99,45 +99,45 @@ class Answer(Future[Result]):
         return True
 
     def stop(self) -> None:
-        """Ends the request at its next step, with what was read so far as the result.
+        """End the request at its next step, with the text so far as the result.
 
-        Its `finish_reason` is then "cancelled". Does nothing to an answer that is done.
+        Its `finish_reason` is then "cancelled". If the answer is done, this does nothing.
         """
         if not self.done():
             self._handle.stop()
 
     def result(self, timeout: float | None = None) -> Result:
-        """As `concurrent.futures.Future.result`.
+        """Like `concurrent.futures.Future.result`.
 
         Raises:
-            PpocrvlError: the picture could not be read.
+            PpocrvlError: the image could not be read.
             CancelledError: the answer was cancelled.
-            EngineError: this is a forked child, and the answer had not come before the fork.
-            TimeoutError: it has not come in time.
+            EngineError: this process was forked before the answer was done.
+            TimeoutError: the answer was not done in time.
         """
         self._check()
         with _own_cancelled_error():
             return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """As `concurrent.futures.Future.exception`.
+        """Like `concurrent.futures.Future.exception`.
 
         Raises:
             CancelledError: the answer was cancelled.
-            EngineError: this is a forked child, and the answer had not come before the fork.
-            TimeoutError: it has not come in time.
+            EngineError: this process was forked before the answer was done.
+            TimeoutError: the answer was not done in time.
         """
         self._check()
         with _own_cancelled_error():
             return super().exception(timeout)
 
     def settle(self, result: Result) -> None:
-        """Sets the result. Of this and `fail` the first call counts."""
+        """Set the result. Only the first call of this or `fail` has an effect."""
         with suppress(InvalidStateError):
             self.set_result(result)
 
     def fail(self, error: BaseException) -> None:
-        """Sets the error."""
+        """Set the error."""
         with suppress(InvalidStateError):
             self.set_exception(error)
 
@@ -157,7 +157,7 @@ def _own_cancelled_error() -> Iterator[None]:
 
 
 class Stream(Closing, Iterator[str]):
-    """Pieces of text as they come. Iterate it; afterwards `result` holds the whole answer."""
+    """Pieces of text as they are generated. After iterating, `result` has the answer."""
 
     def __init__(self, pending: PendingAnswer) -> None:
         self._pending = pending
@@ -172,10 +172,10 @@ class Stream(Closing, Iterator[str]):
         return piece
 
     def wait(self) -> Result:
-        """The whole answer, once it is there, with the text of pieces that were not taken.
+        """Wait for the whole answer, which includes pieces that were not consumed.
 
         Raises:
-            ContextError: prompt and picture are longer than the model's context.
+            ContextError: prompt and image are longer than the model's context.
             EngineError: the engine failed or was closed.
         """
         if self._result is None:
@@ -184,17 +184,17 @@ class Stream(Closing, Iterator[str]):
 
     @property
     def result(self) -> Result:
-        """The whole answer; there once the pieces have ended.
+        """The whole answer; available after the last piece.
 
         Raises:
-            EngineError: the pieces have not ended yet.
+            EngineError: the last piece was not yet consumed.
         """
         if self._result is None:
             raise EngineError("the stream has not ended; take all of its pieces, or call wait()")
         return self._result
 
     def close(self) -> None:
-        """Cancel the request if it still runs. Safe to call twice, and from another thread."""
+        """Cancel the request if it is still running. Safe to call twice and from other threads."""
         self._pending.cancel()
 
     def __del__(self) -> None:
@@ -204,7 +204,7 @@ class Stream(Closing, Iterator[str]):
 
 
 class AsyncStream(AsyncClosing, AsyncIterator[str]):
-    """As `Stream`, for asyncio. Leaving its `async with` block cancels the request."""
+    """Like `Stream`, for asyncio. Leaving its `async with` block cancels the request."""
 
     def __init__(self, pending: PendingAnswer, notifier: Notifier, *, pieces: bool = True) -> None:
         """Follows a request; without `pieces`, it is told of the end alone, and there is `wait`."""
@@ -243,7 +243,7 @@ class AsyncStream(AsyncClosing, AsyncIterator[str]):
             await self._changed.wait()
 
     async def wait(self) -> Result:
-        """The whole answer, once it is there, with the text of pieces that were not taken.
+        """Wait for the whole answer, which includes pieces that were not consumed.
 
         Raises:
             PpocrvlError: as `Stream.wait`.
@@ -258,17 +258,17 @@ class AsyncStream(AsyncClosing, AsyncIterator[str]):
 
     @property
     def result(self) -> Result:
-        """The whole answer; there once the pieces have ended.
+        """The whole answer; available after the last piece.
 
         Raises:
-            EngineError: the pieces have not ended yet.
+            EngineError: the last piece was not yet consumed.
         """
         if self._result is None:
             raise EngineError("the stream has not ended; take all of its pieces, or wait()")
         return self._result
 
     async def aclose(self) -> None:
-        """Cancel the request if it still runs."""
+        """Cancel the request if it is still running."""
         self._pending.cancel()
 
     def __del__(self) -> None:

@@ -67,44 +67,44 @@ _Value = TypeVar("_Value")
 
 
 class Engine(Closing):
-    """A loaded model that reads several pictures at once. Safe to use from several threads.
+    """A loaded model that reads several images at once. Safe to use from several threads.
 
     Args:
-        model: a folder with both GGUF files, or the LLM file. None: PPOCRVL_MODEL, else the
-            built-in model.
+        model: a folder with both GGUF files, or the LLM file. None: the model named by
+            PPOCRVL_MODEL, or else the built-in model.
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
         n_threads: CPU threads; 0 for one per physical core, fewer for a small model.
-        gpu_layers: layers on the GPU; -1 for all where the build has a GPU backend, 0 for none.
+        gpu_layers: layers on the GPU; -1 for all if the build has a GPU backend, 0 for none.
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
-            linear layers as precise as their weights' type. "exact": float32 throughout.
-            "fast": some linear layers in bytes where the CPU has AVX512-VNNI and no AMX, unless the
-            file is float32; with llama.cpp's operations attention over half-precision keys and
-            values, and a half-precision GELU.
-        kernels: what computes the vision encoder on a CPU, and the language model where several
-            tokens meet (prompts, answers together): "ggml" for llama.cpp's operations, or
-            "amx", "avx512_bf16" (bfloat16 operands), "avx512", "avx2" (float32),
-            "avx512_int16", "avx2_int16" (linear layers in whole numbers of 16 bits),
-            "avx512_bf16_int8", "avx512_int8" (bytes in some of the encoder's layers) where
-            the CPU has them; "auto" for the fastest that `precision` allows. With them "auto"
-            precision rounds what is multiplied, unless the file is float32: to bfloat16, also in
-            attention, or in linear layers to 16 bits.
-        max_image_pixels: limit on width * height of a picture before it is resized.
-        n_parallel: requests that decode together, 1 to 64; others wait.
-        kv_tokens: tokens that the KV cache holds at most, of all requests together (18 KiB each for
-            the official model). A request takes prompt + picture + `max_tokens` of them. 0 for
+            linear layers in the precision of their weights' type. "exact": float32 for everything.
+            "fast": some linear layers in int8 if the CPU has AVX512-VNNI but no AMX, unless the
+            file is float32; with llama.cpp's operations (`kernels="ggml"`), attention with
+            half-precision keys and values, and a half-precision GELU.
+        kernels: the CPU kernels of the vision encoder, and of the language model in steps with
+            several tokens (prompts, several answers). "ggml" for llama.cpp's operations; "amx",
+            "avx512_bf16" (bfloat16 operands), "avx512", "avx2" (float32), "avx512_int16",
+            "avx2_int16" (linear layers in int16), "avx512_bf16_int8", "avx512_int8" (int8 in some
+            of the encoder's layers) if the CPU supports them; "auto" for the fastest that
+            `precision` allows. With other kernels than "ggml", precision "auto" rounds the operands
+            of products unless the file is float32: to bfloat16, also in attention, or to int16 in
+            linear layers.
+        max_image_pixels: limit on width * height of an image before it is resized.
+        n_parallel: number of requests that decode together, 1 to 64; others wait.
+        kv_tokens: size of the KV cache in tokens, for all requests together (18 KiB per token for
+            the official model). A request takes prompt + image + `max_tokens` of them. 0 for
             n_parallel requests of the usual size.
-        encode_threads: threads that encode pictures while the others decode; 0 for taking turns on
-            all of them.
-        max_waiting: requests that may wait; a further one waits outside, or is refused.
-        cache_bytes: memory for encoded pictures that may be asked about again.
-        deterministic: the same answer to a request whatever else runs, at a price in speed.
+        encode_threads: threads that encode images while the others decode. 0: encoding and decoding
+            alternate, each on all threads.
+        max_waiting: size of the queue. If it is full, a further call waits before it is queued, or
+            is refused (see `submit`).
+        cache_bytes: memory for the cache of encoded images, which then need not be encoded again.
+        deterministic: a request gets the same answer whatever other requests run; this is slower.
 
     Attributes:
         paths: the two files.
         info: what the files say about the model.
-        n_parallel: as it was given.
-        takes_drafts: whether the `draft` of a request makes it faster: not where it is
-            deterministic.
+        n_parallel: as given.
+        takes_drafts: whether the `draft` of a request is used; it is not if `deterministic`.
 
     Raises:
         ModelError: the files are missing, damaged, or do not belong together.
@@ -164,14 +164,14 @@ class Engine(Closing):
         self.info: _native.ModelInfo = self._native.info
 
     def ocr(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Result:
-        """Read one picture.
+        """Read one image.
 
         Args:
             image: as for `stream`.
             options: those of `RequestOptions`.
 
         Raises:
-            PpocrvlError: as `stream`, and EngineError: the engine failed while it read.
+            PpocrvlError: as `stream`; also EngineError if the engine fails while reading.
         """
         first = Request.of(image, options)
         attempts = Attempts(first)
@@ -194,23 +194,23 @@ class Engine(Closing):
         ordered: bool = True,
         **options: Unpack[ReadOptions],
     ) -> Generator[Outcome]:
-        """Read many pictures, several at once.
+        """Read many images, several at once.
 
-        Pictures are taken from `images` as they are needed, up to `n_parallel` + 2 before the first
-        outcome is given, and prepared in up to 4 threads, those of `aocr_many` and `submit`
-        included. Closing the generator, or dropping it, cancels what runs.
+        Images are taken from `images` as they are needed, up to `n_parallel` + 2 before the first
+        outcome is yielded. They are prepared in up to 4 threads, shared with `aocr_many` and
+        `submit`. Closing or dropping the generator cancels running requests.
 
         Args:
-            images: pictures as for `stream`, and `Request`s; any iterable, also an endless one.
-                What it gives may be closed or changed when it is asked for the next.
-            ordered: give outcomes in the order of the pictures, else as they end.
-            options: those of `RequestOptions`, for plain pictures. A `Request` has its own, and
-                none of these.
+            images: images as for `stream`, and `Request`s; any iterable, also an endless one. An
+                item may be closed or changed as soon as the next one is requested.
+            ordered: yield outcomes in the order of the images; otherwise as they finish.
+            options: those of `RequestOptions`, for plain images. They do not apply to a `Request`,
+                which has its own options.
 
         Yields:
-            For each picture the result, or, where it could not be read, the error as a value: one
-            bad picture does not keep the others from being read. `index` is its place among the
-            pictures, from 0, `tag` that of its `Request`.
+            One outcome per image. It is the result or, if the image could not be read, the error as
+            a value; the other images are still read. `index` is the position among the images, from
+            0. `tag` is that of the `Request`.
 
         Raises:
             OptionError: an option is out of range.
@@ -230,26 +230,26 @@ class Engine(Closing):
         wait: bool = True,
         **options: Unpack[ReadOptions],
     ) -> Answer:
-        """Read one picture in the background.
+        """Read one image in the background.
 
-        The picture is prepared in one of 4 threads. Meanwhile a file may be closed, and an array
-        changed: only what it takes to keep them is done before this returns.
+        The image is prepared in one of 4 threads. File objects, arrays and Pillow images are copied
+        before this returns, so they may be closed or changed afterwards.
 
         Args:
             image: as for `stream`.
-            wait: while `max_waiting` pictures wait for such a thread, or requests for their turn,
-                wait for room. False raises instead; the picture is then prepared before this
-                returns, and whatever is wrong with it is raised too.
+            wait: if `max_waiting` images already wait for a thread, or as many requests are queued,
+                block until there is space. False raises QueueFullError instead; the image is then
+                prepared before this returns, and its errors are raised here.
             options: those of `RequestOptions`.
 
         Returns:
-            A `concurrent.futures.Future` of the result, whose `cancel` ends the reading. What is
-            wrong with the picture, or with options that only the engine can judge, is its error.
+            A `concurrent.futures.Future` of the result. Its `cancel` cancels the request. Its
+            exception is set if the image cannot be read, or if the engine rejects an option.
 
         Raises:
-            QueueFullError: too many requests wait, and `wait` is false.
+            QueueFullError: the queue is full, and `wait` is false.
             OptionError: an option is out of range.
-            ImageError: a file, an array or a Pillow image is not as it must be.
+            ImageError: a file, an array or a Pillow image is invalid.
             EngineError: the engine is closed.
         """
         request = Request.of(image, options)
@@ -267,22 +267,23 @@ class Engine(Closing):
         return background.answer
 
     def stream(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Stream:
-        """Read one picture and give the text piece by piece as it comes.
+        """Read one image and yield the text piece by piece as it is generated.
 
-        The picture is loaded and checked before this returns. Closing the stream, or dropping it,
-        cancels the request. Of a loop that is trimmed from the result, the pieces have come
-        already. There is one attempt, whatever `retry` says.
+        The image is loaded and checked before this returns. Closing or dropping the stream cancels
+        the request. If a repetition loop is removed from the result, its pieces were already
+        yielded. `retry` is ignored: there is only one attempt.
 
         Args:
             image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
-                [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1. None for
-                a conversation without a picture. Or a `Request`, then without options.
+                [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1. None for a
+                conversation without an image. Or a `Request`, which has its own options.
             options: those of `RequestOptions`.
 
         Raises:
-            ImageError: the picture cannot be read.
+            ImageError: the image cannot be read.
             OptionError: an option is out of range.
-            ContextError: prompt and picture are longer than the model's context, or than the cache.
+            ContextError: prompt and image are longer than the model's context, or than the KV
+                cache.
             EngineError: the engine is closed.
         """
         return Stream(self._start(Request.of(image, options)))
@@ -290,9 +291,9 @@ class Engine(Closing):
     async def aocr(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> Result:
-        """As `ocr`, for asyncio. Cancelling the task cancels the request.
+        """Like `ocr`, for asyncio. Cancelling the task cancels the request.
 
-        The picture is prepared in a thread of the event loop's executor.
+        The image is prepared in a thread of the event loop's executor.
 
         Raises:
             PpocrvlError: as `ocr`.
@@ -306,12 +307,12 @@ class Engine(Closing):
         ordered: bool = True,
         **options: Unpack[ReadOptions],
     ) -> AsyncGenerator[Outcome]:
-        """As `ocr_many`, for asyncio; `images` may be an asynchronous iterable, too.
+        """Like `ocr_many`, for asyncio; `images` may also be an asynchronous iterable.
 
-        Outcomes are given while the next picture is awaited.
+        Outcomes are yielded even while the next image is awaited.
 
         Yields:
-            PpocrvlError: as `ocr_many`.
+            Outcomes, as `ocr_many`.
 
         Raises:
             PpocrvlError: as `ocr_many`.
@@ -332,7 +333,7 @@ class Engine(Closing):
     async def astream(
         self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]
     ) -> AsyncStream:
-        """As `stream`, for asyncio: `async for piece in await engine.astream(image)`.
+        """Like `stream`, for asyncio: `async for piece in await engine.astream(image)`.
 
         Raises:
             PpocrvlError: as `stream`.
@@ -349,10 +350,11 @@ class Engine(Closing):
         min_pixels: int | None = None,
         max_pixels: int | None = None,
     ) -> npt.NDArray[np.float32]:
-        """The picture as the language model gets it.
+        """The image embedding that the language model gets.
 
         Returns:
-            float32 [n_tokens, n_embd], the tokens row by row of the merged patch grid.
+            float32 [n_tokens, n_embd], one row per image token, in row-major order of the merged
+            patch grid.
 
         Raises:
             PpocrvlError: as `ocr`.
@@ -364,15 +366,15 @@ class Engine(Closing):
             return engine.embed(pixels, _key(pixels))
 
     def prompt_tokens(self, prompt: str | Sequence[Message], rows: int, cols: int) -> list[int]:
-        """Ids of a prompt as the model gets them, for a picture of rows x cols tokens.
+        """Token ids of a prompt as the model gets them, for an image of rows x cols tokens.
 
         Args:
-            prompt: what the user says, or the turns of a conversation.
-            rows: of the picture's tokens; 0 without a picture.
+            prompt: the user's text, or the messages of a conversation.
+            rows: rows of image tokens; 0 without an image.
             cols: likewise.
 
         Raises:
-            OptionError: the prompt is no text, or there can be no such picture.
+            OptionError: the prompt is invalid, or no image can have this size.
             EngineError: the engine is closed.
         """
         engine = self._open()
@@ -390,7 +392,7 @@ class Engine(Closing):
         min_pixels: int | None = None,
         max_pixels: int | None = None,
     ) -> Stages:
-        """Read one picture and keep what every stage computes, to compare it with the reference.
+        """Read one image and keep the output of every stage, to compare it with the reference.
 
         Raises:
             PpocrvlError: as `ocr`.
@@ -423,11 +425,11 @@ class Engine(Closing):
         )
 
     def check(self) -> None:
-        """Makes sure that a request would be answered.
+        """Check that requests can be answered.
 
         Raises:
-            EngineError: the engine is closed, or this process was forked from the one that made it,
-                or the thread that passes answers on has ended.
+            EngineError: the engine is closed, or this process was forked from the one that created
+                it, or the thread that delivers answers has ended.
         """
         self._open()
         with self._lock:
@@ -435,7 +437,7 @@ class Engine(Closing):
                 self._notifier.check()
 
     def close(self) -> None:
-        """End running requests and free the model. The engine cannot be used afterwards."""
+        """Cancel running requests and free the model. The engine cannot be used afterwards."""
         engine, self._native = self._native, None
         if engine is None or not self._home.is_here():
             return

@@ -13,17 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stages:
-    """One request from its prompt to its answer, in the order of the computation.
+    """The outputs of all stages of one request, in the order of computation.
 
     Attributes:
-        prompt_ids: token ids of the prompt; the picture stands for as many equal ids as it has
-            tokens.
-        pixels: float32 [height, width, 3], normalised, as the encoder gets them.
-        patches: float32 [n_patches, hidden], row by row, with their position embedding.
-        encoded: float32 [n_patches, hidden], after the encoder's last norm.
+        prompt_ids: token ids of the prompt; the image is as many equal ids as it has tokens.
+        pixels: float32 [height, width, 3], normalised: the encoder's input.
+        patches: float32 [n_patches, hidden], in row-major order, with the position embedding added.
+        encoded: float32 [n_patches, hidden], after the encoder's final norm.
         image_tokens: float32 [n_tokens, n_embd], the projector's output.
         logits: float32 [n_vocab], of the first token of the answer.
-        token_ids: the answer, without the token that ended it.
+        token_ids: tokens of the answer, without the one that ended it.
         text: the answer.
     """
 

@@ -48,23 +48,23 @@ def export(
 ) -> ExportResult:
     """Writes `<name>-<TYPE>.gguf` and `mmproj-<name>-<TYPE>.gguf`.
 
-    They take their names once all are complete; files of these names are replaced.
+    The files get their names when all are complete; existing files of these names are replaced.
 
     Args:
         checkpoint_dir: Folder with safetensors, config.json, tokenizer and preprocessor files.
-        out_dir: Folder for the result; made if it is not there.
+        out_dir: Folder for the result; created if needed.
         llm_type: "f32", "f16", "bf16" or "q8_0".
         mmproj_type: Likewise.
         name: The model's name, in the file names and in `general.name`; by default the folder's.
-        model_version: "1.0", "1.5" or "1.6"; by default told from the checkpoint.
-        revision: The hub's commit of the checkpoint, to be recorded.
-        min_pixels: Limit of the resized picture, instead of the preprocessor configuration's.
-        max_pixels: Likewise.
-        modelfile: Also write `Modelfile`, from which Ollama is to make its model; not tried there.
-        progress: Called with (file name, bytes written, bytes in all).
+        model_version: "1.0", "1.5" or "1.6"; by default detected from the checkpoint.
+        revision: The hub's commit of the checkpoint; it is recorded in the files.
+        min_pixels: Least area of the resized image, instead of the preprocessor configuration's.
+        max_pixels: Largest area, likewise.
+        modelfile: Also write a `Modelfile` for Ollama; this was not tested with Ollama.
+        progress: Called with (file name, bytes written, total bytes).
 
     Raises:
-        OptionError: An argument has an impossible value.
+        OptionError: An argument is invalid.
         CheckpointError: The checkpoint cannot be exported.
         OutputError: The files cannot be written; nothing is left behind.
     """

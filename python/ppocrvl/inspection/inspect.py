@@ -34,15 +34,15 @@ class InspectedPart:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What `inspect_model` found.
+    """The result of `inspect_model`.
 
     Attributes:
         path: what was inspected.
         kind: "checkpoint", "file" or "model".
         parts: LLM, mmproj and, if the folder holds one, the layout model; or the one file.
-        memory: of a run, without its layout model; None unless LLM and mmproj are there and there
-            is no problem.
-        problem: why the files could not be run; None where they can, or for a checkpoint.
+        memory: memory of a run, without the layout model; None if LLM or mmproj is missing or there
+            is a problem.
+        problem: why the files cannot be run; None if they can, and for a checkpoint.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class Inspection:
     problem: str | None
 
     def to_dict(self) -> dict[str, object]:
-        """The same as what `json.dumps` takes; sizes in bytes."""
+        """Plain values for JSON; sizes in bytes."""
         return {
             "path": str(self.path),
             "kind": self.kind,
@@ -69,15 +69,15 @@ def inspect_model(
     image_size: tuple[int, int] = DEFAULT_IMAGE_SIZE,
     max_tokens: int = DEFAULT_MAX_TOKENS,
 ) -> Inspection:
-    """Tells what a model is made of, what quantizing would save, and what a run would need.
+    """Report the parts of a model, what quantization would save, and the memory that a run needs.
 
-    Reads headers only.
+    Only the headers of the files are read.
 
     Args:
-        path: a checkpoint folder, a GGUF file, or a folder with an LLM and an mmproj file and
-            perhaps a layout model's; the checkpoint or the file may be a layout model's.
-        image_size: (width, height) in pixels of the image to estimate the memory for.
-        max_tokens: limit of its answer.
+        path: a checkpoint folder, a GGUF file, or a folder with an LLM file, an mmproj file and
+            optionally a layout model. The checkpoint or the file may be that of a layout model.
+        image_size: (width, height) in pixels of an image; the memory is estimated for it.
+        max_tokens: limit of the answer.
 
     Raises:
         ModelError: there is no such model, or a GGUF file is damaged.

@@ -46,32 +46,34 @@ _AHEAD = 1
 
 
 class Layout(Closing):
-    """A layout model in memory. Several threads may use it; pages take turns.
+    """A loaded layout model. Several threads may use it; pages are processed one at a time.
 
         with ppocrvl.Layout("PP-DocLayoutV3-F32.gguf") as layout:
             for region in layout.detect("page.png"):
                 print(region.label, region.box)
 
-    What is not given is as the model's file says, and the official pipeline.
+    Options that are not given default to those of the model's file and of the official pipeline.
 
     Args:
-        model: a layout model's GGUF file, a folder with one, or OWNER/NAME of one that was pulled.
-            None: the one beside the model of PPOCRVL_MODEL, else the built-in one.
-        n_threads: threads that compute; 0 takes the physical cores.
-        threshold: a region needs a larger score, 0 to 1: one number, or some by class.
-        shape_mode: what polygons are: "rect", the box; "quad", the smallest rectangle at any angle;
-            "poly", the outline; "auto", the simplest that fits. Without masks always "rect".
-        unclip: by what width and height of boxes are multiplied.
-        merge_modes: of regions within others, by class of the outer one: "large" keeps the outer
-            one, "union" both; "small", by class of the inner one, keeps that.
-        snap_to_ink: draw boxes to the ink that they cut or miss.
-        cover_ink: make regions of ink that no region covers, with score 0.
+        model: the GGUF file of a layout model, a folder with one, or OWNER/NAME of a pulled one.
+            None: the one in the folder of the model that PPOCRVL_MODEL names, or else the built-in
+            one.
+        n_threads: CPU threads; 0 for the number of physical cores.
+        threshold: a region needs a score above this, 0 to 1; one number, or numbers by class.
+        shape_mode: shape of the polygons: "rect" for the box, "quad" for the smallest rotated
+            rectangle, "poly" for the outline, "auto" for the simplest that fits. Models without
+            masks always use "rect".
+        unclip: factors for the width and height of boxes.
+        merge_modes: what is kept of a region inside another, by class. "large": the outer one, by
+            its class. "union": both. "small": the inner one, by its class.
+        snap_to_ink: adjust boxes to the ink that they cut or miss.
+        cover_ink: make new regions, with score 0, from ink outside all regions.
         max_image_pixels: limit on width * height of an image.
 
     Raises:
-        ModelError: there is no such model, or the file is damaged or another model's.
-        OptionError: a value that cannot be, or a class that the model does not know.
-        EngineError: memory or threads cannot be had.
+        ModelError: there is no such model, or the file is damaged or not a layout model.
+        OptionError: a value is invalid, or the model does not know a class.
+        EngineError: there is not enough memory, or threads cannot be started.
     """
 
     def __init__(
@@ -113,14 +115,14 @@ class Layout(Closing):
         merge_modes: Mapping[str, MergeMode] | None = None,
         nms: bool = True,
     ) -> Layout:
-        """The same model, already loaded, with other options. Closing one leaves the other open.
+        """The same loaded model with other options. Closing one does not close the other.
 
         Args:
-            threshold: as for the class; None, as of the others: what this one has.
+            threshold: as for the class; None, here and below, keeps the current value.
             shape_mode: likewise.
             unclip: likewise.
             merge_modes: likewise.
-            nms: drop regions that another one mostly covers.
+            nms: remove regions that another one mostly covers.
 
         Raises:
             OptionError: as for the class.
@@ -143,15 +145,15 @@ class Layout(Closing):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes that the model knows."""
+        """The classes of the model."""
         return self._labels
 
     @property
     def n_threads(self) -> int:
-        """Threads that compute.
+        """Number of CPU threads.
 
         Raises:
-            EngineError: it is closed.
+            EngineError: the layout model is closed.
         """
         return int(self._native_model().n_threads)
 
@@ -164,7 +166,7 @@ class Layout(Closing):
 
         Raises:
             ImageError: the image cannot be read.
-            EngineError: it is closed, or memory ran out.
+            EngineError: the layout model is closed, or there is not enough memory.
         """
         self._native_model()
         return self._detect(self._pixels(image))
@@ -172,20 +174,20 @@ class Layout(Closing):
     def detect_many(self, images: Iterable[ImageSource]) -> Generator[Outcome]:
         """The regions of each image, in the order of the images.
 
-        The next image is loaded while one is looked at. One that fails gives its error as a value,
-        with `index`, and the others are still looked at.
+        The next image is loaded while one is processed. For an image that fails, its error is
+        yielded as a value, with `index`; the others are still processed.
 
         Args:
-            images: taken as they are needed.
+            images: an iterable; images are taken from it as they are needed.
 
         Raises:
-            EngineError: it is closed, or no thread can be started.
+            EngineError: the layout model is closed, or no thread can be started.
         """
         self._native_model()
         return self._outcomes(iter(images))
 
     def close(self) -> None:
-        """Let go of the model, once pages that are being looked at are done."""
+        """Free the model after the pages in progress are done."""
         self._model = None
 
     def _outcomes(self, images: Iterable[ImageSource]) -> Generator[Outcome]:

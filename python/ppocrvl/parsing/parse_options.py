@@ -48,26 +48,27 @@ class ParseKeywords(ReadOptions, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseOptions:
-    """What can be asked of parsing a document. All values are checked here.
+    """The options of parsing a document. All values are checked here.
 
     Attributes:
         pages: which pages, such as "1-3,7,-1"; None for all.
-        dpi: pixels per inch at which the pages of a PDF are rendered.
-        password: of an encrypted PDF.
-        text_layer: "auto" takes text from the document where it can be trusted.
-        drafts: "auto" tells the reader what blocks probably say, from the document's text layer:
-            it reads the same, and faster where that is right. "none" does not.
-        page_deadline: seconds after which a page ends as it is, from when it is rendered.
+        dpi: resolution at which the pages of a PDF are rendered, in pixels per inch.
+        password: password of an encrypted PDF.
+        text_layer: "auto" takes text from the PDF's text layer where it can be trusted; "never"
+            reads everything.
+        drafts: "auto" uses the document's text layer as drafts (see `draft` of `RequestOptions`):
+            the result is the same, and reading is faster where the layer is right. "none" does not.
+        page_deadline: seconds after rendering at which a page ends as it is.
         charts: read charts as tables.
         seals: read seals.
         images: read text in figures.
-        merge: read blocks of text that belong together as one.
-        turn: turn pages upright that lie on their side or head.
-        request: options of each request, those of `RequestOptions` but task, prompt, messages and
-            draft.
+        merge: merge blocks of text that belong together, and read them as one.
+        turn: rotate pages that are sideways or upside down.
+        request: options of each request: those of `RequestOptions` except task, prompt, messages
+            and draft.
 
     Raises:
-        OptionError: a value is out of its range.
+        OptionError: a value is out of range.
     """
 
     pages: str | None = None
@@ -107,7 +108,7 @@ class ParseOptions:
         """The options that were given, the others at their defaults.
 
         Raises:
-            OptionError: a value is out of its range.
+            OptionError: a value is out of range.
         """
         given: Mapping[str, Any] = keywords
         of_requests = ReadOptions.__annotations__

@@ -38,28 +38,28 @@ def imatrix(
     n_threads: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ImportanceMatrix:
-    """Reads pictures, and writes down how large the inputs of every weight matrix were.
+    """Read images and write an importance matrix: how large the inputs of every weight matrix are.
 
-    The file serves `quantize(..., imatrix=...)` for both halves of the model, and
-    `llama-quantize --imatrix` for the language model. Collect with the files that are to be
-    quantized, in BF16 or F32, and with pictures like those that will be read: some dozens of
-    them. On the CPU.
+    The file can be used by `quantize(..., imatrix=...)` for both the language model and the vision
+    encoder, and by `llama-quantize --imatrix` for the language model. Use the files that are to be
+    quantized, in BF16 or F32, and a few dozen images like those that will be read. This runs on the
+    CPU.
 
     Args:
-        model: folder with both files, or the LLM file beside the mmproj file.
-        images: as `Engine.ocr` takes them.
+        model: folder with both files, or the LLM file with the mmproj file next to it.
+        images: images as for `Engine.ocr`.
         out: the file to write.
-        task: what to ask for.
-        max_tokens: of an answer.
-        n_threads: 0: as many as an engine takes.
-        progress: called with (what is done, pictures done, pictures in all).
+        task: the task, as in `RequestOptions`.
+        max_tokens: limit of each answer.
+        n_threads: CPU threads; 0 for the default of `Engine`.
+        progress: called with (name of the step, images done, number of images).
 
     Returns:
-        What was written.
+        The importance matrix that was written.
 
     Raises:
-        OptionError: there is no picture, or an argument has an impossible value.
-        ImageError: a picture cannot be read.
+        OptionError: there is no image, or an argument is invalid.
+        ImageError: an image cannot be read.
         ModelError: the files are missing, damaged, or do not belong together.
         OutputError: the file cannot be written; nothing is left behind.
     """

@@ -42,19 +42,19 @@ _TYPE_IN_NAME = re.compile(rf"[-.](F32|F16|BF16|I?Q\d\w*|{'|'.join(PRESETS)})$",
 
 @dataclass(frozen=True, slots=True)
 class QuantizedTensor:
-    """What became of a tensor.
+    """How a tensor was quantized.
 
     Attributes:
-        name: in both files.
-        shape: in the new file, in ggml's order: a row's length comes first.
+        name: its name in both files.
+        shape: its shape in the new file, in ggml's order: the row length comes first.
         source_type: type in the old file.
         type: type in the new file.
-        wanted: type that the quantization asks for; other than `type` where its blocks do not
-            divide a row.
+        wanted: type that the quantization specifies. It differs from `type` if the row length is
+            not a multiple of its block size.
         n_bytes: size of the new data.
-        relative_error: norm of the change over the norm of the old values.
-        weighted_error: the same with each column weighed by its importance, an estimate of the
-            error of the layer's outputs; None without an importance matrix.
+        relative_error: norm of the change, divided by the norm of the old values.
+        weighted_error: the same with each column weighted by its importance, as an estimate of the
+            error of the layer's output; None without an importance matrix.
     """
 
     name: str
@@ -118,35 +118,36 @@ def quantize(
 ) -> QuantizeResult:
     """Writes `<name>-<LLM>.gguf` and `mmproj-<name>-<MMPROJ>.gguf`.
 
-    Both take their names once both are complete; files of these names are replaced. The bytes of
-    the language model's tensors are those of llama-quantize. Without `preset`, `llm_type` and
-    `mmproj_type`, the preset is "balanced".
+    Both files get their names when both are complete; existing files of these names are replaced.
+    The tensors of the language model are byte-identical to those of llama-quantize. Without
+    `preset`, `llm_type` and `mmproj_type`, the preset is "balanced".
 
     Args:
-        model: folder with both files, or the LLM file beside the mmproj file.
-        out_dir: folder for the result; made if it is not there.
-        preset: "small", "balanced" or "quality": a mixture for both files, which the file names
-            then carry; not together with the next two.
-        llm_type: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type; "Q4_K_M" where only
+        model: folder with both files, or the LLM file with the mmproj file next to it.
+        out_dir: folder for the result; created if needed.
+        preset: "small", "balanced" or "quality": a mixture of types for both files, also used in
+            the file names. It excludes the next two.
+        llm_type: "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", ... or a float type; "Q4_K_M" if only
             `mmproj_type` is given.
-        mmproj_type: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type; "Q8_0" where only
+        mmproj_type: "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", ... or a float type; "Q8_0" if only
             `llm_type` is given.
-        imatrix: file that `imatrix` or llama-imatrix wrote for this model. Types of less than
-            three bits need it, and those of four gain by it.
-        keep: types for single tensors by pattern, such as {"v.blk.0.*": "BF16"}, as in `fnmatch`; a
-            pattern may mean tensors of either file, and the last one that matches counts. Norms,
-            biases, patch and position embedding stay as they are.
-        allow_requantize: take files that are quantized already; their error adds to the new one.
-        n_threads: rows are shared among so many; 0: as many as there are cores.
-        progress: called with (file name, bytes written, bytes in all).
+        imatrix: importance matrix: a file that `imatrix` or llama-imatrix wrote for this model.
+            Types with less than three bits require it; types with four bits get better with it.
+        keep: types of single tensors by name pattern, such as {"v.blk.0.*": "BF16"}, as in
+            `fnmatch`. Patterns apply to both files; the last one that matches is used. Norms,
+            biases, patch and position embedding are never changed.
+        allow_requantize: accept files that are already quantized; their error adds to the new one.
+        n_threads: number of threads; 0 for the number of cores.
+        progress: called with (file name, bytes written, total bytes).
         llm: deprecated, the old name of `llm_type`.
         mmproj: deprecated, the old name of `mmproj_type`.
 
     Raises:
-        OptionError: an argument has an impossible value, or the files are quantized already.
+        OptionError: an argument is invalid, or the files are already quantized.
         ModelNotFoundError: there is no such model.
-        ModelFormatError: a file is damaged, or holds values that the type cannot.
-        ModelMismatchError: the files are not of one model, or the importance matrix is of another.
+        ModelFormatError: a file is damaged, or has values that the type cannot represent.
+        ModelMismatchError: the files are of different models, or the importance matrix is of
+            another model.
         OutputError: the files cannot be written; nothing is left behind.
     """
     if llm is not None or mmproj is not None:

@@ -27,7 +27,7 @@ GUESSED = "auto"
 
 
 class Message(TypedDict):
-    """What one side said in a conversation."""
+    """One message of a conversation."""
 
     role: Role
     content: str
@@ -35,17 +35,18 @@ class Message(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When and how a picture is read again: once with more pixels, once with a mild penalty.
+    """When and how an image is read again.
 
-    An answer that was stopped as a loop is tried again, and one whose confidence is known and low.
-    All attempts share one deadline. The best of those that gave an answer is the answer: one that
-    ended by itself before a loop, a loop before one that was cut short, and of equals the most
-    confident.
+    An image is read again if the answer was stopped as a repetition loop, or if its confidence is
+    known and low. The second attempt uses more pixels, the third a mild repetition penalty. All
+    attempts share one deadline. The result is the best answer: one that ended by itself is better
+    than a loop, a loop is better than one that was cut short, and among equals the most confident
+    one is best.
 
     Attributes:
-        below: confidence, 0 to 1, under which an answer is tried again.
-        enlarge: factor on the picture's area for the second attempt, at least 1.
-        repetition_penalty: of the third attempt, at least 1.
+        below: an answer with a confidence (0 to 1) below this is tried again.
+        enlarge: factor on the area of the image for the second attempt, at least 1.
+        repetition_penalty: for the third attempt, at least 1.
     """
 
     below: float = 0.5
@@ -60,43 +61,43 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOptions:
-    """What can be asked of a request. All values are checked here.
+    """The options of a request. All values are checked here.
 
     Attributes:
         task: "ocr", "table", "formula", "chart", "spotting" or "seal".
-        prompt: text in place of the task's own prompt. Never parsed for special tokens.
-        messages: the turns of a conversation, in place of `prompt`; the last one is the user's, and
-            the picture belongs to the first of the user's. In earlier answers, table and location
-            tokens count as such.
-        max_tokens: the answer ends after so many tokens, or when the context is full, with
+        prompt: text that replaces the prompt of the task. It is never parsed for special tokens.
+        messages: the messages of a conversation, instead of `prompt`. The last one is the user's.
+            The image belongs to the first message of the user. In earlier answers, table and
+            location tokens are parsed as tokens.
+        max_tokens: the answer ends after this many tokens, or when the context is full, with
             `finish_reason` "length".
-        min_pixels: smaller pictures are enlarged to this area; None for the model's own limit.
-        max_pixels: larger pictures are reduced to this area; None for the model's own limit.
-        keep_location_tokens: keep `<|LOC_n|>` in the text; None for what the task does.
-        deadline: seconds from the call after which the answer ends as it is, with `finish_reason`
-            "deadline", whatever was tried until then; None for no limit.
-        priority: waiting requests of a higher priority go first.
-        temperature: 0 takes the most likely token, as the model's makers do.
+        min_pixels: images with a smaller area are enlarged to it; None for the model's own limit.
+        max_pixels: images with a larger area are reduced to it; None for the model's own limit.
+        keep_location_tokens: keep `<|LOC_n|>` in the text; None for the default of the task.
+        deadline: seconds after the call at which the answer ends as it is, with `finish_reason`
+            "deadline". It includes all attempts of `retry`. None for no limit.
+        priority: waiting requests with a higher priority are started first.
+        temperature: 0 takes the most likely token, as the model's authors do.
         top_k: sample from the k most likely tokens; 0 for all.
-        top_p: sample from the most likely tokens that have this probability together.
+        top_p: sample from the most likely tokens whose probabilities sum to this.
         min_p: sample from tokens of at least this share of the most likely one's probability.
-        repetition_penalty: divides the logits of the answer's last 256 tokens; 1 for none. It
-            disturbs tables and numbers; `stop_loops` and `retry` are the better cures.
-        seed: of the random numbers, where temperature is above 0.
-        logit_bias: value added to the logits of these token ids.
+        repetition_penalty: divides the logits of the last 256 tokens of the answer; 1 for none. It
+            damages tables and numbers; use `stop_loops` and `retry` instead.
+        seed: of the random numbers, if temperature is above 0.
+        logit_bias: values to add to the logits, by token id.
         stop: texts that end the answer and are not part of it.
-        grammar: GBNF with a rule `root` that the answer must follow.
-        utf8: what becomes of bytes that are no UTF-8. "replace" puts U+FFFD, "strict" raises,
-            "constrain" lets only tokens through that go on with an open character.
-        stop_loops: end an answer that goes round in a circle, with `finish_reason` "repetition".
-        retry: read again after a loop or a doubtful answer; None for one attempt.
-        draft: what the answer will probably be, as text or as token ids; "auto" for what it repeats
-            of itself; None for nothing. The answer is the same, and comes faster the more of the
-            draft is right. Not with a temperature. Later attempts of `retry` have the first
-            answer as theirs.
+        grammar: a GBNF grammar with a rule `root`, which the answer must match.
+        utf8: how bytes that are not UTF-8 are handled. "replace" inserts U+FFFD, "strict" raises
+            InvalidTextError, "constrain" only allows tokens that continue an incomplete character.
+        stop_loops: end an answer that repeats itself endlessly, with `finish_reason` "repetition".
+        retry: read again after a loop or an answer of low confidence; None for one attempt.
+        draft: the probable answer, as text or as token ids (speculative decoding). "auto" uses only
+            repetitions within the answer; None uses no draft. The answer is the same; the more of
+            the draft is right, the faster it comes. Not with a temperature. Later attempts of
+            `retry` use the first answer as their draft.
 
     Raises:
-        OptionError: a value is out of its range.
+        OptionError: a value is out of range.
     """
 
     task: str = "ocr"

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request(RequestOptions):
-    """One picture with its own options, those of `RequestOptions`. All values are checked here.
+    """One image with its own options, those of `RequestOptions`. All values are checked here.
 
     Attributes:
         image: a path, encoded bytes, a binary file object, a Pillow image, or a numpy array
             [h, w], [h, w, 3] or [h, w, 4] of uint8, uint16, bool, or float in 0..1. None for a
-            conversation without a picture.
-        tag: whatever the caller wants to find again in the outcome; never looked at.
+            conversation without an image.
+        tag: any value of the caller's; it is returned unchanged in the outcome.
 
     Raises:
-        OptionError: an option is out of range, or there is neither a picture nor a prompt.
+        OptionError: an option is out of range, or there is neither an image nor a prompt.
     """
 
     image: ImageSource | None = field(kw_only=False, repr=False)
@@ -51,11 +51,11 @@ class Request(RequestOptions):
 
     @classmethod
     def of(cls, image: ImageSource | Request | None, options: ReadOptions) -> Request:
-        """The request that a call with this picture and these keywords stands for.
+        """The request for a call with this image and these keyword arguments.
 
         Raises:
-            OptionError: it is a request already, and there are options beside it; or an option is
-                out of range.
+            OptionError: `image` is a `Request` and there are also options, or an option is out of
+                range.
         """
         if not isinstance(image, Request):
             return cls(image, **options)
@@ -65,7 +65,7 @@ class Request(RequestOptions):
 
     @classmethod
     def of_many(cls, item: ImageSource | Request | None, options: ReadOptions) -> Request:
-        """The request that one of many stands for; a plain picture gets these options.
+        """The request for one of many items; these options apply to plain images.
 
         Raises:
             OptionError: an option is out of range.
@@ -74,18 +74,18 @@ class Request(RequestOptions):
 
     @classmethod
     def from_json(cls, values: object, *, folder: str | os.PathLike[str] = ".") -> Self:
-        """The request that a JSON object describes.
+        """The request described by a JSON object.
 
         Args:
-            values: the object as `json.loads` gives it. Its keys are the names of the fields.
-                `image` is a path, or null for a conversation without a picture; `retry` true,
-                false, null, or an object with the fields of `Retry`; the keys of `logit_bias` are
-                token ids as texts.
-            folder: what a relative path starts from.
+            values: the object as `json.loads` returns it. Its keys are the names of the fields.
+                `image` is a path, or null for a conversation without an image. `retry` is true,
+                false, null, or an object with the fields of `Retry`. The keys of `logit_bias` are
+                token ids as strings.
+            folder: relative paths start here.
 
         Raises:
-            OptionError: it is no object, a key is missing or unknown (the message has the nearest
-                one that is known), or a value cannot work.
+            OptionError: `values` is not an object, a key is missing or unknown (the message
+                suggests the most similar known key), or a value is invalid.
         """
         given = dict(_object("a request", values, (one.name for one in fields(cls))))
         if "image" not in given:

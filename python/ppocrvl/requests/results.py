@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a request gives back."""
+"""The results of requests."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ FinishReason: TypeAlias = Literal["stop", "length", "repetition", "cancelled", "
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Where the time went, in seconds, and the tokens that it went for.
+    """Seconds spent in each stage, and token counts.
 
     Attributes:
-        load: loading the model; paid once per engine, not per picture.
-        preprocess: decoding and resizing the picture.
-        queue: waiting for the encoder and for a place among those that decode.
-        encode: the vision encoder, its pauses for others included; 0 for a cached picture.
-        prefill: the language model over prompt and picture.
-        decode: the language model over the answer.
-        image_tokens: tokens of the picture.
-        prompt_tokens: tokens of prompt and picture.
-        generated_tokens: tokens of the answer, those of a loop that were trimmed included.
-        cached_image: whether the picture had been encoded before.
-        reused_tokens: tokens of prompt and picture that an earlier request had left in the KV
-            cache, so that the language model did not read them again.
-        drafted_tokens: tokens that were guessed and computed ahead, see `draft` of a request.
-        accepted_tokens: of them, those that were right: each of them saved a step.
+        load: loading the model; once per engine, not per image.
+        preprocess: decoding and resizing the image.
+        queue: waiting for the encoder and for a KV cache slot.
+        encode: the vision encoder, including pauses in which other requests decode; 0 for a cached
+            image.
+        prefill: the language model on prompt and image.
+        decode: the language model on the answer.
+        image_tokens: tokens of the image.
+        prompt_tokens: tokens of prompt and image.
+        generated_tokens: tokens of the answer, including those trimmed from a loop.
+        cached_image: whether the encoded image came from the cache.
+        reused_tokens: tokens of prompt and image that were still in the KV cache from an earlier
+            request, so that prefill skipped them.
+        drafted_tokens: tokens that were computed ahead from a draft; see `draft` of
+            `RequestOptions`.
+        accepted_tokens: drafted tokens that were right; each of them saved a decoding step.
     """
 
     load: float
@@ -54,8 +56,8 @@ class Line:
 
     Attributes:
         text: without its line break.
-        confidence: mean probability of its tokens, 0 to 1; 0 where there are none.
-        min_confidence: the lowest of them.
+        confidence: mean probability of its tokens, 0 to 1; 0 if it has none.
+        min_confidence: lowest probability of a token in it.
     """
 
     text: str
@@ -65,13 +67,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One reading of a picture that was read more than once.
+    """One of several attempts to read an image.
 
     Attributes:
         reason: "first", "more pixels" or "penalty".
-        text: what it read.
-        finish_reason: how it ended.
-        confidence: as that of a result.
+        text: the answer of this attempt.
+        finish_reason: why it ended.
+        confidence: as in `Result`.
         resized: (width, height) that the encoder saw.
     """
 
@@ -84,27 +86,27 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer for one picture; `str(result)` is its text.
+    """The answer for one image; `str(result)` is its text.
 
     Attributes:
-        text: what the model read. Without `<|LOC_n|>` tokens unless the task is spotting or the
-            caller asked for them.
-        finish_reason: "stop" (the model ended, or a stop text came), "length" (`max_tokens`
-            reached), "repetition" (the answer went round in a circle; all but the first round is
-            trimmed), "cancelled" or "deadline".
-        confidence: mean probability of the tokens, 0 to 1; 0 where there are none. It tells a clear
-            picture from a poor one; it is not the probability that the text is right.
+        text: what the model read. It has `<|LOC_n|>` tokens only if the task is spotting or
+            `keep_location_tokens` is set.
+        finish_reason: "stop" (the model ended the answer, or a stop text occurred), "length"
+            (`max_tokens` was reached, or the context was full), "repetition" (the answer repeated
+            itself endlessly; all but the first repetition is removed), "cancelled" or "deadline".
+        confidence: mean probability of the tokens, 0 to 1; 0 if there are none. It distinguishes
+            clear images from poor ones. It is not the probability that the text is right.
         task: name of the task.
-        image_size: (width, height) of the upright picture in pixels; (0, 0) without one.
-        resized: (width, height) that the encoder saw; (0, 0) without a picture.
+        image_size: (width, height) of the upright image in pixels; (0, 0) without an image.
+        resized: (width, height) of the encoder's input; (0, 0) without an image.
         timings: seconds and token counts.
         token_ids: the tokens of the answer.
         logprobs: natural logarithm of each token's probability.
-        token_ends: bytes of the text in UTF-8 that were there after each token.
-        repeated_tokens: so many were trimmed from the end of a loop.
-        attempts: all readings, where the picture was read more than once.
-        index: place of the picture among many, from 0.
-        tag: that of the `Request`.
+        token_ends: length of the text in UTF-8 bytes after each token.
+        repeated_tokens: number of tokens that were removed from the end of a loop.
+        attempts: all attempts, if the image was read more than once.
+        index: position of the image among many, from 0.
+        tag: the `tag` of the `Request`.
     """
 
     text: str
@@ -127,12 +129,12 @@ class Result:
 
     @property
     def min_confidence(self) -> float:
-        """The lowest probability of a token, 0 to 1; 0 where there are none."""
+        """The lowest probability of a token, 0 to 1; 0 if there are no tokens."""
         return math.exp(min(self.logprobs)) if self.logprobs else 0.0
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """The lines of the text with what the model thinks of each.
+        """The lines of the text, with their confidences.
 
         A token belongs to the line in which its text begins; a line break belongs to the line that
         it ends.
@@ -156,7 +158,7 @@ class Result:
     def to_dict(self, *, tokens: bool = False) -> dict[str, Any]:
         """The result as plain values for JSON.
 
-        `tokens` adds `token_ids`, `logprobs` and `token_ends`. `index` and `tag` are left out.
+        `tokens=True` adds `token_ids`, `logprobs` and `token_ends`. `index` and `tag` are left out.
         """
         values = asdict(replace(self, tag=None))  # asdict copies what it meets
         del values["index"], values["tag"]
@@ -169,7 +171,7 @@ class Result:
 
 
 Outcome: TypeAlias = Result | PpocrvlError
-"""What one picture of many gives: its answer, or why there is none. Both have `index` and `tag`."""
+"""The outcome for one image of many: its result, or its error. Both have `index` and `tag`."""
 
 
 def placed(outcome: Outcome, index: int, tag: object) -> Outcome:

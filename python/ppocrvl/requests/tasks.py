@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the model can be asked: one row per task."""
+"""The tasks of the model, one row per task."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class Task:
     """One task of the model.
 
     Attributes:
-        name: what the caller writes.
-        prompt: the text the model was trained with.
-        title: for people to choose by.
-        since: first model version that knows the task.
-        keeps_location_tokens: whether `<|LOC_n|>` tokens are part of the answer.
-        enlarges_small_pictures: whether pictures under 1500 pixels are doubled first.
+        name: value of the option `task`.
+        prompt: the text that the model was trained with.
+        title: shown to people.
+        since: first model version that supports the task.
+        keeps_location_tokens: whether the text keeps `<|LOC_n|>` tokens.
+        enlarges_small_pictures: whether images with both sides under 1500 pixels are enlarged to
+            twice the size first.
     """
 
     name: TaskName
@@ -33,7 +34,7 @@ class Task:
     enlarges_small_pictures: bool = False
 
     def is_known_to(self, model_version: str) -> bool:
-        """Whether a model of this version ("1.0", "1.5", "1.6") knows the task."""
+        """Whether a model of this version ("1.0", "1.5", "1.6") supports the task."""
         return _version(model_version) >= _version(self.since)
 
 

@@ -27,22 +27,22 @@ def export_layout(
 ) -> Path:
     """Writes `<name>-<TYPE>.gguf` from a PP-DocLayoutV3 or PP-DocLayoutV2 checkpoint.
 
-    It takes its name once it is complete; a file of this name is replaced.
+    The file gets its name when it is complete; an existing file of this name is replaced.
 
     Args:
         checkpoint_dir: Folder with safetensors, config.json and preprocessor_config.json.
-        out_dir: Folder for the result; made if it is not there.
-        layout_type: "f32", "f16", "bf16" or "q8_0", of the convolutions and of the encoder's
-            matrices; everything else is in float32.
+        out_dir: Folder for the result; created if needed.
+        layout_type: "f32", "f16", "bf16" or "q8_0": the type of the convolutions and of the
+            encoder's matrices. Everything else is float32.
         name: The model's name, in the file name and in `general.name`; by default the folder's.
-        revision: The hub's commit of the checkpoint, to be recorded.
-        progress: Called with (file name, bytes written, bytes in all).
+        revision: The hub's commit of the checkpoint; it is recorded in the file.
+        progress: Called with (file name, bytes written, total bytes).
 
     Returns:
         The path of the file.
 
     Raises:
-        OptionError: An argument has an impossible value.
+        OptionError: An argument is invalid.
         CheckpointError: The checkpoint cannot be exported.
         OutputError: The file cannot be written; nothing is left behind.
     """
