@@ -41,13 +41,13 @@ DOCUMENT = ROOT / "docs" / "video.md"
 MARKS = ("<!-- benchmarks/video.py writes this -->\n", "<!-- to here -->")
 SANS = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"  # Debian package fonts-dejavu
 NTSC = Fraction(30_000, 1001)
-SIZE = (480, 270)
+SIZE = (720, 404)
 CODEC = ("libx264", {"crf": "23", "preset": "veryfast"})
 WITHIN = 0.3
 """Seconds."""
 
-WHO = ("The captain", "My sister", "The old man", "Nobody", "The teacher", "A friend of mine")
-DID = ("found", "opened", "never saw", "took", "lost", "wrote about")
+WHO = ("The captain", "My sister", "The old man", "Nobody", "The teacher", "A friend")
+DID = ("found", "opened", "never saw", "took", "lost", "sold")
 WHAT = ("the letter", "a small boat", "the last train", "their garden", "the red book", "12 boxes")
 
 
@@ -71,7 +71,8 @@ KINDS = (
 
 def script(chance: random.Random, count: int) -> Script:
     """So many captions, of 1.2 to 3 s, half of them with a pause before them."""
-    at, found = 0.5, []
+    at = 0.5
+    found: list[tuple[float, float, str]] = []
     for _ in range(count):
         text = f"{chance.choice(WHO)} {chance.choice(DID)} {chance.choice(WHAT)}."
         end = at + chance.uniform(1.2, 3)
@@ -154,7 +155,9 @@ def reading_table(folder: Path, count: int) -> list[str]:
             rows.append(row(kind.name, found))
             print(rows[-1], *found.wrong, sep="\n  ", flush=True)
     whole = Score(
-        *(sum(getattr(one, name) for one in scores) for name in ("captions", "exact", "timed")),
+        captions=sum(one.captions for one in scores),
+        exact=sum(one.exact for one in scores),
+        timed=sum(one.timed for one in scores),
         worst=max(one.worst for one in scores),
         readings=sum(one.readings for one in scores),
         too_many=sum(one.too_many for one in scores),

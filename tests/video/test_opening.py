@@ -94,6 +94,10 @@ def test_a_file_object_is_left_open(tmp_path: Path) -> None:
         assert not file.closed
 
 
+def test_what_is_neither_a_path_nor_a_file() -> None:
+    assert "a video cannot be a bytes" in refused(b"...")
+
+
 def test_without_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     assert 'pip install "ppocrvl[video]"' in refused("a.mp4", MissingExtraError)

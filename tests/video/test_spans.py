@@ -67,6 +67,13 @@ def test_a_text_that_fades_in_is_complete_where_it_is_read() -> None:
     assert np.array_equal(spans[1].best.pixels(trims=False), ONE)
 
 
+def test_the_fullest_frame_is_read() -> None:
+    shown = [(0.0, BLANK), (0.5, ONE), (1.0, slide("The"))]
+    (span,) = unchanged(looks(shown), lambda *_: False)
+    assert np.array_equal(span.best.pixels(trims=False), ONE)
+    assert (span.begin, span.end) == (0.0, 1.04)
+
+
 def test_a_text_that_is_seen_once_is_no_fade() -> None:
     third = slide("Only briefly")
     shown = [(0.0, ONE), (0.5, ONE), (1.0, third), (1.5, OTHER), (2.0, OTHER)]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ppocrvl.images.limits import MAX_IMAGE_PIXELS, check_image_size
+from ppocrvl.images.limits import MAX_IMAGE_PIXELS
+from ppocrvl.support.resources import memory_for
 from ppocrvl.video.opening import load_av
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Shown:
         return self._upright("rgb24")
 
     def _upright(self, form: str) -> NDArray[np.uint8]:
-        pixels: NDArray[np.uint8] = self.frame.to_ndarray(format=form)
+        with memory_for("a frame of the video"):
+            pixels: NDArray[np.uint8] = self.frame.to_ndarray(format=form)
         # Counter-clockwise in degrees, as PyAV has it. Other angles than these no camera writes.
         return np.rot90(pixels, round(self.frame.rotation / 90) % 4)
 
@@ -106,7 +108,7 @@ class Frames:
         while True:
             try:
                 packet = next(packets, None)
-            except av.FFmpegError as error:
+            except (av.FFmpegError, OSError) as error:
                 video.note_damage(max(self._last, 0.0), error)
                 break
             if packet is None:
@@ -125,9 +127,9 @@ class Frames:
 
     def _timed(self, frame: Any) -> Iterator[tuple[float, Any]]:  # noqa: ANN401 - PyAV's
         self.n_decoded += 1
-        check_image_size(
-            frame.width, frame.height, MAX_IMAGE_PIXELS, f"a frame of {self._video.name}"
-        )
+        if frame.width * frame.height > MAX_IMAGE_PIXELS:  # others than the stream said
+            self._video.note_damage(max(self._last, 0.0), "a frame is over the limit on pixels")
+            return
         if frame.pts is None:
             at = max(self._last, 0.0) + 1 / self._rate
         else:

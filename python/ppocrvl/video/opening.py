@@ -36,6 +36,8 @@ FRAME_THREADS_BELOW = 1 << 23
 decoded one after the other, so that 8K takes no more memory than its codec asks for."""
 
 _BUFFER_BYTES = 1 << 20
+_MOST_IMAGE_BYTES = 64 << 20
+"""Of a file that is read to see whether it is an image, for the message alone."""
 
 
 @dataclass(slots=True)
@@ -116,6 +118,10 @@ def load_av() -> Any:  # noqa: ANN401 - a module
 def _opened(source: VideoSource, name: str) -> Iterator[IO[bytes]]:
     """The file, by our own `open`: FFmpeg would take a name as an address of many kinds."""
     if not isinstance(source, str | os.PathLike):
+        if not hasattr(source, "read"):
+            raise VideoError(
+                f"a video cannot be a {type(source).__name__}; give a path or a binary file"
+            )
         yield source
         return
     try:
@@ -141,6 +147,8 @@ def _refusal(source: VideoSource, name: str, error: Exception) -> VideoError:
 
 
 def _is_image(path: str | os.PathLike[str]) -> bool:
+    if Path(path).stat().st_size > _MOST_IMAGE_BYTES:
+        return False
     try:
         with Frames(path):
             return True
