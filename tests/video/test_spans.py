@@ -82,8 +82,8 @@ def test_a_text_that_is_seen_once_is_no_fade() -> None:
 
 def test_a_text_that_grows_slowly_is_two() -> None:
     first, grown = slide("A point"), slide("A point", "and one more")
-    shown = [(at * 0.5, first if at < 6 else grown) for at in range(12)]
-    assert len(found(shown)) == 2
+    shown = [(at * 0.5, (OTHER, first, grown)[at // 4]) for at in range(12)]
+    assert len(found(shown)) == 3
 
 
 def test_a_pause_between_two_texts_stays() -> None:
