@@ -227,7 +227,15 @@ def main() -> None:
         folder = Path(name)
         changes = change_table(folder)
         readings = reading_table(folder, args.captions)
-    text = "\n".join([*readings, "", "What changes in strokes:", "", *changes])
+    text = "\n".join(
+        [
+            *readings,
+            "",
+            "Pixels at strokes that change by more than 96 shades, within 24 x 24 pixels:",
+            "",
+            *changes,
+        ]
+    )
     if args.print:
         print(text)
         return
