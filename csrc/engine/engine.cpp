@@ -142,6 +142,10 @@ void Engine::close_all() {
 
 std::shared_ptr<Ticket> Engine::submit(Request &&request) {
   take_memory_for_exceptions();
+  {
+    const std::scoped_lock lock(board_->mutex);
+    require_queue_space(); // first: who waits for a place tries again, and tokenising takes time
+  }
   PreparedRequest prepared = prepare(request);
   const std::shared_ptr<Waker> waker = board_;
   auto ticket = std::make_shared<Ticket>(waker, request.deadline);
@@ -149,6 +153,7 @@ std::shared_ptr<Ticket> Engine::submit(Request &&request) {
     const std::scoped_lock lock(board_->mutex);
     require_queue_space();
     prepared.request = std::move(request);
+    prepared.request.draft.reset(); // megabytes, of which its tokens are in use
     GenerateJob job;
     job.prepared = std::move(prepared);
     job.ticket = ticket;

@@ -16,7 +16,6 @@ from ppocrvl.engine.answers import Handle
 from ppocrvl.engine.engine import Engine
 from ppocrvl.errors import OptionError
 from ppocrvl.models.folder import FileKey, PathLike, built_in_note, file_key, find_model
-from ppocrvl.parsing.draft_reader import with_small_reader
 from ppocrvl.parsing.finish_document import finish_document
 from ppocrvl.parsing.jobs import page_jobs
 from ppocrvl.parsing.layouts import open_layout
@@ -369,7 +368,7 @@ class _Parsing:
         layout = stack.enter_context(open_layout(self._layout, model))
         parts = Parts(
             layout,
-            with_small_reader(reader, options, stack),
+            reader,
             Memory(None, {}),
             options.blocks_for(reader),
             page_deadline=options.page_deadline,

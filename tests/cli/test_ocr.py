@@ -61,6 +61,9 @@ def test_a_draft_is_of_one_picture(
     assert done.returncode == ExitCode.USAGE
     assert "--draft FILE is what one image says" in done.stderr
     assert ppocrvl_program("ocr", picture, picture, "--draft", "auto", *SHORT).returncode == 0
+    done = ppocrvl_program("ocr", "-", "--draft", "-", *SHORT)
+    assert done.returncode == ExitCode.USAGE
+    assert "standard input is the image or the draft, not both" in done.stderr
 
 
 def test_picture_from_standard_input(ppocrvl_program: Program, picture: Path) -> None:

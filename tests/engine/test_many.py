@@ -160,6 +160,8 @@ def test_full_line_is_refused_or_waited_for(endless_model: Path, picture: Pictur
         waiting = engine.submit(picture, wait=False, max_tokens=1)
         with pytest.raises(QueueFullError, match="1 requests wait already"):
             engine.submit(picture, wait=False)
+        with pytest.raises(QueueFullError):  # before anything of the request is prepared
+            engine.submit(picture, wait=False, grammar="root ::= (")
         patient = threading.Thread(target=engine.ocr, args=(picture,), kwargs={"max_tokens": 1})
         patient.start()
         patient.join(0.2)

@@ -46,13 +46,13 @@ def _run(files: Sequence[Path], role: str, n_cases: int, folder: Path) -> dict[i
     return outcomes
 
 
-def _check(outcomes: dict[int, str]) -> None:
+def _check(outcomes: dict[int, str], least_ran: float = 1 / 50) -> None:
     wrong = {seed: end for seed, end in outcomes.items() if end not in {"ran", "refused"}}
     assert not wrong
     counts = collections.Counter(outcomes.values())
     # The damage must neither be harmless nor all of one kind.
     assert counts["refused"] > len(outcomes) / 2
-    assert counts["ran"] > len(outcomes) / 100
+    assert counts["ran"] > len(outcomes) * least_ran
 
 
 @pytest.mark.timeout(600)
@@ -72,7 +72,8 @@ def test_many_damaged_files(model: ModelPaths, role: str, tmp_path: Path) -> Non
 
 def _damage_a_layout_model(size: str, n_cases: int, folder: Path) -> None:
     write_synthetic_layout(folder / size, size, image_size=96)
-    _check(_run([export_layout(folder / size, folder)], "layout", n_cases, folder))
+    outcomes = _run([export_layout(folder / size, folder)], "layout", n_cases, folder)
+    _check(outcomes, 1 / 100)  # their files have little beside sizes, each of which is checked
 
 
 @pytest.mark.timeout(600)

@@ -124,3 +124,13 @@ def test_long_ones_are_cut(task: str) -> None:
     many = [Letter("x", (5, 5, 12, 15))] * 70_000
     (draft,) = drafts([planned((0, 0, 100, 60), task, (60,))], many)
     assert len(draft) == 1 << 16
+
+
+def test_what_has_more_cells_than_a_table_is_none() -> None:
+    """A row and a column of letters: so many rows of so many cells."""
+    across = [Letter("x", (30 * i, 0, 30 * i + 7, 10)) for i in range(2_000)]
+    down = [Letter("x", (0, 30 * i, 7, 30 * i + 10)) for i in range(1, 2_000)]
+    (draft,) = drafts([planned((0, 0, 60_000, 60_000), "table", (60,))], [*across, *down])
+    assert draft == "auto"
+    (draft,) = drafts([planned((0, 0, 600, 600), "table", (60,))], [*across, *down])
+    assert draft.count("<nl>") == 20

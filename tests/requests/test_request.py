@@ -114,6 +114,8 @@ def test_json() -> None:
         ({"image": "a", "draft": ""}, "draft must be a text that is not empty"),
         ({"image": "a", "draft": "a\ud800"}, "draft is not valid Unicode"),
         ({"image": "a", "draft": "a" * 1_000_001}, "draft is longer than 1000000"),
+        ({"image": "a", "draft": [0] * 32_769}, "draft is longer than 32768"),
+        ({"image": "a", "draft": []}, "draft must have a token"),
         ({"image": "a", "draft": [1, -1]}, "draft must be from 0 to"),
         ({"image": "a", "draft": ["a"]}, "draft must be a whole number"),
         ({"image": "a", "draft": "a", "temperature": 0.1}, "leave out draft or temperature"),

@@ -26,7 +26,7 @@ from ppocrvl.server.auth import Keys
 from ppocrvl.server.codes import ApiError
 from ppocrvl.server.fetch import Fetcher
 from ppocrvl.server.gate import Access
-from ppocrvl.server.threads import started_pool
+from ppocrvl.support.resources import started_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,7 +243,7 @@ def test_all_threads_are_started() -> None:
     def running() -> int:
         return sum(thread.name.startswith("started-pool") for thread in threading.enumerate())
 
-    pool = started_pool(3, "started-pool")
+    pool = started_pool(3, "started-pool", "a test")
     assert running() == 3
     assert pool.submit(int, "7").result() == 7
     pool.shutdown()
@@ -262,7 +262,7 @@ def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(threading.Thread, "start", limited)
     with pytest.raises(EngineError, match="cannot start a thread"):
-        started_pool(2, "test")
+        started_pool(2, "test", "a test")
     started[0].join(SECONDS)
     assert not started[0].is_alive()
 

@@ -65,7 +65,8 @@ class Soak:
         watch.start()
         try:
             with ThreadPoolExecutor(CLIENTS) as pool:
-                for done, _ in enumerate(pool.map(self.one, range(REQUESTS)), 1):
+                for done, end in enumerate(pool.map(self.one, range(REQUESTS)), 1):
+                    self.ends[end] += 1  # here: in several threads some would be lost
                     if done == WARM:
                         self.warm_bytes = resident_bytes(self.server)
         finally:
@@ -74,8 +75,8 @@ class Soak:
         wait_for(lambda: self.server.inside() == 0)
         self.end_bytes = resident_bytes(self.server)
 
-    def one(self, number: int) -> None:
-        """One request; what kind it is depends on its number alone."""
+    def one(self, number: int) -> str:
+        """One request; what kind it is depends on its number alone. Says how it ended."""
         draw = random.Random(number)
         kinds: list[tuple[str, Callable[[random.Random], str]]] = [
             ("cancelled", self.cancelled),
@@ -84,9 +85,10 @@ class Soak:
         ]
         name, ask = kinds[number % 10] if number % 10 < len(kinds) else ("read", self.read)
         try:
-            self.ends[f"{name}, {ask(draw)}"] += 1
+            return f"{name}, {ask(draw)}"
         except Exception as error:  # noqa: BLE001 - whatever it was, the test is to show it
             self.wrong.append(f"{number}, {name}: {error!r}")
+            return f"{name}, wrong"
 
     def read(self, draw: random.Random) -> str:
         """An ordinary request, whole or in pieces."""

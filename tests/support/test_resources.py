@@ -17,10 +17,11 @@ import signal
 import threading
 
 from ppocrvl.errors import EngineError
-from ppocrvl.support.resources import thread_for
+from ppocrvl.support.resources import start_thread
 
 page = resource.getpagesize()
 stack = 8 << 20
+threading.stack_size(stack)
 
 def start(more):
     with open("/proc/self/statm") as file:
@@ -28,8 +29,7 @@ def start(more):
     resource.setrlimit(resource.RLIMIT_AS, (held + stack + more, resource.RLIM_INFINITY))
     thread = threading.Thread(target=int)
     try:
-        with thread_for("a test"):
-            thread.start()
+        start_thread(thread, "a test")
         thread.join()
     except EngineError as error:
         assert "a test" in str(error)

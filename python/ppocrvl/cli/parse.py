@@ -215,7 +215,6 @@ def _begin(
     from ppocrvl.engine.engine import Engine
     from ppocrvl.models.folder import built_in_note
     from ppocrvl.parsing import layouts
-    from ppocrvl.parsing.draft_reader import with_small_reader
     from ppocrvl.parsing.jobs import page_jobs
     from ppocrvl.parsing.journal import Journal
     from ppocrvl.parsing.parts import Parts
@@ -234,7 +233,7 @@ def _begin(
         note(built_in_note("--model "))
     parts = Parts(
         layout,
-        with_small_reader(engine, options, stack),
+        engine,
         Memory(journal, _models(args, engine)),
         options.blocks_for(engine),
         page_deadline=options.page_deadline,

@@ -78,10 +78,16 @@ def add_request_flags(parser: argparse.ArgumentParser, names: Iterable[str] = FL
 
 
 def given_request_flags(args: argparse.Namespace, names: Iterable[str] = FLAGS) -> dict[str, Any]:
-    """Of these options, those that were given, as keywords of `RequestOptions`."""
+    """Of these options, those that were given, as keywords of `RequestOptions`.
+
+    Raises:
+        OptionError: the draft's file cannot be read, or is the image's.
+    """
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     if given.get("retry"):
         given["retry"] = Retry()
+    if given.get("draft") == "-" and "-" in args.images:
+        raise OptionError("standard input is the image or the draft, not both")
     if given.get("draft", GUESSED) != GUESSED:
         given["draft"] = read_text(given["draft"])
     return given

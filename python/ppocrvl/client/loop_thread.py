@@ -104,7 +104,7 @@ def _new_task(
     submitted: weakref.WeakSet[asyncio.Task[Any]],
     loop: asyncio.AbstractEventLoop,
     coroutine: Coroutine[Any, Any, T],
-    **options: Any,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401 - what asyncio's Task takes
 ) -> asyncio.Task[T]:
     task = asyncio.Task(coroutine, loop=loop, **options)
     if asyncio.current_task(loop) is None:  # begun by `submit`, not by another task

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ppocrvl.errors import EngineError
 from ppocrvl.support.native import _native
-from ppocrvl.support.resources import thread_for
+from ppocrvl.support.resources import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,8 +51,7 @@ class Notifier:
         self._ids = itertools.count()
         self._callbacks: dict[int, Callable[[], bool]] = {}
         self._thread = threading.Thread(target=self._run, name="ppocrvl-notifier", daemon=True)
-        with thread_for("answers"):
-            self._thread.start()
+        start_thread(self._thread, "answers")
         _notifiers.add(self)
 
     def watch(self, ticket: _native.Ticket, callback: Callable[[], bool]) -> None:

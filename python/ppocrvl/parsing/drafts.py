@@ -29,6 +29,8 @@ _INSIDE = 0.5
 """Share of a letter within a box from which on it belongs there."""
 _LONGEST = 1 << 16
 """Characters of a draft: an answer is shorter."""
+_MOST_CELLS = 4096
+"""Of a table that is guessed; more is something else than a table."""
 _ROW_GAP, _COLUMN_GAP, _WORD_GAP = 0.6, 1.0, 0.2
 """Between middles of letters of different rows; between letters of different cells, and of
 different words: in heights of a letter."""
@@ -110,13 +112,16 @@ class LayerText:
     def table(self, box: Box) -> str:
         """What lies in the box as a table in OTSL, cells where there is space between letters.
 
-        The row of most cells says how many columns there are, and where.
+        The row of most cells says how many columns there are, and where. Empty where there is
+        nothing, or more than a table has.
         """
         letters = np.flatnonzero(self._letters_in(box))
         if not letters.size:
             return ""
         rows = [self._cells(row) for row in self._rows(letters)]
         most = max(map(len, rows))
+        if most * len(rows) > _MOST_CELLS:
+            return ""
         middles = np.mean([[_middle(cell) for cell in row] for row in rows if len(row) == most], 0)
         return _valid("".join(_otsl_row(row, middles) for row in rows))
 

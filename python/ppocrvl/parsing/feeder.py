@@ -18,7 +18,7 @@ from ppocrvl.parsing.parts import NoDocument
 from ppocrvl.parsing.plan import plan_page
 from ppocrvl.parsing.upright import upright
 from ppocrvl.parsing.window import Load
-from ppocrvl.support.resources import thread_for
+from ppocrvl.support.resources import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,8 +86,7 @@ class Feeder:
         Raises:
             EngineError: no thread can be started.
         """
-        with thread_for("pages"):
-            self._thread.start()
+        start_thread(self._thread, "pages")
 
     def check(self) -> None:
         """Makes sure that it goes on.

@@ -20,7 +20,7 @@ MOST = 2**31 - 1
 MAX_STOPS = 16
 Utf8Policy: TypeAlias = Literal["replace", "strict", "constrain"]
 Role: TypeAlias = Literal["user", "assistant", "system"]
-MAX_DRAFT = 1_000_000
+MAX_DRAFT, MAX_DRAFT_IDS = 1_000_000, 32_768
 """Characters or tokens of a draft; anything longer is a mistake."""
 GUESSED = "auto"
 """As `draft`: no text is given."""
@@ -262,17 +262,20 @@ def check_kind(name: str, value: object, kinds: type | tuple[type, ...]) -> None
 
 
 def check_draft(draft: object) -> None:
-    """Makes sure that this is a text, or ids of tokens, of no more than `MAX_DRAFT`.
+    """Makes sure that this is a text of 1 to `MAX_DRAFT` characters, or 1 to `MAX_DRAFT_IDS` ids.
 
     Raises:
         OptionError: it is not.
     """
     check_kind("draft", draft, (str, list, tuple))
     assert isinstance(draft, str | list | tuple)  # noqa: S101 - checked just now
-    if len(draft) > MAX_DRAFT:
-        raise OptionError(f"draft is longer than {MAX_DRAFT}; give the part that is about the page")
+    most = MAX_DRAFT if isinstance(draft, str) else MAX_DRAFT_IDS
+    if len(draft) > most:
+        raise OptionError(f"draft is longer than {most}; give the part that is about the page")
     if isinstance(draft, str):
         check_text("draft", draft, blank=True)
+    elif not draft:
+        raise OptionError("draft must have a token; leave it out for none")
     else:
         for token in draft:
             check_int("draft", token, 0, MOST)

@@ -25,7 +25,7 @@ from ppocrvl.server.codes import ApiError, api_error
 from ppocrvl.server.document_meter import DocumentMeter
 from ppocrvl.server.engine_service import is_failure
 from ppocrvl.server.logs import LOGGER
-from ppocrvl.server.threads import started_pool
+from ppocrvl.support.resources import started_pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -98,7 +98,7 @@ class DocumentService:
         self.metrics = metrics
         self.places = asyncio.Semaphore(limits.max_documents)
         # One may still be closing a document while the next one is read.
-        self._threads = started_pool(2 * limits.max_documents, "ppocrvl-document")
+        self._threads = started_pool(2 * limits.max_documents, "ppocrvl-document", "the server")
 
     def begin(self, job: DocumentJob) -> DocumentReading:
         """A document on its way; closed at the latest with its request.

@@ -27,7 +27,7 @@ from ppocrvl.server.protocol import protocol_class
 from ppocrvl.server.reserve import keep_reserve
 from ppocrvl.server.server_limits import ServerLimits
 from ppocrvl.server.state import State
-from ppocrvl.server.threads import started_pool
+from ppocrvl.support.resources import started_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ async def _run(
     server: _Server, listener: socket.socket, load: Callable[[], Models], state: State
 ) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(started_pool(_DECODERS, "ppocrvl-decoder"))
+    loop.set_default_executor(started_pool(_DECODERS, "ppocrvl-decoder", "the server"))
 
     async def load_model() -> None:
         try:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ppocrvl.document.writers.written import Figures, Style
 from ppocrvl.parsing.parse_options import Drafts, TextLayer
-from ppocrvl.requests.options import MAX_DRAFT, MAX_STOPS, MOST, Utf8Policy
+from ppocrvl.requests.options import MAX_DRAFT, MAX_DRAFT_IDS, MAX_STOPS, MOST, Utf8Policy
 from ppocrvl.requests.pixel_limits import MAX_REQUEST_PIXELS
 from ppocrvl.requests.tasks import TaskName
 
@@ -34,7 +34,9 @@ Bias: TypeAlias = Annotated[float, Field(ge=-100, le=100)]
 Biases: TypeAlias = Annotated[dict[TokenId, Bias], Field(max_length=MAX_BIASES)]
 Draft: TypeAlias = Annotated[
     Annotated[str, Field(min_length=1, max_length=MAX_DRAFT)]
-    | Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(max_length=MAX_DRAFT)],
+    | Annotated[
+        list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=MAX_DRAFT_IDS)
+    ],
     Field(description="what the answer will probably be, as text or token ids, or auto"),
 ]
 Zero: TypeAlias = Annotated[float, Field(ge=0, le=0)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ppocrvl.errors import EngineError
 from ppocrvl.server.codes import ApiError
-from ppocrvl.server.threads import started_pool
+from ppocrvl.support.resources import started_pool
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -48,8 +48,12 @@ class State:
     uploads: ByteBudget
     pictures: PictureLoader
     metrics: Metrics
-    parser: Executor = field(default_factory=lambda: started_pool(1, "ppocrvl-parser"))
-    writer: Executor = field(default_factory=lambda: started_pool(1, "ppocrvl-writer"))
+    parser: Executor = field(
+        default_factory=lambda: started_pool(1, "ppocrvl-parser", "the server")
+    )
+    writer: Executor = field(
+        default_factory=lambda: started_pool(1, "ppocrvl-writer", "the server")
+    )
     service: EngineService | None = None
     documents: DocumentService | None = None
     draining: bool = False

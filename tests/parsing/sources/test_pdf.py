@@ -86,6 +86,15 @@ def test_text_layer_lies_on_the_ink(turn: int, crop: bytes) -> None:
     assert np.abs(np.subtract(around(characters), ink(page))).max() < 3
 
 
+def test_text_layer_lies_on_the_ink_of_a_page_that_is_rendered_smaller() -> None:
+    document = pdf(text("Hlyg", size=80, y=500))
+    with open_document(document, max_image_pixels=500_000) as source:
+        page = source.render(0)
+        characters = source.text_layer(0)
+    assert page.pixels.shape[0] * page.pixels.shape[1] <= 500_000
+    assert np.abs(np.subtract(around(characters), ink(page))).max() < 3
+
+
 def test_same_pixels_as_pypdfium2() -> None:
     """As the official pipeline renders: `page.render(scale=2.0)`."""
     import pypdfium2

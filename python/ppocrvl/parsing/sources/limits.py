@@ -25,5 +25,5 @@ limit, a file of 97 kB (100 MB of `q`, compressed) took 8.1 GB."""
 PDF_SECONDS = 60
 """Processor time for one page, in whole seconds."""
 
-MAX_CHARACTERS = 1_000_000
-"""Of one page's text layer; what is beyond is left out."""
+MAX_CHARACTERS = 100_000
+"""Of one page's text layer; what is beyond is left out. A full page of A4 has some 6,000."""

@@ -145,7 +145,7 @@ class PdfSource(DocumentSource):
             what, boxes = np.empty((n, 2), np.uint32), np.empty((n, 4), np.float32)
             process.read_into(what)
             process.read_into(boxes)
-        shown = page_size(*size, self._dpi)
+        shown = page_size(*size, self._dpi, self._max_pixels)
         places = to_pixels(
             boxes, tuple(answer["box"]), _quarter_turns(answer), (shown.width, shown.height)
         )
