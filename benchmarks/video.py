@@ -31,6 +31,7 @@ from ppocrvl.video.looks import looked_at
 from ppocrvl.video.merging import edits
 from ppocrvl.video.opening import open_video
 from ppocrvl.video.strokes import REPAINTED
+from video_cuts import CODEC, SIZE, cut_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,6 @@ DOCUMENT = ROOT / "docs" / "video.md"
 MARKS = ("<!-- benchmarks/video.py writes this -->\n", "<!-- to here -->")
 SANS = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"  # Debian package fonts-dejavu
 NTSC = Fraction(30_000, 1001)
-SIZE = (720, 404)
-CODEC = ("libx264", {"crf": "23", "preset": "veryfast"})
 WITHIN = 0.3
 """Seconds."""
 
@@ -139,7 +138,7 @@ def score(read: ppocrvl.VideoText, captions: Script) -> Score:
 
 def reading_table(folder: Path, count: int) -> list[str]:
     """Captions of all kinds through the built-in model."""
-    rows, scores = [], []
+    rows, scores, inverted = [], [], []
     with ppocrvl.Engine(n_parallel=2) as engine:
         for number, kind in enumerate(KINDS):
             chance = random.Random(number)
@@ -150,10 +149,14 @@ def reading_table(folder: Path, count: int) -> list[str]:
                 rate=kind.rate or 25,
                 codec=CODEC,
             )
-            found = score(ppocrvl.read_video(clip, engine=engine), captions)
-            scores.append(found)
-            rows.append(row(kind.name, found))
-            print(rows[-1], *found.wrong, sep="\n  ", flush=True)
+            scores.append(score(ppocrvl.read_video(clip, engine=engine), captions))
+            rows.append(row(kind.name, scores[-1]))
+            print(rows[-1], *scores[-1].wrong, sep="\n  ", flush=True)
+            if kind.dark:
+                read = ppocrvl.read_video(clip, engine=engine, invert_dark=True)
+                found = score(read, captions)
+                inverted.append(row(f"{kind.name}, with `--invert-dark`", found))
+                print(inverted[-1], *found.wrong, sep="\n  ", flush=True)
     whole = Score(
         captions=sum(one.captions for one in scores),
         exact=sum(one.exact for one in scores),
@@ -164,7 +167,7 @@ def reading_table(folder: Path, count: int) -> list[str]:
     )
     heads = ("clips", "captions", "texts exact", "both times within 0.3 s", "worst")
     head = f"| {' | '.join(heads)} | readings a caption | too many |"
-    return [head, "|---|---|---|---|---|---|---|", *rows, row("all", whole)]
+    return [head, "|---|---|---|---|---|---|---|", *rows, row("all of these", whole), *inverted]
 
 
 def row(name: str, one: Score) -> str:
@@ -226,6 +229,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         changes = change_table(folder)
+        cuts = cut_table(folder)
         readings = reading_table(folder, args.captions)
     text = "\n".join(
         [
@@ -234,6 +238,10 @@ def main() -> None:
             "Pixels at strokes that change by more than 96 shades, within 24 x 24 pixels:",
             "",
             *changes,
+            "",
+            "What `--every scene` goes by, of images reduced to 32 x 18 pixels:",
+            "",
+            *cuts,
         ]
     )
     if args.print:

@@ -239,6 +239,7 @@ def read_video(
     engine: Backend | None = None,
     every: Every = DEFAULT_EVERY,
     region: Area = None,
+    invert_dark: bool = False,
     progress: Progress | None = None,
     **options: Unpack[ReadOptions],
 ) -> VideoText:
@@ -255,6 +256,8 @@ def read_video(
         every: seconds from one frame that is looked at to the next, 0.01 to 3600; times are exact
             to half of it. "frame": all frames. "scene": all, and one of each scene is read.
         region: (x0, y0, x1, y1) in pixels of the upright frame, or "bottom", its lowest third.
+        invert_dark: invert what is mostly dark before it is read. For models that read dark
+            letters on light better, as the built-in one.
         progress: called with the seconds that were looked at, and those of the whole or None.
         options: those of `RequestOptions`. For the task "ocr" a frame is cut to its letters.
 
@@ -269,7 +272,9 @@ def read_video(
     frames = FrameOptions(every=every, region=region)
     _check_one_reader(engine, (model, mmproj))
     backend = engine or _last.get(model, mmproj, n_parallel=PARSE_PARALLEL)
-    return read_captions(source, backend, frames, progress=progress, **options)
+    return read_captions(
+        source, backend, frames, invert_dark=invert_dark, progress=progress, **options
+    )
 
 
 def read_slides(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from tests.document.made import block, document
 from tests.video.clips import captioned, moving, paced, slide, write_clip
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ def test_subtitles_go_to_standard_output(ppocrvl_program: Program, clip: Path) -
     done = ppocrvl_program("video", clip, **BUILT_IN)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("1\n00:00:00,000 --> 00:00:03,0")
-    assert "1 captions in 3.0 s; looked at 7 frames, read 1" in done.stderr
+    assert f"{clip}: 1 caption in 3.0 s; looked at 7 frames, read 1\n" in done.stderr
 
 
 def test_files_of_all_formats(ppocrvl_program: Program, clip: Path, tmp_path: Path) -> None:
     formats = ["jsonl", "srt", "vtt", "txt"]
     done = ppocrvl_program(
-        "video", clip, "--region", "bottom", "-o", tmp_path / "out", "--to", ",".join(formats),
+        "video", clip, "--region", "bottom", "-o", tmp_path / "out",
+        "--to", ",".join([*formats, "srt"]),
         **BUILT_IN,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -74,6 +76,7 @@ def test_what_breaks_off_is_written_and_told(
         (["CLIP", "--to", "srt,vtt"], 2, "name a folder with -o"),
         (["CLIP", "--slides", "--to", "csv"], 2, "name a folder with -o"),
         (["CLIP", "--slides", "--task", "ocr"], 2, "--task is not with --slides"),
+        (["CLIP", "--slides", "--invert-dark"], 2, "--invert-dark is not with --slides"),
         (["CLIP", "--layout", "none"], 2, "--layout is only with --slides"),
         (["CLIP", "--every", "often"], 2, "every must be a number of seconds, frame or scene"),
         (["CLIP", "--every", "0"], 2, "every must be"),
@@ -122,3 +125,14 @@ def test_slides_become_a_document(ppocrvl_program: Program, tmp_path: Path) -> N
         ["shown from 00:00:01.260 to 00:00:02.400"],
     ]
     assert "2 pages" in done.stderr
+
+
+def test_blocks_that_were_not_read_are_told(
+    ppocrvl_program: Program, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = document(block(0, "text", "read"), block(1, "table", error="out of memory"))
+    monkeypatch.setattr("ppocrvl.api.read_slides", lambda *_, **__: broken)
+    done = ppocrvl_program("video", clip, "--slides", "--layout", "none")
+    assert done.returncode == 14
+    assert done.stdout.startswith("read\n")
+    assert "error: page 1, block 2 (table): out of memory\n" in done.stderr

@@ -111,6 +111,21 @@ def test_a_table_is_read_with_all_around(clips: dict[str, Path]) -> None:
     assert {picture.shape for picture in reader.pictures} == {(80, 300, 3)}
 
 
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("invert_dark", [False, True])
+def test_what_is_dark_is_inverted_if_asked(
+    tmp_path: Path,
+    dark: bool,  # noqa: FBT001
+    invert_dark: bool,  # noqa: FBT001
+) -> None:
+    shown = captioned(np.full((180, 320, 3), 128, np.uint8), "Hello", dark=dark)
+    clip = write_clip(tmp_path / "a.mp4", paced(0.4, lambda _: shown))
+    reader = knows(lambda _: answer("Hello"))
+    ppocrvl.read_video(clip, engine=reader, invert_dark=invert_dark)
+    (picture,) = reader.pictures
+    assert (np.median(picture) < 128) == (dark and not invert_dark)
+
+
 def test_a_region_without_text_is_not_read(clips: dict[str, Path]) -> None:
     reader = knowing()
     read = ppocrvl.read_video(clips["25"], engine=reader, region=(0, 0, 320, 90))
@@ -171,6 +186,7 @@ def test_no_frame_at_all(tmp_path: Path, clips: dict[str, Path]) -> None:
         {"region": (5, 5, 5, 9)},
         {"region": (400, 0, 500, 90)},
         {"task": "none"},
+        {"invert_dark": "yes"},
     ],
 )
 def test_options_out_of_range(clips: dict[str, Path], wrong: dict[str, Any]) -> None:

@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from tests.video.clips import slide
 
-from ppocrvl.video.looks import Look, is_cut, is_other_text, looked_at
-from ppocrvl.video.spans import settled, touching, unchanged
+from ppocrvl.video.looks import Look, looked_at
+from ppocrvl.video.spans import (
+    MOST_WAITING,
+    is_cut,
+    is_other_text,
+    settled,
+    touching,
+    unchanged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,13 +30,27 @@ BLANK = slide()
 
 def looks(shown: Iterable[tuple[float, np.ndarray]], lasts: float = 0.04) -> list[Look]:
     """Looks at pictures with their times."""
-    frames = [
-        SimpleNamespace(
-            begin=at, end=at + lasts, grey=lambda p=pixels: p[..., 0], rgb=lambda p=pixels: p
-        )
-        for at, pixels in shown
-    ]
-    return list(looked_at(cast("Any", frames), None))
+    return list(looked_at([frame(at, pixels, lasts) for at, pixels in shown], None))
+
+
+@dataclass(frozen=True)
+class Still:
+    """A frame, as far as it is looked at."""
+
+    begin: float
+    end: float
+    pixels: np.ndarray
+
+    def grey(self) -> np.ndarray:
+        return self.pixels[..., 0]
+
+    def rgb(self) -> np.ndarray:
+        return self.pixels
+
+
+def frame(at: float, pixels: np.ndarray, lasts: float = 0.04) -> Any:
+    """What is shown at a time."""
+    return Still(at, at + lasts, pixels)
 
 
 def found(shown: list[tuple[float, np.ndarray]]) -> list[tuple[float, float, bool]]:
@@ -108,6 +130,24 @@ def test_no_more_than_some_are_waited_for() -> None:
         given.append(span)
         assert len(begun) - number < 15
     assert len(given) == 60
+
+
+def test_a_stretch_holds_one_frame() -> None:
+    """Of 8K, each takes 50 MB."""
+    seen: list[weakref.ref[Still]] = []
+
+    def frames() -> Any:
+        for number in range(60):  # three of each text
+            text = number // 3
+            pixels = slide(f"Number {text}") if text % 2 else slide("x", f"{text}")
+            shown = frame(number * 0.1, pixels)
+            seen.append(weakref.ref(shown))
+            yield shown
+
+    spans = settled(unchanged(looked_at(frames(), None), is_other_text))
+    held = [sum(one() is not None for one in seen) for _ in spans]
+    assert len(held) == 20
+    assert max(held) <= MOST_WAITING + 5  # that and the next, and what the generators are at
 
 
 def test_a_cut_begins_a_scene() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.client import add_server_flags, given_server_flags, make_client
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
-from ppocrvl.cli.messages import note, report
+from ppocrvl.cli.messages import counted, note, report
 from ppocrvl.cli.parse import CACHE_BYTES
 from ppocrvl.cli.request_flags import FLAGS, add_request_flags, given_request_flags
 from ppocrvl.cli.writing import ProgressLine, cleanup_on_termination
@@ -20,6 +20,7 @@ from ppocrvl.video.writers import FORMATS, format_function
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from ppocrvl.client import Client
     from ppocrvl.document.document import Document
@@ -47,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--region",
         metavar="x0,y0,x1,y1",
         help="look at this part of each frame, in pixels; bottom: the lowest third (default: all)",
+    )
+    parser.add_argument(
+        "--invert-dark",
+        action="store_true",
+        help="invert what is mostly dark before it is read, for models that read dark letters on "
+        "light better, as the built-in one",
     )
     parser.add_argument(
         "--slides",
@@ -91,11 +98,11 @@ def run(args: argparse.Namespace) -> int:
 
     _refuse_what_cannot_apply(args)
     load_av()  # complains at once
-    _formats(args)  # likewise
+    formats = _formats(args)
     if args.output is not None:
         make_folder(args.output)
     with cleanup_on_termination():
-        return _slides(args) if args.slides else _captions(args)
+        return _slides(args, formats) if args.slides else _captions(args, formats)
 
 
 def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
@@ -105,6 +112,10 @@ def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
         wrong, why = given_engine_flags(args), "not with --server, which has an engine of its own"
     if args.layout is not None and not args.slides:
         wrong, why = ["--layout"], "only with --slides"
+    if args.invert_dark and args.slides:
+        wrong, why = ["--invert-dark"], "not with --slides"
+    if args.task is not None and args.slides:
+        wrong, why = ["--task"], "not with --slides: each block has a task of its own"
     if wrong:
         raise OptionError(f"{wrong[0]} is {why}")
 
@@ -116,78 +127,94 @@ def _formats(args: argparse.Namespace) -> list[str]:
         OptionError: there is no such format, or it does not go to standard output.
         MissingExtraError: a package is not installed.
     """
-    names = [one.strip() for one in (args.to or ("md" if args.slides else "srt")).split(",")]
-    if args.slides:
-        from ppocrvl.document.writers.formats import format_named
+    asked = (args.to or ("md" if args.slides else "srt")).split(",")
+    names = list(dict.fromkeys(one.strip() for one in asked))
+    fits_stdout = len(names) == 1
+    for name in names:
+        if args.slides:
+            from ppocrvl.document.writers.formats import format_named
 
-        one_text = [format_named(name).one_text for name in names]
-    else:
-        one_text = [format_function(name) is not None for name in names]
-    if args.output is None and (len(names) > 1 or not one_text[0]):
+            fits_stdout &= format_named(name).one_text
+        else:
+            format_function(name)
+    if args.output is None and not fits_stdout:
         raise OptionError(
             "only one format that is one text goes to standard output; name a folder with -o"
         )
     return names
 
 
-def _captions(args: argparse.Namespace) -> int:
+def _captions(args: argparse.Namespace, formats: list[str]) -> int:
     from ppocrvl.api import read_video
 
-    read = read_video(args.file, engine=_reader(args), **_frame_options(args))
-    files = _write_captions(args, read)
-    counts = f"{len(read.captions)} captions in {read.seconds:.1f} s"
-    work = f"looked at {read.n_frames} frames, read {read.n_readings}"
-    note("; ".join([f"{read.name}: {counts}", work, *([", ".join(files)] if files else [])]))
+    read = read_video(
+        args.file, engine=_reader(args), invert_dark=args.invert_dark, **_frame_options(args)
+    )
+    files = _write_captions(args, read, formats)
+    counts = f"{counted(len(read.captions), 'caption')} in {read.seconds:.1f} s"
+    work = f"looked at {counted(read.n_frames, 'frame')}, read {read.n_readings}"
+    _sum_up(f"{read.name}: {counts}; {work}", files)
     codes = [report(error) for error in read.errors]
     return codes[0] if codes else ExitCode.OK
 
 
-def _write_captions(args: argparse.Namespace, read: VideoText) -> list[str]:
+def _write_captions(args: argparse.Namespace, read: VideoText, formats: list[str]) -> list[Path]:
     from ppocrvl.document.document import file_stem
 
-    names = _formats(args)
     if args.output is None:
-        sys.stdout.write(read.to(names[0]))
+        sys.stdout.write(read.to(formats[0]))
         sys.stdout.flush()
         return []
     stem = file_stem(read.name)
-    files = [TextFile(args.output / f"{stem}.{name}", read.to(name)) for name in names]
+    files = [TextFile(args.output / f"{stem}.{name}", read.to(name)) for name in formats]
     write_files(files)
-    return [str(file.path) for file in files]
+    return [file.path for file in files]
 
 
-def _slides(args: argparse.Namespace) -> int:
+def _slides(args: argparse.Namespace, formats: list[str]) -> int:
     from ppocrvl.api import read_slides
     from ppocrvl.document.writers.formats import format_named
     from ppocrvl.models.folder import find_layout
 
-    if args.task is not None:
-        raise OptionError("--task is not with --slides: each block has a task of its own")
-    names = _formats(args)
     layout = args.layout if args.server else find_layout(args.model, args.layout) or "none"
     document = read_slides(
         args.file,
         engine=_reader(args),
         layout=layout,
-        page_images=any(format_named(name).shows_pages for name in names),
+        page_images=any(format_named(name).shows_pages for name in formats),
         **_frame_options(args),
     )
-    files = _write_document(args, document, names)
-    note("; ".join([f"{document.name}: {len(document.pages)} pages", *files]))
-    failed = [page for page in document.pages if page.error is not None]
-    for page in failed:
-        note(f"error: page {page.index + 1}: {page.error}")
+    files = _write_document(args, document, formats)
+    _sum_up(f"{document.name}: {counted(len(document.pages), 'page')}", files)
+    failed = list(_failures(document))
+    for one in failed:
+        note(f"error: {one}")
     return ExitCode.VIDEO if failed else ExitCode.OK
 
 
-def _write_document(args: argparse.Namespace, document: Document, names: list[str]) -> list[str]:
+def _failures(document: Document) -> Iterator[str]:
+    """What could not be read, in words."""
+    for page in document.pages:
+        where = f"page {page.index + 1}"
+        if page.error is not None:
+            yield f"{where}: {page.error}"
+        for block in page.blocks:
+            if block.error is not None:
+                yield f"{where}, block {block.index + 1} ({block.label}): {block.error}"
+
+
+def _write_document(args: argparse.Namespace, document: Document, formats: list[str]) -> list[Path]:
     if args.output is None:
-        text = document.to(names[0])
+        text = document.to(formats[0])
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
         return []
-    files = document.save(args.output, names)
-    return [", ".join(str(file) for file in files if file.parent == args.output)]
+    files = document.save(args.output, formats)
+    return [file for file in files if file.parent == args.output]
+
+
+def _sum_up(text: str, files: list[Path]) -> None:
+    note("; ".join([text, *([", ".join(map(str, files))] if files else [])]))
 
 
 def _frame_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Frames:
         self._rate = float(video.stream.average_rate or video.stream.base_rate or _USUAL_RATE)
         self._last = -math.inf
         self._key: float | None = None
-        self._key_gaps: list[float] = []
+        self._n_gaps, self._longest_gap = 0, 0.0
         self._may_jump = True
         self.n_decoded = self.n_jumps = 0
 
@@ -139,7 +139,8 @@ class Frames:
             return
         if frame.key_frame:
             if self._key is not None:
-                self._key_gaps.append(at - self._key)
+                self._n_gaps += 1
+                self._longest_gap = max(self._longest_gap, at - self._key)
             self._key = at
         self._last = at
         yield at, frame
@@ -149,7 +150,7 @@ class Frames:
 
         Two distances of key frames must be known; the longest counts.
         """
-        far = len(self._key_gaps) > 1 and wanted - at > SEEK_OVER * max(self._key_gaps)
+        far = self._n_gaps > 1 and wanted - at > SEEK_OVER * self._longest_gap
         if not (far and self._may_jump):
             return
         av, video = load_av(), self._video

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from ppocrvl.video.area import Area
     from ppocrvl.video.frames import Shown
 
-CUT = 24.0
-"""Mean difference in shades of 255 between two neighbouring frames, reduced, of which the second
-begins a scene. Measured on moving pictures (docs/video.md): at most 10 within a scene."""
+TRIM_MARGIN = 8
+"""Pixels that are left around letters, for the dots and bars at their sides that are no strokes."""
 _REDUCED = (32, 18)
-"""Width and height in pixels of what is compared for that."""
+"""Width and height in pixels of the area as cuts are found in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,9 @@ class Look:
         return np.ascontiguousarray(area)
 
 
-TRIM_MARGIN = 8
-"""Pixels that are left around letters, for the dots and bars at their sides that are no strokes."""
+def on_light(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The area, uint8 [h, w, 3], inverted where most of it is dark: letters are dark then."""
+    return 255 - pixels if np.median(pixels) < 128 else pixels
 
 
 def looked_at(frames: Iterable[Shown], area: Area) -> Iterator[Look]:
@@ -73,13 +73,3 @@ def looked_at(frames: Iterable[Shown], area: Area) -> Iterator[Look]:
         yield Look(
             shown, box, Strokes.of(part, min(width, height)), np.asarray(small).astype(np.int16)
         )
-
-
-def is_other_text(first: Look, _last: Look, now: Look) -> bool:
-    """Whether the text is no longer that of the first."""
-    return first.strokes.differ(now.strokes)
-
-
-def is_cut(_first: Look, last: Look, now: Look) -> bool:
-    """Whether a scene begins."""
-    return float(np.abs(now.small - last.small).mean()) > CUT

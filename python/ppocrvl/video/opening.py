@@ -174,7 +174,7 @@ def _checked(name: str, container: Any) -> OpenVideo:  # noqa: ANN401 - PyAV's
 
 
 def _is_cover(stream: Any) -> bool:  # noqa: ANN401 - PyAV's
-    """Whether it is the picture on a song."""
+    """Whether it is the cover of a song."""
     return bool(stream.disposition & stream.disposition.attached_pic)
 
 

@@ -37,7 +37,7 @@ class FrameOptions:
 
     def __post_init__(self) -> None:
         checked_area(self.region)
-        if self.every not in {"frame", "scene"}:
+        if self.every not in ("frame", "scene"):
             if isinstance(self.every, str):
                 raise OptionError(
                     f"every must be a number of seconds, frame or scene, not {self.every!r}"

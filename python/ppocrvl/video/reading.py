@@ -6,17 +6,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
 
+import numpy as np
+
 from ppocrvl.errors import OptionError, PpocrvlError, ServerAccessError, VideoError
+from ppocrvl.requests.options import check_flag
 from ppocrvl.requests.request import Request
 from ppocrvl.video.captions import Caption, VideoText
 from ppocrvl.video.frames import Frames
-from ppocrvl.video.looks import is_cut, is_other_text, looked_at
+from ppocrvl.video.looks import looked_at, on_light
 from ppocrvl.video.merging import merged
 from ppocrvl.video.opening import open_video
-from ppocrvl.video.spans import settled, touching, unchanged
+from ppocrvl.video.spans import is_cut, is_other_text, settled, touching, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
 
     from ppocrvl.engine.backend import Backend
     from ppocrvl.requests.options import ReadOptions
@@ -81,6 +86,7 @@ def read_captions(
     backend: Backend,
     frames: FrameOptions,
     *,
+    invert_dark: bool = False,
     progress: Progress | None = None,
     **options: Unpack[ReadOptions],
 ) -> VideoText:
@@ -90,16 +96,19 @@ def read_captions(
         source: as for `open_video`.
         backend: reads them.
         frames: which frames are looked at.
+        invert_dark: whether areas that are mostly dark are inverted before they are read.
         progress: told how far it came.
         options: those of `RequestOptions`.
 
     Raises:
         PpocrvlError: as `ppocrvl.read_video`.
     """
+    check_flag("invert_dark", invert_dark)
+    prepare = on_light if invert_dark else np.asarray
     errors: list[PpocrvlError] = []
     with open_video(source) as video:
         watching = Watching(video, frames, progress)
-        readings = list(_readings(watching.spans(), backend, options, errors))
+        readings = list(_readings(watching.spans(), prepare, backend, options, errors))
         if video.damage is not None:
             errors.append(video.damage)
         gap = frames.every if isinstance(frames.every, float | int) else 0.0
@@ -114,12 +123,16 @@ def read_captions(
 
 
 def _readings(
-    spans: Iterable[Span], backend: Backend, options: ReadOptions, errors: list[PpocrvlError]
+    spans: Iterable[Span],
+    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    backend: Backend,
+    options: ReadOptions,
+    errors: list[PpocrvlError],
 ) -> Iterator[Caption]:
     """What stands in each stretch that is not blank. What fails is added to the errors."""
     trims = options.get("task", "ocr") == "ocr"  # rules of a table are no strokes
     requests = (
-        Request(span.best.pixels(trims=trims), tag=(span.begin, span.end), **options)
+        Request(prepare(span.best.pixels(trims=trims)), tag=(span.begin, span.end), **options)
         for span in spans
         if not span.is_blank
     )

@@ -6,11 +6,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ppocrvl.video.looks import Look
+    from numpy.typing import NDArray
 
+    from ppocrvl.video.looks import Look
+    from ppocrvl.video.strokes import Strokes
+
+CUT = 24.0
+"""Mean difference in shades of 255 between two neighbouring frames, reduced, of which the second
+begins a scene. Between what was measured within scenes and at cuts of made images
+(docs/video.md)."""
 BRIEF = 1.2
 """Seconds: what is surely shown for less may be a text that fades into the next."""
 MOST_WAITING = 8
@@ -19,26 +28,26 @@ MOST_WAITING = 8
 
 @dataclass(slots=True)
 class Span:
-    """A stretch.
+    """A stretch. It holds one frame: those of 8K are large.
 
     Attributes:
         begin: seconds.
         end: likewise.
-        first: what it began with.
-        last: what was looked at last.
+        first: strokes that it began with.
+        last: of what was looked at last, its area as cuts are found in it.
         best: what has the most strokes: a text that fades in is complete there.
     """
 
     begin: float
     end: float
-    first: Look
-    last: Look
+    first: Strokes
+    last: NDArray[np.int16]
     best: Look
 
     @classmethod
     def of(cls, look: Look) -> Span:
         """One that begins."""
-        return cls(look.shown.begin, look.shown.end, look, look, look)
+        return cls(look.shown.begin, look.shown.end, look.strokes, look.small, look)
 
     @property
     def is_blank(self) -> bool:
@@ -46,22 +55,31 @@ class Span:
         return self.best.strokes.is_blank
 
 
-def unchanged(looks: Iterable[Look], changes: Callable[[Look, Look, Look], bool]) -> Iterator[Span]:
+def is_other_text(span: Span, look: Look) -> bool:
+    """Whether the text is no longer that of the stretch's first frame."""
+    return span.first.differ(look.strokes)
+
+
+def is_cut(span: Span, look: Look) -> bool:
+    """Whether a scene begins."""
+    return float(np.abs(look.small - span.last).mean()) > CUT
+
+
+def unchanged(looks: Iterable[Look], changes: Callable[[Span, Look], bool]) -> Iterator[Span]:
     """Stretches without a change, from the first frame that was looked at to the last.
 
     Args:
         looks: in the order of time.
-        changes: whether the third begins another stretch than that of the first and second, its
-            first and last.
+        changes: whether a look begins another stretch than that before it.
     """
     span: Span | None = None
     for look in looks:
-        if span is None or changes(span.first, span.last, look):
+        if span is None or changes(span, look):
             if span is not None:
                 yield span
             span = Span.of(look)
             continue
-        span.end, span.last = look.shown.end, look
+        span.end, span.last = look.shown.end, look.small
         if look.strokes.count > span.best.strokes.count:
             span.best = look
     if span is not None:

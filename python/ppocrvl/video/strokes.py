@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of a frame looks like letters, and whether two frames differ in it.
 
-A picture that moves behind a caption changes nearly every pixel, and not the caption. So frames are
+An image that moves behind a caption changes nearly every pixel, and not the caption. So frames are
 compared in strokes alone: where the brightness rises and falls again, or falls and rises, within
 the width of a stroke, along a row or a column. Edges of things that move have one side.
 """
@@ -42,7 +42,7 @@ SHADES = 96
 """Of 255, by which a pixel at a stroke becomes another: what a codec does to it is less."""
 REPAINTED = 5
 """Such pixels within 3 x 3 cells, over which there is another text. Measured on captions over
-moving pictures of which one digit changes or none (docs/video.md)."""
+moving images of which one digit changes or none (docs/video.md)."""
 
 
 @dataclass(frozen=True, slots=True)
