@@ -97,9 +97,11 @@ def test_what_cannot_work(
 def test_an_image_is_none(ppocrvl_program: Program, tmp_path: Path) -> None:
     path = tmp_path / "image.png"
     Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path)
-    done = ppocrvl_program("video", path)
+    done = ppocrvl_program("video", path, **BUILT_IN)
     assert done.returncode == 14
-    assert "is an image, not a video; ppocrvl ocr reads images" in done.stderr
+    assert done.stderr == (
+        f"ppocrvl: error: {path} is an image, not a video; ppocrvl ocr reads images\n"
+    )
 
 
 def test_without_the_extra(

@@ -94,11 +94,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the video. What fails is reported, and what was read is written."""
-    from ppocrvl.video.opening import load_av
+    from ppocrvl.video.opening import open_video
 
     _refuse_what_cannot_apply(args)
-    load_av()  # complains at once
     formats = _formats(args)
+    with open_video(args.file):
+        pass  # what is wrong with it is told before a model is loaded
     if args.output is not None:
         make_folder(args.output)
     with cleanup_on_termination():

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SEEK_OVER = 2.0
 """Key frames between two samples from which on jumping is cheaper: of what is decoded after a jump,
 half the distance of two key frames is in vain on average."""
+INDEXED = frozenset(("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"))
+"""FFmpeg's names of containers with an index of key frames. In others a jump may land after the
+place that was asked for."""
 _EARLY_END = 1.0
 """Seconds by which a video may end before it says: rounding, a frame that is held."""
 _USUAL_RATE = 25
@@ -72,7 +75,7 @@ class Frames:
         self._last = -math.inf
         self._key: float | None = None
         self._n_gaps, self._longest_gap = 0, 0.0
-        self._may_jump = True
+        self._may_jump = video.container.format.name in INDEXED
         self.n_decoded = self.n_jumps = 0
 
     def all(self) -> Iterator[Shown]:
@@ -134,6 +137,10 @@ class Frames:
             at = max(self._last, 0.0) + 1 / self._rate
         else:
             at = float(frame.pts * frame.time_base) - self._video.start
+        if frame.is_corrupt:
+            if self._key is not None:  # else what it refers to was jumped over
+                self._video.note_damage(max(at, 0.0), "a frame is corrupt")
+            return
         if at <= self._last:
             self._may_jump = False  # a jump went back to what was seen
             return
