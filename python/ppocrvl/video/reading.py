@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
-
-import numpy as np
 
 from ppocrvl.errors import OptionError, PpocrvlError, ServerAccessError, VideoError
 from ppocrvl.requests.options import check_flag
@@ -21,6 +20,7 @@ from ppocrvl.video.spans import is_cut, is_other_text, settled, touching, unchan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from ppocrvl.engine.backend import Backend
@@ -104,11 +104,12 @@ def read_captions(
         PpocrvlError: as `ppocrvl.read_video`.
     """
     check_flag("invert_dark", invert_dark)
-    prepare = on_light if invert_dark else np.asarray
+    trims = options.get("task", "ocr") == "ocr"  # rules of a table are no strokes
+    pixels = partial(_pixels, trims=trims, invert_dark=invert_dark)
     errors: list[PpocrvlError] = []
     with open_video(source) as video:
         watching = Watching(video, frames, progress)
-        readings = list(_readings(watching.spans(), prepare, backend, options, errors))
+        readings = list(_readings(watching.spans(), pixels, backend, options, errors))
         if video.damage is not None:
             errors.append(video.damage)
         gap = frames.every if isinstance(frames.every, float | int) else 0.0
@@ -122,17 +123,21 @@ def read_captions(
         )
 
 
+def _pixels(span: Span, *, trims: bool, invert_dark: bool) -> NDArray[np.uint8]:
+    area = span.best.pixels(trims=trims)
+    return on_light(area) if invert_dark else area
+
+
 def _readings(
     spans: Iterable[Span],
-    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    pixels: Callable[[Span], NDArray[np.uint8]],
     backend: Backend,
     options: ReadOptions,
     errors: list[PpocrvlError],
 ) -> Iterator[Caption]:
     """What stands in each stretch that is not blank. What fails is added to the errors."""
-    trims = options.get("task", "ocr") == "ocr"  # rules of a table are no strokes
     requests = (
-        Request(prepare(span.best.pixels(trims=trims)), tag=(span.begin, span.end), **options)
+        Request(pixels(span), tag=(span.begin, span.end), **options)
         for span in spans
         if not span.is_blank
     )
