@@ -8,7 +8,7 @@ The C++ counts are of both: the suite runs with an extension that counts too. Th
 (csrc/kernels) are left out: counting would take their speed, and every one of them is compared with
 plain arithmetic. What a killed process had reached is lost.
 
-Prints a table of each language's files and one of the rooms, and leaves pages in
+Prints a table of each language's files and one of the packages, and leaves pages in
 build/coverage/pages/.
 """
 
@@ -31,7 +31,7 @@ WHERE = "import ppocrvl.support.native as n; print(n._native.__file__)"  # the e
 
 
 class Counts(NamedTuple):
-    """What there is of a file or a room, and what of it ran."""
+    """What there is of a file or a package, and what of it ran."""
 
     lines: int = 0
     lines_run: int = 0
@@ -57,22 +57,22 @@ def core_files(report: Path) -> dict[str, Counts]:
     return {one["filename"]: Counts(*(one[key] for key in keys)) for one in files}
 
 
-def rooms(files: dict[str, Counts]) -> str:
-    """A table with a row for each room, and one for all."""
+def packages(files: dict[str, Counts]) -> str:
+    """A table with a row for each package, and one for all."""
     counts: defaultdict[str, Counts] = defaultdict(Counts)
     for path, one in files.items():
         folders = Path(path).parts[:-1]
-        room = "/".join(folders[: 3 if folders[0] == "python" else 2])
-        counts[room] = counts[room].plus(one)
+        package = "/".join(folders[: 3 if folders[0] == "python" else 2])
+        counts[package] = counts[package].plus(one)
         counts["all"] = counts["all"].plus(one)
 
     def share(run: int, total: int) -> str:
         return f"{run:6d} of {total:6d} {100 * run / total:6.1f} %" if total else f"{'-':>25}"
 
-    rows = [f"{'room':28}{'lines':>25}{'branches':>29}"]
+    rows = [f"{'package':28}{'lines':>25}{'branches':>29}"]
     rows += [
-        f"{room:28}{share(one.lines_run, one.lines)}    {share(one.branches_run, one.branches)}"
-        for room, one in sorted(counts.items(), key=lambda item: (item[0] == "all", item[0]))
+        f"{package:28}{share(one.lines_run, one.lines)}    {share(one.branches_run, one.branches)}"
+        for package, one in sorted(counts.items(), key=lambda item: (item[0] == "all", item[0]))
     ]
     return "\n".join(rows)
 
@@ -117,8 +117,8 @@ def main(arguments: list[str]) -> int:
     gcovr += ["--exclude", "csrc/tests/", "--exclude", "csrc/kernels/", "--exclude-throw-branches"]
     gcovr += ["--json-summary", str(PAGES / "core.json")]
     run(*gcovr, "--txt", "-", "--html-details", str(PAGES / "core.html"))
-    print(rooms(python_files(PAGES / "python.json")))
-    print(rooms(core_files(PAGES / "core.json")))
+    print(packages(python_files(PAGES / "python.json")))
+    print(packages(core_files(PAGES / "core.json")))
     return code
 
 

@@ -354,8 +354,8 @@ void Scheduler::feed() {
   }
 }
 
-/// Feeds them together or, if that fails, one by one: one of them is to blame, and the others must
-/// not suffer for it.
+/// Feeds them together or, if that fails, one by one and without drafted tokens: one of them is to
+/// blame, and the others must not suffer for it, nor an answer for its draft.
 void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
                            const std::vector<Feed> &feeds) {
   const std::exception_ptr error = try_batch(sequences, feeds);
@@ -366,7 +366,7 @@ void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
     lose_cache(error);
     return;
   }
-  if (feeds.size() == 1) {
+  if (feeds.size() == 1 && (!sequences.front()->is_decoding() || feeds.front().count == 1)) {
     blame(*sequences.front(), error);
     return;
   }
@@ -379,7 +379,9 @@ void Scheduler::feed_batch(const std::vector<Sequence *> &sequences,
 void Scheduler::feed_alone(Sequence &sequence, const Feed &failed) {
   const std::size_t end = sequence.rewind() + static_cast<std::size_t>(failed.count);
   std::exception_ptr error;
-  if (failed.image == nullptr) {
+  if (sequence.is_decoding()) {
+    error = try_batch({&sequence}, {sequence.next(1)});
+  } else if (failed.image == nullptr) {
     error = try_batch({&sequence}, {failed});
   } else {
     model_.forget(sequence.slot(), failed.first_position);

@@ -64,7 +64,7 @@ private:
   bool is_known_ = false;
   std::size_t token_ = 0;
   std::size_t letter_ = 0; // before what comes next; kept when the place is lost
-  std::size_t run_ = 0;    // right tokens up to here
+  std::size_t run_ = 0;    // right tokens up to here; one of the same letters ends no run
 };
 
 } // namespace ppocrvl

@@ -28,6 +28,7 @@ Vocabulary::Vocabulary(const llama_vocab *vocab) : vocab_(vocab) {
     } else if (text.rfind(location_prefix, 0) == 0) {
       location_ids_[text] = id;
       is_location_.insert(id);
+      longest_location_ = std::max(longest_location_, text.size());
     }
     longest_token_ = std::max(longest_token_, text.size());
     constexpr int on_request = LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN;
@@ -119,14 +120,15 @@ void Vocabulary::append_answer_ids(std::string_view text, std::size_t most,
   std::size_t begin = 0;
   for (std::size_t at = text.find(location_prefix); at != std::string_view::npos;
        at = text.find(location_prefix, at + 1)) {
-    const std::size_t end = text.find('>', at);
+    const std::string_view near = text.substr(at, longest_location_);
+    const std::size_t end = near.find('>');
     const auto found = end == std::string_view::npos
                            ? location_ids_.end()
-                           : location_ids_.find(std::string(text.substr(at, end + 1 - at)));
+                           : location_ids_.find(std::string(near.substr(0, end + 1)));
     if (found != location_ids_.end()) {
       append_ids(text.substr(begin, at - begin), /*parse_special=*/false, most, ids);
       ids.push_back(found->second);
-      begin = end + 1;
+      begin = at + end + 1;
     }
   }
   append_ids(text.substr(begin), /*parse_special=*/false, most, ids);

@@ -73,6 +73,7 @@ private:
   mutable std::optional<TokenTexts> texts_;
   std::unordered_map<std::string, std::int32_t> control_ids_;
   std::unordered_map<std::string, std::int32_t> location_ids_;
+  std::size_t longest_location_ = 0; // bytes
   std::unordered_set<std::int32_t> is_location_;
   // Texts like <fcel> of tokens that llama.cpp finds in any text, whatever it is told. Digits are
   // such tokens too, and are to be found.

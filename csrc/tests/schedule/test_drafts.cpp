@@ -252,6 +252,24 @@ TEST_CASE("drafts: an answer goes on where a batch with drafted tokens fails") {
   }
 }
 
+TEST_CASE("drafts: a step of one answer that fails is tried without its drafted tokens") {
+  const auto options = test_model();
+  if (!options) {
+    return;
+  }
+  const std::string text = digits(80, 9);
+  Engine engine(*options);
+  const Result plain = wait(*engine.submit(saying(text)));
+  // The first pass is the prompt. In the second nothing is known of drafts: some are tried.
+  inject_fault(FaultPoint::decode, 1, 1);
+  const Result result = wait(*engine.submit(drafted(saying(text), text)));
+  CHECK(equal_answers(result, plain));
+  CHECK(result.timings.accepted_tokens > 0);
+  inject_fault(FaultPoint::decode, 1, 1);
+  CHECK_THROWS_KIND(ErrorKind::engine, wait(*engine.submit(saying(text))));
+  inject_fault(FaultPoint::none, 0);
+}
+
 TEST_CASE("drafts: conversations go on from what was accepted alone") {
   const auto options = test_model();
   if (!options) {
