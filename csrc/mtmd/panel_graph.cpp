@@ -77,7 +77,6 @@ Matrix matrix_of(const ggml_tensor &weight, const ggml_tensor &bias) {
 }
 
 // Sources: the input, pairs of weight and bias, and perhaps the residual.
-template <bool has_residual>
 kernels::Linear linear_of(const ggml_tensor &node, std::array<Matrix, 3> &matrices) {
   kernels::Linear task{};
   task.matrices = matrices.data();
@@ -88,14 +87,14 @@ kernels::Linear linear_of(const ggml_tensor &node, std::array<Matrix, 3> &matric
   }
   task.n_tokens = numbers_of(node)[0];
   task.in = panels_in(node.src[0]);
-  task.residual = has_residual ? float_panels_in(node.src[source]) : nullptr;
+  const ggml_tensor *residual = node.src[source];
+  task.residual = residual != nullptr ? float_panels_in(residual) : nullptr;
   return task;
 }
 
-template <bool has_residual, bool is_inner>
-void run_linear(ggml_tensor *out, int index, int count, void * /*user*/) {
+template <bool is_inner> void run_linear(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
-  kernels::Linear task = linear_of<has_residual>(*out, matrices);
+  kernels::Linear task = linear_of(*out, matrices);
   task.out = float_panels_in(out);
   const kernels::VisionKernels &kernels = kernels_of(out);
   const kernels::LinearKernel &kernel = is_inner ? kernels.inner_linear : kernels.linear;
@@ -104,7 +103,7 @@ void run_linear(ggml_tensor *out, int index, int count, void * /*user*/) {
 
 void run_linear_gelu(ggml_tensor *out, int index, int count, void * /*user*/) {
   std::array<Matrix, 3> matrices{};
-  kernels::Linear task = linear_of<false>(*out, matrices);
+  kernels::Linear task = linear_of(*out, matrices);
   task.out_operand = panels_in(out);
   kernels_of(out).inner_linear.run(task, {index, count}, scratch_of(out, index));
 }
@@ -359,14 +358,13 @@ ggml_tensor *PanelGraph::norm(ggml_tensor *in, ggml_tensor *weight, ggml_tensor 
 
 ggml_tensor *PanelGraph::linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
                                 int64_t n_tokens, ggml_tensor *residual) {
-  return residual == nullptr
-             ? add_linear(layers, in, nullptr, {"linear", run_linear<false, false>}, n_tokens)
-             : add_linear(layers, in, residual, {"linear_add", run_linear<true, false>}, n_tokens);
+  const char *name = residual == nullptr ? "linear" : "linear_add";
+  return add_linear(layers, in, residual, {name, run_linear<false>}, n_tokens);
 }
 
 ggml_tensor *PanelGraph::linear_qkv(std::initializer_list<LinearWeights> layers, ggml_tensor *in,
                                     int64_t n_patches) {
-  return add_linear(layers, in, nullptr, {"linear_qkv", run_linear<false, true>}, n_patches);
+  return add_linear(layers, in, nullptr, {"linear_qkv", run_linear<true>}, n_patches);
 }
 
 ggml_tensor *PanelGraph::add_linear(std::initializer_list<LinearWeights> layers, ggml_tensor *in,

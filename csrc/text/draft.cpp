@@ -141,6 +141,9 @@ Draft::Source Draft::source() const {
 std::vector<double> Draft::chances(std::size_t most) const {
   const Source from = source();
   std::vector<double> all;
+  if (from.place == nullptr) {
+    return all;
+  }
   double chance = 1.0;
   for (std::size_t i = 0; i < std::min(most, from.length); ++i) {
     chance *= from.place->chance(i);
