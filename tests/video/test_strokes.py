@@ -47,6 +47,15 @@ def test_faint_letters_are_letters() -> None:
     assert strokes(faint[0]).differ(strokes(faint[1]))
 
 
+def test_a_bar_is_a_stroke() -> None:
+    """In which alone many a digit differs from another. Too faint to count as repainted."""
+    plain = slide()
+    barred = plain.copy()
+    barred[80:83, 100:160] = 190
+    assert not strokes(barred).is_blank
+    assert strokes(plain).differ(strokes(barred))
+
+
 def test_a_text_that_comes_or_goes_is_a_change() -> None:
     empty, full = strokes(moving(0)), strokes(captioned(moving(1), "Hello"))
     assert empty.differ(full)

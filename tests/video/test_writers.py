@@ -67,6 +67,12 @@ def test_an_unknown_format() -> None:
         video().to("ass")
 
 
+def test_what_players_take_as_markup_is_parted_in_srt() -> None:
+    text = r"1 --> 2 <i>a</i> {\an8}b, 3 < 4, {5}"
+    shown = video(Caption(0, 1, text, 1, 1)).to("srt").splitlines()[2]
+    assert shown.replace("\N{WORD JOINER}", "|") == r"1 --|> 2 <|i>a<|/i> {|\an8}b, 3 < 4, {5}"
+
+
 lines = st.text(st.sampled_from("ab<>&-{}\\/i \n"), min_size=1, max_size=20).filter(
     lambda text: text.strip() != ""
 )
