@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ppocrvl.api import aparse, ocr, parse, parse_pages, stream
+    from ppocrvl.api import (
+        aparse,
+        ocr,
+        parse,
+        parse_pages,
+        read_slides,
+        read_video,
+        stream,
+    )
     from ppocrvl.client import AsyncClient, AsyncRemoteStream, Client, RemoteStream
     from ppocrvl.document.document import Document, Page
     from ppocrvl.engine.answers import Answer, AsyncStream, Stream
@@ -49,6 +57,9 @@ if TYPE_CHECKING:
         QueueFullError,
         ServerAccessError,
         ServerError,
+        VideoDamagedError,
+        VideoError,
+        VideoNotFoundError,
     )
     from ppocrvl.exporter import ExportResult, export, export_layout
     from ppocrvl.inspection import inspect_model
@@ -61,6 +72,7 @@ if TYPE_CHECKING:
     from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Attempt, Line, Outcome, Result, Timings
     from ppocrvl.requests.tasks import TASKS, Task
+    from ppocrvl.video.captions import Caption, VideoText
 
     __version__: str
 
@@ -72,6 +84,7 @@ __all__ = [
     "AsyncStream",
     "Attempt",
     "CancelledError",
+    "Caption",
     "CheckpointError",
     "Client",
     "ContextError",
@@ -123,6 +136,10 @@ __all__ = [
     "Stream",
     "Task",
     "Timings",
+    "VideoDamagedError",
+    "VideoError",
+    "VideoNotFoundError",
+    "VideoText",
     "__version__",
     "aparse",
     "export",
@@ -134,6 +151,8 @@ __all__ = [
     "parse_pages",
     "pull",
     "quantize",
+    "read_slides",
+    "read_video",
     "stream",
 ]
 
@@ -143,6 +162,7 @@ _HOME = {
     "AsyncRemoteStream": "client",
     "AsyncStream": "engine.answers",
     "Attempt": "requests.results",
+    "Caption": "video.captions",
     "Client": "client",
     "Document": "document.document",
     "Engine": "engine.engine",
@@ -164,6 +184,7 @@ _HOME = {
     "TASKS": "requests.tasks",
     "Task": "requests.tasks",
     "Timings": "requests.results",
+    "VideoText": "video.captions",
     "export": "exporter",
     "export_layout": "exporter",
     "imatrix": "quantizer.collect",
@@ -174,6 +195,8 @@ _HOME = {
     "parse_pages": "api",
     "pull": "pulling",
     "quantize": "quantizer",
+    "read_slides": "api",
+    "read_video": "api",
     "stream": "api",
 }
 

@@ -24,18 +24,30 @@ from ppocrvl.parsing.parts import NoDocument, Parts
 from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.parsing.remembering import Memory
 from ppocrvl.parsing.sources.opening import open_document
+from ppocrvl.video.opening import name_of_video
+from ppocrvl.video.options import DEFAULT_EVERY, FrameOptions
+from ppocrvl.video.reading import read_captions
+from ppocrvl.video.slides import slide_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Iterable
 
     from ppocrvl.engine.answers import Stream
+    from ppocrvl.engine.backend import Backend
     from ppocrvl.parsing.parse_options import ParseKeywords
-    from ppocrvl.parsing.parts import Layout, PageRead, Reader
+    from ppocrvl.parsing.parts import Layout, PageJob, PageRead, Reader
     from ppocrvl.parsing.sources.found import AnySource
     from ppocrvl.requests.image_source import ImageSource
     from ppocrvl.requests.options import ReadOptions
     from ppocrvl.requests.request import Request
     from ppocrvl.requests.results import Result
+    from ppocrvl.video.area import Area
+    from ppocrvl.video.captions import VideoText
+    from ppocrvl.video.opening import VideoSource
+    from ppocrvl.video.options import Every
+    from ppocrvl.video.reading import Progress
+
+    Jobs = Callable[[ParseOptions], Iterable[PageJob | NoDocument]]
 
 _logger = logging.getLogger("ppocrvl")
 
@@ -166,7 +178,7 @@ def parse(
         OptionError: an option is out of range.
         EngineError: a model cannot be loaded.
     """
-    reading = _Parsing(source, (model, mmproj), layout, engine, options)
+    reading = _Parsing(partial(_document_jobs, source), (model, mmproj), layout, engine, options)
     return reading.document(Handle())
 
 
@@ -192,7 +204,8 @@ def parse_pages(
         PpocrvlError: as `parse`. Errors of the document are raised when the first page is
             requested.
     """
-    return _Parsing(source, (model, mmproj), layout, engine, options).pages()
+    jobs = partial(_document_jobs, source)
+    return _Parsing(jobs, (model, mmproj), layout, engine, options).pages()
 
 
 async def aparse(
@@ -211,7 +224,7 @@ async def aparse(
     Raises:
         PpocrvlError: as `parse`.
     """
-    reading = _Parsing(source, (model, mmproj), layout, engine, options)
+    reading = _Parsing(partial(_document_jobs, source), (model, mmproj), layout, engine, options)
     handle = Handle()
     try:
         return await asyncio.to_thread(reading.document, handle)
@@ -220,21 +233,123 @@ async def aparse(
         raise
 
 
+def read_video(
+    source: VideoSource,
+    *,
+    model: PathLike | None = None,
+    mmproj: PathLike | None = None,
+    engine: Backend | None = None,
+    every: Every = DEFAULT_EVERY,
+    region: Area = None,
+    invert_dark: bool = False,
+    progress: Progress | None = None,
+    **options: Unpack[ReadOptions],
+) -> VideoText:
+    """Read the texts of a video, with their times: captions, signs, what a screen shows.
+
+    What stays on the screen is read once. Frames are decoded one after the other: memory does not
+    grow with the video. What is damaged is noted in the result, and the rest is read.
+
+    Args:
+        source: a path, or a binary file object that can seek.
+        model: as for `ocr`.
+        mmproj: likewise.
+        engine: reads the frames, in place of a model: an `Engine` or `Client`. It is left open.
+        every: seconds from one frame that is looked at to the next, 0.01 to 3600; times are exact
+            to half of it. "frame": all frames. "scene": all, and one of each scene is read.
+        region: (x0, y0, x1, y1) in pixels of the upright frame, or "bottom", its lowest third.
+        invert_dark: invert what is mostly dark before it is read. For models that read dark
+            letters on light better, as the built-in one.
+        progress: called with the seconds that were looked at, and those of the whole or None.
+        options: those of `RequestOptions`. For the task "ocr" a frame is cut to its letters.
+
+    Raises:
+        MissingExtraError: PyAV is not installed.
+        VideoError: there is no such file, or it is no video, or no frame of it can be decoded.
+        ImageTooLargeError: its frames are over the limit on pixels.
+        ModelError: the model files are missing, damaged, or do not belong together.
+        OptionError: an option is out of range, or the region outside of the frames.
+        EngineError: the engine failed.
+    """
+    frames = FrameOptions(every=every, region=region)
+    _check_one_reader(engine, (model, mmproj))
+    backend = engine or _last.get(model, mmproj, n_parallel=PARSE_PARALLEL)
+    return read_captions(
+        source, backend, frames, invert_dark=invert_dark, progress=progress, **options
+    )
+
+
+def read_slides(
+    source: VideoSource,
+    *,
+    model: PathLike | None = None,
+    mmproj: PathLike | None = None,
+    layout: PathLike | Layout | None = None,
+    engine: Reader | None = None,
+    every: Every = DEFAULT_EVERY,
+    region: Area = None,
+    page_images: bool = False,
+    progress: Progress | None = None,
+    **options: Unpack[ParseKeywords],
+) -> Document:
+    """Read the slides of a recorded talk: a document whose pages are what the video shows.
+
+    The notes of a page say from when to when it was shown. A video that is damaged has a last page
+    with that error.
+
+    Args:
+        source: as for `read_video`.
+        model: as for `ocr`.
+        mmproj: likewise.
+        layout: as for `parse`.
+        engine: likewise.
+        every: as for `read_video`.
+        region: likewise.
+        page_images: keep an image of each page, for formats that show it.
+        progress: as for `read_video`; it is called in another thread.
+        options: those of `parse` that are not about files of documents.
+
+    Raises:
+        PpocrvlError: as `read_video` and `parse`.
+    """
+    wrong = [name for name in ("pages", "dpi", "password", "text_layer") if name in options]
+    if wrong:
+        raise OptionError(f"{wrong[0]} is not for videos")
+    frames = FrameOptions(every=every, region=region)
+    reading = _Parsing(
+        lambda _: slide_jobs(source, frames, progress),
+        (model, mmproj),
+        layout,
+        engine,
+        options,
+        page_images=page_images,
+    )
+    pages = tuple(reading.pages())  # each by itself: no paragraph goes on on the next slide
+    return Document.of(name_of_video(source), len(pages), pages)
+
+
+def _document_jobs(source: AnySource, options: ParseOptions) -> Iterable[PageJob | NoDocument]:
+    opened = partial(open_document, source, dpi=options.dpi, password=options.password)
+    return page_jobs([opened], pages=options.pages)
+
+
 class _Parsing:
     """One call of the functions above."""
 
     def __init__(
         self,
-        source: AnySource,
+        jobs: Jobs,
         files: tuple[PathLike | None, PathLike | None],
         layout: PathLike | Layout | None,
         engine: Reader | None,
         options: ParseKeywords,
+        *,
+        page_images: bool = False,
     ) -> None:
-        if engine is not None and files != (None, None):
-            raise OptionError("give a model or an engine, which has one of its own")
-        self._source, self._files, self._layout, self._engine = source, files, layout, engine
+        _check_one_reader(engine, files)
+        self._jobs, self._files, self._layout, self._engine = jobs, files, layout, engine
         self._options = ParseOptions.of(options)
+        self._page_images = page_images
 
     def document(self, handle: Handle) -> Document:
         """All pages, as a whole; stopping the handle ends it with a CancelledError."""
@@ -266,10 +381,15 @@ class _Parsing:
             page_deadline=options.page_deadline,
             uses_text_layer=options.text_layer == "auto",
             turns_pages=options.turn,
+            page_images=self._page_images,
             gives_drafts=options.gives_drafts_to(reader),
         )
-        opened = partial(open_document, self._source, dpi=options.dpi, password=options.password)
-        return stack.enter_context(Pages(page_jobs([opened], pages=options.pages), parts))
+        return stack.enter_context(Pages(self._jobs(options), parts))
+
+
+def _check_one_reader(engine: object, files: tuple[PathLike | None, PathLike | None]) -> None:
+    if engine is not None and files != (None, None):
+        raise OptionError("give a model or an engine, which has one of its own")
 
 
 def _page(one: PageRead | NoDocument) -> PageRead:

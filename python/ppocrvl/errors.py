@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     DATASET = 11
     SERVER = 12
     DOCUMENT = 13
+    VIDEO = 14
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143
@@ -104,6 +105,20 @@ class DocumentTooLargeError(DocumentError):
 
 class PageError(DocumentError):
     """The document has no such page, or it cannot be rendered; others may still be read."""
+
+
+class VideoError(PpocrvlError):
+    """The file is no video that can be read: no video stream, no frame, an image, other bytes."""
+
+    exit_code = ExitCode.VIDEO
+
+
+class VideoNotFoundError(VideoError, FileNotFoundError):
+    """There is no video at the path, or it cannot be read."""
+
+
+class VideoDamagedError(VideoError):
+    """The video breaks off, or a part cannot be decoded; what was read of it is kept."""
 
 
 class ModelError(PpocrvlError):

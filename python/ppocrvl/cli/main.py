@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    *("parse", "ocr", "layout", "serve", "mcp", "client", "export", "imatrix", "quantize"),
-    *("inspect", "parity", "eval", "pull", "doctor", "completion"),
+    *("parse", "ocr", "video", "layout", "serve", "mcp", "client", "export", "imatrix"),
+    *("quantize", "inspect", "parity", "eval", "pull", "doctor", "completion"),
 )
 """Modules of `ppocrvl.cli`, in the order of the help."""
 

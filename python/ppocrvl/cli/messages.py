@@ -49,3 +49,8 @@ def note(text: str, program: str = "ppocrvl") -> None:
     """Print a line that is no result."""
     sys.stderr.write(f"{program}: {text}\n")
     sys.stderr.flush()
+
+
+def counted(number: int, what: str) -> str:
+    """How many there are of it: 1 page, 2 pages."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -7,7 +7,7 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ppocrvl.cli.messages import note
+from ppocrvl.cli.messages import counted, note
 from ppocrvl.cli.writing import bar_size
 from ppocrvl.errors import ExitCode
 
@@ -153,15 +153,11 @@ class _Count:
 
     def summary(self) -> str:
         """In words."""
-        counts = f"{_number(self._n_pages, 'page')}, {_number(self._n_blocks, 'block')}"
+        counts = f"{counted(self._n_pages, 'page')}, {counted(self._n_blocks, 'block')}"
         failed = [
-            _number(number, what)
+            counted(number, what)
             for number, what in ((self._n_failed_pages, "page"), (self._n_failed_blocks, "block"))
             if number
         ]
         ends = f"; {' and '.join(failed)} failed" if failed else ""
         return f"{counts}, {self.pages_a_minute():.1f} pages a minute{ends}"
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
