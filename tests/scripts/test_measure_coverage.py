@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tools of both languages counted becomes a table of rooms."""
+"""What the tools of both languages counted becomes a table of packages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_python(tmp_path: Path) -> None:
         "python/ppocrvl/engine/deeper/many.py": file(10, 10, 2, 2),
     }
     report.write_text(json.dumps({"files": files}), encoding="utf-8")
-    table = rows(measure_coverage.rooms(measure_coverage.python_files(report)))
+    table = rows(measure_coverage.packages(measure_coverage.python_files(report)))
     assert table["python/ppocrvl"] == "4 of 4 100.0 % -"
     assert table["python/ppocrvl/engine"] == "15 of 20 75.0 % 4 of 10 40.0 %"
     assert table["all"] == "19 of 24 79.2 % 4 of 10 40.0 %"
@@ -43,7 +43,7 @@ def test_core(tmp_path: Path) -> None:
         json.dumps({"files": [dict(zip(keys, one, strict=True)) for one in files]}),
         encoding="utf-8",
     )
-    table = rows(measure_coverage.rooms(measure_coverage.core_files(report)))
+    table = rows(measure_coverage.packages(measure_coverage.core_files(report)))
     assert table["csrc/engine"] == "9 of 10 90.0 % 1 of 4 25.0 %"
     assert table["csrc/text"] == "2 of 2 100.0 % 2 of 2 100.0 %"
     assert table["all"] == "11 of 12 91.7 % 3 of 6 50.0 %"

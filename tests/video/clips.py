@@ -89,6 +89,7 @@ def write_clip(
     name, options = codec
     with av.open(str(path), "w") as container:
         stream = container.add_stream(name, rate=rate, options=options)
+        stream.codec_context.thread_count = 1  # the same bytes whatever the machine
         stream.pix_fmt = "yuv420p"
         if key_every is not None:
             stream.codec_context.gop_size = key_every

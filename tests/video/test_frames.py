@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.video.clips import CODEC, moving, paced, slide, write_clip
+from tests.video.clips import CODEC, av, moving, paced, slide, write_clip
 
 from ppocrvl.errors import PpocrvlError, VideoDamagedError
 from ppocrvl.video.frames import Frames
@@ -135,8 +135,11 @@ def test_a_video_that_breaks_off_gives_what_is_there(tmp_path: Path) -> None:
 def test_what_follows_damage_is_read_as_well(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "a.mkv", paced(4, lambda at: moving(at, SMALL)), key_every=5)
     data = bytearray(whole.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 3000] = random.Random(5).randbytes(3000)
+    with av.open(str(whole)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    for packet in packets[50:58]:  # their insides: what is around them the container would skip
+        begin, end = data.find(packet) + 8, data.find(packet) + len(packet)
+        data[begin:end] = random.Random(5).randbytes(end - begin)
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(data)
     with open_video(broken) as video:
