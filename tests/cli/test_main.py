@@ -106,6 +106,9 @@ EXIT_CODES = {
     errors.DocumentEmptyError: 13,
     errors.DocumentTooLargeError: 13,
     errors.PageError: 13,
+    errors.VideoError: 14,
+    errors.VideoNotFoundError: 14,
+    errors.VideoDamagedError: 14,
     errors.CancelledError: 130,
 }
 
