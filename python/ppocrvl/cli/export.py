@@ -91,7 +91,7 @@ def add_shared_arguments(parser: argparse.ArgumentParser, *, pixels: bool = True
     parser.add_argument(
         "--model-version",
         choices=VERSIONS,
-        help="member of the model family; default: told from hash, chat template and pixel limits",
+        help="member of the model family; default: by hash, chat template and pixel limits",
     )
     parser.add_argument("--revision", metavar="COMMIT", help="the checkpoint's commit, to record")
     if pixels:

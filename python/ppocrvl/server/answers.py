@@ -67,7 +67,7 @@ class Error(Answer):
 
 
 class Reading(Answer):
-    """What was read in one picture, and how it went."""
+    """What was read in one image, and how it went."""
 
     text: str
     finish_reason: FinishReason
@@ -90,25 +90,25 @@ class Reading(Answer):
 
 
 class _OfPicture(Answer):
-    """One of a request's pictures."""
+    """One of a request's images."""
 
     index: int = Field(description="of the image in the request, from 0")
 
 
 # A field of the last base comes first in what is written.
 class PictureReading(Reading, _OfPicture):
-    """A picture that was read."""
+    """An image that was read."""
 
     lines: tuple[Line, ...]
     html: str = Field("", description="with `html`")
 
 
 class PictureError(Error, _OfPicture):
-    """A picture that could not be read, where others could."""
+    """An image that could not be read, where others could."""
 
 
 class PicturePiece(_OfPicture):
-    """A piece of text of a picture that is being read."""
+    """A piece of text of an image that is being read."""
 
     piece: str
 
@@ -177,7 +177,7 @@ class Choice(Answer):
 
 
 class TokenDetails(Answer):
-    """Of the tokens of prompt and pictures."""
+    """Of the tokens of prompt and images."""
 
     image_tokens: int
 

@@ -57,7 +57,7 @@ _CHUNK: Final = "chat.completion.chunk"
 
 
 async def chat(request: Request) -> Response:
-    """Answer a question about a picture, or about several one by one."""
+    """Answer a question about an image, or about several one by one."""
     state, record = state_of(request), record_of(request)
     kind = media_type(request)
     (asked, conversation), sources = await take_body(request, partial(_parse, state, kind))
@@ -102,7 +102,7 @@ async def _read_all(service: EngineService, jobs: Sequence[Job]) -> list[Result]
 
 
 async def _streamed(service: EngineService, jobs: Sequence[Job], answer: _Answer) -> Response:
-    """The answer in pieces, once all pictures were accepted: until then an error has its status."""
+    """The answer in pieces, once all images were accepted: until then an error has its status."""
     async with AsyncExitStack() as stack:
         streams = []
         for job in jobs:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the messages of a chat to pictures and the question about them."""
+"""From the messages of a chat to images and the question about them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A question about pictures, and what was said before.
+    """A question about images, and what was said before.
 
     Attributes:
         pictures: as the messages refer to them; all of the first message of the user.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ways of asking share: from a body to pictures that have a place."""
+"""What the ways of asking share: from a body to images that have a place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the pictures of a request are.
+    """Where the images of a request are.
 
     Attributes:
         references: bytes, or URLs.
@@ -41,7 +41,7 @@ class Sources:
 async def take_body(
     request: Request, parse: Callable[[bytearray], tuple[T, list[bytes | str]]]
 ) -> tuple[T, Sources]:
-    """What a request asks, if it has a chance to be answered, and its pictures.
+    """What a request asks, if it has a chance to be answered, and its images.
 
     Args:
         request: whose body is taken.
@@ -81,11 +81,11 @@ async def take_apart(
 async def take_pictures(
     request: Request, sources: Sources, options: ReadOptions, deadline: float | None
 ) -> list[Job]:
-    """A place and the bytes for each picture.
+    """A place and the bytes for each image.
 
     Args:
         request: that they belong to.
-        sources: of the pictures.
+        sources: of the images.
         options: of all of them.
         deadline: seconds since the request came, as the client wants it.
 
@@ -110,7 +110,7 @@ async def take_pictures(
 
 
 async def _fetch(request: Request, sources: Sources, seconds: float) -> list[bytes]:
-    """The pictures, those from URLs one after the other."""
+    """The images, those from URLs one after the other."""
     pictures = state_of(request).pictures
     try:
         async with asyncio.timeout(seconds):

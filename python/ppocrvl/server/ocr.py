@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""POST /v1/ocr: pictures and a task to text, with everything that a result has."""
+"""POST /v1/ocr: images and a task to text, with everything that a result has."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 async def ocr(request: Request) -> Response:
-    """Read the pictures of a form or a JSON object."""
+    """Read the images of a form or a JSON object."""
     state, record = state_of(request), record_of(request)
     kind, full_kind = media_type(request), request.headers.get("content-type", "")
     asked, sources = await take_body(request, partial(_parse, state, kind, full_kind))
@@ -79,7 +79,7 @@ def _parse(
 
 
 async def _read_all(service: EngineService, jobs: Sequence[Job]) -> list[Result | ApiError]:
-    """All answers; one bad picture does not sink the rest."""
+    """All answers; one bad image does not sink the rest."""
 
     async def read(job: Job) -> Result | ApiError:
         try:
@@ -112,7 +112,7 @@ async def _streamed(service: EngineService, jobs: Sequence[Job], asked: OcrReque
 async def _lines(
     streams: Sequence[PieceStream], record: Record, stack: AsyncExitStack, asked: OcrRequest
 ) -> AsyncGenerator[bytes]:
-    """A JSON object a line: pieces of text, and a result or an error for each picture."""
+    """A JSON object a line: pieces of text, and a result or an error for each image."""
     async with stack:
         for number, stream in enumerate(streams):
             try:

@@ -49,13 +49,13 @@ class _Schema(BaseModel):
 
 
 class ImageUrl(_Schema):
-    """A picture in a message."""
+    """An image in a message."""
 
     url: str = Field(description="data:image/…;base64,… or, where that is on, an https URL")
 
 
 class ImagePart(_Schema):
-    """A picture as part of a message's content."""
+    """An image as part of a message's content."""
 
     type: Literal["image_url"]
     image_url: ImageUrl | str
@@ -85,7 +85,7 @@ class StreamOptions(_Schema):
 
 
 class ProcessorOptions(_Schema):
-    """vLLM's way to set the pixel limits of a picture."""
+    """vLLM's way to set the pixel limits of an image."""
 
     min_pixels: Pixels | None = None
     max_pixels: Pixels | None = None
@@ -204,7 +204,7 @@ class ParseRequest(_Sampling):
 
     @property
     def wants_bytes(self) -> bool:
-        """Whether pictures are to hold their bytes."""
+        """Whether images are to hold their bytes."""
         return bool(self.pictures or self.page_images)
 
 
