@@ -24,8 +24,8 @@ from ppocrvl.parsing.parts import NoDocument, Parts
 from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.parsing.remembering import Memory
 from ppocrvl.parsing.sources.opening import open_document
+from ppocrvl.video.frame_options import DEFAULT_EVERY, FrameOptions
 from ppocrvl.video.opening import name_of_video
-from ppocrvl.video.options import DEFAULT_EVERY, FrameOptions
 from ppocrvl.video.reading import read_captions
 from ppocrvl.video.slides import slide_jobs
 
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from ppocrvl.requests.results import Result
     from ppocrvl.video.area import Area
     from ppocrvl.video.captions import VideoText
+    from ppocrvl.video.frame_options import Every
     from ppocrvl.video.opening import VideoSource
-    from ppocrvl.video.options import Every
     from ppocrvl.video.reading import Progress
 
     Jobs = Callable[[ParseOptions], Iterable[PageJob | NoDocument]]

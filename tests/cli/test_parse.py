@@ -279,7 +279,7 @@ def test_what_is_there_by_the_deadline(ppocrvl_program: Program, picture: Path) 
 def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.parsing.fakes import Stripes, TrueReader, jobs
 
-    from ppocrvl.parsing.options import BlockOptions
+    from ppocrvl.parsing.block_options import BlockOptions
     from ppocrvl.parsing.parts import Parts
     from ppocrvl.parsing.pipeline import Pages
     from ppocrvl.parsing.remembering import Memory

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.parsing.fakes import Shown, Stripes, TrueReader, jobs, painted
 
-from ppocrvl.parsing.options import BlockOptions
+from ppocrvl.parsing.block_options import BlockOptions
 from ppocrvl.parsing.parts import Parts
 from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.parsing.remembering import Memory

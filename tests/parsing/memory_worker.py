@@ -19,8 +19,8 @@ from unittest import mock
 import numpy as np
 from tests.parsing.fakes import ROWS, WIDTH, Shown, Stripes, jobs, name_of, painted, result
 
+from ppocrvl.parsing.block_options import BlockOptions
 from ppocrvl.parsing.journal import Journal
-from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.parts import PageJob, PageRead, Parts
 from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.parsing.remembering import Memory

@@ -20,12 +20,12 @@ from ppocrvl.document.labels import LEFT_OUT_OF_MARKDOWN, WITHOUT_ORDER
 from ppocrvl.markup.dollars import has_formula, with_dollars, without_brackets
 from ppocrvl.markup.otsl import otsl_to_html
 from ppocrvl.parsing import heading_levels
+from ppocrvl.parsing.block_options import BlockOptions
 from ppocrvl.parsing.crops import crop, stack, without_margin
 from ppocrvl.parsing.heading_levels import line_height
 from ppocrvl.parsing.height_classes import height_classes
 from ppocrvl.parsing.label_tasks import left_unmerged
 from ppocrvl.parsing.merging import merge_blocks
-from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.page_tables import joined_tables
 from ppocrvl.parsing.plan import plan_page
 from ppocrvl.parsing.repetition import without_repetition

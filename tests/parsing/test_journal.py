@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.parsing.fakes import Stripes, TrueReader, jobs, painted, result
 
 from ppocrvl.errors import OutputError
+from ppocrvl.parsing.block_options import BlockOptions
 from ppocrvl.parsing.journal import HEADER, Journal
-from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.parts import Parts
 from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.parsing.remembering import Memory

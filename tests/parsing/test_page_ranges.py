@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ppocrvl.errors import OptionError, PageError
 from ppocrvl.parsing.page_ranges import parse_page_ranges
-from ppocrvl.parsing.sources.limits import MAX_PAGE_PIXELS, MAX_PAGE_SIDE
+from ppocrvl.parsing.sources.document_limits import MAX_PAGE_PIXELS, MAX_PAGE_SIDE
 from ppocrvl.parsing.sources.page_size import page_size
 
 

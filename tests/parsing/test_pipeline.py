@@ -32,8 +32,8 @@ from tests.parsing.fakes import (
 )
 
 from ppocrvl.errors import CancelledError, EngineError, ImageDecodeError, PpocrvlError
+from ppocrvl.parsing.block_options import BlockOptions
 from ppocrvl.parsing.open_page import OpenPage
-from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.parts import BlocksRead, NoDocument, PageFound, PageJob, PageRead, Parts
 from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.parsing.remembering import Memory

@@ -11,8 +11,8 @@ import pytest
 from tests.parsing.made import region, result
 
 from ppocrvl.errors import ImageTooThinError
+from ppocrvl.parsing.block_options import BlockOptions
 from ppocrvl.parsing.finish import finish_block
-from ppocrvl.parsing.options import BlockOptions
 from ppocrvl.parsing.plan import PlannedBlock, plan_page
 from ppocrvl.parsing.table_figures import LEAST_SIDE, figure_tokens
 from ppocrvl.requests.results import Attempt

@@ -258,7 +258,7 @@ LARGE = (7680, 4320)
 _WEIGH = """
 import resource, sys
 from ppocrvl.video.opening import open_video
-from ppocrvl.video.options import FrameOptions
+from ppocrvl.video.frame_options import FrameOptions
 from ppocrvl.video.reading import Watching
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open_video(sys.argv[1]) as video:

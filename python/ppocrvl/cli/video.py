@@ -220,7 +220,7 @@ def _sum_up(text: str, files: list[Path]) -> None:
 
 def _frame_options(args: argparse.Namespace) -> dict[str, Any]:
     from ppocrvl.video.area import parse_area
-    from ppocrvl.video.options import parse_every
+    from ppocrvl.video.frame_options import parse_every
 
     given = {
         "every": parse_every(args.every),

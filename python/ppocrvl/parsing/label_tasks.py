@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ppocrvl.parsing.options import BlockOptions
+    from ppocrvl.parsing.block_options import BlockOptions
     from ppocrvl.requests.tasks import TaskName
 
 IMAGE_LABELS = frozenset(("image", "header_image", "footer_image"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from ppocrvl.errors import OptionError
 from ppocrvl.images.lines import find_lines
-from ppocrvl.parsing.options import BlockOptions
+from ppocrvl.parsing.block_options import BlockOptions
 from ppocrvl.parsing.sources.opening import DPI, LEAST_DPI, MOST_DPI
 from ppocrvl.requests.options import (
     ReadOptions,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ppocrvl.document.types import Block, PageData
     from ppocrvl.errors import PpocrvlError
-    from ppocrvl.parsing.options import BlockOptions
+    from ppocrvl.parsing.block_options import BlockOptions
     from ppocrvl.parsing.remembering import Memory
     from ppocrvl.parsing.text_layer import LayerCharacter
     from ppocrvl.requests.request import Request

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from ppocrvl.document.types import Box, Picture, PointsBox
     from ppocrvl.layout.region import Region
+    from ppocrvl.parsing.block_options import BlockOptions
     from ppocrvl.parsing.crops import Pixels
-    from ppocrvl.parsing.options import BlockOptions
 
 POINTS_PER_INCH = 72.0
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from ppocrvl.engine.backend import Backend
     from ppocrvl.requests.options import ReadOptions
+    from ppocrvl.video.frame_options import FrameOptions
     from ppocrvl.video.looks import Look
     from ppocrvl.video.opening import OpenVideo, VideoSource
-    from ppocrvl.video.options import FrameOptions
     from ppocrvl.video.spans import Span
 
     Progress = Callable[[float, float | None], None]

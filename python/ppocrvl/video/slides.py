@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ppocrvl.errors import PpocrvlError
     from ppocrvl.parsing.parts import Render
+    from ppocrvl.video.frame_options import FrameOptions
     from ppocrvl.video.opening import VideoSource
-    from ppocrvl.video.options import FrameOptions
     from ppocrvl.video.reading import Progress
     from ppocrvl.video.spans import Span
 

@@ -21,7 +21,7 @@ from ppocrvl.errors import (
     DocumentTooLargeError,
     PageError,
 )
-from ppocrvl.parsing.sources.limits import MAX_PAGE_PIXELS
+from ppocrvl.parsing.sources.document_limits import MAX_PAGE_PIXELS
 from ppocrvl.parsing.sources.opening import open_document
 from ppocrvl.parsing.sources.pdf import PdfSource
 

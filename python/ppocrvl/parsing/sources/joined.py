@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ppocrvl.errors import DocumentEmptyError, DocumentTooLargeError, PageError
-from ppocrvl.parsing.sources.limits import MAX_PAGES
+from ppocrvl.parsing.sources.document_limits import MAX_PAGES
 from ppocrvl.parsing.sources.source import DocumentSource
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from ppocrvl.errors import (
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.memory import memory_wanted
 from ppocrvl.images.source import HEAD_BYTES, is_pdf
-from ppocrvl.parsing.sources.found import find_documents
-from ppocrvl.parsing.sources.joined import JoinedSource
-from ppocrvl.parsing.sources.limits import (
+from ppocrvl.parsing.sources.document_limits import (
     MAX_PAGE_PIXELS,
     MAX_PDF_BYTES,
     MAX_PDF_BYTES_IN_MEMORY,
 )
+from ppocrvl.parsing.sources.found import find_documents
+from ppocrvl.parsing.sources.joined import JoinedSource
 from ppocrvl.parsing.sources.pdf import PdfSource
 from ppocrvl.parsing.sources.pictures import OnePicture, PictureSource
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ppocrvl.parsing.sources.limits import MAX_PAGE_PIXELS, MAX_PAGE_SIDE
+from ppocrvl.parsing.sources.document_limits import MAX_PAGE_PIXELS, MAX_PAGE_SIDE
 from ppocrvl.parsing.sources.source import POINTS_PER_INCH
 
 

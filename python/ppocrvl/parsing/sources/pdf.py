@@ -20,7 +20,7 @@ from ppocrvl.errors import (
     PageError,
 )
 from ppocrvl.images.memory import memory_wanted
-from ppocrvl.parsing.sources.limits import (
+from ppocrvl.parsing.sources.document_limits import (
     MAX_CHARACTERS,
     MAX_PAGE_PIXELS,
     MAX_PAGES,

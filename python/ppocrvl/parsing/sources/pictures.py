@@ -11,7 +11,7 @@ import numpy as np
 from ppocrvl.errors import DocumentTooLargeError, PageError
 from ppocrvl.images.frames import Frames
 from ppocrvl.images.load import load_image
-from ppocrvl.parsing.sources.limits import MAX_PAGES
+from ppocrvl.parsing.sources.document_limits import MAX_PAGES
 from ppocrvl.parsing.sources.source import (
     POINTS_PER_INCH,
     Character,
