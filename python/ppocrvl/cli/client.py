@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.asked import add_picture_arguments, asked_for
 from ppocrvl.cli.output_flags import add_output_flags, is_plain, output_sink
+from ppocrvl.cli.parallel_flag import add_parallel_flag
 from ppocrvl.cli.read_pictures import read_all, read_one
 from ppocrvl.cli.request_flags import (
     add_request_flags,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 NAME = "client"
 HELP = "read images and documents on a server: ppocrvl serve; llama-server, vLLM and others"
 DEFAULT_URL = "http://127.0.0.1:8080"
-USUAL_PARALLEL = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_picture_arguments(parser)
     parser.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
     add_server_flags(parser)
-    parser.add_argument(
-        "--n-parallel",
-        "--parallel",
-        type=int,
-        default=USUAL_PARALLEL,
-        metavar="N",
-        help="send N requests at once (default: %(default)s)",
-    )
+    add_parallel_flag(parser, "send N requests at once (default: %(default)s)")
     add_request_flags(parser)
     parser.add_argument("--text", dest="prompt", help="the same as --prompt")
     parser.add_argument(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ppocrvl.cli.eval_readings import Readings
-from ppocrvl.cli.parse import USUAL_PARALLEL
+from ppocrvl.cli.parallel_flag import USUAL_PARALLEL
 
 if TYPE_CHECKING:
     import argparse

@@ -6,14 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ppocrvl.cli.asked import add_picture_arguments, asked_for
-from ppocrvl.cli.client import USUAL_PARALLEL, add_server_flags, given_server_flags, make_client
-from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
+from ppocrvl.cli.client import add_server_flags, make_client
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import note
 from ppocrvl.cli.output_flags import add_output_flags, is_plain, output_sink
 from ppocrvl.cli.page_hint import hint_at_parse
+from ppocrvl.cli.parallel_flag import USUAL_PARALLEL, add_parallel_flag
 from ppocrvl.cli.read_pictures import read_all, read_one
+from ppocrvl.cli.reader_flags import refuse_flags_of_another_reader
 from ppocrvl.cli.request_flags import add_request_flags, as_keywords, request_options
-from ppocrvl.errors import OptionError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 
 if TYPE_CHECKING:
@@ -39,13 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"refuse images of more pixels (default: {MAX_IMAGE_PIXELS})",
     )
-    parser.add_argument(
-        "--n-parallel",
-        "--parallel",
-        type=int,
-        metavar="N",
-        help=f"read N images at once (default: as many as there are, at most {USUAL_PARALLEL})",
-    )
+    most = f"read N images at once (default: as many as there are, at most {USUAL_PARALLEL})"
+    add_parallel_flag(parser, most, default=None)
     add_request_flags(parser)
     add_output_flags(parser)
 
@@ -72,14 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
-    if args.server is None:
-        wrong, why = given_server_flags(args), "only with --server"
-    else:
-        wrong, why = given_engine_flags(args), "not with --server, which has an engine of its own"
-        if args.max_image_pixels is not None:
-            wrong.append("--max-image-pixels")
-    if wrong:
-        raise OptionError(f"{wrong[0]} is {why}")
+    limit = [] if args.max_image_pixels is None else ["--max-image-pixels"]
+    refuse_flags_of_another_reader(args, given_for_engine=limit)
 
 
 def _engine(args: argparse.Namespace, n_parallel: int) -> Backend:

@@ -7,16 +7,17 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocrvl.cli.client import add_server_flags, given_server_flags, make_client
-from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
+from ppocrvl.cli.client import add_server_flags, make_client
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import note
+from ppocrvl.cli.parallel_flag import add_parallel_flag
 from ppocrvl.cli.parse_inputs import find_inputs
 from ppocrvl.cli.parse_on_server import pages_on_server
 from ppocrvl.cli.parse_output import document_sink
 from ppocrvl.cli.read_documents import read_documents
+from ppocrvl.cli.reader_flags import refuse_flags_of_another_reader
 from ppocrvl.cli.request_flags import add_request_flags, given_request_flags
 from ppocrvl.cli.writing import cleanup_on_termination
-from ppocrvl.errors import OptionError
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 NAME = "parse"
 HELP = "read documents: PDF, scans, images of pages"
-USUAL_PARALLEL = 4
 CACHE_BYTES = 2 << 20
 """Of encoded blocks: a running header may come again on the next page, nothing else does."""
 JOURNAL = ".ppocrvl-journal"
@@ -66,14 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read on this server of ours instead of in this process; what was read is not kept",
     )
     add_server_flags(parser)
-    parser.add_argument(
-        "--n-parallel",
-        "--parallel",
-        type=int,
-        default=USUAL_PARALLEL,
-        metavar="N",
-        help="read N blocks at once (default: %(default)s)",
-    )
+    add_parallel_flag(parser, "read N blocks at once (default: %(default)s)")
     add_request_flags(parser, _REQUEST_FLAGS)
 
 
@@ -175,14 +168,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
-    if args.server is None:
-        wrong, why = given_server_flags(args), "only with --server"
-    else:
-        wrong, why = given_engine_flags(args), "not with --server, which has models of its own"
-        if args.redo:
-            wrong.append("--redo")
-    if wrong:
-        raise OptionError(f"{wrong[0]} is {why}")
+    redo = ["--redo"] if args.redo else []
+    refuse_flags_of_another_reader(args, given_for_engine=redo)
 
 
 def _options(args: argparse.Namespace) -> ParseOptions:

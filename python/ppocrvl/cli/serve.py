@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import note
+from ppocrvl.cli.parallel_flag import add_parallel_flag
 from ppocrvl.errors import ExitCode, MissingExtraError, ModelError, OptionError
 from ppocrvl.server.server_limits import ServerLimits
 
@@ -43,13 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another layout model, which finds the blocks of documents; none: each page is one "
         "block (default: the one beside the model, the built-in one for the built-in model)",
     )
-    parser.add_argument(
-        "--n-parallel",
-        "--parallel",
-        type=int,
-        default=DEFAULT_PARALLEL,
-        metavar="N",
-        help="images that decode together (default: %(default)s)",
+    add_parallel_flag(
+        parser, "images that decode together (default: %(default)s)", DEFAULT_PARALLEL
     )
     parser.add_argument(
         "--cache-bytes",

@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocrvl.cli.client import add_server_flags, given_server_flags, make_client
-from ppocrvl.cli.engine_flags import add_engine_flags, engine_options, given_engine_flags
+from ppocrvl.cli.client import add_server_flags, make_client
+from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import counted, note, report
+from ppocrvl.cli.parallel_flag import add_parallel_flag
 from ppocrvl.cli.parse import CACHE_BYTES
+from ppocrvl.cli.reader_flags import refuse_flags_of_another_reader
 from ppocrvl.cli.request_flags import FLAGS, add_request_flags, given_request_flags
 from ppocrvl.cli.writing import ProgressLine, cleanup_on_termination
 from ppocrvl.errors import ExitCode, OptionError
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 NAME = "video"
 HELP = "read the texts of a video, with their times; or its slides, as a document"
-USUAL_PARALLEL = 2
+FRAMES_AT_ONCE = 2
 _NOT_FOR_FRAMES = ("draft", "priority", "deadline")
 _REQUEST_FLAGS = tuple(name for name in FLAGS if name not in _NOT_FOR_FRAMES)
 
@@ -81,14 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--server", metavar="URL", help="read on this server instead of in this process"
     )
     add_server_flags(parser)
-    parser.add_argument(
-        "--n-parallel",
-        "--parallel",
-        type=int,
-        default=USUAL_PARALLEL,
-        metavar="N",
-        help="read N frames, or blocks of slides, at once (default: %(default)s)",
-    )
+    at_once = "read N frames, or blocks of slides, at once (default: %(default)s)"
+    add_parallel_flag(parser, at_once, FRAMES_AT_ONCE)
     add_request_flags(parser, _REQUEST_FLAGS)
 
 
@@ -107,18 +103,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
-    if args.server is None:
-        wrong, why = given_server_flags(args), "only with --server"
-    else:
-        wrong, why = given_engine_flags(args), "not with --server, which has an engine of its own"
+    refuse_flags_of_another_reader(args)
     if args.layout is not None and not args.slides:
-        wrong, why = ["--layout"], "only with --slides"
+        raise OptionError("--layout is only with --slides")
     if args.invert_dark and args.slides:
-        wrong, why = ["--invert-dark"], "not with --slides"
+        raise OptionError("--invert-dark is not with --slides")
     if args.task is not None and args.slides:
-        wrong, why = ["--task"], "not with --slides: each block has a task of its own"
-    if wrong:
-        raise OptionError(f"{wrong[0]} is {why}")
+        raise OptionError("--task is not with --slides: each block has a task of its own")
 
 
 def _formats(args: argparse.Namespace) -> list[str]:
