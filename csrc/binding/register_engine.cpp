@@ -114,7 +114,8 @@ void register_values(py::module_ &module) {
            R"(Args:
     llm: Path of the language model's GGUF file.
     mmproj: Path of the vision encoder's GGUF file.
-    n_threads: Threads that compute; 0 takes the usable physical cores, fewer for a small model.
+    n_threads: Threads that compute; 0 takes the usable physical cores, fewer for a small model. At
+        most the usable CPUs.
     gpu_layers: Layers to put on the GPU; -1 takes all if there is a GPU, 0 none, encoder included.
     use_mmap: Map the language model instead of reading it into memory.
     precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear

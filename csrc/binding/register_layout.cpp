@@ -193,7 +193,7 @@ them has.)")
            py::arg("path"), py::arg("n_threads") = 0, py::kw_only(), py::arg("precision") = "auto",
            R"(Args:
     path: The layout model's GGUF file.
-    n_threads: Threads that compute; 0 takes the physical cores.
+    n_threads: Threads that compute; 0 takes the physical cores. At most the usable CPUs.
     precision: How products are computed, where the CPU can: "auto" is the fastest way that keeps
         each stage within 1e-4 of float64, "f32" float32 alone, "bf16" bfloat16 before the decoder.
 

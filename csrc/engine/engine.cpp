@@ -2,14 +2,13 @@
 #include "engine/engine.h"
 
 #include "files/model_files.h"
+#include "ggml/devices.h"
 #include "schedule/layout_turns.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
 #include "support/exception_memory.h"
 #include "support/stopwatch.h"
 #include "text/sampler.h"
-
-#include <ggml-backend.h>
 
 #include <algorithm>
 #include <set>
@@ -36,9 +35,7 @@ std::set<Engine *> registry;
 
 /// Those of the layout models, unless a GPU computes: then none is in the other's way.
 LayoutTurns *turns_of(const EngineOptions &options) {
-  const bool has_gpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU) != nullptr ||
-                       ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_IGPU) != nullptr;
-  return options.gpu_layers != 0 && has_gpu ? nullptr : &process_turns();
+  return options.gpu_layers != 0 && has_gpu() ? nullptr : &process_turns();
 }
 
 } // namespace
@@ -58,10 +55,13 @@ Engine::Engine(const EngineOptions &options)
     kernels_ = choose_kernels(options.kernels, options.precision, files.llm, files.mmproj);
   }
   const int cores = usable_physical_cores();
+  const int most = usable_processors();
   const auto n_threads = [&](std::uint64_t weight_bytes) {
-    return options.n_threads > 0 ? options.n_threads : useful_threads(weight_bytes, cores);
+    return options.n_threads > 0 ? std::min(options.n_threads, most)
+                                 : useful_threads(weight_bytes, cores);
   };
-  const int decode_threads = std::max(1, n_threads(info_.llm_bytes) - options.encode_threads);
+  const int encode_threads = std::min(options.encode_threads, most);
+  const int decode_threads = std::max(1, n_threads(info_.llm_bytes) - encode_threads);
   language_model_.emplace(LanguageModelOptions{
       options.llm,
       decode_threads,
@@ -74,7 +74,7 @@ Engine::Engine(const EngineOptions &options)
   encoder_.emplace(
       EncoderOptions{
           options.mmproj,
-          options.encode_threads > 0 ? options.encode_threads : n_threads(info_.mmproj_bytes),
+          encode_threads > 0 ? encode_threads : n_threads(info_.mmproj_bytes),
           options.gpu_layers != 0,
           options.precision,
           kernels_.vision,

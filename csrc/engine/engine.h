@@ -29,7 +29,8 @@ namespace ppocrvl {
 struct EngineOptions {
   std::string llm;
   std::string mmproj;
-  int n_threads = 0;   // 0: the usable physical cores, fewer for a small model
+  int n_threads = 0;   // 0: the usable physical cores, fewer for a small model. At most the
+                       // usable CPUs
   int gpu_layers = -1; // negative: all if there is a GPU; 0: none
   bool use_mmap = true;
   VisionPrecision precision = VisionPrecision::automatic;

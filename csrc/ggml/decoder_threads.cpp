@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <shared_mutex>
 
 namespace ppocrvl {
@@ -106,14 +105,8 @@ void join_accelerators() {
 }
 
 DecoderThreads::DecoderThreads(const DecoderKernels &kernels, int n_threads)
-    : kernels_(kernels), scratch_(n_threads) {
+    : kernels_(kernels), scratch_(n_threads), pool_(n_threads) {
   join_accelerators();
-  ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
-  params.poll = 0; // between graphs the cores are the encoder's
-  pool_.reset(ggml_threadpool_new(&params));
-  if (!pool_) {
-    throw std::bad_alloc();
-  }
   const std::unique_lock<std::shared_mutex> lock(pools_mutex);
   pools[pool_.get()] = this;
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "ggml-cpu.h"
+#include "ggml/thread_pool.h"
 #include "kernels/kernels.h"
-
-#include <memory>
 
 namespace ppocrvl {
 
@@ -41,13 +39,9 @@ public:
   };
 
 private:
-  struct Free {
-    void operator()(ggml_threadpool *pool) const { ggml_threadpool_free(pool); }
-  };
-
   const kernels::DecoderKernels &kernels_;
   kernels::Scratch scratch_;
-  std::unique_ptr<ggml_threadpool, Free> pool_;
+  ThreadPool pool_;
 };
 
 } // namespace ppocrvl

@@ -42,7 +42,8 @@ std::array<kernels::Precision, 3> precisions_of(LayoutPrecision precision) {
 
 LayoutModel::LayoutModel(const std::string &path, int n_threads, LayoutPrecision precision)
     : file_(read_gguf(path)), config_(read_config(file_)),
-      n_threads_(n_threads > 0 ? n_threads : usable_physical_cores()),
+      n_threads_(n_threads > 0 ? std::min(n_threads, usable_processors())
+                               : usable_physical_cores()),
       workers_(std::make_unique<Workers>(n_threads_)), weights_(std::make_unique<Weights>(file_)) {
   const auto precisions = precisions_of(precision);
   std::transform(precisions.begin(), precisions.end(), convolutions_.begin(),

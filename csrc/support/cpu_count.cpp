@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -27,12 +28,17 @@ int useful_threads(std::uint64_t weight_bytes, int cores) {
 
 namespace {
 
-int allowed_cores() {
+/// Of this process; none where the kernel does not say.
+std::optional<cpu_set_t> allowed_processors() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
-    return static_cast<int>(std::thread::hardware_concurrency());
+    return std::nullopt;
   }
+  return allowed;
+}
+
+int allowed_cores(const cpu_set_t &allowed) {
   int unlisted = 0;
   std::set<std::string> cores; // hyper-threads of one core share this text
   for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
@@ -51,23 +57,30 @@ int allowed_cores() {
   return static_cast<int>(cores.size()) + unlisted;
 }
 
-/// CPUs granted by the control group (version 2), or a negative number without a limit.
-double cpu_quota() {
+/// At most the CPUs that the control group (version 2) grants, and at least one.
+int within_quota(int n_cpus) {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   double quota = 0.0;
   double period = 0.0;
   // The first word is "max" where there is no limit.
-  return file >> quota >> period && period > 0.0 ? quota / period : -1.0;
+  if (file >> quota >> period && period > 0.0 && quota > 0.0) {
+    n_cpus = std::min(n_cpus, static_cast<int>(std::ceil(quota / period)));
+  }
+  return std::max(n_cpus, 1);
 }
+
+int all_processors() { return static_cast<int>(std::thread::hardware_concurrency()); }
 
 } // namespace
 
 int usable_physical_cores() {
-  int cores = allowed_cores();
-  if (const double quota = cpu_quota(); quota > 0.0) {
-    cores = std::min(cores, static_cast<int>(std::ceil(quota)));
-  }
-  return std::max(cores, 1);
+  const std::optional<cpu_set_t> allowed = allowed_processors();
+  return within_quota(allowed ? allowed_cores(*allowed) : all_processors());
+}
+
+int usable_processors() {
+  const std::optional<cpu_set_t> allowed = allowed_processors();
+  return within_quota(allowed ? CPU_COUNT(&*allowed) : all_processors());
 }
 
 #elif defined(__APPLE__)
@@ -84,10 +97,18 @@ int usable_physical_cores() {
   return 1;
 }
 
+int usable_processors() {
+  return std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
+}
+
 #else
 
 int usable_physical_cores() {
   return std::max(static_cast<int>(std::thread::hardware_concurrency()) / 2, 1);
+}
+
+int usable_processors() {
+  return std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
 }
 
 #endif

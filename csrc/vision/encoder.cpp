@@ -2,6 +2,7 @@
 #include "vision/encoder.h"
 
 #include "clip-impl.h"
+#include "ggml/devices.h"
 #include "mtmd/panel_graph.h"
 #include "support/assertion_guard.h"
 #include "support/error.h"
@@ -135,15 +136,24 @@ void to_raster_order(Array &array, const StripPicture &picture) {
 
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
     : options_(options), normalization_(normalization),
-      scratch_(options.kernels == nullptr ? 0 : options.n_threads),
+      scratch_(options.kernels == nullptr ? 0 : options.n_threads), cpu_(make_cpu(options)),
       interrupter_(std::make_unique<Interrupter>(options.observer)), context_(load()),
       n_embd_(clip_n_mmproj_embd(context_.get())), packs_(options.kernels != nullptr) {}
+
+std::unique_ptr<PooledCpu> Encoder::make_cpu(const EncoderOptions &options) {
+  if (options.use_gpu && has_gpu()) {
+    return nullptr;
+  }
+  const AssertionGuard guard;
+  return std::make_unique<PooledCpu>(options.n_threads);
+}
 
 ClipContextPtr Encoder::load() const {
   const AssertionGuard guard;
   clear_native_error();
   clip_context_params params{};
-  params.use_gpu = options_.use_gpu;
+  params.use_gpu = true; // for mtmd, whatever is named as the device
+  params.device = cpu_ == nullptr ? nullptr : cpu_->device();
   params.flash_attn_type = CLIP_FLASH_ATTN_TYPE_AUTO;
   params.warmup = false; // it would reserve buffers for a picture larger than most
   params.cb_eval = &Interrupter::callback;

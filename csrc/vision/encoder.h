@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "ggml/pooled_cpu.h"
 #include "kernels/kernels.h"
 #include "mtmd/vision_graph.h"
 #include "support/handles.h"
@@ -61,6 +62,7 @@ public:
 private:
   class Interrupter;
 
+  [[nodiscard]] static std::unique_ptr<PooledCpu> make_cpu(const EncoderOptions &options);
   [[nodiscard]] ClipContextPtr load() const;
 
   /// Normalised values [height, width, 3], and what becomes of them.
@@ -85,6 +87,7 @@ private:
   EncoderOptions options_;
   NormalizationTable normalization_;
   kernels::Scratch scratch_;
+  std::unique_ptr<PooledCpu> cpu_;           // computes, unless a GPU does
   std::unique_ptr<Interrupter> interrupter_; // the context calls it, so it must outlive that
   ClipContextPtr context_; // null after an error that left it in pieces, until the next picture
   int n_embd_;

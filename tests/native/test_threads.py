@@ -75,6 +75,7 @@ def test_each_thread_that_cannot_be_started(
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     outcomes = done.stdout.split()
-    assert outcomes == sorted(outcomes, key=["load", "read", "ok"].index)
-    assert outcomes.count("load") >= 2  # one that encodes, one that decodes
-    assert outcomes.count("read") >= 1
+    n_refused = outcomes.count("load")
+    assert n_refused >= 2  # one that encodes, one that decodes
+    # Reading starts no thread: the vision graph's and the decoder's pools live as long as the engine.
+    assert outcomes == ["load"] * n_refused + ["ok"]

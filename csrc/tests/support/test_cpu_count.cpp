@@ -5,11 +5,13 @@
 #include <thread>
 
 using ppocrvl::usable_physical_cores;
+using ppocrvl::usable_processors;
 using ppocrvl::useful_threads;
 
 TEST_CASE("cpu count: at least one core, at most what the machine has") {
   CHECK(usable_physical_cores() >= 1);
-  CHECK(usable_physical_cores() <= static_cast<int>(std::thread::hardware_concurrency()));
+  CHECK(usable_physical_cores() <= usable_processors());
+  CHECK(usable_processors() <= static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 TEST_CASE("cpu count: small models get few threads") {

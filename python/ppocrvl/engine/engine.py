@@ -73,7 +73,8 @@ class Engine(Closing):
         model: a folder with both GGUF files, or the LLM file. None: the model named by
             PPOCRVL_MODEL, or else the built-in model.
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
-        n_threads: CPU threads; 0 for one per physical core, fewer for a small model.
+        n_threads: CPU threads; 0 for one per physical core, fewer for a small model. Never more
+            than the CPUs that the process may use (affinity, the container's quota).
         gpu_layers: layers on the GPU; -1 for all if the build has a GPU backend, 0 for none.
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
             linear layers in the precision of their weights' type. "exact": float32 for everything.

@@ -58,7 +58,8 @@ class Layout(Closing):
         model: the GGUF file of a layout model, a folder with one, or OWNER/NAME of a pulled one.
             None: the one in the folder of the model that PPOCRVL_MODEL names, or else the built-in
             one.
-        n_threads: CPU threads; 0 for the number of physical cores.
+        n_threads: CPU threads; 0 for the number of physical cores. Never more than the CPUs that
+            the process may use.
         threshold: a region needs a score above this, 0 to 1; one number, or numbers by class.
         shape_mode: shape of the polygons: "rect" for the box, "quad" for the smallest rotated
             rectangle, "poly" for the outline, "auto" for the simplest that fits. Models without
