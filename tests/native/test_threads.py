@@ -77,5 +77,5 @@ def test_each_thread_that_cannot_be_started(
     outcomes = done.stdout.split()
     n_refused = outcomes.count("load")
     assert n_refused >= 2  # one that encodes, one that decodes
-    # Reading starts no thread: the vision graph's and the decoder's pools live as long as the engine.
+    # Reading starts no thread: the pools of the encoder and the decoder live with the engine.
     assert outcomes == ["load"] * n_refused + ["ok"]

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from tests.not_run import TRAINING_FONTS
 
-from pages import faces
 from ppocrvl.markup.otsl import read_otsl
 from tiny import canvas, data, equations, families, grids, strips, targets, unreadable, wear
 from tiny.alphabet import ALPHABET, CLASS, DENSE_CLASSES, folded, known
@@ -19,9 +18,18 @@ from tiny.sizes import MAX_CELLS, MIN_CELLS
 from tiny.tokenizer import TAGS, Vocabulary
 from tiny.wording import Author
 
-pytestmark = pytest.mark.skipif(
-    not any(map(faces.path_of, ("Lato-Regular.ttf", "DejaVuSans.ttf"))), reason=TRAINING_FONTS
-)
+
+def have_fonts() -> bool:
+    """Whether there are training and held-out families."""
+    try:
+        for held_out in (True, False):
+            families.shelf(held_out=held_out)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
 KINDS = tuple(data.ALL.shares)
 CLEAN = data.Stage(1.0, data.ALL.shares, 330, 0.0)
 

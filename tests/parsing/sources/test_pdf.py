@@ -4,8 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
+import sys
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +32,6 @@ from ppocrvl.parsing.sources.pdf import PdfSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from ppocrvl.parsing.sources.source import Character, RenderedPage
 
@@ -307,6 +311,29 @@ def test_another_process_goes_on_after_many_pages(monkeypatch: pytest.MonkeyPatc
             processes.append(source._process._process.pid)
             assert "".join(one.text for one in source.text_layer(n)) == f"page {n}"
     assert len(set(processes)) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: /proc")
+def test_answer_is_whole_after_a_stop_in_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that interrupts a write, as Ctrl-Z does, loses nothing; unbuffered Python too."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    page = render(HELLO)
+    pixels = np.empty_like(page.pixels)
+    with open_document(HELLO) as source:
+        assert isinstance(source, PdfSource)
+        process = source._process
+        assert process is not None
+        height, width, _ = pixels.shape
+        process.ask(ask="render", page=0, width=width, height=height)
+        number = process._process.pid
+        stat = Path(f"/proc/{number}/stat")
+        for sent, state in ((None, "S"), (signal.SIGSTOP, "T"), (signal.SIGCONT, "S")):
+            if sent is not None:
+                os.kill(number, sent)
+            while stat.read_text().rpartition(")")[2].split()[0] != state:  # S: the pipe is full
+                time.sleep(0.001)
+        process.read_into(pixels)
+    assert np.array_equal(pixels, page.pixels)
 
 
 def test_nothing_is_left_behind() -> None:

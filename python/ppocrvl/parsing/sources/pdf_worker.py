@@ -166,11 +166,11 @@ def answer(pdf: Pdf, question: dict[str, Any]) -> tuple[dict[str, Any], list[Any
 
 def write(line: dict[str, Any], parts: list[Any]) -> None:
     """Give an answer."""
-    out = sys.stdout.buffer
-    out.write(json.dumps(line).encode() + b"\n")
-    for part in parts:
-        out.write(part)
-    out.flush()
+    # Not sys.stdout.buffer: with PYTHONUNBUFFERED that is the bare file, which writes less than it
+    # is given if a signal interrupts it (Ctrl-Z, a debugger).
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(json.dumps(line).encode() + b"\n")
+        out.writelines(parts)
 
 
 def main() -> None:
