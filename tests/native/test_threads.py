@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ppocrvl.support.native import _native
+
 if TYPE_CHECKING:
     from tests.native.conftest import RandomModel
 
@@ -79,3 +81,21 @@ def test_each_thread_that_cannot_be_started(
     assert n_refused >= 2  # one that encodes, one that decodes
     # Reading starts no thread: the pools of the encoder and the decoder live with the engine.
     assert outcomes == ["load"] * n_refused + ["ok"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: /proc")
+def test_never_more_threads_than_the_process_may_use(random_model: RandomModel) -> None:
+    """Those that wait spin, on the CPUs that the others need."""
+
+    def running() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    options = _native.EngineOptions(
+        llm=str(random_model.llm), mmproj=str(random_model.mmproj), n_threads=64, encode_threads=32
+    )
+    before = running()
+    engine = _native.Engine(options)
+    started = running() - before
+    engine.close()
+    two_pools = 2 * (len(os.sched_getaffinity(0)) - 1)  # the calling thread is of a pool
+    assert started <= 2 + two_pools  # and the two threads that call
