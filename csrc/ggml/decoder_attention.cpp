@@ -13,6 +13,9 @@ namespace {
 // Fewer leave most of a panel empty.
 constexpr std::int64_t least_tokens = 16;
 
+// Whose part of the mask is looked at, in every layer. The others of a prompt are like them.
+constexpr std::int64_t most_panels_seen = 4;
+
 bool has_few_queries(const kernels::DecoderKernels &kernels, const ggml_tensor &op) {
   const std::int64_t together = op.src[0]->ne[2] / op.src[1]->ne[2];
   return kernels.few_queries != nullptr && together <= kernels::most_shared_queries;
@@ -25,7 +28,9 @@ bool is_sparse(const kernels::CacheAttention &task) {
   constexpr std::int64_t size = kernels::lanes;
   std::int64_t n_seen = 0;
   std::int64_t n_computed = 0;
-  for (std::int64_t panel = 0; panel < task.n_tokens; panel += size) {
+  const std::int64_t n_panels = (task.n_tokens + size - 1) / size;
+  const std::int64_t step = size * ((n_panels + most_panels_seen - 1) / most_panels_seen);
+  for (std::int64_t panel = 0; panel < task.n_tokens; panel += step) {
     const std::int64_t end = std::min(panel + size, task.n_tokens);
     for (std::int64_t first = 0; first < task.n_cells; first += size) {
       const std::int64_t count = std::min(size, task.n_cells - first);

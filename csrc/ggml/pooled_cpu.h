@@ -12,6 +12,7 @@ class PooledCpu {
 public:
   /// As ThreadPool.
   explicit PooledCpu(int n_threads);
+  ~PooledCpu() = default;
   PooledCpu(const PooledCpu &) = delete;
   PooledCpu &operator=(const PooledCpu &) = delete;
 

@@ -29,11 +29,11 @@ void note_thread(ggml_tensor *out, int index, int /*count*/, void *ids) {
 class Graph {
 public:
   explicit Graph(ggml_backend_t backend)
-      : backend_(backend), context_(ggml_init({std::size_t{1} << 20U, nullptr, true})) {
+      : backend_(backend), context_(ggml_init({std::size_t{1} << 20U, nullptr, true})),
+        graph_(ggml_new_graph(context_.get())) {
     std::array<ggml_tensor *, 1> none{nullptr};
     out_ = ggml_custom_4d(context_.get(), GGML_TYPE_F32, n_threads, 1, 1, 1, none.data(), 0,
                           note_thread, n_threads, &ids_);
-    graph_ = ggml_new_graph(context_.get());
     ggml_build_forward_expand(graph_, out_);
     buffer_.reset(ggml_backend_alloc_ctx_tensors(context_.get(), backend));
   }
@@ -50,7 +50,7 @@ private:
   ggml_backend_t backend_;
   ggml_context_ptr context_;
   ggml_backend_buffer_ptr buffer_;
-  ggml_cgraph *graph_ = nullptr;
+  ggml_cgraph *graph_;
   ggml_tensor *out_ = nullptr;
   ThreadIds ids_{};
 };
