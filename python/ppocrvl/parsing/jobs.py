@@ -28,7 +28,7 @@ def page_jobs(
     for number, open_one in enumerate(documents):
         try:
             with open_one() as source:
-                yield from jobs_of(source, number, _indices(source, pages))
+                yield from jobs_of(source, number, page_indices(source, pages))
         except PpocrvlError as error:
             yield NoDocument(number, error)
 
@@ -54,5 +54,11 @@ def jobs_of(source: DocumentSource, number: int, indices: Sequence[int]) -> Iter
         )
 
 
-def _indices(source: DocumentSource, pages: str | None) -> Sequence[int]:
+def page_indices(source: DocumentSource, pages: str | None) -> Sequence[int]:
+    """Which pages of a document are meant by a text such as "1-3,7,-1"; all by None.
+
+    Raises:
+        OptionError: it is no such text.
+        PageError: there is no such page.
+    """
     return range(source.n_pages) if pages is None else parse_page_ranges(pages, source.n_pages)

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stages as operators of Ray Data: the only file that imports Ray."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import secrets
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from ppocrvl.batch.assembling import Assembling
+from ppocrvl.batch.attempts import Attempts
+from ppocrvl.batch.listing import list_documents
+from ppocrvl.batch.manifest import Manifest
+from ppocrvl.batch.opening import Opening
+from ppocrvl.batch.reading import PageReader, Reader, jobs_by_document, reader_of
+from ppocrvl.batch.rows import Listed, Row, plain
+from ppocrvl.batch.settings import node_trouble
+from ppocrvl.batch.tables import load_pyarrow
+from ppocrvl.document.document import Page
+from ppocrvl.errors import ClusterError, MissingExtraError, PpocrvlError
+from ppocrvl.parsing.parts import NoDocument
+from ppocrvl.parsing.pipeline import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+
+    from ppocrvl.batch.settings import Models, Settings
+    from ppocrvl.parsing.parse_options import ParseOptions
+    from ppocrvl.parsing.parts import PageRead
+
+BLOCK_BYTES = 2048
+"""Of rows that go to a worker together: some 8 pages. Ray Data cuts blocks by bytes alone."""
+MOST_CPUS = 4
+"""Of a worker, unless it is said how many."""
+
+
+def run_on_ray(
+    settings: Settings, address: str, *, workers: int | None, cpus_per_worker: int | None
+) -> Generator[Row]:
+    """Reads a corpus.
+
+    Args:
+        settings: of the run; its manifest is owned.
+        address: "auto" for the Ray that runs here, "local" for one that is started for this run,
+            or HOST:PORT.
+        workers: actors that read; None: as many as the cluster has CPUs for.
+        cpus_per_worker: of each, which are its threads; None: 4, or all of a node that has fewer.
+
+    Yields:
+        The rows of the last stage, in any order.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ClusterError: there is no Ray at the address, or a node cannot take part.
+        PpocrvlError: as `run_here`.
+    """
+    with connected(address) as ray:
+        _check_nodes(ray, settings)
+        cpus = cpus_per_worker or _usual_cpus(ray)
+        actors = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus)
+        run = secrets.token_hex(8)
+        attempts = Attempts(Manifest(settings).folder, run)
+        attempts.forget_other_runs()
+        with _errors(ray):
+            dataset = _dataset(ray, settings, run, actors, cpus)
+            for batch in dataset.iter_batches(
+                batch_size=None, batch_format="pyarrow", prefetch_batches=0
+            ):
+                yield from _rows(batch)
+        attempts.forget_all()
+
+
+def read_dataset(
+    dataset: Any,
+    models: Models,
+    options: ParseOptions,
+    *,
+    workers: int,
+    cpus_per_worker: int,
+    n_parallel: int,
+) -> Any:
+    """As `ppocrvl.batch.read_pages`."""
+    ray = load_ray()
+    return dataset.map_batches(
+        PlainPages,
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=cpus_per_worker,
+        fn_constructor_kwargs={
+            "models": models,
+            "options": options,
+            "n_threads": cpus_per_worker,
+            "n_parallel": n_parallel,
+        },
+    )
+
+
+def load_ray() -> Any:
+    """Ray, with Ray Data.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingExtraError('Ray is not installed: pip install "ppocrvl[ray]"') from error
+    return ray
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Ray at an address; whoever is connected already stays so.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        ClusterError: there is none at the address, or not with this version of Ray and Python.
+    """
+    ray = load_ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+    is_quiet = not logging.getLogger().isEnabledFor(logging.INFO)
+    try:
+        ray.init(
+            address=address,
+            logging_level=logging.ERROR if is_quiet else logging.INFO,
+            log_to_driver=not is_quiet,
+            **({"include_dashboard": False} if address == "local" else {}),
+        )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        what = "is running here" if address == "auto" else f"can be reached at {address}"
+        raise ClusterError(
+            f"no Ray {what} ({_first_line(error)}); start one with `ray start --head`, or name "
+            "another with --ray"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _check_nodes(ray: Any, settings: Settings) -> None:
+    """Asks each node for what would fail there later, page by page.
+
+    Raises:
+        ClusterError: a node says why it cannot take part.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask = ray.remote(num_cpus=0, max_retries=0)(_trouble_here)
+    answers = {
+        node["NodeManagerAddress"]: ask.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(settings, version("ppocrvl"))
+        for node in ray.nodes()
+        if node["Alive"]
+    }
+    for node, answer in answers.items():
+        try:
+            trouble = ray.get(answer)
+        except ray.exceptions.RayError as error:
+            trouble = f"cannot run ppocrvl ({_first_line(_cause(error))})"
+        if trouble is not None:
+            raise ClusterError(f"the node {node} cannot take part: {trouble}")
+
+
+def _trouble_here(settings: Settings, version_there: str) -> str | None:
+    """On a node."""
+    if not (Manifest(settings).folder / "run.json").is_file():
+        return f"it does not have the folder {settings.folder}; all nodes must share it"
+    return node_trouble(settings.models, version_there)
+
+
+def _usual_cpus(ray: Any) -> int:
+    found = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    return max(1, min(MOST_CPUS, *found)) if found else 1
+
+
+def _dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) -> Any:
+    """All stages. But for the workers they take no CPUs: these may have them all."""
+    context = ray.data.DataContext.get_current()
+    context.target_max_block_size = BLOCK_BYTES
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    listed = ray.data.read_datasource(_source(ray, settings), num_cpus=0, override_num_blocks=1)
+    pages = listed.map_batches(
+        OpeningStage,
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(size=max(1, workers // 2)),
+        num_cpus=0,
+        fn_constructor_args=(settings,),
+    )
+    read = pages.map_batches(
+        ReadingStage,
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=cpus,
+        fn_constructor_args=(settings, run, cpus),
+    )
+    return read.map_batches(
+        AssemblingStage,
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(size=max(1, workers // 2)),
+        num_cpus=0,
+        fn_constructor_args=(settings,),
+    )
+
+
+def _source(ray: Any, settings: Settings) -> Any:
+    """The listing as a source of data: one task, whose rows go on while it lists further."""
+    from ray.data.block import BlockMetadata
+
+    class Listing(ray.data.Datasource):  # type: ignore[misc]
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, *_: Any, **__: Any) -> list[Any]:
+            nothing_known = BlockMetadata(
+                num_rows=None, size_bytes=None, input_files=None, exec_stats=None
+            )
+            return [ray.data.ReadTask(lambda: _listed(settings.inputs), nothing_known)]
+
+    return Listing()
+
+
+def _listed(inputs: Sequence[str]) -> Iterator[Any]:
+    for one in list_documents(inputs):
+        yield _table([one], Listed)
+
+
+class OpeningStage:
+    """`Opening` as an actor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._open = Opening(settings)
+
+    def __call__(self, batch: Any) -> Iterator[Any]:
+        """Documents to pages."""
+        documents = (Listed(**values) for values in batch.to_pylist())
+        return _tables(self._open(documents))
+
+
+class ReadingStage:
+    """`PageReader` as an actor."""
+
+    def __init__(self, settings: Settings, run: str, n_threads: int) -> None:
+        reader = reader_of(settings, n_threads)
+        self._read = PageReader(settings, reader.parts, run)
+
+    def __call__(self, batch: Any) -> Iterator[Any]:
+        """Pages to pages that are read."""
+        return _tables(self._read(list(_rows(batch))))
+
+
+class AssemblingStage:
+    """`Assembling` as an actor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._assemble = Assembling(settings)
+
+    def __call__(self, batch: Any) -> Iterator[Any]:
+        """Pages to pages and documents."""
+        return _tables(self._assemble(_rows(batch)))
+
+
+class PlainPages:
+    """Reads pages of a dataset that nobody keeps, as an actor.
+
+    Args:
+        models: what reads them.
+        options: how.
+        n_threads: of the models.
+        n_parallel: blocks that are read at once.
+    """
+
+    def __init__(
+        self, models: Models, options: ParseOptions, *, n_threads: int, n_parallel: int
+    ) -> None:
+        self._options = options
+        self._reader = Reader(models, options, n_threads=n_threads, n_parallel=n_parallel)
+
+    def __call__(self, batch: Any) -> Any:
+        """The rows with what was read."""
+        rows = batch.to_pylist()
+        asked = [(os.fsencode(row["path"]), row["page"]) for row in rows]
+        columns: dict[str, list[str | None]] = {
+            name: [None] * len(rows) for name in ("text", "markdown", "blocks", "error")
+        }
+        with Pages(jobs_by_document(asked, self._options), self._reader.parts) as pages:
+            for one in pages:
+                place = one.document if isinstance(one, NoDocument) else one.job.document
+                for name, value in _plain_values(one).items():
+                    columns[name][place] = value
+        pa = load_pyarrow()
+        for name, values in columns.items():
+            batch = batch.append_column(name, pa.array(values, pa.string()))
+        return batch
+
+
+def _plain_values(one: PageRead | NoDocument) -> dict[str, str | None]:
+    if isinstance(one, NoDocument):
+        return {"error": plain(str(one.error))}
+    page = Page.of(one.data)
+    return {
+        "text": page.to_text(),
+        "markdown": page.to_markdown(),
+        "blocks": json.dumps(page.to_dict()["blocks"], ensure_ascii=False),
+        "error": plain(str(one.errors[0])) if one.errors else None,
+    }
+
+
+def _tables(rows: Iterable[Row]) -> Iterator[Any]:
+    for row in rows:
+        yield _table([row], Row)
+
+
+def _table(rows: Iterable[Row | Listed], kind: type[Row | Listed]) -> Any:
+    pa = load_pyarrow()
+    types = {"int": pa.int64(), "bytes": pa.binary()}
+    fields = [(one.name, types.get(str(one.type), pa.string())) for one in dataclasses.fields(kind)]
+    return pa.Table.from_pylist(list(map(dataclasses.asdict, rows)), schema=pa.schema(fields))
+
+
+def _rows(batch: Any) -> Iterator[Row]:
+    return (Row(**values) for values in batch.to_pylist())
+
+
+@contextmanager
+def _errors(ray: Any) -> Iterator[None]:
+    """What Ray tells of is our own error where it was one.
+
+    Raises:
+        PpocrvlError: it was.
+        ClusterError: it was another.
+    """
+    try:
+        yield
+    except (ray.exceptions.RayError, RuntimeError) as error:
+        cause = _cause(error)
+        if isinstance(cause, PpocrvlError):
+            raise cause from error
+        raise ClusterError(
+            f"Ray gave up ({_first_line(cause)}); the same command goes on where it was stopped"
+        ) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What is at the bottom of it."""
+    while True:
+        below = getattr(error, "cause", None) or error.__cause__
+        if not isinstance(below, BaseException) or below is error:
+            return error
+        error = below
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
