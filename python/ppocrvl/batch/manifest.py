@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 FOLDER = ".ppocrvl-batch"
 VERSION = 1
+_KINDS = ("pages", "failed", "documents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,12 @@ class Manifest:
     def _read(self, path: Path) -> dict[str, Any] | None:
         with output_errors(path):
             try:
-                values: dict[str, Any] = json.loads(path.read_bytes())
+                values = json.loads(path.read_bytes())
             except FileNotFoundError:
                 return None
             except ValueError:  # cut off by a disk that lost what it had: as if it were not there
                 return None
-        return values
+        return values if isinstance(values, dict) else None
 
     def _write(self, path: Path, values: object) -> None:
         make_folder(path.parent)
@@ -174,6 +175,8 @@ class OwnedManifest(Manifest, Closing):
             known = self._read(self.folder / "run.json")
             if known is None:
                 _check_is_empty(settings.folder)
+            elif not any((self.folder / kind).exists() for kind in _KINDS):
+                known = None  # of a run that did nothing
             make_folder(self.folder)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:

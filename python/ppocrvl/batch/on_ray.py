@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import secrets
+import socket
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ppocrvl.batch.assembling import Assembling
 from ppocrvl.batch.attempts import Attempts
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 2048
 """Of rows that go to a worker together: some 8 pages. Ray Data cuts blocks by bytes alone."""
+CONNECT_SECONDS = 10.0
 MOST_CPUS = 4
 """Of a worker, unless it is said how many."""
 
@@ -127,8 +130,12 @@ def connected(address: str) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+    if ":" in address:
+        _check_reachable(address)
     is_quiet = not logging.getLogger().isEnabledFor(logging.INFO)
+    if is_quiet:
+        _silence()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     try:
         ray.init(
             address=address,
@@ -137,15 +144,40 @@ def connected(address: str) -> Iterator[Any]:
             **({"include_dashboard": False} if address == "local" else {}),
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        what = "is running here" if address == "auto" else f"can be reached at {address}"
-        raise ClusterError(
-            f"no Ray {what} ({_first_line(error)}); start one with `ray start --head`, or name "
-            "another with --ray"
-        ) from error
+        raise _unreachable(address, error) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _silence() -> None:
+    """What Ray notices goes to its own files alone, as the engine's log does."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.ERROR)
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would try for minutes.
+
+    Raises:
+        ClusterError: nobody listens there.
+    """
+    try:
+        place = urlsplit(address if "//" in address else f"//{address}")
+        socket.create_connection((place.hostname, place.port), CONNECT_SECONDS).close()
+    except (OSError, ValueError, TypeError) as error:
+        raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> ClusterError:
+    what = "is running here" if address == "auto" else f"can be reached at {address}"
+    return ClusterError(
+        f"no Ray {what} ({_first_line(error)}); start one with `ray start --head`, or name another "
+        "with --ray"
+    )
 
 
 def _check_nodes(ray: Any, settings: Settings) -> None:
@@ -191,7 +223,10 @@ def _dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) ->
     context.target_max_block_size = BLOCK_BYTES
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    listed = ray.data.read_datasource(_source(ray, settings), num_cpus=0, override_num_blocks=1)
+    # The memory is there so that Ray does not fuse this stage with the next, which is parallel.
+    listed = ray.data.read_datasource(
+        _source(ray, settings), num_cpus=0, memory=1 << 20, override_num_blocks=1
+    )
     pages = listed.map_batches(
         OpeningStage,
         batch_format="pyarrow",

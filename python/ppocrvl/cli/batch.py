@@ -7,7 +7,7 @@ import argparse
 import json
 import shutil
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,8 @@ def run(args: argparse.Namespace) -> int:
         manifest = stack.enter_context(OwnedManifest(settings, retry_failed=args.retry_failed))
         tally = Tally(settings, manifest)
         progress = stack.enter_context(closing(CorpusProgress(tally)))
+        if args.ray is not None:  # Ray prints what it notices
+            stack.enter_context(redirect_stdout(sys.stderr))
         # Ends what is under way, however this is left.
         for row in stack.enter_context(closing(_rows(args, settings))):
             progress.add(row)

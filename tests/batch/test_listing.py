@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which documents a corpus has, and where their output goes."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ppocrvl.batch.listing import check_inputs, list_documents
+from ppocrvl.errors import DocumentEmptyError, OptionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def outputs(*inputs: object) -> list[tuple[str, str]]:
+    listed = list(list_documents([str(one) for one in inputs]))
+    assert [one.document for one in listed] == list(range(len(listed)))
+    return [(os.fsdecode(one.path), os.fsdecode(one.output)) for one in listed]
+
+
+def test_the_output_has_the_folders_of_the_input(tmp_path: Path) -> None:
+    make(tmp_path, "b/c/1.png", "b/2.pdf", "a.png", "z.png", "notes.txt")
+    assert [output for _, output in outputs(tmp_path)] == ["a", "b/2", "b/c/1", "z"]
+
+
+def test_documents_of_one_name_get_a_number(tmp_path: Path) -> None:
+    """In their own folder alone, also where another folder comes between them."""
+    make(tmp_path, "a.pdf", "a.png", "a.q/a.png", "A.tif", "b/a.png", "c/a.png", "c/a.jpg")
+    found = {os.path.relpath(path, tmp_path): output for path, output in outputs(tmp_path)}
+    assert found == {
+        "A.tif": "A", "a.pdf": "a-2", "a.png": "a-3", "a.q/a.png": "a.q/a", "b/a.png": "b/a",
+        "c/a.jpg": "c/a", "c/a.png": "c/a-2",
+    }  # fmt: skip
+
+
+def test_several_folders_have_one_each(tmp_path: Path) -> None:
+    make(tmp_path, "x/in/1.png", "y/in/1.png", "1.png")
+    found = outputs(tmp_path / "x" / "in", tmp_path / "y" / "in", tmp_path / "1.png")
+    assert [output for _, output in found] == ["in/1", "in-2/1", "1"]
+
+
+def test_a_pattern_goes_to_the_top(tmp_path: Path) -> None:
+    make(tmp_path, "x/1.png", "y/1.png")
+    found = outputs(f"{tmp_path}/*/*.png")
+    assert [output for _, output in found] == ["1", "1-2"]
+
+
+def test_names_need_not_be_utf8(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff")).mkdir()
+    (tmp_path / os.fsdecode(b"\xff/\xe9t\xe9.png")).write_bytes(b"x")
+    ((path, output),) = outputs(tmp_path)
+    assert os.fsencode(path).endswith(b"/\xff/\xe9t\xe9.png")
+    assert os.fsencode(output) == b"\xff/t"
+
+
+def test_what_is_no_corpus_is_told_at_once(tmp_path: Path) -> None:
+    make(tmp_path, "notes.txt")
+    with pytest.raises(OptionError, match="name folders, patterns or files"):
+        check_inputs([])
+    with pytest.raises(OptionError, match="- is not for a corpus"):
+        check_inputs(["-"])
+    with pytest.raises(DocumentEmptyError, match="holds no document"):
+        check_inputs([str(tmp_path)])
+    with pytest.raises(DocumentEmptyError, match="no file is named like"):
+        check_inputs([f"{tmp_path}/*.png"])
+    check_inputs([str(tmp_path / "missing.pdf")])  # one that cannot be opened
+
+
+def test_listing_holds_the_names_of_one_folder(tmp_path: Path) -> None:
+    """40 folders of 100 names: what is held does not grow with their number."""
+
+    def most_held(n_folders: int) -> int:
+        where = tmp_path / str(n_folders)
+        for number in range(n_folders):
+            make(where, *(f"{number}/{'long name ' * 10}{i}.png" for i in range(100)))
+        tracemalloc.start()
+        for _ in list_documents([str(where)]):
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert most_held(40) < 1.5 * most_held(4)

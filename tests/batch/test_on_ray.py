@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A corpus on Ray: the same bytes however many workers there are, and whatever happens to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.batch.corpora import line_image, write_corpus, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest.importorskip("ray", reason='needs Ray: pip install ".[ray]"')
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+ROOT = Path(__file__).resolve().parents[2]
+N_PAGES = 11
+"""Of the corpus; one file more is broken."""
+ENVIRONMENT = {
+    **os.environ,
+    "PPOCRVL_MODEL": "",
+    "PYTHONPATH": str(ROOT),
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(16),  # of the cluster below, for its drivers
+}
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of a Ray that all tests share."""
+    command = [sys.executable, "-m", "tests.batch.cluster", "5"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.communicate("")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "in", samples)
+
+
+def run(
+    corpus: Path, out: Path, *more: str, last: int = 0, faults: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """`ppocrvl batch`, killed at a row; 0 for not at all."""
+    command = [sys.executable, "-m", "tests.batch.drive", str(last), "yes" if faults else "no"]
+    command += ["batch", str(corpus), "-o", str(out), "--to", "md,json,parquet", *more]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=1000,
+        check=False,
+    )
+
+
+def summary(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, int]]:
+    assert done.stdout, done.stderr
+    values: dict[str, dict[str, int]] = json.loads(done.stdout)
+    return values
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a run in one process writes."""
+    out = tmp_path_factory.mktemp("whole")
+    done = run(corpus, out)
+    assert done.returncode == 13, done.stderr  # of the file that is broken
+    assert summary(done)["pages"] == {"read": N_PAGES, "kept": 0, "failed": 0}
+    files = written(out)
+    assert b"Hello world" in files["line-0.md"]
+    return files
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_the_bytes_do_not_depend_on_the_workers(
+    address: str, corpus: Path, whole: dict[str, bytes], tmp_path: Path, workers: int
+) -> None:
+    more = ["--ray", address, "--workers", str(workers), "--cpus-per-worker", "1"]
+    done = run(corpus, tmp_path / "out", *more)
+    assert done.returncode == 13, done.stderr
+    assert summary(done)["pages"] == {"read": N_PAGES, "kept": 0, "failed": 0}
+    assert written(tmp_path / "out") == whole
+    again = run(corpus, tmp_path / "out", *more)
+    assert again.returncode == 13, again.stderr
+    assert summary(again)["pages"] == {"read": 0, "kept": 0, "failed": 0}
+    assert summary(again)["documents"] == {"written": 0, "kept": 9, "refused": 0}
+    assert written(tmp_path / "out") == whole
+
+
+def test_a_driver_that_is_killed_goes_on(
+    address: str, corpus: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    more = ["--ray", address, "--workers", "2", "--cpus-per-worker", "1"]
+    for last in (2, 5):
+        done = run(corpus, out, *more, last=last)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    done = run(corpus, out, *more)
+    assert done.returncode == 13, done.stderr
+    assert summary(done)["pages"]["read"] < N_PAGES
+    assert summary(done)["pages"]["failed"] == 0
+    assert written(out) == whole
+
+
+def test_a_worker_that_is_killed_costs_nothing(address: str, samples: Path, tmp_path: Path) -> None:
+    """By SIGKILL, while it reads a page."""
+    corpus = write_corpus(tmp_path / "in", samples)
+    line_image(samples, 50).save(corpus / "once.png")
+    more = ["--cpus-per-worker", "1", "--ray", address, "--workers", "2"]
+    done = run(corpus, tmp_path / "out", *more, faults=True)
+    assert done.returncode == 13, done.stderr
+    assert (corpus / "once.png.was-read").exists()
+    assert summary(done)["pages"]["failed"] == 0
+    (corpus / "once.png.was-read").unlink()
+    undisturbed = run(corpus, tmp_path / "undisturbed")
+    assert undisturbed.returncode == 13, undisturbed.stderr
+    assert written(tmp_path / "out") == written(tmp_path / "undisturbed")
+
+
+def test_a_page_that_ends_every_worker_stops_nothing(
+    address: str, samples: Path, tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path / "in", samples)
+    without = run(corpus, tmp_path / "without")
+    line_image(samples, 60).save(corpus / "poison.png")
+    more = ["--ray", address, "--workers", "2", "--cpus-per-worker", "1", "--fail-on", "all"]
+    done = run(corpus, tmp_path / "out", *more, faults=True)
+    assert done.returncode == 0, done.stderr
+    assert summary(done)["pages"]["failed"] == 1
+    assert "poison.png, page 1: failed: the process that read it ended, 3 times" in done.stderr
+    files, expected = written(tmp_path / "out"), written(tmp_path / "without")
+    assert {name: files[name] for name in expected if not name.endswith(".parquet")} == {
+        name: data for name, data in expected.items() if not name.endswith(".parquet")
+    }
+    assert without.returncode == 13
+    (record,) = (tmp_path / "out").glob(".ppocrvl-batch/failed/*/*.json")
+    reasons = json.loads(record.read_bytes())["reasons"]
+    assert len({reason for _, reason in reasons}) == 3  # on different workers
+    again = run(corpus, tmp_path / "out", "--retry-failed")
+    assert summary(again)["pages"] == {"read": 1, "kept": 0, "failed": 0}
+    assert b"Hello" in written(tmp_path / "out")["poison.md"]
