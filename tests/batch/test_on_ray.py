@@ -155,3 +155,48 @@ def test_a_page_that_ends_every_worker_stops_nothing(
     again = run(corpus, tmp_path / "out", "--retry-failed")
     assert summary(again)["pages"] == {"read": 1, "kept": 0, "failed": 0}
     assert b"Hello" in written(tmp_path / "out")["poison.md"]
+
+
+def test_an_output_that_cannot_be_written_is_one_line(
+    address: str, corpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(corpus, out).returncode == 13
+    (out / "sub" / "line-1.md").unlink()
+    (out / "sub").rename(out / "moved")
+    (out / "sub").touch()
+    done = run(corpus, out, "--ray", address, "--workers", "1", "--cpus-per-worker", "1")
+    assert done.returncode == 7
+    assert done.stderr.splitlines()[-1] == (
+        f"ppocrvl: error: {out}/sub: cannot be written (File exists); free some space or choose "
+        "another folder with -o"
+    )
+
+
+def test_pages_of_a_pipeline_of_ones_own(address: str, samples: Path, tmp_path: Path) -> None:
+    """`ppocrvl.batch.read_pages`, between other operators."""
+    code = f"""
+import ray, ppocrvl.batch
+ray.init({address!r}, log_to_driver=False)
+paths = [{str(samples / "hello.png")!r}, "/missing.png", {str(samples / "paper.pdf")!r}]
+rows = [{{"path": path, "page": 0, "mine": number}} for number, path in enumerate(paths)]
+rows.append({{"path": paths[2], "page": 7, "mine": 3}})
+pages = ppocrvl.batch.read_pages(ray.data.from_items(rows, override_num_blocks=2))
+for row in sorted(pages.take_all(), key=lambda row: row["mine"]):
+    print(row["mine"], repr((row["text"] or "")[:11]), row["error"], sep="|")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=1000,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("|") for line in done.stdout.splitlines() if "|" in line]
+    assert lines[0] == ["0", "'Hello world'", "None"]
+    assert lines[1] == ["1", "''", "no such document: /missing.png"]
+    assert lines[2][2] == "None"
+    assert "there is no page 8 of 2" in lines[3][2]

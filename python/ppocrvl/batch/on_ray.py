@@ -27,6 +27,7 @@ from ppocrvl.document.document import Page
 from ppocrvl.errors import ClusterError, MissingExtraError, PpocrvlError
 from ppocrvl.parsing.parts import NoDocument
 from ppocrvl.parsing.pipeline import Pages
+from ppocrvl.support.batched import batched
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 2048
 """Of rows that go to a worker together: some 8 pages. Ray Data cuts blocks by bytes alone."""
+AHEAD_BYTES = 1 << 20
+"""Of rows between the stages, some 800 pages: the listing waits while so much is not read yet."""
+AHEAD_BYTES_A_WORKER = 1 << 16
+"""In addition, for each."""
+LISTING_BYTES = 192 << 20
+"""Of a process that lists, for Ray's accounts."""
 CONNECT_SECONDS = 10.0
 MOST_CPUS = 4
 """Of a worker, unless it is said how many."""
@@ -156,7 +163,7 @@ def _silence() -> None:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):
-            handler.setLevel(logging.ERROR)
+            handler.setLevel(logging.CRITICAL)  # errors are raised as well
 
 
 def _check_reachable(address: str) -> None:
@@ -221,11 +228,14 @@ def _dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) ->
     """All stages. But for the workers they take no CPUs: these may have them all."""
     context = ray.data.DataContext.get_current()
     context.target_max_block_size = BLOCK_BYTES
+    context.execution_options.resource_limits = ray.data.ExecutionResources(
+        object_store_memory=AHEAD_BYTES + workers * AHEAD_BYTES_A_WORKER
+    )
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     # The memory is there so that Ray does not fuse this stage with the next, which is parallel.
     listed = ray.data.read_datasource(
-        _source(ray, settings), num_cpus=0, memory=1 << 20, override_num_blocks=1
+        _source(ray, settings), num_cpus=0, memory=LISTING_BYTES, override_num_blocks=1
     )
     pages = listed.map_batches(
         OpeningStage,
@@ -357,8 +367,8 @@ def _plain_values(one: PageRead | NoDocument) -> dict[str, str | None]:
 
 
 def _tables(rows: Iterable[Row]) -> Iterator[Any]:
-    for row in rows:
-        yield _table([row], Row)
+    for some in batched(rows, 8):
+        yield _table(some, Row)
 
 
 def _table(rows: Iterable[Row | Listed], kind: type[Row | Listed]) -> Any:
@@ -385,7 +395,8 @@ def _errors(ray: Any) -> Iterator[None]:
     except (ray.exceptions.RayError, RuntimeError) as error:
         cause = _cause(error)
         if isinstance(cause, PpocrvlError):
-            raise cause from error
+            # Ray adds lines of its own to it.
+            raise type(cause)(str(cause).splitlines()[0]) from error
         raise ClusterError(
             f"Ray gave up ({_first_line(cause)}); the same command goes on where it was stopped"
         ) from error
