@@ -57,7 +57,7 @@ def seconds(folder: Path, n_pages: int, workers: int) -> tuple[float, float]:
     for number in range(n_pages):
         (corpus / f"{number}.png").touch()
     models = Models(Path("llm"), Path("mmproj"), None, (), built_in=False)
-    settings = Settings((str(corpus),), folder / f"out-{n_pages}", models, ParseOptions())
+    settings = Settings((str(corpus),), folder, folder / f"out-{n_pages}", models, ParseOptions())
     dataset = on_ray._dataset(ray, settings, "run", workers, 1)  # noqa: SLF001
     begun: tuple[float, float] | None = None
     count = 0

@@ -18,7 +18,7 @@ from ppocrvl.parsing.parse_options import ParseOptions
 def settings_for(folder: Path, **changes: Any) -> Settings:
     """Of a run whose models nobody loads."""
     models = Models(Path("llm"), Path("mmproj"), None, ("1", "2"), built_in=False)
-    made = Settings(("in",), folder, models, ParseOptions(), {"deterministic": True})
+    made = Settings(("in",), folder.parent, folder, models, ParseOptions(), {"deterministic": True})
     return replace(made, **changes)
 
 

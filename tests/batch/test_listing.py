@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ppocrvl.batch.listing import check_inputs, list_documents
 from ppocrvl.errors import DocumentEmptyError, OptionError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path("/")
 
 
 def make(folder: Path, *names: str) -> None:
@@ -21,8 +21,8 @@ def make(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"x")
 
 
-def outputs(*inputs: object) -> list[tuple[str, str]]:
-    listed = list(list_documents([str(one) for one in inputs]))
+def outputs(*inputs: object, base: Path = ROOT) -> list[tuple[str, str]]:
+    listed = list(list_documents([str(one) for one in inputs], base))
     assert [one.document for one in listed] == list(range(len(listed)))
     return [(os.fsdecode(one.path), os.fsdecode(one.output)) for one in listed]
 
@@ -87,7 +87,15 @@ def test_folders_are_listed_as_they_are_walked(
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", counted)
-    documents = list_documents([str(tmp_path)])
+    documents = list_documents([str(tmp_path)], ROOT)
     for _ in range(4):
         next(documents)
     assert listed == [".", "a", "b"]
+
+
+def test_relative_paths_begin_where_the_run_was_started(tmp_path: Path) -> None:
+    """Workers may be elsewhere, and names stay as they were given."""
+    make(tmp_path, "in/sub/1.png", "2.png", "more/3.png")
+    assert outputs("in", "./2.png", "more/*.png", base=tmp_path) == [
+        ("in/sub/1.png", "sub/1"), ("2.png", "2"), ("more/3.png", "3"),
+    ]  # fmt: skip

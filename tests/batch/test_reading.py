@@ -42,7 +42,7 @@ def corpus(tmp_path: Path) -> Settings:
 
 
 def rows_of(settings: Settings) -> list[Row]:
-    return list(Opening(settings)(list_documents(settings.inputs)))
+    return list(Opening(settings)(list_documents(settings.inputs, settings.base)))
 
 
 def reader_for(settings: Settings, answer: Callable[[Any], Result | PpocrvlError]) -> PageReader:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-def list_documents(inputs: Sequence[str]) -> Iterator[Listed]:
+def list_documents(inputs: Sequence[str], base: Path) -> Iterator[Listed]:
     """The documents of all inputs, in their order; those of a folder sorted by path.
 
     The output has the folders of the input. Of one folder it has what is in it, of several a folder
@@ -28,20 +28,21 @@ def list_documents(inputs: Sequence[str]) -> Iterator[Listed]:
 
     Args:
         inputs: as `check_inputs` has left them.
+        base: where relative ones begin.
     """
     numbers = count()
     top = Stems()
-    n_folders = sum(Path(one).is_dir() for one in inputs)
+    n_folders = sum(Path(base, one).is_dir() for one in inputs)
     for one in inputs:
-        if Path(one).is_dir():
-            inside = top.take(f"{Path(one).resolve().name}.x") if n_folders > 1 else ""
-            for path, relative in _in_folder(one):
-                output = os.path.normpath(Path(inside, relative))
-                yield Listed(next(numbers), os.fsencode(path), os.fsencode(output))
+        folder = Path(base, one)
+        if folder.is_dir():
+            inside = top.take(f"{folder.resolve().name}.x") if n_folders > 1 else ""
+            found = ((p, Path(inside, output)) for p, output in _in_folder(folder))
         else:
-            for path in _of(one):
-                output = top.take(_named(path))
-                yield Listed(next(numbers), os.fsencode(path), os.fsencode(output))
+            found = ((p, Path(top.take(_named(p)))) for p in _of(folder))
+        for path, output in found:
+            shown = path if Path(one).is_absolute() else os.path.relpath(path, base)
+            yield Listed(next(numbers), os.fsencode(shown), os.fsencode(os.path.normpath(output)))
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
@@ -61,19 +62,19 @@ def check_inputs(inputs: Sequence[str]) -> None:
             if next(walk_documents(one), None) is None:
                 find_documents(one)  # says so
         else:
-            _of(one)
+            find_documents(one)
 
 
-def _of(given: str) -> list[str]:
+def _of(given: Path) -> list[str]:
     """The files of a pattern, or the one that is named.
 
     Raises:
-        DocumentError: there are none.
+        DocumentError: there are none any more.
     """
     return [found.name for found in find_documents(given)]
 
 
-def _in_folder(folder: str) -> Iterator[tuple[str, str]]:
+def _in_folder(folder: Path) -> Iterator[tuple[str, str]]:
     """Each document with its output, relative to that of the folder."""
     where, taken = "", dict[str, Stems]()
     for path in walk_documents(folder):
@@ -82,8 +83,7 @@ def _in_folder(folder: str) -> Iterator[tuple[str, str]]:
             where = inside
             above = {str(one) for one in (Path(where), *Path(where).parents)}
             taken = {one: stems for one, stems in taken.items() if one in above}
-        stem = taken.setdefault(where, Stems()).take(_named(path))
-        yield path, os.path.normpath(Path(where, stem))
+        yield path, str(Path(where, taken.setdefault(where, Stems()).take(_named(path))))
 
 
 def _named(path: str) -> str:

@@ -40,6 +40,6 @@ def run_here(settings: Settings, *, n_threads: int = 0) -> Generator[Row]:
     # Never closed: the process ends right after, and closing would wait for a step that still runs.
     reader = reader_of(settings, n_threads)
     read = PageReader(settings, reader.parts, RUN)
-    rows = open_all(list_documents(settings.inputs))
+    rows = open_all(list_documents(settings.inputs, settings.base))
     for some in batched(rows, _PAGES_TOGETHER):
         yield from assemble(read(some))

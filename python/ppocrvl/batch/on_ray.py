@@ -11,6 +11,7 @@ import secrets
 import socket
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ from ppocrvl.parsing.pipeline import Pages
 from ppocrvl.support.batched import batched
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator
 
     from ppocrvl.batch.settings import Models, Settings
     from ppocrvl.parsing.parse_options import ParseOptions
@@ -71,8 +72,7 @@ def run_on_ray(
     """
     with connected(address) as ray:
         _check_nodes(ray, settings)
-        cpus = cpus_per_worker or _usual_cpus(ray)
-        actors = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus)
+        actors, cpus = _size(ray, workers, cpus_per_worker)
         run = secrets.token_hex(8)
         attempts = Attempts(Manifest(settings).folder, run)
         attempts.forget_other_runs()
@@ -219,9 +219,21 @@ def _trouble_here(settings: Settings, version_there: str) -> str | None:
     return node_trouble(settings.models, version_there)
 
 
-def _usual_cpus(ray: Any) -> int:
-    found = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    return max(1, min(MOST_CPUS, *found)) if found else 1
+def _size(ray: Any, workers: int | None, cpus: int | None) -> tuple[int, int]:
+    """How many workers there are to be, and CPUs of each.
+
+    Raises:
+        ClusterError: no node has so many CPUs.
+    """
+    nodes = [int(one["Resources"].get("CPU", 0)) for one in ray.nodes() if one["Alive"]]
+    nodes = [n_cpus for n_cpus in nodes if n_cpus] or [1]
+    cpus = cpus or min(MOST_CPUS, *nodes)
+    if cpus > max(nodes):
+        raise ClusterError(
+            f"no node has {cpus} CPUs for a worker, the largest has {max(nodes)}; give fewer with "
+            "--cpus-per-worker"
+        )
+    return workers or sum(n_cpus // cpus for n_cpus in nodes), cpus
 
 
 def _dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) -> Any:
@@ -275,13 +287,13 @@ def _source(ray: Any, settings: Settings) -> Any:
             nothing_known = BlockMetadata(
                 num_rows=None, size_bytes=None, input_files=None, exec_stats=None
             )
-            return [ray.data.ReadTask(lambda: _listed(settings.inputs), nothing_known)]
+            return [ray.data.ReadTask(lambda: _listed(settings), nothing_known)]
 
     return Listing()
 
 
-def _listed(inputs: Sequence[str]) -> Iterator[Any]:
-    for one in list_documents(inputs):
+def _listed(settings: Settings) -> Iterator[Any]:
+    for one in list_documents(settings.inputs, settings.base):
         yield _table([one], Listed)
 
 
@@ -298,15 +310,22 @@ class OpeningStage:
 
 
 class ReadingStage:
-    """`PageReader` as an actor."""
+    """`PageReader` as an actor.
+
+    It gives its rows when all are there, in their order: after a worker was lost, Ray takes what
+    the next one gives to go on where the first one ended.
+    """
 
     def __init__(self, settings: Settings, run: str, n_threads: int) -> None:
         reader = reader_of(settings, n_threads)
         self._read = PageReader(settings, reader.parts, run)
 
-    def __call__(self, batch: Any) -> Iterator[Any]:
+    def __call__(self, batch: Any) -> Any:
         """Pages to pages that are read."""
-        return _tables(self._read(list(_rows(batch))))
+        rows = list(_rows(batch))
+        places = {(row.document, row.page): place for place, row in enumerate(rows)}
+        done = sorted(self._read(rows), key=lambda row: places[row.document, row.page])
+        return _table(done, Row)
 
 
 class AssemblingStage:
@@ -315,9 +334,9 @@ class AssemblingStage:
     def __init__(self, settings: Settings) -> None:
         self._assemble = Assembling(settings)
 
-    def __call__(self, batch: Any) -> Iterator[Any]:
+    def __call__(self, batch: Any) -> Any:
         """Pages to pages and documents."""
-        return _tables(self._assemble(_rows(batch)))
+        return _table(self._assemble(_rows(batch)), Row)
 
 
 class PlainPages:
@@ -343,7 +362,8 @@ class PlainPages:
         columns: dict[str, list[str | None]] = {
             name: [None] * len(rows) for name in ("text", "markdown", "blocks", "error")
         }
-        with Pages(jobs_by_document(asked, self._options), self._reader.parts) as pages:
+        jobs = jobs_by_document(asked, Path.cwd(), self._options)
+        with Pages(jobs, self._reader.parts) as pages:
             for one in pages:
                 place = one.document if isinstance(one, NoDocument) else one.job.document
                 for name, value in _plain_values(one).items():

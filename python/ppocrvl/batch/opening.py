@@ -46,7 +46,7 @@ class Opening:
         for one in documents:
             row = Row(document=one.document, path=one.path, output=one.output)
             try:
-                row = replace(row, sha256=_sha256(Path(row.name)))
+                row = replace(row, sha256=_sha256(Path(self._settings.base, row.name)))
                 yield from self._rows(row)
             except OutputError:
                 raise
@@ -59,7 +59,7 @@ class Opening:
             of_all = {"n_pages": kept["document"]["n_pages"], "code": kept["code"]}
             yield replace(row, state="kept", error=kept["error"], **of_all)
             return
-        with open_listed(row.path, self._settings.options) as source:
+        with open_listed(row.path, self._settings.base, self._settings.options) as source:
             n_pages = source.n_pages
             indices = page_indices(source, self._settings.options.pages)
         output = self._settings.folder / os.fsdecode(row.output)
@@ -68,8 +68,13 @@ class Opening:
             yield replace(row, n_pages=n_pages, page=index)
 
 
-def open_listed(path: bytes, options: ParseOptions) -> DocumentSource:
+def open_listed(path: bytes, base: Path, options: ParseOptions) -> DocumentSource:
     """Open the document of a row.
+
+    Args:
+        path: of a row.
+        base: where it begins, if it is relative.
+        options: how it is read.
 
     Raises:
         DocumentError: it cannot be opened.
@@ -77,7 +82,9 @@ def open_listed(path: bytes, options: ParseOptions) -> DocumentSource:
         EngineError: not enough memory, or no process can be started.
     """
     name = os.fsdecode(path)
-    return open_document(Found(name, name), dpi=options.dpi, password=options.password)
+    return open_document(
+        Found(name, str(Path(base, name))), dpi=options.dpi, password=options.password
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -174,6 +174,7 @@ class PageReader:
         begun: list[Path] = []
         jobs = jobs_by_document(
             [(row.path, row.page) for row in rows],
+            self._settings.base,
             self._settings.options,
             lambda number: begun.append(self._attempts.begin(self._key(rows[number]))),
         )
@@ -214,6 +215,7 @@ class PageReader:
 
 def jobs_by_document(
     pages: Sequence[tuple[bytes, int]],
+    base: Path,
     options: ParseOptions,
     begin: Callable[[int], object] = lambda _: None,
 ) -> Iterator[PageJob | NoDocument]:
@@ -223,13 +225,14 @@ def jobs_by_document(
 
     Args:
         pages: of each the path of its document, and its index there.
+        base: where relative paths begin.
         options: how they are read.
         begin: called with the place of each page that is begun.
     """
     for path, group in groupby(enumerate(pages), key=lambda one: one[1][0]):
         waiting = list(group)
         try:
-            with open_listed(path, options) as source:
+            with open_listed(path, base, options) as source:
                 while waiting:
                     place, (_, index) = waiting[0]
                     begin(place)

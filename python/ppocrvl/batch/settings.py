@@ -103,6 +103,7 @@ class Settings:
 
     Attributes:
         inputs: as they were given.
+        base: where relative ones begin, absolute.
         folder: of the output, absolute; all nodes must have it.
         models: what reads pages.
         options: how documents are read.
@@ -114,6 +115,7 @@ class Settings:
     """
 
     inputs: tuple[str, ...]
+    base: Path
     folder: Path
     models: Models
     options: ParseOptions

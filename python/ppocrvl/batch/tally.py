@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.batch.rows import DOCUMENT, plain
 from ppocrvl.batch.tables import A_FILE, remove_tables_after, write_tables
+from ppocrvl.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ppocrvl.batch.manifest import Manifest
     from ppocrvl.batch.rows import Row
@@ -41,11 +42,14 @@ class Tally:
         self._first: tuple[tuple[int, int], int] | None = None
         self._open: dict[int, dict[int, str]] = {}  # by number of a table: documents and their keys
         self._written: set[int] = set()  # numbers of tables
+        self._unfinished: set[int] = set()  # documents of which pages came along
 
     def add(self, row: Row) -> bool:
         """Takes note of a row; whether it is news."""
         if row.page == DOCUMENT:
             return self._add_document(row)
+        if not self._is_known(row.document):
+            self._unfinished.add(row.document)
         self._states[row.state] += 1
         if row.state != "kept":
             self._workers[row.worker] += 1
@@ -57,8 +61,12 @@ class Tally:
         """All rows were given: writes what is left of the tables.
 
         Raises:
-            OutputError: they cannot be written.
+            ClusterError: not all documents came along.
+            OutputError: the tables cannot be written.
         """
+        lost = len(self._unfinished) + sum(map(_n_missing, self._open.values()))
+        if lost:
+            raise ClusterError(f"{lost} documents were lost on the way; the same command goes on")
         for number in sorted(self._open):
             self._write(number)
         if self._settings.tables:
@@ -110,9 +118,10 @@ class Tally:
         return sum(self._states[f"document {state}"] for state in ("written", "kept", "refused"))
 
     def _add_document(self, row: Row) -> bool:
-        number = row.document // A_FILE
-        if number in self._written or row.document in self._open.get(number, {}):
+        if self._is_known(row.document):
             return False
+        number = row.document // A_FILE
+        self._unfinished.discard(row.document)
         known = self._open.setdefault(number, {})
         known[row.document] = self._manifest.document_key(row)
         self._states[f"document {row.state}"] += 1
@@ -121,6 +130,10 @@ class Tally:
         if len(known) == A_FILE:
             self._write(number)
         return True
+
+    def _is_known(self, document: int) -> bool:
+        number = document // A_FILE
+        return number in self._written or document in self._open.get(number, {})
 
     def _fail(self, row: Row) -> None:
         place = (row.document, row.page)
@@ -145,3 +158,8 @@ class Tally:
     def _pages_a_minute(self) -> float:
         n_pages = self._states["read"] + self._states["failed"]
         return 60 * n_pages / max(perf_counter() - self._begun, 1e-9)
+
+
+def _n_missing(known: Mapping[int, str]) -> int:
+    """Documents that a table lacks before its last one."""
+    return max(known) % A_FILE + 1 - len(known)

@@ -162,6 +162,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     check_inputs(args.inputs)
     settings = Settings(
         inputs=tuple(args.inputs),
+        base=Path.cwd(),
         folder=make_folder(args.output).absolute(),
         models=Models.find(args.model, mmproj=args.mmproj, layout=args.layout),
         options=options,
