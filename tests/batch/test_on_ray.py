@@ -196,7 +196,7 @@ for row in sorted(pages.take_all(), key=lambda row: row["mine"]):
     )
     assert done.returncode == 0, done.stderr
     lines = [line.split("|") for line in done.stdout.splitlines() if "|" in line]
-    assert lines[0] == ["0", "'Hello world'", "None"]
+    assert lines[0] == ["0", "'This pictur'", "None"]
     assert lines[1] == ["1", "''", "no such document: /missing.png"]
     assert lines[2][2] == "None"
     assert "there is no page 8 of 2" in lines[3][2]

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,8 +183,8 @@ def _check_reachable(address: str) -> None:
 def _unreachable(address: str, error: Exception) -> ClusterError:
     what = "is running here" if address == "auto" else f"can be reached at {address}"
     return ClusterError(
-        f"no Ray {what} ({_first_line(error)}); start one with `ray start --head`, or name another "
-        "with --ray"
+        f"no Ray {what} ({_first_line(error)}); start one with `ray start --head`, name another "
+        "with --ray, or set RAY_AUTH_MODE=token if it wants a token"
     )
 
 
@@ -243,6 +244,7 @@ def _dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) ->
     context.execution_options.resource_limits = ray.data.ExecutionResources(
         object_store_memory=AHEAD_BYTES + workers * AHEAD_BYTES_A_WORKER
     )
+    context.raise_original_map_exception = True  # our own errors, as they are
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     # The memory is there so that Ray does not fuse this stage with the next, which is parallel.
@@ -317,8 +319,13 @@ class ReadingStage:
     """
 
     def __init__(self, settings: Settings, run: str, n_threads: int) -> None:
-        reader = reader_of(settings, n_threads)
-        self._read = PageReader(settings, reader.parts, run)
+        self._settings, self._run, self._n_threads = settings, run, n_threads
+
+    @cached_property
+    def _read(self) -> PageReader:
+        """Loaded with the first pages: only what is raised then reaches the driver as it is."""
+        reader = reader_of(self._settings, self._n_threads)
+        return PageReader(self._settings, reader.parts, self._run)
 
     def __call__(self, batch: Any) -> Any:
         """Pages to pages that are read."""
@@ -352,8 +359,15 @@ class PlainPages:
     def __init__(
         self, models: Models, options: ParseOptions, *, n_threads: int, n_parallel: int
     ) -> None:
-        self._options = options
-        self._reader = Reader(models, options, n_threads=n_threads, n_parallel=n_parallel)
+        self._models, self._options = models, options
+        self._n_threads, self._n_parallel = n_threads, n_parallel
+
+    @cached_property
+    def _reader(self) -> Reader:
+        """As for `ReadingStage`."""
+        return Reader(
+            self._models, self._options, n_threads=self._n_threads, n_parallel=self._n_parallel
+        )
 
     def __call__(self, batch: Any) -> Any:
         """The rows with what was read."""
