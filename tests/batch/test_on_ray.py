@@ -9,8 +9,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 from tests.batch.corpora import line_image, write_corpus, written
@@ -35,16 +37,24 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of a Ray that all tests share."""
-    command = [sys.executable, "-m", "tests.batch.cluster", "5"]
+@contextmanager
+def cluster(*cpus: int) -> Iterator[tuple[str, IO[str]]]:
+    """Its address, and what takes a line for each node that is to fail."""
+    command = [sys.executable, "-m", "tests.batch.cluster", *map(str, cpus)]
     with subprocess.Popen(
         command, cwd=ROOT, env=ENVIRONMENT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.communicate("")
+        yield process.stdout.readline().strip(), process.stdin
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of a Ray that most tests share."""
+    with cluster(5) as (found, _):
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +62,23 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus") / "in", samples)
 
 
-def run(
+def begin(
     corpus: Path, out: Path, *more: str, last: int = 0, faults: bool = False
-) -> subprocess.CompletedProcess[str]:
+) -> subprocess.Popen[str]:
     """`ppocrvl batch`, killed at a row; 0 for not at all."""
     command = [sys.executable, "-m", "tests.batch.drive", str(last), "yes" if faults else "no"]
     command += ["batch", str(corpus), "-o", str(out), "--to", "md,json,parquet", *more]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=1000,
-        check=False,
-    )
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, text=True, stdout=pipe, stderr=pipe)
+
+
+def run(
+    corpus: Path, out: Path, *more: str, last: int = 0, faults: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """The same, to its end."""
+    with begin(corpus, out, *more, last=last, faults=faults) as process:
+        stdout, stderr = process.communicate(timeout=1000)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, int]]:
@@ -200,3 +212,22 @@ for row in sorted(pages.take_all(), key=lambda row: row["mine"]):
     assert lines[1] == ["1", "''", "no such document: /missing.png"]
     assert lines[2][2] == "None"
     assert "there is no page 8 of 2" in lines[3][2]
+
+
+def test_a_node_that_fails_costs_nothing(
+    corpus: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    """One of three, with a worker each, when the first pages are there."""
+    out = tmp_path / "out"
+    with cluster(1, 1, 1) as (address, fail):
+        more = ["--ray", address, "--workers", "3", "--cpus-per-worker", "1"]
+        with begin(corpus, out, *more) as process:
+            while not list(out.glob(".ppocrvl-batch/pages/*/*.json")):
+                assert process.poll() is None
+                time.sleep(0.05)
+            fail.write("\n")
+            fail.flush()
+            stdout, stderr = process.communicate(timeout=1000)
+    assert process.returncode == 13, stderr
+    assert json.loads(stdout)["pages"]["failed"] == 0
+    assert written(out) == whole

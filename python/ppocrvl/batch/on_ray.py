@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from ppocrvl.parsing.parse_options import ParseOptions
     from ppocrvl.parsing.parts import PageRead
 
-BLOCK_BYTES = 2048
-"""Of rows that go to a worker together: some 8 pages. Ray Data cuts blocks by bytes alone."""
+BLOCK_BYTES = 1024
+"""Of rows that go to a worker together: some 5 pages. Ray Data cuts blocks by bytes alone."""
 AHEAD_BYTES = 1 << 20
 """Of rows between the stages, some 800 pages: the listing waits while so much is not read yet."""
 AHEAD_BYTES_A_WORKER = 1 << 16
