@@ -34,10 +34,10 @@ def test_the_output_has_the_folders_of_the_input(tmp_path: Path) -> None:
 
 def test_documents_of_one_name_get_a_number(tmp_path: Path) -> None:
     """In their own folder alone, also where another folder comes between them."""
-    make(tmp_path, "a.pdf", "a.png", "a.q/a.png", "A.tif", "b/a.png", "c/a.png", "c/a.jpg")
+    make(tmp_path, "a.bmp", "a.png", "a.o/a.png", "A.tif", "b/a.png", "c/a.png", "c/a.jpg")
     found = {os.path.relpath(path, tmp_path): output for path, output in outputs(tmp_path)}
     assert found == {
-        "A.tif": "A", "a.pdf": "a-2", "a.png": "a-3", "a.q/a.png": "a.q/a", "b/a.png": "b/a",
+        "A.tif": "A", "a.bmp": "a-2", "a.png": "a-3", "a.o/a.png": "a.o/a", "b/a.png": "b/a",
         "c/a.jpg": "c/a", "c/a.png": "c/a-2",
     }  # fmt: skip
 

@@ -142,18 +142,18 @@ def test_a_page_that_ended_its_process_is_read_alone(corpus: Settings) -> None:
     rows = [row for row in rows_of(corpus) if row.page != DOCUMENT]
     manifest = Manifest(corpus)
     attempts = Attempts(manifest.folder, "run")
-    suspect = manifest.page_key(rows[0].sha256, rows[0].page)
-    attempts.begin(suspect)
-    beside: list[set[str]] = []
+    keys = [manifest.page_key(row.sha256, row.page) for row in rows]
+    attempts.begin(keys[1])
+    beside: list[tuple[set[str], list[bool]]] = []
 
     def answer(pixels: Any) -> Result:
-        if name_of(pixels).startswith("page 0"):
-            beside.append(set(attempts.unfinished()))
+        if name_of(pixels).startswith("page 1"):
+            beside.append((set(attempts.unfinished()), [manifest.has_page(key) for key in keys]))
         return true(pixels)
 
     done = list(reader_for(corpus, answer)(rows))
     assert [row.state for row in done] == ["read"] * 4
-    assert beside == [{suspect}] * 2
+    assert beside == [({keys[1]}, [True, False, True, True])] * 2
     assert attempts.unfinished() == {}
 
 
