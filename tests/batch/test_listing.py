@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ppocrvl.batch.listing import check_inputs, list_documents
+from ppocrvl.document.document import Document
 from ppocrvl.errors import DocumentEmptyError, OptionError
 
 ROOT = Path("/")
@@ -40,6 +41,19 @@ def test_documents_of_one_name_get_a_number(tmp_path: Path) -> None:
         "A.tif": "A", "a.bmp": "a-2", "a.png": "a-3", "a.o/a.png": "a.o/a", "b/a.png": "b/a",
         "c/a.jpg": "c/a", "c/a.png": "c/a-2",
     }  # fmt: skip
+
+
+def test_long_names_that_begin_alike_get_a_number(tmp_path: Path) -> None:
+    """The number is kept by what writes the files."""
+    make(tmp_path, *(f"{'long ' * 40}{end}.png" for end in "ab"))
+    first, second = (output for _, output in outputs(tmp_path))
+    assert (first, second) == (("long " * 30).strip(), f"{('long ' * 30).strip()}-2")
+    names = {
+        path.name
+        for output in (first, second)
+        for path in Document.of("x", 0, ()).save(tmp_path, ["md"], stem=output)
+    }
+    assert names == {f"{first}.md", f"{second}.md"}
 
 
 def test_several_folders_have_one_each(tmp_path: Path) -> None:

@@ -54,8 +54,7 @@ class Assembling:
                 self._keep_refused(row)
             yield row
         for row in seen.values():
-            if self._is_whole(row):
-                self._write(row)
+            if self._is_whole(row) and self._write(row):
                 yield replace(row, page=DOCUMENT, state="written", error="", code=0)
 
     def _is_whole(self, row: Row) -> bool:
@@ -66,10 +65,11 @@ class Assembling:
         pages = self._settings.options.pages
         return range(row.n_pages) if pages is None else parse_page_ranges(pages, row.n_pages)
 
-    def _write(self, row: Row) -> None:
+    def _write(self, row: Row) -> bool:
+        """Whether its files are there."""
         key = self._manifest.document_key(row)
         if self._manifest.document(key) is not None:  # by another worker
-            return
+            return True
         target = self._settings.folder / os.fsdecode(row.output)
         formats = self._settings.known_formats
         with DocumentFolder(make_folder(target.parent), formats, self._settings.ways) as folder:
@@ -78,7 +78,7 @@ class Assembling:
             for index in self._indices(row):
                 record = self._manifest.page(self._manifest.page_key(row.sha256, index))
                 if record is None:  # lost since it was seen: it is read again by the next run
-                    return
+                    return False
                 failures += [code for code, _ in record.reasons[-1:]]
                 pages.append(folder.keep(record.data))
             document = Document.of(row.name, row.n_pages, finish_document(pages))
@@ -89,6 +89,7 @@ class Assembling:
         }
         error = f"{len(failures)} of {len(pages)} pages failed" if failures else ""
         self._manifest.keep_document(key, rows, files, error=error, code=next(iter(failures), 0))
+        return True
 
     def _keep_refused(self, row: Row) -> None:
         nothing = Document(row.name, 0, ())

@@ -64,9 +64,11 @@ class Tally:
             ClusterError: not all documents came along.
             OutputError: the tables cannot be written.
         """
-        lost = len(self._unfinished) + sum(map(_n_missing, self._open.values()))
-        if lost:
-            raise ClusterError(f"{lost} documents were lost on the way; the same command goes on")
+        gaps = (_gaps(number, known) for number, known in self._open.items())
+        if lost := self._unfinished.union(*gaps):
+            raise ClusterError(
+                f"{len(lost)} documents were lost on the way; the same command goes on"
+            )
         for number in sorted(self._open):
             self._write(number)
         if self._settings.tables:
@@ -160,6 +162,6 @@ class Tally:
         return 60 * n_pages / max(perf_counter() - self._begun, 1e-9)
 
 
-def _n_missing(known: Mapping[int, str]) -> int:
+def _gaps(number: int, known: Mapping[int, str]) -> set[int]:
     """Documents that a table lacks before its last one."""
-    return max(known) % A_FILE + 1 - len(known)
+    return set(range(number * A_FILE, max(known))) - known.keys()
