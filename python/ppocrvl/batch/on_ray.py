@@ -8,7 +8,9 @@ import json
 import logging
 import os
 import secrets
+import signal
 import socket
+import threading
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
@@ -144,6 +146,7 @@ def connected(address: str) -> Iterator[Any]:
     if is_quiet:
         _silence()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+    on_termination = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address,
@@ -153,6 +156,8 @@ def connected(address: str) -> Iterator[Any]:
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise _unreachable(address, error) from error
+    if threading.current_thread() is threading.main_thread():  # Ray has set one of its own
+        signal.signal(signal.SIGTERM, on_termination)
     try:
         yield ray
     finally:
