@@ -43,7 +43,9 @@ OTHER_CODES = {
     errors.ExitCode.INTERNAL: "a fault of ppocrvl, or the self-test of `ppocrvl doctor` failed",
     errors.ExitCode.PARITY: "`ppocrvl parity`: a stage is out of its bound",
     errors.ExitCode.INTERRUPTED: "Ctrl-C",
-    errors.ExitCode.TERMINATED: "SIGTERM during `export` or `parse`: nothing incomplete is left",
+    errors.ExitCode.TERMINATED: (
+        "SIGTERM during `export`, `parse` or `batch`: nothing incomplete is left"
+    ),
     errors.ExitCode.BROKEN_PIPE: "whoever read the output has closed it, as `head -1` does",
 }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ppocrvl.errors import (
         CancelledError,
         CheckpointError,
+        ClusterError,
         ContextError,
         DatasetError,
         DocumentDamagedError,
@@ -87,6 +88,7 @@ __all__ = [
     "Caption",
     "CheckpointError",
     "Client",
+    "ClusterError",
     "ContextError",
     "DatasetError",
     "Document",

@@ -20,9 +20,8 @@ from ppocrvl.parsing.finish_document import finish_document
 from ppocrvl.parsing.jobs import page_jobs
 from ppocrvl.parsing.layouts import open_layout
 from ppocrvl.parsing.parse_options import ParseOptions
-from ppocrvl.parsing.parts import NoDocument, Parts
+from ppocrvl.parsing.parts import NoDocument
 from ppocrvl.parsing.pipeline import Pages
-from ppocrvl.parsing.remembering import Memory
 from ppocrvl.parsing.sources.opening import open_document
 from ppocrvl.video.frame_options import DEFAULT_EVERY, FrameOptions
 from ppocrvl.video.opening import name_of_video
@@ -373,17 +372,7 @@ class _Parsing:
         model, mmproj = self._files
         reader = self._engine or _last.get(model, mmproj, n_parallel=PARSE_PARALLEL)
         layout = stack.enter_context(open_layout(self._layout, model))
-        parts = Parts(
-            layout,
-            reader,
-            Memory(None, {}),
-            options.blocks_for(reader),
-            page_deadline=options.page_deadline,
-            uses_text_layer=options.text_layer == "auto",
-            turns_pages=options.turn,
-            page_images=self._page_images,
-            gives_drafts=options.gives_drafts_to(reader),
-        )
+        parts = options.parts(layout, reader, page_images=self._page_images)
         return stack.enter_context(Pages(self._jobs(options), parts))
 
 

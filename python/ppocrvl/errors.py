@@ -30,6 +30,7 @@ class ExitCode(IntEnum):
     SERVER = 12
     DOCUMENT = 13
     VIDEO = 14
+    CLUSTER = 15
     INTERRUPTED = 130
     BROKEN_PIPE = 141
     TERMINATED = 143
@@ -195,6 +196,12 @@ class ServerError(PpocrvlError):
 
 class ServerAccessError(ServerError):
     """The server cannot be used: no connection, a wrong address, or a rejected API key."""
+
+
+class ClusterError(PpocrvlError):
+    """Ray cannot be used: none at the address, or a node lacks the model files or the folder."""
+
+    exit_code = ExitCode.CLUSTER
 
 
 class CancelledError(PpocrvlError, concurrent.futures.CancelledError):

@@ -109,6 +109,7 @@ EXIT_CODES = {
     errors.VideoError: 14,
     errors.VideoNotFoundError: 14,
     errors.VideoDamagedError: 14,
+    errors.ClusterError: 15,
     errors.CancelledError: 130,
 }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ),
         (
             ("a.tif",),
-            "ppocrvl: error: argument COMMAND: there is no 'a.tif'; choose from parse, ocr, ",
+            "ppocrvl: error: argument COMMAND: there is no 'a.tif'; choose from parse, batch, ",
         ),
         (("--versoin", "doctor"), "ppocrvl: error: there is no option --versoin; did you mean "),
         (

@@ -17,6 +17,7 @@ LIMIT_SECONDS = 0.15
 HEAVY = (
     *("numpy", "PIL", "gguf", "argparse", "ppocrvl._native", "huggingface_hub", "torch"),
     *("starlette", "uvicorn", "pydantic", "prometheus_client", "httpx2", "httpcore2", "asyncio"),
+    *("ray", "pyarrow", "av"),
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 FLAGS: dict[str, tuple[str, dict[str, Any]]] = {
     "mmproj": ("--mmproj", {"help": "the mmproj file, if it is not beside the LLM file"}),
@@ -60,14 +61,21 @@ FLAGS: dict[str, tuple[str, dict[str, Any]]] = {
 """The flag and its arguments, by the keyword of `Engine`. None is what was not given."""
 
 
-def add_engine_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare them, and `--model`."""
+def add_engine_flags(parser: argparse.ArgumentParser, *, leave_out: Sequence[str] = ()) -> None:
+    """Declare them, and `--model`.
+
+    Args:
+        parser: of the command.
+        leave_out: keywords whose flags the command declares itself.
+    """
     parser.add_argument(
         "--model",
         help="folder with both GGUF files, or the LLM file "
         "(default: $PPOCRVL_MODEL, else the built-in model)",
     )
     for name, (flag, arguments) in FLAGS.items():
+        if name in leave_out:
+            continue
         parser.add_argument(flag, dest=name, default=None, **arguments)
 
 

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocrvl.cli.file_names import Stems
 from ppocrvl.cli.messages import report
 from ppocrvl.cli.sinks import error_values
 from ppocrvl.errors import ExitCode, PpocrvlError
+from ppocrvl.support.file_names import Stems
 from ppocrvl.support.output import make_folder, write_files
 
 if TYPE_CHECKING:

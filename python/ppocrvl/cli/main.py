@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    *("parse", "ocr", "video", "layout", "serve", "mcp", "client", "export", "imatrix"),
+    *("parse", "batch", "ocr", "video", "layout", "serve", "mcp", "client", "export", "imatrix"),
     *("quantize", "inspect", "parity", "eval", "pull", "doctor", "completion"),
 )
 """Modules of `ppocrvl.cli`, in the order of the help."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ppocrvl.cli.client import add_server_flags, make_client
+from ppocrvl.cli.document_flags import (
+    add_fail_on_flag,
+    add_reading_flags,
+    add_style_flags,
+    reading_keywords,
+)
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import note
 from ppocrvl.cli.parallel_flag import add_parallel_flag
@@ -16,7 +22,6 @@ from ppocrvl.cli.parse_on_server import pages_on_server
 from ppocrvl.cli.parse_output import document_sink
 from ppocrvl.cli.read_documents import read_documents
 from ppocrvl.cli.reader_flags import refuse_flags_of_another_reader
-from ppocrvl.cli.request_flags import add_request_flags, given_request_flags
 from ppocrvl.cli.writing import cleanup_on_termination
 
 if TYPE_CHECKING:
@@ -36,17 +41,6 @@ CACHE_BYTES = 2 << 20
 """Of encoded blocks: a running header may come again on the next page, nothing else does."""
 JOURNAL = ".ppocrvl-journal"
 """In the folder of the output."""
-_REQUEST_FLAGS = (
-    *("max_tokens", "min_pixels", "max_pixels", "repetition_penalty", "utf8", "stop_loops"),
-    "retry",
-)
-_SWITCHES = {
-    "charts": "read charts as tables",
-    "seals": "read seals",
-    "images": "read text in figures",
-    "merge": "read blocks of text that belong together as one (default: yes)",
-    "turn": "turn pages upright that lie on their side or head",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a PDF, an image, a folder, a pattern such as 'scans/*.png'; - for standard input",
     )
     _add_output_flags(parser)
-    _add_reading_flags(parser)
+    add_reading_flags(parser)
     add_engine_flags(parser)
     parser.add_argument(
         "--server",
@@ -67,7 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_server_flags(parser)
     add_parallel_flag(parser, "read N blocks at once (default: %(default)s)")
-    add_request_flags(parser, _REQUEST_FLAGS)
 
 
 def _add_output_flags(parser: argparse.ArgumentParser) -> None:
@@ -87,75 +80,22 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
         help="md, json, html, txt, docx, pdf, hocr, alto, csv or paddlex-json (default: md; with "
         "--jsonl none)",
     )
-    parser.add_argument(
-        "--figures",
-        choices=("files", "embedded", "none"),
-        help="of Markdown: files beside it, data within it, or left out (default: files with -o)",
-    )
-    parser.add_argument(
-        "--style",
-        choices=("commonmark", "official"),
-        default="commonmark",
-        help="of Markdown; official: as PaddleX writes it (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--draw", action="store_true", help="write images of the pages with their blocks as well"
-    )
+    add_style_flags(parser)
     parser.add_argument(
         "--jsonl",
         action="store_true",
         help="write each page to standard output as it ends, as JSON on a line",
     )
     parser.add_argument("--redo", action="store_true", help="forget what was read before")
-    parser.add_argument(
-        "--fail-on",
-        choices=("any", "all", "never"),
-        default="any",
-        help="which failures of documents, pages and blocks the exit code tells of: any, all "
-        "(nothing could be read), or never (default: %(default)s)",
-    )
-
-
-def _add_reading_flags(parser: argparse.ArgumentParser) -> None:
-    import argparse
-
-    parser.add_argument("--pages", metavar="1-3,7,-1", help="only these; -1 is the last one")
-    parser.add_argument(
-        "--dpi", type=float, metavar="N", help="render PDFs at N pixels per inch (default: 144)"
-    )
-    parser.add_argument("--password", metavar="P", help="of encrypted PDFs")
-    parser.add_argument(
-        "--text-layer",
-        choices=("never", "auto"),
-        help="auto: take text from the PDF where it can be trusted (default: never)",
-    )
-    parser.add_argument(
-        "--drafts",
-        choices=("auto", "none"),
-        help="auto: be faster where the text of the PDF is what is read (default: auto)",
-    )
-    parser.add_argument(
-        "--layout",
-        metavar="FILE",
-        help="another layout model; none: read each page as one block (default: the one beside "
-        "the model, else the built-in one)",
-    )
-    parser.add_argument(
-        "--page-deadline",
-        type=float,
-        metavar="SECONDS",
-        help="end a page as it is, so long after it was begun",
-    )
-    for name, text in _SWITCHES.items():
-        parser.add_argument(
-            f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=text
-        )
+    add_fail_on_flag(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the documents in order. What fails is reported and marked, the rest is read."""
+    from ppocrvl.parsing.parse_options import ParseOptions
+
     _refuse_what_cannot_apply(args)
-    options = _options(args)
+    options = ParseOptions.of(reading_keywords(args))
     inputs = find_inputs(args.inputs, dpi=options.dpi, password=options.password)
     with ExitStack() as stack:
         stack.enter_context(cleanup_on_termination())
@@ -172,24 +112,12 @@ def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
     refuse_flags_of_another_reader(args, given_for_engine=redo)
 
 
-def _options(args: argparse.Namespace) -> ParseOptions:
-    from ppocrvl.parsing.parse_options import ParseOptions
-
-    return ParseOptions.of(_keywords(args))
-
-
-def _keywords(args: argparse.Namespace) -> Any:  # noqa: ANN401 - ParseKeywords, loaded later
-    names = ("pages", "dpi", "password", "text_layer", "drafts", "page_deadline", *_SWITCHES)
-    given = {name: value for name in names if (value := getattr(args, name)) is not None}
-    return given | given_request_flags(args, _REQUEST_FLAGS)
-
-
 def _on_server(
     args: argparse.Namespace, inputs: Sequence[Input], sink: DocumentSink
 ) -> Iterator[PageRead | NoDocument]:
     client = make_client(args, args.server, args.n_parallel)
     given = {"layout": args.layout, "page_images": sink.wants_images}
-    return pages_on_server(client, inputs, {**_keywords(args), **given})
+    return pages_on_server(client, inputs, {**reading_keywords(args), **given})
 
 
 def _begin(
@@ -204,7 +132,6 @@ def _begin(
     from ppocrvl.parsing import layouts
     from ppocrvl.parsing.jobs import page_jobs
     from ppocrvl.parsing.journal import Journal
-    from ppocrvl.parsing.parts import Parts
     from ppocrvl.parsing.pipeline import Pages
     from ppocrvl.parsing.remembering import Memory
 
@@ -218,17 +145,8 @@ def _begin(
     )
     if engine.paths.built_in:
         note(built_in_note("--model "))
-    parts = Parts(
-        layout,
-        engine,
-        Memory(journal, _models(args, engine)),
-        options.blocks_for(engine),
-        page_deadline=options.page_deadline,
-        uses_text_layer=options.text_layer == "auto",
-        turns_pages=options.turn,
-        page_images=sink.wants_images,
-        gives_drafts=options.gives_drafts_to(engine),
-    )
+    memory = Memory(journal, _models(args, engine))
+    parts = options.parts(layout, engine, memory=memory, page_images=sink.wants_images)
     jobs = page_jobs([one.open for one in inputs], pages=options.pages)
     return stack.enter_context(Pages(jobs, parts))
 

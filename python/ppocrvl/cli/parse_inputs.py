@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ppocrvl.cli.file_names import Stems
 from ppocrvl.errors import PpocrvlError
+from ppocrvl.support.file_names import Stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

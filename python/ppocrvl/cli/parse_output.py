@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
 import sys
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, Protocol
 
-from ppocrvl.document.picture_store import PictureStore
+from ppocrvl.document.folder import DocumentFolder, remove_leftovers
 from ppocrvl.document.writers.written import WriteOptions
 from ppocrvl.errors import OptionError
 from ppocrvl.support.output import make_folder
@@ -21,17 +19,10 @@ if TYPE_CHECKING:
 
     from ppocrvl.cli.parse_inputs import Input
     from ppocrvl.document.document import Document
+    from ppocrvl.document.folder import Ways
     from ppocrvl.document.types import PageData
     from ppocrvl.document.writers.formats import Format
-    from ppocrvl.document.writers.written import Figures, Style
     from ppocrvl.parsing.parts import PageRead
-
-
-class _Ways(TypedDict):
-    """How Markdown is written, as `WriteOptions` has it."""
-
-    figures: Figures
-    style: Style
 
 
 class DocumentSink(Protocol):
@@ -64,7 +55,7 @@ def document_sink(args: argparse.Namespace, inputs: Sequence[Input]) -> Document
     names += ["drawing"] if args.draw else []
     formats = [format_named(one.strip()) for one in names]
     if args.output is not None:
-        ways: _Ways = {"figures": args.figures or "files", "style": args.style}
+        ways: Ways = {"figures": args.figures or "files", "style": args.style}
         return _Folder(make_folder(args.output), formats or [format_named("md")], inputs, ways)
     if args.redo:
         raise OptionError("--redo is only with -o, which names the folder of what was read")
@@ -104,7 +95,7 @@ class _Nowhere:
 
 
 class _Stdout:
-    def __init__(self, form: Format, ways: _Ways) -> None:
+    def __init__(self, form: Format, ways: Ways) -> None:
         self._form = form
         self._ways = ways
         self.wants_images = form.shows_pages
@@ -126,37 +117,20 @@ class _Folder:
     """Files of a document, written when all of its pages are there."""
 
     def __init__(
-        self, folder: Path, formats: Sequence[Format], inputs: Sequence[Input], ways: _Ways
+        self, folder: Path, formats: Sequence[Format], inputs: Sequence[Input], ways: Ways
     ) -> None:
         self._folder = folder
-        self._ways = ways
-        self._formats = formats
         self._stems = [one.stem for one in inputs]
         self.wants_images = any(form.shows_pages for form in formats)
-        self._pictures = PictureStore(folder)
+        self._documents = DocumentFolder(folder, formats, ways)
 
     def keep(self, page: PageData) -> PageData:
-        return self._pictures.moved(page)
+        return self._documents.keep(page)
 
     def put(self, number: int, document: Document) -> list[str]:
         stem = self._stems[number]
-        for folder in (self._folder, self._folder / f"{stem}_images"):
-            _remove_leftovers(folder, stem)
-        names = [form.name for form in self._formats]
-        files = document.save(self._folder, names, stem=stem, **self._ways)
-        self._pictures.clear()
-        return [str(file) for file in files if file.parent == self._folder]
+        remove_leftovers(self._folder, stem)
+        return self._documents.write(stem, document)
 
     def close(self) -> None:
-        self._pictures.close()
-
-
-def _remove_leftovers(folder: Path, stem: str) -> None:
-    """Files that a run which was killed did not rename. Nobody else writes here now."""
-    in_images = folder.name == f"{stem}_images"
-    name = "page-.+" if in_images else re.escape(stem) + "[._-].+"
-    pattern = re.compile(rf"\.{name}\.[0-9a-f]{{8}}\.part")
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            if pattern.fullmatch(path.name):
-                path.unlink()
+        self._documents.close()

@@ -8,9 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from ppocrvl.cli.file_names import Stems
 from ppocrvl.cli.formats import FORMATS
 from ppocrvl.errors import OptionError
+from ppocrvl.support.file_names import Stems
 from ppocrvl.support.output import make_folder, require_folder, write_text
 
 if TYPE_CHECKING:

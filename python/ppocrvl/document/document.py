@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_FORMATS = ("md",)
 _MAX_STEM = 150
 """Bytes of a file's name that come from the document's: file systems take 255 in all."""
+_MAX_GIVEN_STEM = _MAX_STEM + 16
+"""With a number that tells it from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Document:
         """
         chosen = [format_named(name) for name in formats]
         options = _options(
-            stem=self.stem if stem is None else _file_name(PurePath(stem).name),
+            stem=self.stem if stem is None else _file_name(PurePath(stem).name, _MAX_GIVEN_STEM),
             figures=figures,
             style=style,
             leave_out=leave_out,
@@ -210,10 +212,10 @@ def file_stem(name: str) -> str:
     return _file_name(PurePath(name).stem)
 
 
-def _file_name(text: str) -> str:
-    """The text as a part of a file's name."""
+def _file_name(text: str, most: int = _MAX_STEM) -> str:
+    """The text as a part of a file's name, at most so many bytes."""
     stem = text.replace("\0", "").lstrip(".")
-    short = stem.encode("utf-8", "surrogateescape")[:_MAX_STEM].decode("utf-8", "ignore").strip()
+    short = stem.encode("utf-8", "surrogateescape")[:most].decode("utf-8", "ignore").strip()
     return short or "document"
 
 

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ppocrvl.errors import OutputError
 from ppocrvl.support.closing import Closing
+from ppocrvl.support.locking import lock
 from ppocrvl.support.output import sync_folder
-
-if sys.platform != "win32":  # which has no flock
-    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +52,7 @@ class Journal(Closing):
             self._file = os.open(path, flags, 0o666)
         try:
             with self._errors():
-                self._lock()
+                lock(self._file, self._path.parent)
                 self._end = self._load(redo=redo)
         except BaseException:
             os.close(self._file)
@@ -101,17 +98,6 @@ class Journal(Closing):
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
-
-    def _lock(self) -> None:
-        if sys.platform == "win32":
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputError(
-                f"{self._path.parent}: another run writes into this folder; wait for its end, or "
-                "name another with -o"
-            ) from error
 
     def _load(self, *, redo: bool) -> int:
         """Finds the records, and cuts off what is not whole; the length of the rest."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from ppocrvl.errors import OptionError
 from ppocrvl.images.lines import find_lines
 from ppocrvl.parsing.block_options import BlockOptions
+from ppocrvl.parsing.parts import Parts
+from ppocrvl.parsing.remembering import Memory
 from ppocrvl.parsing.sources.opening import DPI, LEAST_DPI, MOST_DPI
 from ppocrvl.requests.options import (
     ReadOptions,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from ppocrvl.parsing.parts import Reader
+    from ppocrvl.parsing.parts import Layout, Reader
 
 TextLayer: TypeAlias = Literal["never", "auto"]
 Drafts: TypeAlias = Literal["auto", "none"]
@@ -118,6 +120,34 @@ class ParseOptions:
         own = {name: value for name, value in given.items() if name not in of_requests}
         rest: Any = {name: value for name, value in given.items() if name in of_requests}
         return cls(**own, request=rest)
+
+    def parts(
+        self,
+        layout: Layout,
+        reader: Reader,
+        *,
+        memory: Memory | None = None,
+        page_images: bool = False,
+    ) -> Parts:
+        """What pages are read with.
+
+        Args:
+            layout: finds their regions.
+            reader: reads their blocks.
+            memory: what was read before; None for nothing.
+            page_images: keep a picture of each page.
+        """
+        return Parts(
+            layout,
+            reader,
+            memory or Memory(None, {}),
+            self.blocks_for(reader),
+            page_deadline=self.page_deadline,
+            uses_text_layer=self.text_layer == "auto",
+            turns_pages=self.turn,
+            page_images=page_images,
+            gives_drafts=self.gives_drafts_to(reader),
+        )
 
     def gives_drafts_to(self, reader: Reader) -> bool:
         """Whether this reader is told what blocks probably say; it may have no use for that."""

@@ -46,16 +46,16 @@ def write_files(files: Sequence[PendingFile], progress: Progress | None = None) 
     if len({file.path for file in files}) < len(files):
         raise AssertionError(f"{files[0].path} would be written twice")
     for file in files:
-        with _output_errors(file.path):
+        with output_errors(file.path):
             is_folder = file.path.is_dir()
         if is_folder:
             raise OutputError(f"{file.path}: a folder has this name; remove it or choose another")
     try:
         for file, temporary in zip(files, temporaries, strict=True):
-            with _output_errors(file.path):
+            with output_errors(file.path):
                 file.write(temporary, progress)
         for file, temporary in zip(files, temporaries, strict=True):
-            with _output_errors(file.path):
+            with output_errors(file.path):
                 temporary.replace(file.path)
         for folder in {file.path.parent for file in files}:
             sync_folder(folder)
@@ -110,7 +110,7 @@ def require_folder(path: Path) -> None:
     Raises:
         OutputError: its folder is not there, or it is a folder itself.
     """
-    with _output_errors(path):
+    with output_errors(path):
         is_folder, has_folder = path.is_dir(), path.parent.is_dir()
     if not has_folder:
         raise OutputError(f"{path}: its folder is not there; make it, or name another file")
@@ -124,7 +124,7 @@ def make_folder(path: Path) -> Path:
     Raises:
         OutputError: It cannot be made, or is not a folder.
     """
-    with _output_errors(path):
+    with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -140,7 +140,12 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _output_errors(path: Path) -> Iterator[None]:
+def output_errors(path: Path) -> Iterator[None]:
+    """What the file system refuses inside is an error about this path.
+
+    Raises:
+        OutputError: it refused something.
+    """
     try:
         yield
     except PpocrvlError:  # some are an OSError too, of a file that was to be read

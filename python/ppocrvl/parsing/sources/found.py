@@ -60,6 +60,28 @@ def find_documents(source: AnySource | Found) -> list[Found]:
     return found
 
 
+def walk_documents(folder: str | os.PathLike[str]) -> Iterator[str]:
+    """The documents in a folder and all folders in it, sorted by path, as they are come upon.
+
+    Only the names of one folder and of those above it are held. Hidden ones are left out, and links
+    to folders are not followed, so that there is an end. A folder that cannot be read has none.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            inside = [(one.name, one.is_dir(follow_symlinks=False)) for one in entries]
+    except OSError:
+        return
+    # With a `/` after a folder's name, names are sorted as whole paths would be.
+    for name, is_folder in sorted(inside, key=lambda one: one[0] + "/" * one[1]):
+        path = Path(folder, name)
+        if name.startswith("."):
+            continue
+        if is_folder:
+            yield from walk_documents(path)
+        elif path.suffix.lower() in SUFFIXES and path.is_file():
+            yield str(path)
+
+
 def _found(source: AnySource | Found) -> Iterator[Found]:
     if isinstance(source, Found):
         yield source
@@ -80,10 +102,11 @@ def _in_path(given: str | os.PathLike[str]) -> Iterator[Found]:
     if name == "-":
         yield Found("stdin", sys.stdin.buffer)
     elif _is_folder(name):
-        inside = sorted(_in_folder(name))
-        if not inside:
+        path = None
+        for path in walk_documents(name):
+            yield Found(path, path)
+        if path is None:
             raise DocumentEmptyError(f"{name} holds no document (PDF or image)")
-        yield from (Found(path, path) for path in inside)
     elif glob.has_magic(name) and not Path(name).exists():
         matches = _matching(name)
         if not matches:
@@ -105,13 +128,3 @@ def _is_folder(name: str) -> bool:
         return Path(name).is_dir()
     except (OSError, ValueError) as error:  # a null in the name, or no permission
         raise DocumentNotFoundError(f"cannot read {name!r}: {error}") from error
-
-
-def _in_folder(folder: str) -> Iterator[str]:
-    """Links to folders are not followed, so that there is an end."""
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = Path(where, name)
-            if not name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
-                yield str(path)
