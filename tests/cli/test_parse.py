@@ -268,8 +268,8 @@ def test_a_block_that_fails_and_one_that_loops(
 
 def test_what_is_there_by_the_deadline(ppocrvl_program: Program, picture: Path) -> None:
     """The endless model has an answer, but no end of it."""
-    command = ("parse", picture, "--to", "json", "--page-deadline", "1", "--max-tokens", 60_000)
-    done = ppocrvl_program(*command, *NONE)
+    command = ("parse", picture, "--to", "json", "--page-deadline", "1", "--no-stop-loops")
+    done = ppocrvl_program(*command, "--max-tokens", 60_000, *NONE)
     assert done.returncode == ExitCode.OK
     (block,) = json.loads(done.stdout)["pages"][0]["blocks"]
     assert block["finish_reason"] == "deadline"
