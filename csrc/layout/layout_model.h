@@ -62,8 +62,8 @@ enum class LayoutPrecision {
 /// after another, and of a page of any size only the resized pixels are kept.
 class LayoutModel {
 public:
-  /// `path` is UTF-8. `n_threads`: 0 takes the physical cores; at most the usable CPUs. Throws Error(model_format),
-  /// Error(model_mismatch), Error(engine); std::bad_alloc.
+  /// `path` is UTF-8. `n_threads`: 0 takes the physical cores; at most the usable CPUs. Throws
+  /// Error(model_format), Error(model_mismatch), Error(engine); std::bad_alloc.
   LayoutModel(const std::string &path, int n_threads,
               LayoutPrecision precision = LayoutPrecision::automatic);
   ~LayoutModel();
