@@ -80,7 +80,7 @@ PAGES = Plan(
     {"strip": 24, "table": 8, "formula": 8},
 )
 # Of a reader of single lines that keeps its size and its characters.
-LINES = Plan((Stage(1.0, {"row": 58, "crop": 4, "plain": 38}, 330, 0.4),), {"row": 32})
+LINES = Plan((Stage(1.0, {"row": 58, "crop": 4, "plain": 38}, 330, 0.4),), {"row": 16})
 ALL = PAGES.stages[-1]
 
 

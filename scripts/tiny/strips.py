@@ -246,7 +246,7 @@ def _said(author: Author, size: Measure) -> list[str]:
     """Enough words for so many lines, now and then fewer."""
     need = size.lines * size.letters
     if author.rng.random() < 0.3:
-        need = round(need * author.rng.uniform(0.3, 1.0))
+        need = max(1, round(need * author.rng.uniform(0.3, 1.0)))
     said: list[str] = []
     while sum(len(w) + 1 for w in said) < need:
         said += author.title() if size.lines == 1 and size.size > 36 else author.paragraph()
