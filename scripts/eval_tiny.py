@@ -6,9 +6,11 @@ training never saw.
         --json docs/tiny-eval.json
 
 Pictures are drawn at arbitrary sizes and stretched as the checkpoint's processor does; reading is
-greedy, in float32, with the bf16 weights of the checkpoint. ``--parts`` chooses from lines,
-paragraphs, tables, formulas, unguessable, pages (lines and strips of painted pages), html (the same
-of pages that WeasyPrint sets), unreadable, and plain (the sets of the model's first version).
+greedy, in float32, with the bf16 weights of the checkpoint. What the checkpoint cannot write counts
+as the closest ASCII. ``--parts`` chooses from rows (lines as ``ppocrvl parse`` cuts them out of
+paragraphs), lines, paragraphs, tables, formulas, unguessable, pages (lines and strips of painted
+pages), html (the same of pages that WeasyPrint sets), unreadable, and plain (the sets of the
+model's first version).
 """
 
 from __future__ import annotations

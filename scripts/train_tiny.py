@@ -4,6 +4,9 @@
     PAGES_ROOT=ROOT TINY_CORPUS=CORPUS python scripts/train_tiny.py --out RUN \\
         --init-from models/tiny-en
 
+With ``--keep-size``, the network and the characters stay those of the checkpoint, which learns to
+read lines as ``ppocrvl parse`` cuts them; characters that it does not have are read as ASCII.
+
 RUN holds the state (``state.pt``: weights, their average, teachers, optimizers, step), which
 ``--resume`` continues to the bit, ``log.csv``, and ``model``, the average as a checkpoint of the
 official layout in bf16. A file RUN/stop ends the training early. The pictures of step n depend on
@@ -28,7 +31,7 @@ import numpy as np
 import torch
 
 from tiny import checkpoint, decode, losses
-from tiny.data import batch, sample, stage_at
+from tiny.data import LINES, PAGES, Plan, batch, sample
 from tiny.score import cer
 from tiny.tokenizer import Vocabulary
 
@@ -38,12 +41,13 @@ if TYPE_CHECKING:
     from tiny.model import Reader
     from tiny.targets import Sample
 
-WARMUP = 300  # steps
+WARMUP = 300  # steps, or a tenth of all if that is less
 DECAY = 0.999  # of the running average of the weights
 LOG_SECONDS = 60
-CHECKED = {"strip": 24, "table": 8, "formula": 8}  # pictures of held-out faces that are read
+AVERAGED = 0.1  # share of the training that it is over, if that is less
+TEACHING = 1e-3  # least learning rate of the teachers, which are new in a trained network too
 FIGURES = ("text", "dense", "guide", "slot", "correct", "pointed")
-HEADER = ("seconds", "step", "pictures", "lr", "drawing", *FIGURES, *CHECKED)
+HEADER = ("seconds", "step", "pictures", "lr", "drawing", *FIGURES)
 
 
 def arguments() -> argparse.Namespace:
@@ -63,16 +67,24 @@ def arguments() -> argparse.Namespace:
         "--painters", type=int, default=0, help="processes that draw ahead; 0 for this one"
     )
     p.add_argument("--save-minutes", type=float, default=10.0)
+    p.add_argument(
+        "--keep-size",
+        action="store_true",
+        help="of --init-from, or of what --resume continues: train lines as parse cuts them",
+    )
     group = p.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="continue RUN")
     group.add_argument("--init-from", type=Path, help="start from a checkpoint of any smaller size")
-    return p.parse_args()
+    args = p.parse_args()
+    if args.keep_size and not (args.init_from or args.resume):
+        p.error("--keep-size needs --init-from, a checkpoint whose size is kept, or --resume")
+    return args
 
 
 def learning_rate(peak: float, step: int, steps: int) -> float:
     """Warm-up, then a cosine that ends at 2 % of the peak."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-    return peak * min(1.0, (step + 1) / WARMUP) * (0.02 + 0.98 * cosine)
+    return peak * min(1.0, (step + 1) / min(WARMUP, steps / 10)) * (0.02 + 0.98 * cosine)
 
 
 def is_inner(name: str) -> bool:
@@ -80,24 +92,25 @@ def is_inner(name: str) -> bool:
     return name.endswith("weight") and "embed" not in name and not name.startswith("lm_head")
 
 
-def drawn(step: int, *, seed: int, steps: int, budget: int) -> list[Sample]:
+def drawn(
+    step: int, *, vocabulary: Vocabulary, plan: Plan, seed: int, steps: int, budget: int
+) -> list[Sample]:
     """The pictures of a step."""
-    return batch(seed, step, budget, _vocabulary(), stage_at(step / steps))
+    return batch(seed, step, budget, vocabulary, plan.stage_at(step / steps))
 
 
-_KEPT: list[Vocabulary] = []
-
-
-def _vocabulary() -> Vocabulary:
-    """That of this process."""
-    if not _KEPT:
-        _KEPT.append(Vocabulary.built_in())
-    return _KEPT[0]
-
-
-def batches(args: argparse.Namespace, start: int) -> Iterator[list[Sample]]:
+def batches(
+    args: argparse.Namespace, vocabulary: Vocabulary, plan: Plan, start: int
+) -> Iterator[list[Sample]]:
     """The pictures of every step from ``start`` on."""
-    make = partial(drawn, seed=args.seed, steps=args.steps, budget=args.budget)
+    make = partial(
+        drawn,
+        vocabulary=vocabulary,
+        plan=plan,
+        seed=args.seed,
+        steps=args.steps,
+        budget=args.budget,
+    )
     if not args.painters:
         yield from map(make, range(start, args.steps))
         return
@@ -125,12 +138,17 @@ class Training:
         named = list(self.model.named_parameters())
         inner = [p for n, p in named if p.ndim == 2 and is_inner(n)]
         rest = [p for n, p in named if p.ndim != 2 or not is_inner(n)]
-        rest += self.teachers.parameters()
-        self.parameters = inner + rest
+        taught = list(self.teachers.parameters())
+        self.parameters = inner + rest + taught
         # Half the steps of AdamW alone; "match_rms_adamw" lets both have one learning rate.
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.Muon(inner, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+            torch.optim.AdamW(
+                [{"params": rest}, {"params": taught, "least": TEACHING}],
+                betas=(0.9, 0.98),
+                weight_decay=0.0,
+                fused=True,
+            ),
         ]
         self.step, self.pictures, self.elapsed = 0, 0, 0.0
 
@@ -154,11 +172,11 @@ class Training:
         if torch.isfinite(norm):
             for optimizer in self.optimizers:
                 for group in optimizer.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = max(rate, group.get("least", 0.0))
                 optimizer.step()
         self.step += 1
         self.pictures += len(samples)
-        decay = min(DECAY, self.step / (self.step + 100))
+        decay = min(DECAY, 1 - 1 / (AVERAGED * self.steps + 1), self.step / (self.step + 100))
         with torch.no_grad():
             now = [p.detach() for p in self.model.parameters()]
             torch._foreach_lerp_(list(self.average.parameters()), now, 1 - decay)
@@ -193,12 +211,12 @@ class Training:
         return type(self.reader)(self.average, self.reader.config, self.reader.vocabulary)
 
 
-def check(reader: Reader) -> list[str]:
+def check(reader: Reader, plan: Plan) -> list[str]:
     """Character error rates on a few fixed pictures in held-out faces."""
     out = []
-    for kind, count in CHECKED.items():
+    for kind, count in plan.checked.items():
         shown = [
-            sample(f"check {i}", reader.vocabulary, stage_at(0.5), kind=kind, held_out=True)
+            sample(f"check {i}", reader.vocabulary, plan.stage_at(0.5), kind=kind, held_out=True)
             for i in range(count)
         ]
         pictures = [losses.pixels_of(s.pixels) for s in shown]
@@ -211,11 +229,11 @@ def check(reader: Reader) -> list[str]:
 class Log:
     """The means of the batch figures, a line a minute, on stdout and in ``log.csv``."""
 
-    def __init__(self, path: Path, *, new: bool) -> None:
+    def __init__(self, path: Path, plan: Plan, *, new: bool) -> None:
         self._path = path
         if new:
             with path.open("w", encoding="utf-8", newline="") as f:
-                csv.writer(f).writerow(HEADER)
+                csv.writer(f).writerow((*HEADER, *plan.checked))
         self._rows: list[list[float]] = []
         self.last = time.monotonic()
 
@@ -242,16 +260,20 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
-    reader = checkpoint.fresh(_vocabulary())
-    if args.init_from:
-        reader = checkpoint.grown(args.init_from, reader)
+    plan = LINES if args.keep_size else PAGES
+    if args.keep_size:
+        reader = checkpoint.load(args.out / "model" if args.resume else args.init_from)
+    else:
+        reader = checkpoint.fresh(Vocabulary.built_in())
+        if args.init_from:
+            reader = checkpoint.grown(args.init_from, reader)
     training = Training(args.out, args.seed, args.steps, reader)
     if args.resume:
         training.resume()
-    log = Log(args.out / "log.csv", new=not args.resume)
+    log = Log(args.out / "log.csv", plan, new=not args.resume)
     base, begin, saved = training.elapsed, time.process_time(), time.monotonic()
     before = begin
-    for samples in batches(args, training.step):
+    for samples in batches(args, reader.vocabulary, plan, training.step):
         now = time.process_time()
         rate = learning_rate(args.lr, training.step, args.steps)
         figures = training.train(samples, rate)
@@ -265,7 +287,7 @@ def main() -> None:
             checkpoint.write(training.averaged(), args.out / "model")
             saved = time.monotonic()
         if keep or time.monotonic() - log.last > LOG_SECONDS:
-            scores = check(training.averaged()) if keep else [""] * len(CHECKED)
+            scores = check(training.averaged(), plan) if keep else [""] * len(plan.checked)
             log.write(training, rate, scores)
         before = time.process_time()
         if over:

@@ -46,6 +46,11 @@ TRAIN = (
     ("STIX{}.otf", _PLAIN),
     ("GilliusADF{}.otf", _PLAIN),
     ("Cabin{}.otf", _PLAIN),
+    ("texgyretermes{}.otf", ("-regular", "-bold", "-italic")),
+    ("texgyreheros{}.otf", ("-regular", "-bold", "-italic")),
+    ("texgyrepagella{}.otf", ("-regular", "-bold", "-italic")),
+    ("SourceSansPro{}.otf", ("-Regular", "-Bold", "-It")),
+    ("SourceSerifPro{}.otf", ("-Regular", "-Bold", "-It")),
 )
 HELD_OUT = (
     ("LiberationSerif{}.ttf", _PLAIN),
@@ -54,6 +59,8 @@ HELD_OUT = (
     ("NotoSans{}.ttf", _PLAIN),
     ("OpenSans{}.ttf", _PLAIN),
     ("PTF{}F.ttf", ("55", "75", "56")),
+    ("GentiumBookPlus{}.ttf", _PLAIN),
+    ("Ubuntu{}.ttf", _PLAIN),
 )
 MONO = (
     "DejaVuSansMono.ttf",
@@ -61,7 +68,7 @@ MONO = (
     "lmmono10-regular.otf",
     "Hack-Regular.ttf",
 )
-MONO_HELD_OUT = ("LiberationMono-Regular.ttf",)
+MONO_HELD_OUT = ("LiberationMono-Regular.ttf", "CascadiaMono-Regular.ttf")
 # Greek letters, signs of mathematics and bullets, which not every face has.
 SIGNS = "DejaVuSans.ttf"
 

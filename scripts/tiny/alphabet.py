@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 # ruff: noqa: RUF001 - the signs are meant
 
 ASCII = "".join(chr(c) for c in range(32, 127))
@@ -40,6 +42,19 @@ _FOLDED = str.maketrans({old: new for olds, new in _SAME.items() for old in olds
 def folded(text: str) -> str:
     """``text`` with one character for what looks alike in print."""
     return text.translate(_FOLDED)
+
+
+_NEAREST = {
+    old: new
+    for olds, new in {"‘’‚‹›′": "'", "“”„«»″": '"', "–—": "-", "•◦▪■○●►": "*", "×": "x"}.items()
+    for old in olds
+}
+
+
+def nearest(letter: str) -> str:
+    """The character of ASCII that looks most like one of the alphabet; "" where none does."""
+    found = _NEAREST.get(letter) or unicodedata.normalize("NFD", letter)[0]
+    return found if found.isascii() else ""
 
 
 def known(text: str) -> bool:

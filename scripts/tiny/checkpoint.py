@@ -56,9 +56,15 @@ def _state(folder: Path) -> dict[str, Tensor]:
 def load(folder: Path) -> Reader:
     """The model of a checkpoint, in float32."""
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    network = build(config)
-    network.load_state_dict(_state(folder), strict=True)
-    return Reader(network, config, Vocabulary.of(folder))
+    network, state = build(config), _state(folder)
+    network.load_state_dict(state, strict=True)
+    return Reader(network, config, Vocabulary.of(folder, _written(state["lm_head.weight"])))
+
+
+def _written(rows: Tensor) -> set[int]:
+    """The ids with an output row of their own; all others share one, see ``write``."""
+    _, place, count = rows.unique(dim=0, return_inverse=True, return_counts=True)
+    return set((count[place] == 1).nonzero().squeeze(1).tolist())
 
 
 def fresh(vocabulary: Vocabulary) -> Reader:

@@ -51,18 +51,37 @@ _ALL = {
     "formula": 7,
     "unreadable": 3,
 }
-STAGES = (
-    Stage(0.06, {"strip": 70, "plain": 30}, 180, 0.2),
-    Stage(0.2, {"strip": 62, "leader": 1, "plain": 16, "table": 18, "formula": 3}, 260, 0.4),
-    Stage(0.8, _ALL, 330, 0.5),
-    Stage(1.0, _ALL, 640, 0.5),
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole training.
+
+    Attributes:
+        stages: its parts.
+        checked: how many pictures of a kind, in held-out faces, tell how well it goes.
+    """
+
+    stages: tuple[Stage, ...]
+    checked: Mapping[str, int]
+
+    def stage_at(self, progress: float) -> Stage:
+        """The stage of a progress from 0 to 1."""
+        return next((s for s in self.stages if progress < s.until), self.stages[-1])
+
+
+PAGES = Plan(
+    (
+        Stage(0.06, {"strip": 70, "plain": 30}, 180, 0.2),
+        Stage(0.2, {"strip": 62, "leader": 1, "plain": 16, "table": 18, "formula": 3}, 260, 0.4),
+        Stage(0.8, _ALL, 330, 0.5),
+        Stage(1.0, _ALL, 640, 0.5),
+    ),
+    {"strip": 24, "table": 8, "formula": 8},
 )
-ALL = STAGES[-1]
-
-
-def stage_at(progress: float) -> Stage:
-    """The stage of a progress from 0 to 1."""
-    return next((s for s in STAGES if progress < s.until), ALL)
+# Of a reader of single lines that keeps its size and its characters.
+LINES = Plan((Stage(1.0, {"row": 58, "crop": 4, "plain": 38}, 330, 0.4),), {"row": 16})
+ALL = PAGES.stages[-1]
 
 
 def size_of(rng: random.Random, kind: str) -> tuple[int, int]:
@@ -91,15 +110,16 @@ def _plain(rng: random.Random, *, held_out: bool) -> tuple[Page, str]:
     return drawn, PROMPT[kind]
 
 
+_STRIPS = {"strip": strips.strip, "row": strips.row, "leader": strips.leader}
+
+
 def drawn(kind: str, rng: random.Random, most_cells: float, *, held_out: bool) -> tuple[Page, str]:
     """A page of ``kind`` before anything happens to it, and its prompt."""
     faces, author = shelf(held_out=held_out), Author(rng, held_out)
     if kind == "plain":
         return _plain(rng, held_out=held_out)
-    if kind == "strip":
-        return strips.strip(author, faces, most_cells), OCR
-    if kind == "leader":
-        return strips.leader(author, faces, most_cells), OCR
+    if kind in _STRIPS:
+        return _STRIPS[kind](author, faces, most_cells), OCR
     if kind == "table":
         return grids.table(author, faces, most_cells), TABLE
     if kind == "formula":
@@ -121,9 +141,13 @@ def sample(
     kind = kind or rng.choices(kinds, shares)[0]
     if kind == "crop":
         picture, shown = crops.crop(rng, held_out=held_out)
+        while not vocabulary.writes(shown.units):
+            picture, shown = crops.crop(rng, held_out=held_out)
         picture = wear.used(rng, picture) if rng.random() < stage.worn else picture
         return finish(shown, picture, np.eye(3), vocabulary, OCR)
     shown, prompt = drawn(kind, rng, stage.most_cells, held_out=held_out)
+    while not vocabulary.writes(shown.units):
+        shown, prompt = drawn(kind, rng, stage.most_cells, held_out=held_out)
     if kind == "plain" and rng.random() < 0.5:
         picture = render.photograph(rng, np.random.default_rng(rng.getrandbits(32)), shown)
         return finish(shown, picture, np.eye(3), vocabulary, prompt)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The faces that lines, paragraphs and tables are set in, as families of up to four styles.
 
-They come from the Debian packages of ``packages.txt``; see ``pages.faces`` for where they are
-looked for. The held-out ones, and near-copies of them, are never trained on.
+They come from the Debian packages of ``packages.txt``, the last ones of each list from packages of
+PyPI (docs/tiny-model.md); see ``pages.faces`` for where they are looked for. The held-out ones, and
+near-copies of them, are never trained on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pages import faces
 _FOUR = ("-Regular", "-Bold", "-Italic", "-BoldItalic")
 _OBLIQUE = ("-Bold", "-Oblique", "-BoldOblique")
 _LIGHT = ("-Light", "-SemiBold", "-LightItalic", "-SemiBoldItalic")
+_LOWER = ("-regular", "-bold", "-italic", "-bolditalic")
+_IT = ("-Regular", "-Bold", "-It", "-BoldIt")
 _BLACK = ("-Medium", "-Black", "-MediumItalic", "-BlackItalic")
 # File name with the place of the style; regular, bold, italic, bold italic, as far as there are.
 TRAIN = (
@@ -65,6 +68,21 @@ TRAIN = (
     ("Kinnari{}.ttf", ("", "-Bold", "-Italic", "-BoldItalic")),
     ("Laksaman{}.ttf", ("", "-Bold", "-Italic", "-BoldItalic")),
     ("Dustismo_Roman{}.ttf", ("", "_Bold", "_Italic", "_Italic_Bold")),
+    ("texgyretermes{}.otf", _LOWER),
+    ("texgyreheros{}.otf", _LOWER),
+    ("texgyreheroscn{}.otf", _LOWER),
+    ("texgyrepagella{}.otf", _LOWER),
+    ("texgyreschola{}.otf", _LOWER),
+    ("texgyrebonum{}.otf", _LOWER),
+    ("texgyreadventor{}.otf", _LOWER),
+    ("SourceSansPro{}.otf", _IT),
+    ("SourceSerifPro{}.otf", _IT),
+    ("XCharter{}.otf", _FOUR),
+    ("EBGaramond{}.ttf", _FOUR),
+    ("Raleway{}.ttf", _FOUR),
+    ("Poppins{}.ttf", _FOUR),
+    ("OpenSauceSans{}.ttf", _FOUR),
+    ("Mukta{}.ttf", ("-Regular", "-Bold")),
 )
 HELD_OUT = (
     ("LiberationSerif{}.ttf", _FOUR),
@@ -73,6 +91,8 @@ HELD_OUT = (
     ("NotoSans{}.ttf", _FOUR),
     ("OpenSans{}.ttf", _FOUR),
     ("PTF{}F.ttf", ("55", "75", "56", "76")),
+    ("GentiumBookPlus{}.ttf", _FOUR),
+    ("Ubuntu{}.ttf", _FOUR),
 )
 MONO = (
     ("DejaVuSansMono{}.ttf", ("", *_OBLIQUE)),
@@ -83,8 +103,10 @@ MONO = (
     ("JetBrainsMono{}.ttf", _FOUR),
     ("Go-Mono{}.ttf", ("", "-Bold", "-Italic", "-Bold-Italic")),
     ("B612Mono{}.otf", _FOUR),
+    ("texgyrecursor{}.otf", _LOWER),
+    ("SourceCodePro{}.ttf", _IT),
 )
-MONO_HELD_OUT = (("LiberationMono{}.ttf", _FOUR),)
+MONO_HELD_OUT = (("LiberationMono{}.ttf", _FOUR), ("CascadiaMono{}.ttf", _FOUR))
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,14 @@ TRAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("DejaVuSansMono{}.ttf", ("", "-Bold")),
     ("JetBrainsMono{}.ttf", ("-Regular",)),
     ("Hack{}.ttf", ("-Regular",)),
+    ("texgyretermes{}.otf", ("-regular", "-bold")),
+    ("texgyreheros{}.otf", ("-regular", "-bold")),
+    ("texgyrepagella{}.otf", ("-regular", "-bold")),
+    ("texgyreschola{}.otf", ("-regular", "-bold")),
+    ("SourceSansPro{}.otf", _RB),
+    ("SourceSerifPro{}.otf", _RB),
+    ("XCharter{}.otf", _RB),
+    ("OpenSauceSans{}.ttf", _RB),
 )
 
 # Plain text faces that training never sees, nor their near-copies (Arimo and Tinos).
@@ -75,6 +83,8 @@ HELD_OUT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("OpenSans{}.ttf", ("-Regular",)),
     ("PT{}.ttf", ("F55F",)),
     ("NotoSans{}.ttf", ("-Regular",)),
+    ("GentiumBookPlus{}.ttf", ("-Regular",)),
+    ("Ubuntu{}.ttf", ("-Regular",)),
 )
 
 

@@ -143,11 +143,11 @@ def _guide(
         total = torch.zeros(())
         for log, s in zip(logs, samples, strict=True):
             known = torch.from_numpy(s.cells != NOWHERE)
-            at = torch.from_numpy(np.stack((s.cells, s.ends))) + before
+            at = torch.from_numpy(np.stack((s.cells, s.ends)[: len(log)])) + before
             mass = log.gather(2, at.clamp(min=0)[..., None]).squeeze(2)[:, known]
-            total = total + mass.sum()
-        losses.append(-total / (2 * count))
-        pointed = math.exp(float(total.detach()) / (2 * count))
+            total = total + mass.sum() / len(log)
+        losses.append(-total / count)
+        pointed = math.exp(float(total.detach()) / count)
     return torch.stack(losses).mean(), pointed
 
 

@@ -42,7 +42,7 @@ TEXT = {
 }
 MIN_PIXELS, MAX_PIXELS = MIN_CELLS * CELL * CELL, MAX_CELLS * CELL * CELL
 MAX_LINES = 1  # of a strip that ``ppocrvl parse`` gives it: what was measured to be read best
-GUIDED = (0, 2)  # heads of guided layers: where a token begins, and where it ends
+GUIDED = (0, 2)  # heads of guided layers, if there are so many: where a token begins and ends
 
 
 @dataclass(frozen=True)
@@ -293,14 +293,14 @@ def rms_norm(module: nn.Module, x: Tensor) -> Tensor:
 def _looked_at(
     q: Tensor, k: Tensor, lengths: Sequence[int], answers: Sequence[int]
 ) -> list[Tensor]:
-    """Per sequence the log attention [2, answer, n] of the guided heads at the answer's tokens."""
+    """Per sequence the log attention [heads, answer, n] of the guided heads at its answer."""
     out = []
-    heads = min(GUIDED[1], q.shape[1] - 1)
+    heads = [h for h in GUIDED if h < q.shape[1]]
     groups = q.shape[1] // k.shape[1]
     for a, b, steps in zip(q.split(list(lengths)), k.split(list(lengths)), answers, strict=True):
         n = len(a)
-        asked = torch.stack([a[-steps:, h] for h in (GUIDED[0], heads)])
-        keys = torch.stack([b[:, h // groups] for h in (GUIDED[0], heads)])
+        asked = torch.stack([a[-steps:, h] for h in heads])
+        keys = torch.stack([b[:, h // groups] for h in heads])
         score = (asked @ keys.transpose(1, 2)).float() * a.shape[-1] ** -0.5
         mask = torch.full((steps, n), float("-inf")).triu(1 + n - steps)
         out.append(torch.log_softmax(score + mask, dim=-1))

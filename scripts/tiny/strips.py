@@ -4,8 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ppocrvl.images.lines import find_lines
+from ppocrvl.parsing.strips import rows_of, strips
 from tiny import fonts
 from tiny.canvas import Canvas, Style, Word, set_in, width
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 MOST_LINES = 8
 BULLETS = "•••◦▪■○●►✓–-*"  # noqa: RUF001 - a dash is a bullet
 AVERAGE = 0.48  # width of a letter in ems
+LEAST_OF_ROWS = 12  # pixels per em: 6 points at 144 dpi
 
 
 @dataclass(frozen=True)
@@ -207,11 +213,40 @@ def strip(author: Author, shelf: Shelf, most_cells: float, asked: Measure | None
     return _painted(author, setter, Text(lines, space, more), shape)
 
 
+def row(author: Author, shelf: Shelf, most_cells: float) -> Page:
+    """A line as ``ppocrvl parse`` cuts it out of a paragraph for a reader of single lines."""
+    while True:
+        found = measure(author.rng, MOST_LINES * most_cells)
+        if found.size < LEAST_OF_ROWS or found.cells > found.lines * most_cells:
+            continue
+        cut = line_of(strip(author, shelf, most_cells, found), author.rng)
+        if cut:
+            return cut
+
+
+def line_of(page: Page, rng: random.Random) -> Page | None:
+    """A random line of a strip; None where ``ppocrvl parse`` finds other lines on it."""
+    ends = [-1, *(i for i, unit in enumerate(page.units) if unit.text in {"\n", "</s>"})]
+    if len(ends) == 2:
+        return page
+    scale = page.ink.height / page.height
+    rows = rows_of(find_lines(255 - np.asarray(page.ink)))
+    if len(rows) != len(ends) - 1:
+        return None
+    i = rng.randrange(len(rows))
+    top, bottom = strips(rows, page.ink.height, 1)[i]
+    a, b = list(pairwise(ends))[i]
+    units = [replace(unit, y=unit.y - top / scale) for unit in page.units[a + 1 : b + 1]]
+    units[-1] = replace(units[-1], text="</s>")
+    ink = page.ink.crop((0, top, page.ink.width, bottom))
+    return replace(page, ink=ink, units=units, height=(bottom - top) / scale)
+
+
 def _said(author: Author, size: Measure) -> list[str]:
     """Enough words for so many lines, now and then fewer."""
     need = size.lines * size.letters
     if author.rng.random() < 0.3:
-        need = round(need * author.rng.uniform(0.3, 1.0))
+        need = max(1, round(need * author.rng.uniform(0.3, 1.0)))
     said: list[str] = []
     while sum(len(w) + 1 for w in said) < need:
         said += author.title() if size.lines == 1 and size.size > 36 else author.paragraph()
@@ -233,7 +268,7 @@ def _painted(author: Author, setter: Setter, said: Text, shape: Shape) -> Page:
     m = fonts.metrics(setter.base.face).at(em)
     longest = max(_width(line, space) + _indent(shape, i) for i, line in enumerate(lines))
     wide = shape.room if shape.align == "justified" and more else longest
-    left, right = rng.uniform(0, 0.3 * em), rng.uniform(0, 0.3 * em)
+    left, right = (rng.uniform(0, 0.3 * em) * rng.random() for _ in range(2))  # boxes are tight
     if rng.random() < 0.15:
         right += rng.uniform(0, 6 * em)
     above, below, neighbours = _margins(rng, em, shape.pitch - (m.bottom - m.top))

@@ -72,9 +72,10 @@ def finish(
     ).astype(np.int64)
     units = page.units
     cells[[i for i, u in enumerate(units) if u.x == UNPLACED]] = NOWHERE
-    tokens = vocabulary.segment([u.text for u in units])
+    said = [vocabulary.told(u.text) for u in units]
+    tokens = vocabulary.segment(said)
     # A piece that begins with a space is read from the letter after it.
-    spaced = [u.text.isspace() for u in units]
+    spaced = [one.isspace() for one in said]
     first = [a + 1 if b > a and spaced[a] else a for _, a, b in tokens]
     last = [b for _, _, b in tokens]
     seen = units if page.seen is None else page.seen
@@ -84,7 +85,7 @@ def finish(
         pixels,
         rows,
         cols,
-        "".join(u.text for u in units[:-1]),
+        "".join(said[:-1]),
         np.array([i for i, _, _ in tokens], np.int64),
         cells[first],
         cells[last],

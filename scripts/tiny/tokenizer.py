@@ -11,15 +11,17 @@ taught to write is always the longest piece that comes next.
 from __future__ import annotations
 
 import json
+import re
 import struct
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiny.alphabet import BEYOND_ASCII
+from tiny.alphabet import BEYOND_ASCII, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    from tiny.render import Unit
 
 # sentencepiece_model.proto, SentencePiece.Type
 CONTROL, NORMAL, UNKNOWN, USER_DEFINED, BYTE = 3, 1, 2, 4, 6
@@ -61,21 +63,27 @@ class Vocabulary:
 
     Args:
         normal: the normal pieces between the bytes and the markers, in the order of their scores.
+        written: the ids that training asks for; None for all that stand for output units.
 
     Attributes:
         tokens: the text of every id that has one.
         size: how many ids there are; unnamed ones fill the last 32.
         id: the id of every token.
+        written: the ids that training ever asks for.
     """
 
-    def __init__(self, normal: Sequence[str]) -> None:
+    def __init__(self, normal: Sequence[str], written: Collection[int] | None = None) -> None:
         self.normal = tuple(normal)
         self.pieces = (*FIRST, *self.normal, *MARKERS)
         self.tokens = self.pieces + ADDED
         self.size = -(-len(self.tokens) // 32) * 32
         self.id = {t: i for i, t in enumerate(self.tokens)}
         self.image = self.id["<|IMAGE_PLACEHOLDER|>"]
-        self._several = {p: self.id[p] for p in self.normal if len(p) > 1}
+        units = (*(self.id[p] for p in (*DIGITS, *self.normal, *TAGS)), NEWLINE, EOS)
+        self.written = tuple(i for i in units if written is None or i in written)
+        self._written = frozenset(self.written)
+        pieces = (p for p in self.normal if len(p) > 1)
+        self._several = {p: self.id[p] for p in pieces if self.id[p] in self._written}
         self._longest = max((len(p) for p in self._several), default=1)
 
     @classmethod
@@ -85,13 +93,13 @@ class Vocabulary:
         return cls(list(dict.fromkeys((*PREFIXES, *SINGLE, *BEYOND_ASCII, *frequent))))
 
     @classmethod
-    def of(cls, folder: Path) -> Vocabulary:
+    def of(cls, folder: Path, written: Collection[int] | None = None) -> Vocabulary:
         """That of a checkpoint's ``tokenizer.model``; needs sentencepiece."""
         from sentencepiece import SentencePieceProcessor  # noqa: PLC0415 - an extra of the training
 
         model = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
         pieces = [model.id_to_piece(i) for i in range(model.get_piece_size())]
-        return cls(pieces[len(FIRST) : -len(MARKERS)])
+        return cls(pieces[len(FIRST) : -len(MARKERS)], written)
 
     def unit_id(self, unit: str) -> int:
         """The id of an output unit: a character, a newline, a table tag or ``</s>``."""
@@ -99,11 +107,23 @@ class Vocabulary:
             return NEWLINE
         return self.id[SPACE if unit == " " else unit]
 
-    @cached_property
-    def written(self) -> tuple[int, ...]:
-        """The ids that training ever asks for."""
-        pieces = (*DIGITS, *self.normal, *TAGS)
-        return (*(self.id[p] for p in pieces), NEWLINE, EOS)
+    def told(self, unit: str) -> str:
+        """An output unit as it is written: by itself, or as ASCII; "" where it cannot be."""
+        tried = (unit, nearest(unit)) if len(unit) == 1 else (unit,)
+        known = (one for one in tried if one in {" ", "\n"} or one in self.id)
+        return next((one for one in known if self.unit_id(one) in self._written), "")
+
+    def nearest(self, text: str) -> str:
+        """``text`` with the closest characters that can be written, or its own where none is."""
+        tags = re.compile("(" + "|".join(TAGS) + ")")
+        return "".join(
+            part if part in TAGS else "".join(self.told(c) or c for c in part)
+            for part in tags.split(text)
+        )
+
+    def writes(self, units: Sequence[Unit]) -> bool:
+        """Whether all units of a page can be written."""
+        return all(self.told(unit.text) for unit in units)
 
     def segment(self, units: Sequence[str]) -> list[tuple[int, int, int]]:
         """Output units as tokens: always the longest piece that comes next.

@@ -13,9 +13,9 @@ from tests.not_run import TRAINING_FONTS
 
 from ppocrvl.markup.otsl import read_otsl
 from tiny import canvas, data, equations, families, grids, strips, targets, unreadable, wear
-from tiny.alphabet import ALPHABET, CLASS, DENSE_CLASSES, folded, known
+from tiny.alphabet import ALPHABET, ASCII, CLASS, DENSE_CLASSES, folded, known
 from tiny.sizes import MAX_CELLS, MIN_CELLS
-from tiny.tokenizer import TAGS, Vocabulary
+from tiny.tokenizer import PREFIXES, SINGLE, TAGS, Vocabulary
 from tiny.wording import Author
 
 
@@ -31,6 +31,7 @@ def have_fonts() -> bool:
 
 pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
 KINDS = tuple(data.ALL.shares)
+WRITTEN = (*ASCII, "\n", "</s>", "<fcel>", "<ecel>", "<nl>")  # by the model's first version
 CLEAN = data.Stage(1.0, data.ALL.shares, 330, 0.0)
 
 
@@ -116,6 +117,46 @@ def test_lines_of_a_strip_are_one_below_the_other_and_read_from_the_left() -> No
         for line in lines:
             assert all(a <= b + 1 for a, b in pairwise(line))
     assert seen > 5
+
+
+def test_a_row_is_one_line_of_a_paragraph_with_its_ink() -> None:
+    shelf = families.shelf(held_out=False)
+    cut = 0
+    for i in range(25):
+        page = strips.row(Author(random.Random(f"row {i}")), shelf, 300)
+        assert [u.text for u in page.units if u.text in {"\n", "</s>"}] == ["</s>"]
+        assert page.units[-1].text == "</s>"
+        assert page.size >= strips.LEAST_OF_ROWS
+        ink, scale = np.asarray(page.ink), page.ink.width / page.width
+        assert ink.shape[0] == pytest.approx(page.height * scale, abs=2)
+        reach = max(3, int(page.size * 0.45 * scale))
+        for unit in page.units:
+            assert 0 <= unit.y <= page.height
+            if unit.text.isalnum() and unit.text.isascii():
+                x, y = int(unit.x * scale), int(unit.y * scale)
+                near = ink[max(0, y - reach) : y + reach, max(0, x - reach) : x + reach]
+                assert near.max() > 40, (i, unit, page.font)
+        paragraph = strips.strip(Author(random.Random(f"paragraph {i}")), shelf, 300)
+        lines = "".join(u.text for u in paragraph.units).removesuffix("</s>").split("\n")
+        line = strips.line_of(paragraph, random.Random(i))
+        if line is not None:
+            assert "".join(u.text for u in line.units[:-1]) in lines
+            cut += len(lines) > 1
+    assert cut > 5
+
+
+def test_an_older_vocabulary_is_asked_only_for_what_it_has() -> None:
+    ascii_only = Vocabulary((*PREFIXES, *SINGLE))
+    kept = Vocabulary(ascii_only.normal, [ascii_only.unit_id(u) for u in WRITTEN])
+    stage = data.LINES.stages[0]
+    curly = 0
+    for i in range(40):
+        s = data.sample(f"ascii {i}", kept, stage, kind="row" if i % 2 else None)
+        assert set(s.ids.tolist()) <= set(kept.written)
+        assert kept.detokenize(s.ids.tolist()) == s.text
+        seen = {c for c in CLASS if CLASS[c] in s.marks.classes}
+        curly += not seen <= {*s.text}
+    assert curly > 1
 
 
 def test_no_line_is_longer_than_the_longest_that_is_promised() -> None:

@@ -87,6 +87,17 @@ def test_a_checkpoint_s_vocabulary_is_read_again(tmp_path: Path) -> None:
     assert again.written == VOCABULARY.written
 
 
+def test_a_vocabulary_that_writes_less_tells_the_rest_as_ascii() -> None:
+    letters = [VOCABULARY.unit_id(c) for c in "thenx '-e\n"]
+    kept = Vocabulary(VOCABULARY.normal, [*letters, EOS])
+    assert set(kept.written) == {*letters, EOS}
+    units = [kept.told(u) for u in ("t", "h", "é", " ", "’", "\n", "</s>")]  # noqa: RUF001 - meant
+    assert units == ["t", "h", "e", " ", "'", "\n", "</s>"]
+    assert [kept.told(u) for u in ("z", "½", "<lcel>")] == ["", "", ""]
+    assert [(a, b) for _, a, b in kept.segment(list("then"))] == [(i, i) for i in range(4)]
+    assert kept.nearest("<fcel>thé½") == "<fcel>the½"
+
+
 def test_files_are_of_the_official_layout(tmp_path: Path, official_files: Path) -> None:
     VOCABULARY.write(tmp_path)
     for name in ("tokenizer_config.json", "special_tokens_map.json"):

@@ -141,10 +141,38 @@ def test_the_command_trains_resumes_and_exports(
         assert log[0].startswith("seconds,step,pictures")
         return log[-1].split(",")
 
-    monkeypatch.setattr(train_tiny, "CHECKED", {"strip": 1, "table": 1, "formula": 1})
+    few = data.Plan(data.PAGES.stages, {"strip": 1, "table": 1, "formula": 1})
+    monkeypatch.setattr(train_tiny, "PAGES", few)
     (tmp_path / "stop").touch()
     assert train()[1] == "1"
     (tmp_path / "stop").unlink()
     assert train("--resume", "--painters", "1")[1] == "3"
     loaded = checkpoint.load(tmp_path / "model")
     assert loaded.config["vocab_size"] == Vocabulary.built_in().size
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@needs_fonts
+def test_the_command_trains_a_checkpoint_of_its_own_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*options: str) -> None:
+        command = ["", "--out", str(tmp_path), "--steps", "3", "--budget", "60", "--keep-size"]
+        monkeypatch.setattr("sys.argv", [*command, *options])
+        train_tiny.main()
+
+    monkeypatch.setattr(train_tiny, "LINES", data.Plan(data.LINES.stages, {"row": 1}))
+    old = reader(Vocabulary((*PREFIXES, *SINGLE)))
+    checkpoint.write(old, tmp_path / "old")
+    (tmp_path / "stop").touch()
+    train("--init-from", str(tmp_path / "old"))
+    (tmp_path / "stop").unlink()
+    train("--resume")
+    log = (tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[1] for line in log] == ["step", "1", "3"]
+    new = checkpoint.load(tmp_path / "model")
+    assert new.vocabulary.tokens == old.vocabulary.tokens
+    assert checkpoint.parameters(new) == checkpoint.parameters(old)
+    with pytest.raises(SystemExit):
+        train()
