@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw, ImageFont
-from tests.not_run import TRAINING_FONTS
+from tests.fonts import needs_fonts
 
-from pages import faces
 from pages.maker import make
 from ppocrvl.images.ink import ink_mask
 from ppocrvl.images.lines import find_lines, letter_height
@@ -100,15 +99,7 @@ def test_letters_are_measured() -> None:
     assert letter_height(np.zeros((9, 9), np.bool_)) > 0
 
 
-def have_fonts() -> bool:
-    try:
-        faces.faces(held_out=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
+@needs_fonts
 def test_lines_of_painted_pages() -> None:
     n_blocks = n_right = 0
     for number in range(12):

@@ -10,8 +10,8 @@ from functools import cache
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from tests.images.test_lines import TEXT, have_fonts
-from tests.not_run import TRAINING_FONTS
+from tests.fonts import needs_fonts
+from tests.images.test_lines import TEXT
 
 from pages.maker import make
 from ppocrvl.layout.ink import MAX_PIECES, PageInk, look, snapped, with_uncovered
@@ -145,7 +145,7 @@ def iou(a: Box, b: Box) -> float:
     return shared / (areas - shared)
 
 
-@pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
+@needs_fonts
 def test_painted_pages() -> None:
     before, after, n_lost, n_missing = [], [], 0, 0
     for number in range(8):

@@ -317,17 +317,17 @@ def test_swapped_and_missing_files(random_model: RandomModel) -> None:
 
 @pytest.mark.slow
 def test_cancel_while_a_large_picture_is_encoded(tmp_path: Path) -> None:
-    """Within 0.5 s on 1280 image tokens: the encoder's widths are the official ones.
+    """Within a layer, on 1280 image tokens: the encoder's widths are the official ones.
 
-    In processor time of both threads, so that a busy machine changes nothing. The encoder has 3 of
-    the 27 layers, which differ in nothing; a cancel waits for a part of one at most.
+    In processor time, and as a share of what the whole image takes, so that a busy machine changes
+    nothing; of one thread, as a second one would spin while the first waits for a core. The encoder
+    has 3 of the 27 layers, which differ in nothing.
     """
     widths = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16}
     sizes = {f"vision.{name}": value for name, value in widths.items()}
     write_synthetic_checkpoint(tmp_path, resized(SIZES["tiny"], sizes))
     files = ppocrvl.export(tmp_path, tmp_path / "pair")
-    threads = 2
-    options = _native.EngineOptions(llm=str(files.llm), mmproj=str(files.mmproj), n_threads=threads)
+    options = _native.EngineOptions(llm=str(files.llm), mmproj=str(files.mmproj), n_threads=1)
     engine = _native.Engine(options)
     large = np.random.default_rng(2).integers(0, 256, (32 * 28, 40 * 28, 3), dtype=np.uint8)
     wholes = []
@@ -346,4 +346,4 @@ def test_cancel_while_a_large_picture_is_encoded(tmp_path: Path) -> None:
         assert ticket.result().finish_reason == "cancelled"
         waits.append(time.process_time() - start)
     engine.close()
-    assert max(waits) < 0.5 * threads, waits
+    assert max(waits) < min(wholes) / 3, (waits, wholes)

@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.not_run import TRAINING_FONTS
-from tests.pages.test_pages import have_fonts
+from tests.fonts import needs_fonts
 
 pytest.importorskip("rapidfuzz", reason='needs the packages of evaluation: pip install ".[eval]"')
 
@@ -24,7 +23,7 @@ from ppocrvl.evaluation.markdown_parts import markdown_parts, plain_text
 if TYPE_CHECKING:
     from ppocrvl.document.document import Document
 
-pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
+pytestmark = needs_fonts
 
 MOST_LOST = 0.005
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
-from tests.not_run import TRAINING_FONTS
+from tests.fonts import needs_fonts
 
 from pages import faces, maker, squash, worn
 from pages.labels import LABELS
@@ -22,16 +22,7 @@ SLACK = 2  # pixels by which ink may miss its box
 MANY = 150
 
 
-def have_fonts() -> bool:
-    try:
-        for held_out in (False, True):
-            faces.faces(held_out=held_out)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
+pytestmark = needs_fonts
 
 
 @cache

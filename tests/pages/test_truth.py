@@ -9,9 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import jsonschema
-import pytest
-from tests.not_run import TRAINING_FONTS
-from tests.pages.test_pages import have_fonts
+from tests.fonts import needs_fonts
 
 from pages import truth
 from pages.maker import make
@@ -22,7 +20,7 @@ from ppocrvl.evaluation import read_documents
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
+pytestmark = needs_fonts
 
 BOX = (0, 0, 9, 9)
 

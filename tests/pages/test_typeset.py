@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.not_run import TRAINING_FONTS
-from tests.pages.test_pages import have_fonts
+from tests.fonts import needs_fonts
 
 if TYPE_CHECKING:
     from pages.maker import Page
@@ -21,7 +20,7 @@ for module in ("weasyprint", "pypdfium2"):
 from pages import markup, typeset  # noqa: E402
 
 pytestmark = [
-    pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS),
+    needs_fonts,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of WeasyPrint's own libraries
 ]
 SEEDS = (("set 0", False), ("set 1", True), ("set 5", True), ("set 3", True))

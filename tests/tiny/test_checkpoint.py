@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.not_run import TRAINING_FONTS
+from tests.fonts import needs_fonts
 
 from tiny import fonts
 from tiny.tokenizer import Vocabulary
@@ -122,7 +122,7 @@ def test_reads_the_samples_exactly(
 
 @pytest.mark.reference
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(not fonts.held_out_fonts(), reason=TRAINING_FONTS)
+@needs_fonts
 def test_reads_fresh_lines(tiny_checkpoint: Path) -> None:
     from tiny import checkpoint, data, exam, render, score
 

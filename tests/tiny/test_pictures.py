@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.not_run import TRAINING_FONTS
+from tests.fonts import needs_fonts
 
 from ppocrvl.markup.otsl import read_otsl
 from tiny import canvas, data, equations, families, grids, strips, targets, unreadable, wear
@@ -18,18 +18,7 @@ from tiny.sizes import MAX_CELLS, MIN_CELLS
 from tiny.tokenizer import PREFIXES, SINGLE, TAGS, Vocabulary
 from tiny.wording import Author
 
-
-def have_fonts() -> bool:
-    """Whether there are training and held-out families."""
-    try:
-        for held_out in (True, False):
-            families.shelf(held_out=held_out)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
+pytestmark = needs_fonts
 KINDS = tuple(data.ALL.shares)
 WRITTEN = (*ASCII, "\n", "</s>", "<fcel>", "<ecel>", "<nl>")  # by the model's first version
 CLEAN = data.Stage(1.0, data.ALL.shares, 330, 0.0)

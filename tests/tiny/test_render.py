@@ -7,12 +7,10 @@ import random
 
 import numpy as np
 import pytest
-from tests.not_run import TRAINING_FONTS
+from tests.fonts import needs_fonts
 
 from tiny import data, fonts, render, sizes
 from tiny.render import Source
-
-needs_fonts = pytest.mark.skipif(not fonts.train_fonts(), reason=TRAINING_FONTS)
 
 
 @pytest.mark.parametrize(

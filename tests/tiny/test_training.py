@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.not_run import TORCH, TRAINING_FONTS
+from tests.fonts import needs_fonts
+from tests.not_run import TORCH
 
-from tiny import data, fonts
+from tiny import data
 from tiny.tokenizer import PREFIXES, SINGLE, Vocabulary
 
 torch = pytest.importorskip("torch", reason=TORCH)
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from tiny.targets import Sample
 
-needs_fonts = pytest.mark.skipif(not fonts.train_fonts(), reason=TRAINING_FONTS)
 VISION = {
     "hidden_size": 64,
     "intermediate_size": 80,

@@ -8,7 +8,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.not_run import TORCH, TRAINING_FONTS
+from tests.fonts import needs_fonts
+from tests.not_run import TORCH
 
 torch = pytest.importorskip("torch", reason=TORCH)
 transformers = pytest.importorskip("transformers", reason=TORCH)
@@ -17,7 +18,6 @@ pytest.importorskip("matplotlib", reason='needs matplotlib: pip install ".[eval]
 from safetensors import safe_open  # noqa: E402 - comes with transformers
 
 import train_layout  # noqa: E402
-from pages import faces  # noqa: E402
 from pages.labels import LABELS  # noqa: E402
 from tiny_layout import curve, data, measure, network  # noqa: E402
 from train_layout import Training, learning_rate, size_at  # noqa: E402
@@ -41,15 +41,7 @@ TOY: dict[str, Any] = {
 SIZE = 64
 
 
-def have_fonts() -> bool:
-    try:
-        faces.faces(held_out=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not have_fonts(), reason=TRAINING_FONTS)
+pytestmark = needs_fonts
 
 
 @pytest.fixture(autouse=True)
