@@ -15,6 +15,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import ray
 
@@ -44,10 +45,13 @@ def install() -> None:
         return iter(pages)
 
     no_models: Any = type("NoModels", (), {"parts": None})
-    vars(on_ray)["reader_of"] = lambda *_: no_models
-    Opening._rows = rows  # type: ignore[method-assign,assignment]  # noqa: SLF001
-    PageReader.__call__ = read  # type: ignore[method-assign,assignment]
-    Assembling.__call__ = passed_on  # type: ignore[method-assign,assignment]
+    for where, name, what in (
+        (on_ray, "reader_of", lambda *_: no_models),
+        (Opening, "_rows", rows),
+        (PageReader, "__call__", read),
+        (Assembling, "__call__", passed_on),
+    ):
+        patch.object(where, name, what).start()
 
 
 def seconds(folder: Path, n_pages: int, workers: int) -> tuple[float, float]:
@@ -58,7 +62,7 @@ def seconds(folder: Path, n_pages: int, workers: int) -> tuple[float, float]:
         (corpus / f"{number}.png").touch()
     models = Models(Path("llm"), Path("mmproj"), None, (), built_in=False)
     settings = Settings((str(corpus),), folder, folder / f"out-{n_pages}", models, ParseOptions())
-    dataset = on_ray._dataset(ray, settings, "run", workers, 1)  # noqa: SLF001
+    dataset = on_ray.corpus_dataset(ray, settings, "run", workers, 1)
     begun: tuple[float, float] | None = None
     count = 0
     for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):

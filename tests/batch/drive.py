@@ -14,6 +14,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from ppocrvl.batch.tally import Tally
 from ppocrvl.cli.main import run_command
@@ -44,7 +45,7 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return add(self, row)
 
-    Tally.add = counted  # type: ignore[method-assign]
+    patch.object(Tally, "add", counted).start()
     code = run_command(arguments)
     sys.stdout.flush()
     os._exit(code)

@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from ppocrvl.parsing.sources.pictures import PictureSource
 
@@ -21,7 +22,7 @@ def install() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return render(self, index)
 
-    PictureSource.render = faulty  # type: ignore[method-assign]
+    patch.object(PictureSource, "render", faulty).start()
 
 
 def _is_first(name: str) -> bool:

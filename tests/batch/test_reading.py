@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from ppocrvl.errors import EngineError, ExitCode, ImageError, PpocrvlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from ppocrvl.batch.settings import Settings
     from ppocrvl.requests.results import Result
@@ -70,7 +70,7 @@ def test_pages_are_read_once(corpus: Settings) -> None:
     assert Counter(row.state for row in done) == {"read": 4, "refused": 1}
     for row in done:
         if row.page != DOCUMENT:
-            page = int(os.path.basename(row.name)[0])  # noqa: PTH119 - a name, not a path
+            page = int(Path(row.name).name[0])
             assert texts(corpus, row) == [f"page {page} block {n}" for n in range(2)]
     again = list(reader_for(corpus, no_answer)(rows_of(corpus)))
     assert Counter(row.state for row in again) == {"kept": 4, "refused": 1}

@@ -80,7 +80,7 @@ def run_on_ray(
         attempts = Attempts(Manifest(settings).folder, run)
         attempts.forget_other_runs()
         with _errors(ray):
-            dataset = _dataset(ray, settings, run, actors, cpus)
+            dataset = corpus_dataset(ray, settings, run, actors, cpus)
             for batch in dataset.iter_batches(
                 batch_size=None, batch_format="pyarrow", prefetch_batches=0
             ):
@@ -99,19 +99,8 @@ def read_dataset(
 ) -> Any:
     """As `ppocrvl.batch.read_pages`."""
     ray = load_ray()
-    return dataset.map_batches(
-        PlainPages,
-        batch_format="pyarrow",
-        batch_size=None,
-        compute=ray.data.ActorPoolStrategy(size=workers),
-        num_cpus=cpus_per_worker,
-        fn_constructor_kwargs={
-            "models": models,
-            "options": options,
-            "n_threads": cpus_per_worker,
-            "n_parallel": n_parallel,
-        },
-    )
+    made_of = (models, options, cpus_per_worker, n_parallel)
+    return _mapped(ray, dataset, PlainPages, made_of, workers=workers, cpus=cpus_per_worker)
 
 
 def load_ray() -> Any:
@@ -242,7 +231,21 @@ def _size(ray: Any, workers: int | None, cpus: int | None) -> tuple[int, int]:
     return workers or sum(n_cpus // cpus for n_cpus in nodes), cpus
 
 
-def _dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) -> Any:
+def _mapped(
+    ray: Any, dataset: Any, stage: type, made_of: tuple[Any, ...], *, workers: int, cpus: int
+) -> Any:
+    """A further stage: a pool of actors of a class. Each call gets a block of rows."""
+    return dataset.map_batches(
+        stage,
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=cpus,
+        fn_constructor_args=made_of,
+    )
+
+
+def corpus_dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) -> Any:
     """All stages. But for the workers they take no CPUs: these may have them all."""
     context = ray.data.DataContext.get_current()
     context.target_max_block_size = BLOCK_BYTES
@@ -256,30 +259,10 @@ def _dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) ->
     listed = ray.data.read_datasource(
         _source(ray, settings), num_cpus=0, memory=LISTING_BYTES, override_num_blocks=1
     )
-    pages = listed.map_batches(
-        OpeningStage,
-        batch_format="pyarrow",
-        batch_size=None,
-        compute=ray.data.ActorPoolStrategy(size=max(1, workers // 2)),
-        num_cpus=0,
-        fn_constructor_args=(settings,),
-    )
-    read = pages.map_batches(
-        ReadingStage,
-        batch_format="pyarrow",
-        batch_size=None,
-        compute=ray.data.ActorPoolStrategy(size=workers),
-        num_cpus=cpus,
-        fn_constructor_args=(settings, run, cpus),
-    )
-    return read.map_batches(
-        AssemblingStage,
-        batch_format="pyarrow",
-        batch_size=None,
-        compute=ray.data.ActorPoolStrategy(size=max(1, workers // 2)),
-        num_cpus=0,
-        fn_constructor_args=(settings,),
-    )
+    few = max(1, workers // 2)
+    pages = _mapped(ray, listed, OpeningStage, (settings,), workers=few, cpus=0)
+    read = _mapped(ray, pages, ReadingStage, (settings, run, cpus), workers=workers, cpus=cpus)
+    return _mapped(ray, read, AssemblingStage, (settings,), workers=few, cpus=0)
 
 
 def _source(ray: Any, settings: Settings) -> Any:
@@ -362,7 +345,7 @@ class PlainPages:
     """
 
     def __init__(
-        self, models: Models, options: ParseOptions, *, n_threads: int, n_parallel: int
+        self, models: Models, options: ParseOptions, n_threads: int, n_parallel: int
     ) -> None:
         self._models, self._options = models, options
         self._n_threads, self._n_parallel = n_threads, n_parallel
