@@ -316,6 +316,7 @@ def test_swapped_and_missing_files(random_model: RandomModel) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_cancel_while_a_large_picture_is_encoded(tmp_path: Path) -> None:
     """Within a layer, on 1280 image tokens: the encoder's widths are the official ones.
 
