@@ -35,6 +35,7 @@ FILE_OPTIONS: dict[str, Any] = {
     "halve": True,
     "snap_to_ink": True,
     "cover_ink": True,
+    "order_columns": True,
     "nms_iou": 0.5,
 }
 # Lengths of the built-in model; tests use smaller ones.

@@ -27,6 +27,7 @@ def helpful_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, without masks, and with all options of a file for small models."""
     folder = tmp_path_factory.mktemp("helpful") / "helpful"
     ours = {"masks": False, "thresholds": [0.5], "cover_ink": True, "snap_to_ink": True}
-    changes = {"mask_enhanced": False, "ppocrvl_layout": {**ours, "nms_iou": 0.5}}
+    ours |= {"order_columns": True, "nms_iou": 0.5}
+    changes = {"mask_enhanced": False, "ppocrvl_layout": ours}
     write_synthetic_layout(folder, changes=changes, image_size=128)
     return export_layout(folder, folder.parent)

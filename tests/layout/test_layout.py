@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import ppocrvl
 from ppocrvl import errors
+from ppocrvl.layout.columns import column_by_column
 from ppocrvl.layout.model_file import read_options
 from ppocrvl.layout.shapes import _crop
 
@@ -68,11 +69,24 @@ def test_all_kinds_of_images_give_the_same(layout: ppocrvl.Layout, tmp_path: Pat
 def test_the_file_says_what_is_not_given(layout_file: Path, helpful_file: Path) -> None:
     options = read_options(layout_file)
     assert (options.pipeline.nms_same, options.pipeline.nms_other) == (0.6, 0.98)
-    assert (options.snap_to_ink, options.cover_ink) == (False, False)
+    assert (options.snap_to_ink, options.cover_ink, options.order_columns) == (False,) * 3
     assert options.mask_grid == (32, 32)
     options = read_options(helpful_file)
     assert (options.pipeline.nms_same, options.pipeline.nms_other) == (0.5, 0.5)
-    assert (options.snap_to_ink, options.cover_ink) == (True, True)
+    assert (options.snap_to_ink, options.cover_ink, options.order_columns) == (True,) * 3
+
+
+def test_columns_are_ordered_if_asked(helpful_file: Path) -> None:
+    """The weights are random, and so is their order; the image has the boxes of one column."""
+    image = page()
+    found = {}
+    for orders in (True, False):
+        with ppocrvl.Layout(
+            helpful_file, threshold=0.02, cover_ink=False, order_columns=orders
+        ) as layout:
+            found[orders] = layout.detect(image)
+    assert found[True] != found[False]
+    assert found[True] == column_by_column(found[False])
 
 
 def test_thresholds(layout_file: Path) -> None:

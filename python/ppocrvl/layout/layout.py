@@ -18,6 +18,7 @@ from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.load import load_image
 from ppocrvl.layout.candidates import Candidates
 from ppocrvl.layout.find import find_regions
+from ppocrvl.layout.columns import column_by_column
 from ppocrvl.layout.ink import look, snapped, with_uncovered
 from ppocrvl.layout.model_file import read_options
 from ppocrvl.layout.region import Region
@@ -69,6 +70,7 @@ class Layout(Closing):
             its class. "union": both. "small": the inner one, by its class.
         snap_to_ink: adjust boxes to the ink that they cut or miss.
         cover_ink: make new regions, with score 0, from ink outside all regions.
+        order_columns: read what stands higher in a column first.
         max_image_pixels: limit on width * height of an image.
 
     Raises:
@@ -88,6 +90,7 @@ class Layout(Closing):
         merge_modes: Mapping[str, MergeMode] | None = None,
         snap_to_ink: bool | None = None,
         cover_ink: bool | None = None,
+        order_columns: bool | None = None,
         max_image_pixels: int = MAX_IMAGE_PIXELS,
     ) -> None:
         self._mode: ShapeMode = _checked_mode(shape_mode)
@@ -105,6 +108,7 @@ class Layout(Closing):
         self._grid = options.mask_grid
         self._snaps = options.snap_to_ink if snap_to_ink is None else snap_to_ink
         self._covers = options.cover_ink if cover_ink is None else cover_ink
+        self._orders = options.order_columns if order_columns is None else order_columns
         self._max_image_pixels = max_image_pixels
 
     def with_options(
@@ -225,12 +229,11 @@ class Layout(Closing):
         regions = find_regions(
             self._candidates(found), (width, height), self._thresholds, self._pipeline, self._mode
         )
-        if not (self._snaps or self._covers):
-            return regions
-        ink = look(pixels)
-        if self._snaps:
-            regions = snapped(regions, ink)
-        return with_uncovered(regions, ink) if self._covers else regions
+        if self._snaps or self._covers:
+            ink = look(pixels)
+            regions = snapped(regions, ink) if self._snaps else regions
+            regions = with_uncovered(regions, ink) if self._covers else regions
+        return column_by_column(regions) if self._orders else regions
 
     def _candidates(self, found: dict[str, Any]) -> Candidates:
         """The extension's answer, without boxes that are no numbers."""

@@ -27,12 +27,14 @@ class FileOptions:
         mask_grid: columns and rows of masks.
         snap_to_ink: whether boxes are drawn to the ink.
         cover_ink: whether ink in no region becomes one.
+        order_columns: whether what stands higher in a column is read first.
     """
 
     pipeline: Pipeline
     mask_grid: tuple[int, int]
     snap_to_ink: bool
     cover_ink: bool
+    order_columns: bool
 
 
 def read_options(path: Path) -> FileOptions:
@@ -55,4 +57,5 @@ def read_options(path: Path) -> FileOptions:
         (int(number("image.width")) // _STRIDE, int(number("image.height")) // _STRIDE),
         snap_to_ink=bool(keys.get("ppdoclayout.region.snap_to_ink", False)),
         cover_ink=bool(keys.get("ppdoclayout.region.cover_ink", False)),
+        order_columns=bool(keys.get("ppdoclayout.region.order_columns", False)),
     )

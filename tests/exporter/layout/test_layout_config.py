@@ -40,6 +40,7 @@ def test_absent_keys_mean_the_official_model() -> None:
     assert not config.input.halves
     assert not config.region.snap_to_ink
     assert not config.region.cover_ink
+    assert not config.region.order_columns
     assert config.region.nms_iou is None
 
 
@@ -89,6 +90,7 @@ def test_our_section() -> None:
         "halve": True,
         "snap_to_ink": True,
         "cover_ink": True,
+        "order_columns": True,
         "nms_iou": 0.5,
     }
     config = parse({**V3, "mask_enhanced": False, "ppocrvl_layout": ours})
@@ -98,6 +100,7 @@ def test_our_section() -> None:
     assert config.input.halves
     assert config.region.snap_to_ink
     assert config.region.cover_ink
+    assert config.region.order_columns
     assert config.region.nms_iou == 0.5
 
 
