@@ -17,8 +17,8 @@ from ppocrvl.errors import EngineError, OptionError, PpocrvlError
 from ppocrvl.images.limits import MAX_IMAGE_PIXELS
 from ppocrvl.images.load import load_image
 from ppocrvl.layout.candidates import Candidates
-from ppocrvl.layout.find import find_regions
 from ppocrvl.layout.columns import column_by_column
+from ppocrvl.layout.find import find_regions
 from ppocrvl.layout.ink import look, snapped, with_uncovered
 from ppocrvl.layout.model_file import read_options
 from ppocrvl.layout.region import Region
