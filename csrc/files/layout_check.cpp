@@ -54,6 +54,7 @@ constexpr KeyRule layout_keys[] = {
     {"ppdoclayout.order.pointer_length", u32, 0, required, 1, 512},
     {"ppdoclayout.region.snap_to_ink", boolean, 0, optional, 0, 1},
     {"ppdoclayout.region.cover_ink", boolean, 0, optional, 0, 1},
+    {"ppdoclayout.region.only_found_vote", boolean, 0, optional, 0, 1},
     {"ppdoclayout.region.order_columns", boolean, 0, optional, 0, 1},
     {"ppdoclayout.region.nms_iou", f32, 0, optional, 0, 1},
 };

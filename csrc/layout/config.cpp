@@ -64,6 +64,7 @@ void read_input(const Keys &keys, LayoutConfig &config) {
   keys.read("image.mean", config.mean);
   keys.read("image.std", config.std);
   config.halves_pages = keys.flag("image.halve");
+  config.only_found_vote = keys.flag("region.only_found_vote");
 }
 
 void read_backbone(const Keys &keys, LayoutConfig &config) {

@@ -38,6 +38,7 @@ struct LayoutConfig {
   bool halves_pages = false; // large ones, before they are resized
   std::vector<std::string> labels;
   std::vector<float> thresholds; // by label
+  bool only_found_vote = false;  // on the reading order, see regions.h
   float layer_norm_epsilon = 0;
 
   std::array<std::int64_t, 3> stem_lengths{};

@@ -199,7 +199,8 @@ void LayoutModel::resize(const PageImage &page) {
 PageRegions LayoutModel::regions(const LayoutOptions &options, std::int64_t width,
                                  std::int64_t height) {
   PageRegions found;
-  found.regions = find_regions(results_, config_.n_labels(), options.threshold, width, height);
+  found.regions = find_regions(results_, config_.n_labels(), options.threshold, width, height,
+                               config_.only_found_vote);
   if (!config_.has_masks) {
     return found;
   }

@@ -20,7 +20,11 @@ struct Region {
 
 /// Transformers' post-processing: of all pairs of query and class the n_queries best, those below
 /// the threshold left out, in reading order. A query may give several regions.
+///
+/// With `only_found_vote` a query that gives none has no say in the order. That is not official: it
+/// helps a small model, of whose queries most found nothing and are nowhere on the page.
 std::vector<Region> find_regions(const Results &results, std::int64_t n_labels, float threshold,
-                                 std::int64_t page_width, std::int64_t page_height);
+                                 std::int64_t page_width, std::int64_t page_height,
+                                 bool only_found_vote);
 
 } // namespace ppocrvl::layout

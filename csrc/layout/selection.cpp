@@ -26,17 +26,18 @@ std::vector<std::int64_t> largest(const std::vector<float> &scores, std::int64_t
   return indices;
 }
 
-std::vector<std::int64_t> reading_order(const std::vector<float> &logits, std::int64_t n) {
+std::vector<std::int64_t> reading_order(const std::vector<float> &logits, std::int64_t n,
+                                        const std::vector<bool> &votes) {
   std::vector<float> fewest_first(static_cast<std::size_t>(n)); // votes, negated
   for (std::int64_t j = 0; j < n; ++j) {
-    double votes = 0;
+    double before = 0;
     for (std::int64_t i = 0; i < n; ++i) {
-      if (i != j) {
+      if (i != j && votes[static_cast<std::size_t>(i)]) {
         const double logit = logits[static_cast<std::size_t>(i < j ? i * n + j : j * n + i)];
-        votes += 1.0 / (1.0 + std::exp(i < j ? -logit : logit));
+        before += 1.0 / (1.0 + std::exp(i < j ? -logit : logit));
       }
     }
-    fewest_first[static_cast<std::size_t>(j)] = static_cast<float>(-votes);
+    fewest_first[static_cast<std::size_t>(j)] = static_cast<float>(-before);
   }
   const std::vector<std::int64_t> order = largest(fewest_first, n);
   std::vector<std::int64_t> ranks(static_cast<std::size_t>(n));

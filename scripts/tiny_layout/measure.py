@@ -16,17 +16,26 @@ MOST_SHARED = 0.5  # IoU above which the weaker of two boxes is dropped
 
 @dataclass
 class Found:
-    """Regions of a page in reading order; boxes [n, 4] as corners in 0..1."""
+    """Regions of a page in reading order; boxes [n, 4] as corners in 0..1.
+
+    ``helped`` are their places in the order of the votes of those that found something
+    (`only_found_vote` of a file).
+    """
 
     boxes: torch.Tensor
     labels: list[int]
     scores: torch.Tensor
+    helped: list[int] = field(default_factory=list)
 
 
-def votes(order: torch.Tensor) -> torch.Tensor:
-    """How many of the others come before each query; ``order`` [queries, queries], i < j holds."""
-    first = order.sigmoid()
-    return first.triu(1).sum(0) + (1 - first).triu(1).sum(1)
+def votes(order: torch.Tensor, voters: torch.Tensor | None = None) -> torch.Tensor:
+    """How many of the voters come before each query; ``order`` [queries, queries], i < j holds.
+
+    ``voters`` are indices of queries; None: all of them.
+    """
+    first = order.sigmoid().triu(1)
+    before = first + (1 - first.T).tril(-1)  # [i, j]: that i comes before j
+    return (before if voters is None else before[voters]).sum(0)
 
 
 def look(
@@ -44,9 +53,11 @@ def look(
         sure = torch.nonzero(scores >= threshold)[:, 0]
         edges = corners(boxes)
         kept = [int(sure[i]) for i in suppress(edges[sure], scores[sure], most)]
-        rank = votes(order)
-        kept.sort(key=lambda q: float(rank[q]))
-        pages.append(Found(edges[kept], [int(labels[q]) for q in kept], scores[kept]))
+        rank, helped = votes(order).tolist(), votes(order, sure).tolist()
+        kept.sort(key=rank.__getitem__)
+        places = sorted(range(len(kept)), key=lambda i: helped[kept[i]])
+        found = Found(edges[kept], [int(labels[q]) for q in kept], scores[kept], places)
+        pages.append(found)
     return pages
 
 

@@ -35,6 +35,7 @@ FILE_OPTIONS: dict[str, Any] = {
     "halve": True,
     "snap_to_ink": True,
     "cover_ink": True,
+    "only_found_vote": True,
     "order_columns": True,
     "nms_iou": 0.5,
 }

@@ -22,14 +22,16 @@ TEST_CASE("layout config: sizes are those of the keys") {
   CHECK_EQUAL(config.n_labels(), 2);
   CHECK_EQUAL(config.thresholds[1], 0.3F);
   CHECK_EQUAL(config.out_lengths[3], 8);
-  CHECK(!config.has_masks && !config.is_mask_enhanced && !config.halves_pages);
+  CHECK(!config.has_masks && !config.is_mask_enhanced && !config.halves_pages &&
+        !config.only_found_vote);
 }
 
 TEST_CASE("layout config: masks, halving and the order net are read where they are") {
   GgufBuilder file = tiny_layout_with_masks();
   file.boolean("ppdoclayout.image.halve", true);
+  file.boolean("ppdoclayout.region.only_found_vote", true);
   const LayoutConfig masks = read_config(read_bytes(file.bytes()));
-  CHECK(masks.has_masks && masks.is_mask_enhanced && masks.halves_pages);
+  CHECK(masks.has_masks && masks.is_mask_enhanced && masks.halves_pages && masks.only_found_vote);
   CHECK_EQUAL(masks.mask_lengths[1], 6);
   const LayoutConfig second = read_config(read_bytes(tiny_layout_v2().bytes()));
   CHECK_EQUAL(second.version, 2);

@@ -25,7 +25,7 @@ Results results() {
 } // namespace
 
 TEST_CASE("layout regions: the best pairs of query and class, in reading order") {
-  const std::vector<Region> regions = find_regions(results(), 2, 0.0F, 1000, 500);
+  const std::vector<Region> regions = find_regions(results(), 2, 0.0F, 1000, 500, false);
   CHECK_EQUAL(regions.size(), std::size_t{3}); // as many as queries, though query 1 gives none
   CHECK_EQUAL(regions[0].query, 2);
   CHECK_EQUAL(regions[0].label, 0);
@@ -42,7 +42,25 @@ TEST_CASE("layout regions: the best pairs of query and class, in reading order")
   }
 }
 
+TEST_CASE("layout regions: a query that found nothing may have no vote on the order") {
+  Results made = results();
+  // 0 comes before 2, by a little; 1, which found nothing, comes after both.
+  made.order_logits = {0.0F, 9.0F, 1.0F, 0.0F, 0.0F, -9.0F, 0.0F, 0.0F, 0.0F};
+  made.logits = {0.0F, 3.0F, -9.0F, -8.0F, 2.0F, -5.0F};
+  const auto order = [&made](bool only_found_vote) {
+    std::vector<std::int64_t> queries;
+    for (const Region &region : find_regions(made, 2, 0.7F, 10, 10, only_found_vote)) {
+      queries.push_back(region.query);
+    }
+    return queries;
+  };
+  CHECK(order(false) == (std::vector<std::int64_t>{0, 2}));
+  made.order_logits[1] = -9.0F; // now it comes before 0
+  CHECK(order(false) == (std::vector<std::int64_t>{2, 0}));
+  CHECK(order(true) == (std::vector<std::int64_t>{0, 2}));
+}
+
 TEST_CASE("layout regions: what is below the threshold is left out") {
-  CHECK_EQUAL(find_regions(results(), 2, 0.9F, 10, 10).size(), std::size_t{1});
-  CHECK_EQUAL(find_regions(results(), 2, 1.0F, 10, 10).size(), std::size_t{0});
+  CHECK_EQUAL(find_regions(results(), 2, 0.9F, 10, 10, false).size(), std::size_t{1});
+  CHECK_EQUAL(find_regions(results(), 2, 1.0F, 10, 10, false).size(), std::size_t{0});
 }

@@ -25,6 +25,19 @@ TEST_CASE("layout selection: the reading order is that of the votes") {
       9.0F, 9.0F,  -5.0F, //
       9.0F, -9.0F, 9.0F,
   };
-  CHECK(reading_order(logits, 3) == (Indices{1, 2, 0}));
-  CHECK(reading_order(std::vector<float>(9, 0.0F), 3) == (Indices{0, 1, 2}));
+  const std::vector<bool> all(3, true);
+  CHECK(reading_order(logits, 3, all) == (Indices{1, 2, 0}));
+  CHECK(reading_order(std::vector<float>(9, 0.0F), 3, all) == (Indices{0, 1, 2}));
+}
+
+TEST_CASE("layout selection: who has no vote has no say in the order") {
+  // 0 comes before 2, but 1, which may be nothing, says the opposite more loudly.
+  const std::vector<float> logits = {
+      0.0F, 0.0F, 1.0F,  //
+      0.0F, 0.0F, -9.0F, //
+      0.0F, 0.0F, 0.0F,
+  };
+  CHECK_EQUAL(reading_order(logits, 3, {true, true, true})[2], 0);
+  const Indices ranks = reading_order(logits, 3, {true, false, true});
+  CHECK(ranks[0] < ranks[2]);
 }

@@ -40,6 +40,7 @@ def test_absent_keys_mean_the_official_model() -> None:
     assert not config.input.halves
     assert not config.region.snap_to_ink
     assert not config.region.cover_ink
+    assert not config.region.only_found_vote
     assert not config.region.order_columns
     assert config.region.nms_iou is None
 
@@ -90,6 +91,7 @@ def test_our_section() -> None:
         "halve": True,
         "snap_to_ink": True,
         "cover_ink": True,
+        "only_found_vote": True,
         "order_columns": True,
         "nms_iou": 0.5,
     }
@@ -100,6 +102,7 @@ def test_our_section() -> None:
     assert config.input.halves
     assert config.region.snap_to_ink
     assert config.region.cover_ink
+    assert config.region.only_found_vote
     assert config.region.order_columns
     assert config.region.nms_iou == 0.5
 

@@ -102,7 +102,7 @@ def test_keys_of_v2(
 def test_document_names_every_key(
     layout_checkpoints: Callable[..., Path], tmp_path: Path, read_back: Reader, project_root: Path
 ) -> None:
-    flags = ("halve", "snap_to_ink", "cover_ink", "order_columns")
+    flags = ("halve", "snap_to_ink", "cover_ink", "only_found_vote", "order_columns")
     ours = {**dict.fromkeys(flags, True), "nms_iou": 0.5}
     found: set[str] = set()
     for size in ("v3-small", "v2-small"):

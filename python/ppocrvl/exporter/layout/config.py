@@ -122,6 +122,7 @@ class RegionOptions:
 
     snap_to_ink: bool
     cover_ink: bool
+    only_found_vote: bool
     order_columns: bool
     nms_iou: float | None
 
@@ -237,6 +238,7 @@ def parse_layout_config(
         region=RegionOptions(
             snap_to_ink=ours.flag("snap_to_ink", default=False),
             cover_ink=ours.flag("cover_ink", default=False),
+            only_found_vote=ours.flag("only_found_vote", default=False),
             order_columns=ours.flag("order_columns", default=False),
             nms_iou=None if not ours.has("nms_iou") else ours.real("nms_iou", 0, 1),
         ),

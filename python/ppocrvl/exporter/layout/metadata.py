@@ -102,7 +102,7 @@ def layout_metadata(
     if config.order is not None:
         _add_order(keys, config.order)
     region = config.region
-    for option in ("snap_to_ink", "cover_ink", "order_columns"):
+    for option in ("snap_to_ink", "cover_ink", "only_found_vote", "order_columns"):
         if getattr(region, option):
             keys.flag(f"region.{option}", value=True)
     if region.nms_iou is not None:
