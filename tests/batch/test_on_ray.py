@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -115,6 +116,23 @@ def test_the_bytes_do_not_depend_on_the_workers(
     assert written(tmp_path / "out") == whole
 
 
+def test_where_something_else_listens_there_is_no_ray(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray itself would ask again and again, without an end."""
+    monkeypatch.setenv("RAY_py_gcs_connect_timeout_s", "1")
+    monkeypatch.setenv("PPOCRVL_MODEL", "")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        command = ["batch", str(samples / "paper.pdf"), "-o", str(tmp_path), "--ray", place]
+        done = subprocess.run(
+            [sys.executable, "-m", "ppocrvl", *command], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 15
+    assert f"ppocrvl: error: no Ray can be reached at {place} (" in done.stderr
+    assert done.stderr.count("\n") <= 2  # the other is the hint about the built-in model
+
+
 def test_a_driver_that_is_killed_goes_on(
     address: str, corpus: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -208,7 +226,7 @@ for row in sorted(pages.take_all(), key=lambda row: row["mine"]):
     )
     assert done.returncode == 0, done.stderr
     lines = [line.split("|") for line in done.stdout.splitlines() if "|" in line]
-    assert lines[0] == ["0", "'This pictur'", "None"]
+    assert lines[0] == ["0", "'Hello world'", "None"]
     assert lines[1] == ["1", "''", "no such document: /missing.png"]
     assert lines[2][2] == "None"
     assert "there is no page 8 of 2" in lines[3][2]

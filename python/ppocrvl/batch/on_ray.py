@@ -10,6 +10,8 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from functools import cached_property
@@ -49,6 +51,8 @@ AHEAD_BYTES_A_WORKER = 1 << 16
 LISTING_BYTES = 192 << 20
 """Of a process that lists, for Ray's accounts."""
 CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 20
+"""That Ray's control service has for its first answer."""
 MOST_CPUS = 4
 """Of a worker, unless it is said how many."""
 
@@ -162,16 +166,31 @@ def _silence() -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself would try for minutes.
+    """Ray itself would try again and again, without an end.
 
     Raises:
-        ClusterError: nobody listens there.
+        ClusterError: nobody listens there, or something other than Ray.
     """
     try:
         place = urlsplit(address if "//" in address else f"//{address}")
         socket.create_connection((place.hostname, place.port), CONNECT_SECONDS).close()
     except (OSError, ValueError, TypeError) as error:
         raise _unreachable(address, error) from error
+    if "//" in address:
+        return
+    # A process of its own: there is no public function that asks once.
+    ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
+    done = subprocess.run(
+        [*ask, "--address", address],
+        env={"RAY_py_gcs_connect_timeout_s": str(ANSWER_SECONDS), **os.environ},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        why = done.stderr.strip().rpartition("\n")[2] or "it does not answer"
+        raise _unreachable(address, ConnectionError(why))
 
 
 def _unreachable(address: str, error: Exception) -> ClusterError:
