@@ -48,6 +48,7 @@ STAGES: dict[str, list[Command]] = {
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["clang-format", "--dry-run", "--Werror", *CPP_SOURCES],
+        ["zizmor", "--offline", "--quiet", "--min-severity", "medium", ".github/workflows"],
     ],
     "types": [["mypy"]],
     "core": preset("default"),

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ppocrvl.errors import EngineError
+from ppocrvl.support.variants import load_variant
 
 __all__ = ["_native"]
 
@@ -32,6 +33,7 @@ def _diagnosis(error: ImportError) -> str:
 
 
 try:
+    load_variant()
     from ppocrvl import _native
 except ImportError as error:
     raise EngineError(_diagnosis(error)) from error
