@@ -193,19 +193,21 @@ class TestServing:
 
         asking = threading.Thread(target=ask)
         asking.start()
-        with streamed(running, {**body, "max_tokens": 2000}) as answer:
-            wait_for(lambda: len(statuses) > 0)
-            updating = threading.Thread(
-                target=lambda: ppocrvl.batch.serve_ray(**running.options, name="new")
-            )
-            updating.start()
-            wait_for(lambda: status() == "DEPLOYING", 300)
-            text = answer.read().decode()
-        updating.join()
-        wait_for(lambda: running.get("/v1/models").json()["data"][0]["id"] == "new", 300)
-        n_before = len(statuses)
-        wait_for(lambda: len(statuses) > n_before + 1)
-        over.set()
-        asking.join()
+        try:
+            with streamed(running, {**body, "max_tokens": 2000}) as answer:
+                wait_for(lambda: len(statuses) > 0)
+                updating = threading.Thread(
+                    target=lambda: ppocrvl.batch.serve_ray(**running.options, name="new")
+                )
+                updating.start()
+                wait_for(lambda: status() == "DEPLOYING", 300)
+                text = answer.read().decode()
+            updating.join()
+            wait_for(lambda: running.get("/v1/models").json()["data"][0]["id"] == "new", 300)
+            n_before = len(statuses)
+            wait_for(lambda: len(statuses) > n_before + 1)
+        finally:
+            over.set()
+            asking.join()
         assert text.endswith("data: [DONE]\n\n")
         assert set(statuses) == {200}
