@@ -3,7 +3,8 @@
 
 Three stages, with a `Row` for each page between them: `opening` counts pages, `reading` reads them,
 `assembling` writes documents. `local` runs them one after the other, `on_ray` as operators of Ray
-Data. What is done is in the `manifest`. Ray is imported by `on_ray` alone, when it is used.
+Data. What is done is in the `manifest`. `serve` is the HTTP server on Ray Serve. Ray is imported by
+`on_ray` and `serve` alone, when they are used.
 """
 
 from __future__ import annotations
@@ -68,3 +69,29 @@ def read_pages(
         cpus_per_worker=cpus_per_worker,
         n_parallel=n_parallel,
     )
+
+
+def serve_ray(
+    **options: Any,  # noqa: ANN401 - fields of ServeOptions and ServerLimits
+) -> Any:  # noqa: ANN401 - a DeploymentHandle of Ray Serve; Ray need not be installed
+    """Serve on Ray Serve, as `ppocrvl serve` does in one process.
+
+    Returns once the replicas are ready. If Ray Serve does not run yet, it is started on the Ray
+    that this process is connected to, or that Ray connects it to, and listens on `host` and `port`.
+    If the server runs already, it is updated. `ray.serve.delete("ppocrvl")` ends it.
+
+    Args:
+        options: the fields of `ppocrvl.batch.serve_options.ServeOptions`, limits of the server by
+            their names (`max_waiting`), and `port` (8000).
+
+    Returns:
+        The deployment's handle.
+
+    Raises:
+        MissingExtraError: Ray Serve is not installed.
+        OptionError: an option is unknown or out of range.
+        ClusterError: the replicas do not start.
+    """
+    from ppocrvl.batch.serve import run_application
+
+    return run_application(options)

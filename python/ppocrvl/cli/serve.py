@@ -14,21 +14,15 @@ from typing import TYPE_CHECKING
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
 from ppocrvl.cli.messages import note
 from ppocrvl.cli.parallel_flag import add_parallel_flag
-from ppocrvl.errors import ExitCode, MissingExtraError, ModelError, OptionError
+from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
 from ppocrvl.server.server_limits import ServerLimits
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
-
-    from ppocrvl.parsing.parts import Layout
-    from ppocrvl.server.lifecycle import Models
 
 NAME = "serve"
 HELP = "serve images and documents to text over HTTP, OpenAI-compatible"
 DEFAULT_PARALLEL = 4
-MOST_BLOCKS = 1024
-"""Of one document that may wait in the engine: those of a page, and what the window holds."""
 _NEEDED = (
     *("httpcore2", "latex2mathml", "prometheus_client", "pydantic"),
     *("python_multipart", "starlette", "uvicorn"),
@@ -108,13 +102,13 @@ def run(args: argparse.Namespace) -> int:
             f"the server needs {', '.join(missing)}; install them with: "
             'pip install "ppocrvl[server]"'
         )
-    from ppocrvl.engine.engine import Engine
     from ppocrvl.models.folder import built_in_note, find_model
     from ppocrvl.server.auth import LOOPBACK_NAMES, read_keys
-    from ppocrvl.server.lifecycle import Models, ServerOptions, serve
+    from ppocrvl.server.lifecycle import ServerOptions, serve
+    from ppocrvl.server.loading import layout_opener, load_models
 
     paths = find_model(args.model, args.mmproj)  # complains at once
-    open_layout = _layout_opener(args)
+    open_layout = layout_opener(args.model, args.layout, note)
     limits = ServerLimits(
         **{one.name: getattr(args, one.name) for one in dataclasses.fields(ServerLimits)}
     )
@@ -141,45 +135,18 @@ def run(args: argparse.Namespace) -> int:
     if not keys and args.host not in LOOPBACK_NAMES:
         note("warning: without --api-key-file everybody who reaches this address may use it")
 
-    def load() -> Models:
-        engine = Engine(
-            args.model,
-            n_parallel=args.n_parallel,
-            max_image_pixels=limits.max_image_pixels,
-            # The server counts who is inside. Beyond those and its own probe nobody waits outside
-            # the engine, which would take a thread.
-            max_waiting=args.n_parallel
-            + limits.max_waiting
-            + 1
-            + limits.max_documents * MOST_BLOCKS,
-            cache_bytes=args.cache_bytes,
-            **engine_options(args),
-        )
-        return Models(engine, None if open_layout is None else open_layout())
-
+    load = partial(
+        load_models,
+        args.model,
+        open_layout,
+        limits,
+        n_parallel=args.n_parallel,
+        cache_bytes=args.cache_bytes,
+        **engine_options(args),
+    )
     signal.set_wakeup_fd(-1)  # Ctrl-C lets what runs end here, instead of ending the process
     serve(options, load, lambda address: note(f"listening on {address}"))
     return ExitCode.OK
-
-
-def _layout_opener(args: argparse.Namespace) -> Callable[[], Layout] | None:
-    """What loads the layout model; None, which the user is told, where there is none.
-
-    Raises:
-        ModelError: the one that was named cannot be had.
-    """
-    from ppocrvl.layout.layout import Layout as LayoutModel
-    from ppocrvl.models.folder import find_layout
-    from ppocrvl.parsing.parts import WholePage
-
-    try:
-        path = find_layout(args.model, args.layout)
-    except ModelError as error:
-        if args.layout is not None:
-            raise
-        note(f"documents are not read: {error}; --layout names one")
-        return None
-    return WholePage if path is None else partial(LayoutModel, path)
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -19,7 +19,7 @@ from ppocrvl.server.auth import LOOPBACK_NAMES, Keys
 from ppocrvl.server.document_service import DocumentService
 from ppocrvl.server.engine_service import EngineService
 from ppocrvl.server.fetch import Fetcher, Network
-from ppocrvl.server.gate import Access
+from ppocrvl.server.gate import Access, Gate
 from ppocrvl.server.logs import LOGGER, set_up_logs
 from ppocrvl.server.metrics import Metrics
 from ppocrvl.server.pictures import PictureLoader
@@ -117,18 +117,9 @@ def serve(
     set_up_logs()
     listener = _listen(options.host, options.port)
     limits = options.limits
-    state = State(
-        name=options.name,
-        limits=limits,
-        admission=(pictures := Admission(options.parallel, limits.max_waiting)),
-        pages=(pages := Admission(0, limits.max_waiting_pages, "pages")),
-        uploads=ByteBudget(limits.max_upload_bytes),
-        pictures=PictureLoader(limits, _fetcher(options)),
-        metrics=Metrics(pictures, pages),
-    )
-    access = Access(Keys(options.keys), options.hosts)
+    state = new_state(options)
     config = uvicorn.Config(
-        build_app(state, access, log_texts=options.log_texts),
+        app_of(state, options),
         http=protocol_class(limits),
         ws="none",
         lifespan="off",
@@ -151,31 +142,74 @@ def serve(
     asyncio.run(_run(_Server(config, state), listener, load, state))
 
 
-async def _run(
-    server: _Server, listener: socket.socket, load: Callable[[], Models], state: State
-) -> None:
+def new_state(options: ServerOptions) -> State:
+    """What the requests share, before the models are there."""
+    limits = options.limits
+    return State(
+        name=options.name,
+        limits=limits,
+        admission=(pictures := Admission(options.parallel, limits.max_waiting)),
+        pages=(pages := Admission(0, limits.max_waiting_pages, "pages")),
+        uploads=ByteBudget(limits.max_upload_bytes),
+        pictures=PictureLoader(limits, _fetcher(options)),
+        metrics=Metrics(pictures, pages),
+    )
+
+
+def app_of(state: State, options: ServerOptions) -> Gate:
+    """The application that answers with this state."""
+    access = Access(Keys(options.keys), options.hosts)
+    return build_app(state, access, log_texts=options.log_texts)
+
+
+def use_decoders() -> None:
+    """Has the running loop decode pictures in threads of its own."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(started_pool(_DECODERS, "ppocrvl-decoder", "the server"))
 
+
+async def open_models(state: State, load: Callable[[], Models]) -> None:
+    """Load the models, in a thread, and read a first picture; then the state is ready.
+
+    Raises:
+        PpocrvlError: what `load` raises; an EngineError in place of anything else.
+    """
+    try:
+        models = await asyncio.to_thread(load)
+        service = EngineService(models.engine)
+        try:
+            await service.start()
+            if models.layout is not None:
+                state.documents = DocumentService(
+                    service, models.layout, state.limits, state.pages, state.metrics
+                )
+        except BaseException:
+            service.close()
+            raise
+        state.service = service
+    except PpocrvlError:
+        raise
+    except Exception as error:
+        LOGGER.exception("fault")
+        raise EngineError(f"the model cannot be loaded: {error!r}") from error
+
+
+def close_models(state: State) -> None:
+    """Give back what `open_models` took."""
+    if state.documents is not None:
+        state.documents.close()
+    if state.service is not None:
+        state.service.close()
+
+
+async def _run(
+    server: _Server, listener: socket.socket, load: Callable[[], Models], state: State
+) -> None:
+    use_decoders()
+
     async def load_model() -> None:
         try:
-            models = await asyncio.to_thread(load)
-            service = EngineService(models.engine)
-            try:
-                await service.start()
-                if models.layout is not None:
-                    state.documents = DocumentService(
-                        service, models.layout, state.limits, state.pages, state.metrics
-                    )
-            except BaseException:
-                service.close()
-                raise
-            state.service = service
-        except PpocrvlError:
-            raise
-        except Exception as error:
-            LOGGER.exception("fault")
-            raise EngineError(f"the model cannot be loaded: {error!r}") from error
+            await open_models(state, load)
         finally:
             server.should_exit = server.should_exit or state.service is None
 
@@ -183,10 +217,7 @@ async def _run(
     await server.serve([listener])
     if loading.done():
         loading.result()
-    if state.documents is not None:
-        state.documents.close()
-    if state.service is not None:
-        state.service.close()
+    close_models(state)
 
 
 class _Server(uvicorn.Server):

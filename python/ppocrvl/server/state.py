@@ -78,6 +78,16 @@ class State:
             raise ApiError("engine_error", f"{error}; restart the server") from error
         return self.service
 
+    def standing(self) -> tuple[str, str]:
+        """The status "ok" and no reason, or why requests would not be answered."""
+        try:
+            service = self.ready()
+        except ApiError as error:
+            return error.code, error.message
+        if service.health.failing:
+            return "engine_error", "the engine cannot read a small image; the log has the details"
+        return "ok", ""
+
     def ready_for_documents(self) -> DocumentService:
         """What reads documents.
 

@@ -38,15 +38,7 @@ async def model(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """Whether requests would be answered, or why not."""
     state = state_of(request)
-    status, reason = "ok", {}
-    try:
-        service = state.ready()
-    except ApiError as error:
-        status, reason = error.code, {"reason": error.message}
-    else:
-        if service.health.failing:
-            status = "engine_error"
-            reason["reason"] = "the engine cannot read a small image; the log has the details"
+    status, reason = state.standing()
     report = HealthReport(
         status=status,
         model=state.name,
@@ -55,7 +47,7 @@ async def health(request: Request) -> Response:
         limit=state.admission.limit,
         pages=state.pages.inside,
         pages_limit=state.pages.limit,
-        **reason,
+        **({"reason": reason} if reason else {}),
     )
     return JSONResponse(report.to_dict(), status_code=200 if status == "ok" else 503)
 
