@@ -44,6 +44,17 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
+def the_wheel(path: Path) -> Path:
+    """The wheel, or of a folder the newest for the Python of that Debian."""
+    if not path.is_dir():
+        return path
+    found = path.glob(f"*-cp{PYTHON.replace('.', '')}-*.whl")
+    wheel = max(found, key=lambda one: one.stat().st_mtime, default=None)
+    if wheel is None:
+        raise FileNotFoundError(f"{path} has no wheel for Python {PYTHON}")
+    return wheel
+
+
 def make_root(root: Path, mirror: str | None) -> None:
     """A bare Debian, unless it is there."""
     if not (root / "usr" / "bin" / "python3").exists():
@@ -89,12 +100,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("wheel", type=Path)
+    parser.add_argument("wheel", type=Path, help="or the folder that has it")
     parser.add_argument("--root", type=Path, required=True, help="folder of the bare Debian")
     parser.add_argument("--mirror", help="of Debian's packages; debootstrap's own otherwise")
     options = parser.parse_args()
+    try:
+        wheel = the_wheel(options.wheel)
+    except FileNotFoundError as error:
+        parser.error(str(error))
     make_root(options.root, options.mirror)
-    install(options.wheel, options.root)
+    install(wheel, options.root)
     failed = 0
     for trial in trials():
         clean = ["env", "-i", f"PYTHONPATH=/{PLACE}", "HOME=/root", "LANG=C.UTF-8"]
