@@ -9,7 +9,7 @@ all; which one is loaded is decided on the user's machine. The tag says the olde
 runs with, which follows from the machine that builds it. For the Python that runs this script.
 Linux on x86-64.
 
-Needs some 12 CPU minutes for a variant, nothing for one whose build is in --build already.
+Needs some ten minutes of processor time for a variant, few for one whose build is in --build already.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT / "python"))
 
 from ppocrvl.support.variants import VARIANTS  # noqa: E402 - of this source, not of an installation
 
+EXTENSION = f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
 KNOWN = sorted({name for needed in VARIANTS.values() for name in needed})
 
 
@@ -59,15 +61,14 @@ def unpacked(wheel: Path, into: Path) -> Path:
 def merged(wheels: dict[str, Path], work: Path) -> Path:
     """One wheel of all variants: the files of the first, and the extension of each in a folder."""
     shutil.rmtree(work, ignore_errors=True)
-    whole: Path | None = None
-    for name, wheel in wheels.items():
-        folder = unpacked(wheel, work / name)
-        whole = whole or folder
-        (extension,) = (folder / "ppocrvl").glob("_native.*.so")
+    folders = {name: unpacked(wheel, work / name) for name, wheel in wheels.items()}
+    whole = next(iter(folders.values()))
+    for name, folder in folders.items():
         place = whole / "ppocrvl" / "_variants" / name
         place.mkdir(parents=True)
-        extension.rename(place / extension.name)
-    assert whole is not None
+        (folder / "ppocrvl" / EXTENSION).rename(place / EXTENSION)
+    for stray in (whole / "ppocrvl").glob("_native.*.so"):
+        stray.unlink()  # of another Python, from a source folder that was used for work
     run(sys.executable, "-m", "wheel", "pack", "--dest-dir", str(work), str(whole))
     (packed,) = work.glob("*.whl")
     return packed
