@@ -18,6 +18,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from ppocrvl.errors import ExitCode
+
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = Path("opt/ppocrvl")
 """Of the installed packages, in the root."""
@@ -92,8 +94,13 @@ def trials() -> list[Trial]:
             Trial(f"{cpu}: variant", find, 0, f"/{variant}/"),
             Trial(f"{cpu}: ocr", [*seen_as, *read], 0, hello),
         ]
-    old = ["/qemu", "-cpu", TOO_OLD, python[0], "-c", which]
-    return [*found, Trial(f"{TOO_OLD}: refused", old, 1, "too old")]
+    old = ["/qemu", "-cpu", TOO_OLD]
+    refused = f"{TOO_OLD}: refused"
+    found += [
+        Trial(f"{refused} by the package", [*old, python[0], "-c", which], 1, "too old"),
+        Trial(f"{refused} by the program", [*old, *read], ExitCode.ENGINE, "too old"),
+    ]
+    return found
 
 
 def main() -> int:
