@@ -9,7 +9,7 @@ all; which one is loaded is decided on the user's machine. The tag says the olde
 runs with, which follows from the machine that builds it. For the Python that runs this script.
 Linux on x86-64.
 
-Needs some ten minutes of processor time for a variant, few where its build is in --build already.
+Needs some ten minutes of processor time for a variant, few for one that is in --build already.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ python scripts/check.py long                  # hostile input by the hundred; no
 python scripts/check.py shake                 # half an hour and more: scripts/shake.py
 python scripts/check.py coverage              # scripts/measure_coverage.py
 python scripts/check.py docs                  # the documentation as a site, in build/site
+python scripts/check.py wheel                 # sdist and wheel, installed and tried; needs root
 """
 
 from __future__ import annotations
@@ -66,9 +67,14 @@ STAGES: dict[str, list[Command]] = {
     "shake": [[sys.executable, "scripts/shake.py"]],
     "coverage": [[sys.executable, "scripts/measure_coverage.py"]],
     "docs": [["mkdocs", "build", "--strict"]],
+    "wheel": [
+        [sys.executable, "scripts/try_sdist.py"],
+        [sys.executable, "scripts/build_wheel.py", "--out", "build/dist"],
+        [sys.executable, "scripts/try_wheel.py", "build/dist", "--root", "build/bare"],
+    ],
 }
 SLOW_STAGES = ("tidy", "asan", "tsan", "slow")
-ON_REQUEST = ("long", "shake", "coverage", "docs")  # more of the same, or in another light
+ON_REQUEST = ("long", "shake", "coverage", "docs", "wheel")  # more of the same, or in another light
 
 
 def choose(names: list[str]) -> list[str]:

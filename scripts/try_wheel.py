@@ -18,6 +18,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from ppocrvl.errors import ExitCode
+
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = Path("opt/ppocrvl")
 """Of the installed packages, in the root."""
@@ -42,6 +44,17 @@ class Trial(NamedTuple):
 def run(*command: str) -> None:
     print("--", *command, flush=True)
     subprocess.run(command, check=True)
+
+
+def the_wheel(path: Path) -> Path:
+    """The wheel, or of a folder the newest for the Python of that Debian."""
+    if not path.is_dir():
+        return path
+    found = path.glob(f"*-cp{PYTHON.replace('.', '')}-*.whl")
+    wheel = max(found, key=lambda one: one.stat().st_mtime, default=None)
+    if wheel is None:
+        raise FileNotFoundError(f"{path} has no wheel for Python {PYTHON}")
+    return wheel
 
 
 def make_root(root: Path, mirror: str | None) -> None:
@@ -81,20 +94,29 @@ def trials() -> list[Trial]:
             Trial(f"{cpu}: variant", find, 0, f"/{variant}/"),
             Trial(f"{cpu}: ocr", [*seen_as, *read], 0, hello),
         ]
-    old = ["/qemu", "-cpu", TOO_OLD, python[0], "-c", which]
-    return [*found, Trial(f"{TOO_OLD}: refused", old, 1, "too old")]
+    old = ["/qemu", "-cpu", TOO_OLD]
+    refused = f"{TOO_OLD}: refused"
+    found += [
+        Trial(f"{refused} by the package", [*old, python[0], "-c", which], 1, "too old"),
+        Trial(f"{refused} by the program", [*old, *read], ExitCode.ENGINE, "too old"),
+    ]
+    return found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("wheel", type=Path)
+    parser.add_argument("wheel", type=Path, help="or the folder that has it")
     parser.add_argument("--root", type=Path, required=True, help="folder of the bare Debian")
     parser.add_argument("--mirror", help="of Debian's packages; debootstrap's own otherwise")
     options = parser.parse_args()
+    try:
+        wheel = the_wheel(options.wheel)
+    except FileNotFoundError as error:
+        parser.error(str(error))
     make_root(options.root, options.mirror)
-    install(options.wheel, options.root)
+    install(wheel, options.root)
     failed = 0
     for trial in trials():
         clean = ["env", "-i", f"PYTHONPATH=/{PLACE}", "HOME=/root", "LANG=C.UTF-8"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ppocrvl.errors import EngineError
+from ppocrvl.errors import EngineError, ExitCode
 from ppocrvl.support import native
 from ppocrvl.support.variants import VARIABLE, VARIANTS, chosen
 
@@ -79,6 +79,19 @@ def test_a_variant_is_the_module(wheel: Path) -> None:
     assert f"{wheel}/ppocrvl/_variants/avx2/_native." in loaded(wheel)
     assert f"{wheel}/ppocrvl/_variants/sse42/_native." in loaded(wheel, "sse42")
     assert "PPOCRVL_VARIANT=avx512 is no variant for this CPU" in loaded(wheel, "avx512")
+
+
+def test_the_program_refuses_a_cpu_before_numpy_is_imported(wheel: Path) -> None:
+    (wheel / "ppocrvl" / "_cpu.py").write_text("def features():\n    return set()\n")
+    (wheel / "numpy.py").write_text("raise SystemExit('numpy was imported')\n")
+    command = [sys.executable, "-m", "ppocrvl", "ocr", "any.png"]
+    environment = {**os.environ, "PYTHONPATH": str(wheel)}
+    done = subprocess.run(
+        command, env=environment, cwd=wheel, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ExitCode.ENGINE
+    assert "too old for the wheel" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_variant_that_is_missing(wheel: Path) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 from ppocrvl.cli.messages import exit_code
 from ppocrvl.cli.usage import Parser
 from ppocrvl.errors import ExitCode
+from ppocrvl.support.variants import refuse_old_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,7 @@ def run_command(argv: Sequence[str] | None = None) -> int:
         except SystemExit as leave:  # help, version, wrong usage
             return leave.code if isinstance(leave.code, int) else ExitCode.OK
         _set_up_messages(verbose=args.verbose)
+        refuse_old_cpu()
         return int(args.command.run(args))
 
     return exit_code(run)

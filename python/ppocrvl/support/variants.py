@@ -37,6 +37,16 @@ Of this project's own kernels every variant has all; they are chosen one by one.
 """
 
 
+def refuse_old_cpu() -> None:
+    """Says what is wrong before NumPy is imported, whose wheels end the process on such a CPU.
+
+    Raises:
+        EngineError: the CPU is too old for all variants.
+    """
+    if FOLDER.is_dir():
+        chosen(import_module("ppocrvl._cpu").features())
+
+
 def load_variant() -> None:
     """Makes `ppocrvl._native` the best variant that this CPU can run, where there are variants.
 
