@@ -151,6 +151,9 @@ Raises:
       .def_readonly("n_ctx_train", &ModelInfo::n_ctx_train, "Tokens.")
       .def_readonly("max_lines", &ModelInfo::max_lines,
                     "Of text in an image that it reads at once; 0 for no limit.")
+      .def_property_readonly(
+          "tasks", [](const ModelInfo &info) { return py::tuple(py::cast(info.tasks)); },
+          "That it was trained for, by their names; empty: every one.")
       .def_readonly("patch_size", &ModelInfo::patch_size, "Pixels.")
       .def_readonly("merge_size", &ModelInfo::merge_size,
                     "Patches along each side of an image token.")

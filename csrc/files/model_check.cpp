@@ -40,6 +40,7 @@ constexpr KeyRule common_keys[] = {
     {"ppocrvl.source.sha256", string, 0, optional, 0, 0},
     {"ppocrvl.source.revision", string, 0, optional, 0, 0},
     {"ppocrvl.max_lines", u32, 0, optional, 1, 1e4},
+    {"ppocrvl.tasks", string, any, optional, 0, 0},
 };
 
 // Decoder. A step computes 256 tokens: each width is a row of so many floats for each of them. In

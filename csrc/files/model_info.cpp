@@ -82,6 +82,9 @@ ModelInfo describe_model(const GgufFile &llm, const GgufFile &mmproj) {
   }
   info.max_lines =
       llm.find("ppocrvl.max_lines") == nullptr ? 0 : natural_number(llm, "ppocrvl.max_lines");
+  if (const GgufValue *tasks = llm.find("ppocrvl.tasks")) {
+    info.tasks = tasks->strings;
+  }
   const GgufValue *tokens = llm.find("tokenizer.ggml.tokens");
   info.n_vocab = tokens == nullptr ? 0 : static_cast<int>(tokens->count());
   info.n_embd = natural_number(llm, info.architecture + ".embedding_length");

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace ppocrvl {
 
@@ -19,7 +20,8 @@ struct ModelInfo {
   int n_embd = 0;
   int n_layer = 0;
   int n_ctx_train = 0;
-  int max_lines = 0; // of text in a picture that it reads at once; 0 for no limit
+  int max_lines = 0;              // of text in a picture that it reads at once; 0 for no limit
+  std::vector<std::string> tasks; // that it was trained for; empty: every one
   int patch_size = 0;
   int merge_size = 0;
   std::array<float, 3> image_mean{};

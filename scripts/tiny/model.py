@@ -73,6 +73,7 @@ def official_config(
         "model_type": "paddleocr_vl",
         "pad_token_id": 0,
         "ppocrvl_max_lines": MAX_LINES,
+        "ppocrvl_tasks": ["ocr", "table"],
         "rms_norm_eps": 1e-05,
         "rope_is_neox_style": True,
         "rope_scaling": {"mrope_section": [16, 24, 24], "rope_type": "default", "type": "default"},

@@ -77,6 +77,12 @@ def pixels_seen(
     return pixels.size
 
 
+def test_the_file_says_what_the_model_can_read(engine: ppocrvl.Engine) -> None:
+    assert (engine.info.max_lines, engine.info.tasks) == (0, ())
+    with ppocrvl.Engine() as built_in:
+        assert (built_in.info.max_lines, built_in.info.tasks) == (1, ("ocr", "table"))
+
+
 def test_pixel_limits_of_a_request(engine: ppocrvl.Engine, picture: Picture) -> None:
     assert pixels_seen(engine, picture, min_pixels=784, max_pixels=7840) == (140, 56)
     width, height = pixels_seen(engine, picture, min_pixels=1_000_000)

@@ -73,6 +73,19 @@ def test_a_checkpoint_may_say_how_many_lines_it_reads(
     assert "ppocrvl.max_lines" not in read_back(found.mmproj).metadata
 
 
+def test_a_checkpoint_may_say_for_which_tasks_it_was_trained(
+    checkpoint: Path, read_back: Reader, tmp_path: Path
+) -> None:
+    assert "ppocrvl.tasks" not in read_back(export(checkpoint, tmp_path / "a").llm).metadata
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "ppocrvl_tasks": ["ocr"]}))
+    found = export(checkpoint, tmp_path / "b")
+    assert read_back(found.llm).metadata["ppocrvl.tasks"] == ["ocr"]
+    (checkpoint / "config.json").write_text(json.dumps({**config, "ppocrvl_tasks": "ocr"}))
+    with pytest.raises(CheckpointError, match="ppocrvl_tasks must be a list of texts"):
+        export(checkpoint, tmp_path / "c")
+
+
 def test_name_in_the_hub_cache_is_the_repository(
     synthetic: Callable[..., Path], tmp_path: Path, read_back: Reader
 ) -> None:

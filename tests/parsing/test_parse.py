@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.parsing.fakes import HeldReader, Stripes, TrueReader, painted, result, true_text
 
 import ppocrvl
 from ppocrvl import api
+from ppocrvl.layout.region import Region
 from ppocrvl.parsing.sources.opening import open_document
 
 if TYPE_CHECKING:
@@ -143,6 +145,27 @@ def test_a_model_that_reads_few_lines_gets_strips(samples: Path) -> None:
     (page,) = ppocrvl.parse(samples / "hello.png", layout="none", engine=reader).pages
     assert len(reader.requests) == 2  # of three lines
     assert page.blocks[0].text == "a line\na line"
+
+
+def test_of_what_the_model_was_not_trained_for_the_picture_is_shown() -> None:
+    """As its file says. The text says so too: a reader must not think that nothing was there."""
+
+    class Plain(TrueReader):
+        info = SimpleNamespace(max_lines=0, tasks=("ocr", "table"))
+
+    class Formula:
+        def detect(self, _: Any) -> list[Region]:
+            return [Region.of_box("display_formula", 0.9, (10, 10, 90, 40), 0)]
+
+    image = Image.new("RGB", (100, 50), "white")
+    reader = Plain(answer=lambda _: result("never"))
+    document = ppocrvl.parse(image, layout=Formula(), engine=reader)
+    assert reader.requests == []
+    said = "not read: page 1, block 1 (display_formula): the model was not trained for this"
+    assert document.to_markdown() == f"<!-- {said} -->\n"
+    assert "![](document_images/page-1-display_formula-1.jpg)" in document.to_markdown(
+        figures="files"
+    )
 
 
 def test_what_cannot_be_opened_is_raised(tmp_path: Path) -> None:

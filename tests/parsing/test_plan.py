@@ -67,6 +67,14 @@ def test_the_label_and_the_switches_decide_the_task(
     assert len(block.pictures) == kept
 
 
+@pytest.mark.parametrize("label", ["formula", "display_formula", "table", "chart", "seal"])
+def test_of_what_the_model_was_not_trained_for_the_picture_is_kept(label: str) -> None:
+    switches = {"charts": True, "seals": True}
+    (block,) = plan((label, (10, 20, 110, 80)), tasks=frozenset({"ocr"}), **switches)
+    assert (block.requests, block.task) == ((), None)
+    assert [one.name for one in block.pictures] == [f"page-3-{label}-1.jpg"]
+
+
 def test_a_block_is_cut_out_of_its_page() -> None:
     (block,) = plan(("text", (10, 20, 110, 80)))
     assert np.array_equal(image_of(block), noise()[20:80, 10:110])

@@ -72,8 +72,9 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=120_000)  # only to end what hangs: a page may be read meanwhile
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM)
         yield running
@@ -87,7 +88,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
 
     def start(url: str, *, expected: str = "", **options: Any) -> Visit:
         context = browser.new_context(**options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)
         visits.append((Visit(context.new_page(), url), url, expected))
         return visits[-1][0]
 

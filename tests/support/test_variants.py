@@ -67,7 +67,7 @@ def loaded(wheel: Path, variant: str = "") -> str:
         "print(_native.__file__, _native.build_info().version)"
     )
     environment = {**os.environ, "PYTHONPATH": str(wheel), VARIABLE: variant}
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-S", "-c", code]
     # No site packages of ours: an editable installation would be found first.
     done = subprocess.run(
         command, env=environment, cwd=wheel, capture_output=True, text=True, check=False
@@ -84,7 +84,7 @@ def test_a_variant_is_the_module(wheel: Path) -> None:
 def test_the_program_refuses_a_cpu_before_numpy_is_imported(wheel: Path) -> None:
     (wheel / "ppocrvl" / "_cpu.py").write_text("def features():\n    return set()\n")
     (wheel / "numpy.py").write_text("raise SystemExit('numpy was imported')\n")
-    command = [sys.executable, "-m", "ppocrvl", "ocr", "any.png"]
+    command = [sys.executable, "-S", "-m", "ppocrvl", "ocr", "any.png"]
     environment = {**os.environ, "PYTHONPATH": str(wheel)}
     done = subprocess.run(
         command, env=environment, cwd=wheel, capture_output=True, text=True, check=False

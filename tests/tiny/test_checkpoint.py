@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 16_000_000
 MAX_PARAMETERS = 8_000_000
-OUR_KEYS = {"ppocrvl_max_lines"}  # docs/gguf-format.md
+OUR_KEYS = {"ppocrvl_max_lines", "ppocrvl_tasks"}  # docs/gguf-format.md
 
 
 @pytest.fixture(scope="module")

@@ -274,6 +274,7 @@ TEST_CASE("the LLM's numbers must agree") {
                  "known are 1.0, 1.5 and 1.6"));
   CHECK(contains(llm_error([](auto &b) { b.ints("paddleocr.rope.dimension_sections", {8, 0, 0}); }),
                  "is not i32[4]"));
+  CHECK(contains(llm_error([](auto &b) { b.ints("ppocrvl.tasks", {1}); }), "ppocrvl.tasks"));
   CHECK(contains(llm_error([](auto &b) { b.u32("paddleocr.attention.head_count_kv", 3); }),
                  "4 attention heads cannot share 3"));
   CHECK(contains(llm_error([](auto &b) { b.u32("paddleocr.attention.value_length", 8); }),

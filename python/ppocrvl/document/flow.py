@@ -100,11 +100,14 @@ def _parts(page: PageData, leave_out: frozenset[str]) -> Iterator[tuple[Block, P
         if block.index in numbers.values():
             continue
         if block.error is not None:
-            what = f"page {page.index + 1}, block {block.index + 1} ({block.label})"
-            yield block, Part("failed", page.index, f"{what}: {block.error}")
+            yield block, Part("failed", page.index, f"{_name(block, page.index)}: {block.error}")
         number = next((one.text for one in blocks if one.index == numbers.get(block.index)), "")
         for part in _of_block(block, page.index, number):
             yield block, part
+
+
+def _name(block: Block, page: int) -> str:
+    return f"page {page + 1}, block {block.index + 1} ({block.label})"
 
 
 def _of_block(block: Block, page: int, number: str) -> Iterable[Part]:
@@ -112,7 +115,12 @@ def _of_block(block: Block, page: int, number: str) -> Iterable[Part]:
     if table is not None:
         return [Part("table", page, table=table)]
     parts = []
-    if block.label in _FIGURES and block.pictures:
+    # A formula, say: a figure is not text, but this is.
+    is_unread = block.source == "none" and block.error is None and block.label not in _FIGURES
+    if block.pictures and is_unread:
+        why = "the model was not trained for this"
+        parts.append(Part("failed", page, f"{_name(block, page)}: {why}"))
+    if block.pictures and (block.label in _FIGURES or is_unread):
         parts.append(Part("figure", page, pictures=block.pictures))
     kind = _KINDS.get(block.label, "paragraph")
     text = block.latex if kind == "formula" and block.latex is not None else block.text

@@ -29,6 +29,7 @@ class TextConfig:
     rope_theta: float
     mrope_section: tuple[int, int, int]
     max_lines: int = 0
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _text_config(section: _Section) -> TextConfig:
         mrope_section=rope.mrope_section(),
         # Ours: a model that was trained on blocks of few lines says of how many. 0: no limit.
         max_lines=section.integer("ppocrvl_max_lines", 0, 10_000, default=0),
+        # And for which tasks it was trained. None: for every one.
+        tasks=section.strings("ppocrvl_tasks") if section.has("ppocrvl_tasks") else (),
     )
     section.require("hidden_act", "silu")
     section.require("use_bias", wanted=False)

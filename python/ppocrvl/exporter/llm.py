@@ -46,6 +46,8 @@ def llm_metadata(
     finish_metadata(writer, provenance)
     if text.max_lines:
         writer.add_uint32("ppocrvl.max_lines", text.max_lines)
+    if text.tasks:
+        writer.add_array("ppocrvl.tasks", list(text.tasks))
     return writer
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from ppocrvl.requests.options import ReadOptions
+from ppocrvl.requests.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ class BlockOptions:
         images: read figures as text (`use_ocr_for_image_block`).
         merge: read blocks of text that belong together as one (`merge_layout_blocks`).
         max_lines: a block of more lines is read in strips of so many at most; 0 for no limit.
+        tasks: what the model was trained for; of a block that needs another task, the picture is
+            kept.
         find_lines: where lines are; None: blocks are not cut, and lines get no boxes.
         request: options of every request, besides its task.
     """
@@ -39,5 +42,6 @@ class BlockOptions:
     images: bool = False
     merge: bool = True
     max_lines: int = 0
+    tasks: frozenset[str] = frozenset(TASKS)
     find_lines: LineFinder | None = None
     request: ReadOptions = field(default_factory=ReadOptions)

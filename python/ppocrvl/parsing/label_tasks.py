@@ -25,7 +25,9 @@ _OWN_TASK: dict[str, TaskName] = {
 
 def unread_labels(options: BlockOptions) -> frozenset[str]:
     """Labels that are not read."""
-    unread = frozenset() if options.images else IMAGE_LABELS
+    unread = frozenset(label for label, task in _OWN_TASK.items() if task not in options.tasks)
+    if not options.images:
+        unread |= IMAGE_LABELS
     if not options.charts:
         unread |= {"chart"}
     return unread if options.seals else unread | {"seal"}
@@ -38,7 +40,7 @@ def task_for(label: str, options: BlockOptions) -> TaskName | None:
 
 def keeps_picture(label: str, options: BlockOptions) -> bool:
     """Whether a block of this label shows its picture in a document."""
-    return label in IMAGE_LABELS or label == "seal" or (label == "chart" and not options.charts)
+    return label in IMAGE_LABELS or label == "seal" or label in unread_labels(options)
 
 
 def left_unmerged(options: BlockOptions) -> frozenset[str]:

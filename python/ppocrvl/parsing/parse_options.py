@@ -20,6 +20,7 @@ from ppocrvl.requests.options import (
     check_number,
     check_text,
 )
+from ppocrvl.requests.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,7 +159,7 @@ class ParseOptions:
         )
 
     def blocks_for(self, reader: Reader) -> BlockOptions:
-        """How blocks are read by this reader, whose model may say how many lines it can read."""
+        """How blocks are read by this reader, whose model may say what it can read."""
         info = getattr(reader, "info", None)  # a client has none
         return BlockOptions(
             charts=self.charts,
@@ -166,6 +167,7 @@ class ParseOptions:
             images=self.images,
             merge=self.merge,
             max_lines=getattr(info, "max_lines", 0),
+            tasks=frozenset(getattr(info, "tasks", ()) or TASKS),
             find_lines=find_lines,
             request=self.request,
         )
