@@ -16,8 +16,8 @@ import pytest
 from tests.server.in_process import PromptEngine, make_state, result, run
 from tests.server.running import SECONDS, data_uri, error_of, question
 
-import ppocrvl.engine.engine
 import ppocrvl.server.lifecycle
+import ppocrvl.server.loading
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import EngineError
 from ppocrvl.server.admission import ByteBudget
@@ -271,7 +271,7 @@ def test_no_request_waits_outside_the_engine(monkeypatch: pytest.MonkeyPatch) ->
     """It would take a thread of those that decode pictures."""
     given: dict[str, Any] = {}
     monkeypatch.setattr(
-        ppocrvl.engine.engine, "Engine", lambda *_, **options: given.update(options)
+        ppocrvl.server.loading, "Engine", lambda *_, **options: given.update(options)
     )
     monkeypatch.setattr(ppocrvl.server.lifecycle, "serve", lambda _, load, __: load())
     assert run_command(["serve", "--parallel", "3", "--max-waiting", "5"]) == 0
