@@ -5,7 +5,9 @@
 #include "support/error.h"
 #include "text/prompt.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -83,7 +85,12 @@ ModelInfo describe_model(const GgufFile &llm, const GgufFile &mmproj) {
   info.max_lines =
       llm.find("ppocrvl.max_lines") == nullptr ? 0 : natural_number(llm, "ppocrvl.max_lines");
   if (const GgufValue *tasks = llm.find("ppocrvl.tasks")) {
-    info.tasks = tasks->strings;
+    // A name is ours and plain; strings of a file may hold any bytes.
+    std::copy_if(tasks->strings.begin(), tasks->strings.end(), std::back_inserter(info.tasks),
+                 [](const std::string &name) {
+                   return std::all_of(name.begin(), name.end(),
+                                      [](char c) { return c >= 'a' && c <= 'z'; });
+                 });
   }
   const GgufValue *tokens = llm.find("tokenizer.ggml.tokens");
   info.n_vocab = tokens == nullptr ? 0 : static_cast<int>(tokens->count());

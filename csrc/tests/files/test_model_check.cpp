@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "files/model_check.h"
+#include "files/model_info.h"
 #include "support/error.h"
 #include "tests/check.h"
 #include "tests/gguf_builder.h"
@@ -261,6 +262,15 @@ TEST_CASE("keys that lead llama.cpp elsewhere are refused") {
   CHECK(contains(llm_error([](auto &b) { b.u32("split.count", 2); }), "'split.count'"));
   CHECK(contains(mmproj_error([](auto &b) { b.u32("clip.vision.feature_layer", 2); }),
                  "'clip.vision.feature_layer'"));
+}
+
+TEST_CASE("tasks are those with a plain name; a text of a file may hold any bytes") {
+  GgufBuilder builder = tiny_llm();
+  const GgufFile mmproj = read_bytes(tiny_mmproj().bytes());
+  CHECK(describe_model(read_bytes(builder.bytes()), mmproj).tasks.empty());
+  builder.strings("ppocrvl.tasks", {"ocr", "\xff", "table"});
+  const std::vector<std::string> expected{"ocr", "table"};
+  CHECK(describe_model(read_bytes(builder.bytes()), mmproj).tasks == expected);
 }
 
 TEST_CASE("the LLM's numbers must agree") {

@@ -611,9 +611,10 @@ TEST_CASE("scheduler: biases choose the token, and its probability stays the mod
   }
   Engine engine(*options);
   using Biases = std::vector<std::pair<std::int32_t, float>>;
-  const auto ask = [&](Biases biases) {
+  const auto ask = [&](const Biases &biases) {
     auto request = endless(1);
-    request.sampling.logit_bias = std::move(biases);
+    auto &all = request.sampling.logit_bias; // that it does not end stays
+    all.insert(all.end(), biases.begin(), biases.end());
     const auto result = wait(*engine.submit(std::move(request)));
     return std::pair(result.token_ids.at(0), result.logprobs.at(0));
   };

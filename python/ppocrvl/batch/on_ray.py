@@ -180,14 +180,18 @@ def _check_reachable(address: str) -> None:
         return
     # A process of its own: there is no public function that asks once.
     ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
-    done = subprocess.run(
-        [*ask, "--address", address],
-        env={"RAY_py_gcs_connect_timeout_s": str(ANSWER_SECONDS), **os.environ},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*ask, "--address", address],
+            env={"RAY_py_gcs_connect_timeout_s": str(ANSWER_SECONDS), **os.environ},
+            timeout=6 * ANSWER_SECONDS,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _unreachable(address, error) from error
     if done.returncode != 0:
         why = done.stderr.strip().rpartition("\n")[2] or "it does not answer"
         raise _unreachable(address, ConnectionError(why))
