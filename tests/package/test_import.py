@@ -92,3 +92,18 @@ def test_missing_compiled_module_gives_a_diagnosis() -> None:
     message = python(code)
     assert "compiled module of ppocrvl" in message
     assert "pip install" in message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's")
+def test_compiled_module_that_memory_does_not_suffice_for() -> None:
+    code = (
+        "import logging, resource, ppocrvl.errors, ppocrvl.support.variants\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "most = pages * resource.getpagesize() + (4 << 20)\n"  # the module has some 9 MB
+        "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
+        "try: import ppocrvl.support.native\n"
+        "except ppocrvl.EngineError as error: print(error)"
+    )
+    message = python(code)
+    assert "not enough memory" in message
+    assert "pip install" not in message

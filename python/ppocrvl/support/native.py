@@ -17,6 +17,10 @@ __all__ = ["_native"]
 
 
 def _diagnosis(error: ImportError) -> str:
+    text = str(error)
+    # glibc's words; on a disk mounted with noexec it adds that the operation is not permitted.
+    if "failed to map segment" in text and "not permitted" not in text:
+        return f"there is not enough memory to load the compiled module of ppocrvl ({error})"
     built = sorted(path.name for path in Path(__file__).parent.parent.glob("_native*"))
     libraries = [name for name in built if not name.endswith(".pyi")]
     version = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ppocrvl ocr` under every limit of memory: the text, or one line and the engine's exit code."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ppocrvl
+from ppocrvl.errors import ExitCode
+from ppocrvl.models.folder import BUILT_IN_FOLDER
+from synthetic_checkpoint import FULL, write_synthetic_checkpoint
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.timeout(7200),
+    pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's"),
+    pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit of util-linux"),
+]
+
+MIB = 1 << 20
+STEP, MOST = 20, 3072  # MiB
+PICTURE = Path(__file__).resolve().parents[2] / "samples" / "hello.png"
+
+
+@pytest.fixture(scope="module", params=["built-in", "official size"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both files; those of the official size have random weights, in `balanced`."""
+    if request.param == "built-in":
+        return BUILT_IN_FOLDER
+    work = tmp_path_factory.mktemp("official-size")
+    write_synthetic_checkpoint(work / "checkpoint", FULL)
+    ppocrvl.export(work / "checkpoint", work / "bf16")
+    shutil.rmtree(work / "checkpoint")
+    ppocrvl.quantize(work / "bf16", work / "balanced", preset="balanced")
+    shutil.rmtree(work / "bf16")
+    return work / "balanced"
+
+
+def limited(mib: int, *command: str) -> subprocess.CompletedProcess[str]:
+    """How a Python program ends that may have so much address space."""
+    return subprocess.run(
+        ["prlimit", f"--as={mib * MIB}", sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+
+
+def is_numpys(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether numpy did not start: it ends the process itself, or tells why in many lines."""
+    words = ("OpenBLAS error: Memory allocation", "Importing the numpy C-extensions failed")
+    return done.returncode == ExitCode.INTERNAL and any(one in done.stderr for one in words)
+
+
+def test_every_limit(model: Path) -> None:
+    steps = range(STEP, MOST + STEP, STEP)
+    least = next(mib for mib in steps if limited(mib, "-c", "import PIL, json").returncode == 0)
+    read = ["-m", "ppocrvl", "ocr", str(PICTURE), "--model", str(model), "--max-tokens", "8"]
+    codes: list[int] = []
+    for mib in range(least, MOST + STEP, STEP):
+        done = limited(mib, *read)
+        if not codes and is_numpys(done):  # below what we can be started with
+            continue
+        case = (mib, done.returncode, done.stdout, done.stderr)
+        assert done.returncode in (ExitCode.OK, ExitCode.ENGINE), case
+        errors = [line for line in done.stderr.splitlines() if "error:" in line]
+        assert len(errors) == (done.returncode != ExitCode.OK), case
+        assert "Traceback" not in done.stderr, case
+        assert bool(done.stdout) == (done.returncode == ExitCode.OK), case
+        codes.append(done.returncode)
+    assert codes[0] == ExitCode.ENGINE
+    assert codes[-1] == ExitCode.OK
