@@ -62,7 +62,7 @@ def seconds(folder: Path, n_pages: int, workers: int) -> tuple[float, float]:
         (corpus / f"{number}.png").touch()
     models = Models(Path("llm"), Path("mmproj"), None, (), built_in=False)
     settings = Settings((str(corpus),), folder, folder / f"out-{n_pages}", models, ParseOptions())
-    dataset = on_ray.corpus_dataset(ray, settings, "run", workers, 1)
+    dataset = on_ray.corpus_dataset(ray, settings, "run", on_ray.Workers(workers, 1))
     begun: tuple[float, float] | None = None
     count = 0
     for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,15 +34,16 @@ ENVIRONMENT = {
     "PPOCRVL_MODEL": "",
     "PYTHONPATH": str(ROOT),
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_metrics_report_interval_ms": "200",
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(16),  # of the cluster below, for its drivers
 }
 
 
 @contextmanager
-def cluster(*cpus: int) -> Iterator[tuple[str, IO[str]]]:
+def cluster(*nodes: int | str) -> Iterator[tuple[str, IO[str]]]:
     """Its address, and what takes a line for each node that is to fail."""
-    command = [sys.executable, "-m", "tests.batch.cluster", *map(str, cpus)]
+    command = [sys.executable, "-m", "tests.batch.cluster", *map(str, nodes)]
     with subprocess.Popen(
         command, cwd=ROOT, env=ENVIRONMENT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -230,6 +232,43 @@ for row in sorted(pages.take_all(), key=lambda row: row["mine"]):
     assert lines[1] == ["1", "''", "no such document: /missing.png"]
     assert lines[2][2] == "None"
     assert "there is no page 8 of 2" in lines[3][2]
+
+
+def test_workers_with_gpus_and_what_prometheus_gets(samples: Path, tmp_path: Path) -> None:
+    """Two workers share a GPU, as Ray counts them: none is there."""
+    out, corpus = tmp_path / "out", tmp_path / "in"
+    corpus.mkdir()
+    for name in ("hello.png", "table.png"):
+        shutil.copy(samples / name, corpus)
+    code = """
+import sys, time, urllib.request, ray
+ray.init(sys.argv[1], log_to_driver=False)
+node, = ray.nodes()
+agent = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+pages = 0
+while pages < 2:  # the agent has them some time after the worker
+    time.sleep(0.1)
+    text = urllib.request.urlopen(agent).read().decode()
+    found = [line for line in text.splitlines() if line.startswith("ray_ppocrvl_batch_")]
+    pages = sum(float(line.split()[-1]) for line in found if 'pages_total{' in line)
+print(*found, sep="\\n")
+"""
+    with cluster("2:1") as (address, _):
+        more = ["--ray", address, "--cpus-per-worker", "1", "--gpus-per-worker"]
+        done = run(corpus, out, *more, "0.5")
+        assert done.returncode == 0, done.stderr
+        refused = run(corpus, out, *more, "2")
+        told = subprocess.check_output(
+            [sys.executable, "-c", code, address], env=ENVIRONMENT, text=True, timeout=600
+        )
+    assert json.loads(done.stdout)["pages"]["read"] == 2
+    assert refused.returncode == 15
+    assert "no node has 2 GPUs for a worker, the largest has 1" in refused.stderr
+    pages = [line for line in told.splitlines() if "_pages_total{" in line]
+    assert all('state="read"' in line for line in pages)
+    seconds = [line for line in told.splitlines() if "_busy_seconds_total{" in line]
+    assert seconds
+    assert all(float(line.split()[-1]) > 0 for line in seconds)
 
 
 def test_a_node_that_fails_costs_nothing(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,20 @@ def test_counts(tally: Tally) -> None:
     ]
     assert tally.exit_code == ExitCode.ENGINE
     assert tally.has_read
+
+
+def test_time_left(tally: Tally) -> None:
+    assert tally.seconds_left(4) is None
+    tally.add(written(0, state="kept"))
+    assert tally.seconds_left(4) is None  # it took nothing
+    tally.add(written(1))
+    before = tally.seconds_left(4)
+    assert before is not None
+    line = tally.line(4)
+    assert re.search(r", 2 of 4 documents, \d\d:\d\d left$", line)
+    tally.add(written(2, state="refused", error="damaged", code=13))
+    assert tally.seconds_left(3) == 0
+    assert tally.line().endswith(", 3 documents")
 
 
 def test_the_first_failure_is_that_of_the_corpus(tally: Tally) -> None:

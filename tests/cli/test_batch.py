@@ -140,6 +140,9 @@ def test_an_output_of_another_model_is_left_alone(
         (["--to", "word"], 2, "unknown format 'word'"),
         (["--workers", "2"], 2, "--workers is only with --ray"),
         (["--cpus-per-worker", "2"], 2, "--cpus-per-worker is only with --ray"),
+        (["--gpus-per-worker", "0"], 2, "--gpus-per-worker is only with --ray"),
+        (["--ray", "local", "--workers", "0"], 2, "workers must be at least 1, not 0"),
+        (["--ray", "local", "--gpus-per-worker", "1.5"], 2, "gpus_per_worker must be a part"),
     ],
 )
 def test_what_cannot_be_done_is_told_first(

@@ -24,6 +24,7 @@ def read_pages(
     layout: PathLike | None = None,
     workers: int = 1,
     cpus_per_worker: int = 1,
+    gpus_per_worker: float = 0.0,
     n_parallel: int = 4,
     **options: Unpack[ParseKeywords],
 ) -> Any:  # noqa: ANN401 - likewise
@@ -42,6 +43,7 @@ def read_pages(
         layout: a layout model's file, or "none"; None: the one beside the model.
         workers: actors.
         cpus_per_worker: of each, which are its threads.
+        gpus_per_worker: of each; a part of 1 is a GPU that several workers share.
         n_parallel: blocks that a worker reads at once.
         options: as for `ppocrvl.parse`, except `pages`.
 
@@ -54,7 +56,7 @@ def read_pages(
         ModelError: a model file is missing.
         OptionError: an option is out of range.
     """
-    from ppocrvl.batch.on_ray import read_dataset
+    from ppocrvl.batch.on_ray import Workers, read_dataset
     from ppocrvl.batch.settings import Models
     from ppocrvl.errors import OptionError
     from ppocrvl.parsing.parse_options import ParseOptions
@@ -65,8 +67,7 @@ def read_pages(
         dataset,
         Models.find(model, mmproj=mmproj, layout=layout),
         ParseOptions.of(options),
-        workers=workers,
-        cpus_per_worker=cpus_per_worker,
+        Workers(workers, cpus_per_worker, gpus_per_worker),
         n_parallel=n_parallel,
     )
 

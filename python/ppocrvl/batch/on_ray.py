@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stages as operators of Ray Data: the only file that imports Ray."""
+"""The stages as operators of Ray Data: connecting, sizes, errors."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
+import math
 import os
 import secrets
 import signal
@@ -14,36 +13,37 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ppocrvl.batch.assembling import Assembling
 from ppocrvl.batch.attempts import Attempts
 from ppocrvl.batch.listing import list_documents
 from ppocrvl.batch.manifest import Manifest
-from ppocrvl.batch.opening import Opening
-from ppocrvl.batch.reading import PageReader, Reader, jobs_by_document, reader_of
-from ppocrvl.batch.rows import Listed, Row, plain
+from ppocrvl.batch.ray_stages import (
+    AssemblingStage,
+    OpeningStage,
+    PlainPages,
+    ReadingStage,
+    rows_of,
+    table_of,
+)
+from ppocrvl.batch.rows import Listed
 from ppocrvl.batch.settings import node_trouble
-from ppocrvl.batch.tables import load_pyarrow
-from ppocrvl.document.document import Page
-from ppocrvl.errors import ClusterError, MissingExtraError, PpocrvlError
-from ppocrvl.parsing.parts import NoDocument
-from ppocrvl.parsing.pipeline import Pages
-from ppocrvl.support.batched import batched
+from ppocrvl.errors import ClusterError, MissingExtraError, OptionError, PpocrvlError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
+    from ppocrvl.batch.rows import Row
     from ppocrvl.batch.settings import Models, Settings
     from ppocrvl.parsing.parse_options import ParseOptions
-    from ppocrvl.parsing.parts import PageRead
 
 BLOCK_BYTES = 1024
 """Of rows that go to a worker together: some 5 pages. Ray Data cuts blocks by bytes alone."""
+ROWS_FOR_A_GPU = 16
+"""Likewise, of a worker with a GPU, for which Ray Data wants a number."""
 AHEAD_BYTES = 1 << 20
 """Of rows between the stages, some 800 pages: the listing waits while so much is not read yet."""
 AHEAD_BYTES_A_WORKER = 1 << 16
@@ -57,17 +57,41 @@ MOST_CPUS = 4
 """Of a worker, unless it is said how many."""
 
 
-def run_on_ray(
-    settings: Settings, address: str, *, workers: int | None, cpus_per_worker: int | None
-) -> Generator[Row]:
+@dataclass(frozen=True)
+class Workers:
+    """The actors that read.
+
+    Attributes:
+        count: how many; None: as many as the cluster has CPUs and GPUs for.
+        cpus: of each, which are its threads; None: 4, or all of the smallest node it may run on.
+        gpus: of each; a part of 1 is a GPU that several workers share.
+
+    Raises:
+        OptionError: one is out of range.
+    """
+
+    count: int | None = None
+    cpus: int | None = None
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("workers", self.count), ("cpus_per_worker", self.cpus)):
+            if value is not None and value < 1:
+                raise OptionError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.gpus < math.inf or (self.gpus > 1 and self.gpus % 1):
+            raise OptionError(
+                f"gpus_per_worker must be a part of a GPU or a whole number, not {self.gpus}"
+            )
+
+
+def run_on_ray(settings: Settings, address: str, workers: Workers) -> Generator[Row]:
     """Reads a corpus.
 
     Args:
         settings: of the run; its manifest is owned.
         address: "auto" for the Ray that runs here, "local" for one that is started for this run,
             or HOST:PORT.
-        workers: actors that read; None: as many as the cluster has CPUs for.
-        cpus_per_worker: of each, which are its threads; None: 4, or all of a node that has fewer.
+        workers: actors that read.
 
     Yields:
         The rows of the last stage, in any order.
@@ -79,16 +103,17 @@ def run_on_ray(
     """
     with connected(address) as ray:
         _check_nodes(ray, settings)
-        actors, cpus = _size(ray, workers, cpus_per_worker)
+        nodes = [one["Resources"] for one in ray.nodes() if one["Alive"]]
+        workers = sized(workers, nodes)
         run = secrets.token_hex(8)
         attempts = Attempts(Manifest(settings).folder, run)
         attempts.forget_other_runs()
         with _errors(ray):
-            dataset = corpus_dataset(ray, settings, run, actors, cpus)
+            dataset = corpus_dataset(ray, settings, run, workers)
             for batch in dataset.iter_batches(
                 batch_size=None, batch_format="pyarrow", prefetch_batches=0
             ):
-                yield from _rows(batch)
+                yield from rows_of(batch)
         attempts.forget_all()
 
 
@@ -96,15 +121,14 @@ def read_dataset(
     dataset: Any,
     models: Models,
     options: ParseOptions,
+    workers: Workers,
     *,
-    workers: int,
-    cpus_per_worker: int,
     n_parallel: int,
 ) -> Any:
     """As `ppocrvl.batch.read_pages`."""
     ray = load_ray()
-    made_of = (models, options, cpus_per_worker, n_parallel)
-    return _mapped(ray, dataset, PlainPages, made_of, workers=workers, cpus=cpus_per_worker)
+    made_of = (models, options, workers.cpus, n_parallel)
+    return _mapped(ray, dataset, PlainPages, made_of, workers)
 
 
 def load_ray() -> Any:
@@ -237,43 +261,58 @@ def _trouble_here(settings: Settings, version_there: str) -> str | None:
     return node_trouble(settings.models, version_there)
 
 
-def _size(ray: Any, workers: int | None, cpus: int | None) -> tuple[int, int]:
-    """How many workers there are to be, and CPUs of each.
+def sized(workers: Workers, nodes: Sequence[Mapping[str, float]]) -> Workers:
+    """The workers with their number and CPUs.
+
+    Args:
+        workers: as asked for.
+        nodes: what each node has, by Ray's names ("CPU", "GPU").
 
     Raises:
-        ClusterError: no node has so many CPUs.
+        ClusterError: no node has so many CPUs or GPUs.
     """
-    nodes = [int(one["Resources"].get("CPU", 0)) for one in ray.nodes() if one["Alive"]]
-    nodes = [n_cpus for n_cpus in nodes if n_cpus] or [1]
-    cpus = cpus or min(MOST_CPUS, *nodes)
-    if cpus > max(nodes):
+    sizes = [(int(one.get("CPU", 0)), one.get("GPU", 0.0)) for one in nodes]
+    sizes = [(n_cpus, n_gpus) for n_cpus, n_gpus in sizes if n_cpus] or [(1, 0.0)]
+    largest = max(n_gpus for _, n_gpus in sizes)
+    if workers.gpus > largest:
         raise ClusterError(
-            f"no node has {cpus} CPUs for a worker, the largest has {max(nodes)}; give fewer with "
-            "--cpus-per-worker"
+            f"no node has {workers.gpus:g} GPUs for a worker, the largest has {largest:g}; give "
+            "fewer with --gpus-per-worker"
         )
-    return workers or sum(n_cpus // cpus for n_cpus in nodes), cpus
+    sizes = [one for one in sizes if one[1] >= workers.gpus]
+    cpus = workers.cpus or min(MOST_CPUS, *(n_cpus for n_cpus, _ in sizes))
+    if cpus > max(n_cpus for n_cpus, _ in sizes):
+        raise ClusterError(
+            f"no node has {cpus} CPUs for a worker, the largest has {max(sizes)[0]}; give fewer "
+            "with --cpus-per-worker"
+        )
+    # A third of a GPU goes three times into one, whatever its last digit.
+    by_gpus = [math.floor(n_gpus / (workers.gpus or 1) + 1e-6) for _, n_gpus in sizes]
+    by_cpus = [n_cpus // cpus for n_cpus, _ in sizes]
+    places = map(min, by_cpus, by_gpus) if workers.gpus else by_cpus
+    return Workers(workers.count or sum(places), cpus, workers.gpus)
 
 
-def _mapped(
-    ray: Any, dataset: Any, stage: type, made_of: tuple[Any, ...], *, workers: int, cpus: int
-) -> Any:
+def _mapped(ray: Any, dataset: Any, stage: type, made_of: tuple[Any, ...], workers: Workers) -> Any:
     """A further stage: a pool of actors of a class. Each call gets a block of rows."""
     return dataset.map_batches(
         stage,
         batch_format="pyarrow",
-        batch_size=None,
-        compute=ray.data.ActorPoolStrategy(size=workers),
-        num_cpus=cpus,
+        batch_size=ROWS_FOR_A_GPU if workers.gpus else None,
+        compute=ray.data.ActorPoolStrategy(size=workers.count),
+        num_cpus=workers.cpus or 0,
+        num_gpus=workers.gpus or None,
         fn_constructor_args=made_of,
     )
 
 
-def corpus_dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: int) -> Any:
+def corpus_dataset(ray: Any, settings: Settings, run: str, workers: Workers) -> Any:
     """All stages. But for the workers they take no CPUs: these may have them all."""
+    n_workers = workers.count or 1
     context = ray.data.DataContext.get_current()
     context.target_max_block_size = BLOCK_BYTES
     context.execution_options.resource_limits = ray.data.ExecutionResources(
-        object_store_memory=AHEAD_BYTES + workers * AHEAD_BYTES_A_WORKER
+        object_store_memory=AHEAD_BYTES + n_workers * AHEAD_BYTES_A_WORKER
     )
     context.raise_original_map_exception = True  # our own errors, as they are
     context.enable_progress_bars = False
@@ -282,10 +321,10 @@ def corpus_dataset(ray: Any, settings: Settings, run: str, workers: int, cpus: i
     listed = ray.data.read_datasource(
         _source(ray, settings), num_cpus=0, memory=LISTING_BYTES, override_num_blocks=1
     )
-    few = max(1, workers // 2)
-    pages = _mapped(ray, listed, OpeningStage, (settings,), workers=few, cpus=0)
-    read = _mapped(ray, pages, ReadingStage, (settings, run, cpus), workers=workers, cpus=cpus)
-    return _mapped(ray, read, AssemblingStage, (settings,), workers=few, cpus=0)
+    few = Workers(max(1, n_workers // 2))
+    pages = _mapped(ray, listed, OpeningStage, (settings,), few)
+    read = _mapped(ray, pages, ReadingStage, (settings, run, workers.cpus), workers)
+    return _mapped(ray, read, AssemblingStage, (settings,), few)
 
 
 def _source(ray: Any, settings: Settings) -> Any:
@@ -307,124 +346,7 @@ def _source(ray: Any, settings: Settings) -> Any:
 
 def _listed(settings: Settings) -> Iterator[Any]:
     for one in list_documents(settings.inputs, settings.base):
-        yield _table([one], Listed)
-
-
-class OpeningStage:
-    """`Opening` as an actor."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._open = Opening(settings)
-
-    def __call__(self, batch: Any) -> Iterator[Any]:
-        """Documents to pages."""
-        documents = (Listed(**values) for values in batch.to_pylist())
-        return _tables(self._open(documents))
-
-
-class ReadingStage:
-    """`PageReader` as an actor.
-
-    It gives its rows when all are there, in their order: after a worker was lost, Ray takes what
-    the next one gives to go on where the first one ended.
-    """
-
-    def __init__(self, settings: Settings, run: str, n_threads: int) -> None:
-        self._settings, self._run, self._n_threads = settings, run, n_threads
-
-    @cached_property
-    def _read(self) -> PageReader:
-        """Loaded with the first pages: only what is raised then reaches the driver as it is."""
-        reader = reader_of(self._settings, self._n_threads)
-        return PageReader(self._settings, reader.parts, self._run)
-
-    def __call__(self, batch: Any) -> Any:
-        """Pages to pages that are read."""
-        rows = list(_rows(batch))
-        places = {(row.document, row.page): place for place, row in enumerate(rows)}
-        done = sorted(self._read(rows), key=lambda row: places[row.document, row.page])
-        return _table(done, Row)
-
-
-class AssemblingStage:
-    """`Assembling` as an actor."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._assemble = Assembling(settings)
-
-    def __call__(self, batch: Any) -> Any:
-        """Pages to pages and documents."""
-        return _table(self._assemble(_rows(batch)), Row)
-
-
-class PlainPages:
-    """Reads pages of a dataset that nobody keeps, as an actor.
-
-    Args:
-        models: what reads them.
-        options: how.
-        n_threads: of the models.
-        n_parallel: blocks that are read at once.
-    """
-
-    def __init__(
-        self, models: Models, options: ParseOptions, n_threads: int, n_parallel: int
-    ) -> None:
-        self._models, self._options = models, options
-        self._n_threads, self._n_parallel = n_threads, n_parallel
-
-    @cached_property
-    def _reader(self) -> Reader:
-        """As for `ReadingStage`."""
-        return Reader(
-            self._models, self._options, n_threads=self._n_threads, n_parallel=self._n_parallel
-        )
-
-    def __call__(self, batch: Any) -> Any:
-        """The rows with what was read."""
-        rows = batch.to_pylist()
-        asked = [(os.fsencode(row["path"]), row["page"]) for row in rows]
-        columns: dict[str, list[str | None]] = {
-            name: [None] * len(rows) for name in ("text", "markdown", "blocks", "error")
-        }
-        jobs = jobs_by_document(asked, Path.cwd(), self._options)
-        with Pages(jobs, self._reader.parts) as pages:
-            for one in pages:
-                place = one.document if isinstance(one, NoDocument) else one.job.document
-                for name, value in _plain_values(one).items():
-                    columns[name][place] = value
-        pa = load_pyarrow()
-        for name, values in columns.items():
-            batch = batch.append_column(name, pa.array(values, pa.string()))
-        return batch
-
-
-def _plain_values(one: PageRead | NoDocument) -> dict[str, str | None]:
-    if isinstance(one, NoDocument):
-        return {"error": plain(str(one.error))}
-    page = Page.of(one.data)
-    return {
-        "text": page.to_text(),
-        "markdown": page.to_markdown(),
-        "blocks": json.dumps(page.to_dict()["blocks"], ensure_ascii=False),
-        "error": plain(str(one.errors[0])) if one.errors else None,
-    }
-
-
-def _tables(rows: Iterable[Row]) -> Iterator[Any]:
-    for some in batched(rows, 8):
-        yield _table(some, Row)
-
-
-def _table(rows: Iterable[Row | Listed], kind: type[Row | Listed]) -> Any:
-    pa = load_pyarrow()
-    types = {"int": pa.int64(), "bytes": pa.binary()}
-    fields = [(one.name, types.get(str(one.type), pa.string())) for one in dataclasses.fields(kind)]
-    return pa.Table.from_pylist(list(map(dataclasses.asdict, rows)), schema=pa.schema(fields))
-
-
-def _rows(batch: Any) -> Iterator[Row]:
-    return (Row(**values) for values in batch.to_pylist())
+        yield table_of([one], Listed)
 
 
 @contextmanager

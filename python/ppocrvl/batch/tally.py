@@ -7,6 +7,8 @@ from collections import Counter
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from ppocrvl.batch.rows import DOCUMENT, plain
 from ppocrvl.batch.tables import A_FILE, remove_tables_after, write_tables
 from ppocrvl.errors import ClusterError
@@ -75,16 +77,34 @@ class Tally:
             last = max(self._written, default=-1)
             remove_tables_after(self._settings.folder, last)
 
-    def line(self) -> str:
-        """In words, for a line that shows how far it is."""
+    def line(self, n_documents: int | None = None) -> str:
+        """In words, for a line that shows how far it is.
+
+        Args:
+            n_documents: of the corpus; None as long as it is not known.
+        """
         n_read, n_failed = self._states["read"], self._states["failed"]
         parts = [f"{n_read + n_failed} pages read"]
         if self._states["kept"]:
             parts.append(f"{self._states['kept']} kept")
         parts.append(f"{n_failed} failed")
         parts.append(f"{self._pages_a_minute():.1f} pages/min by {max(1, len(self._workers))}")
-        parts.append(f"{self._n_documents} documents")
+        of_all = "" if n_documents is None else f" of {n_documents}"
+        parts.append(f"{self._n_documents}{of_all} documents")
+        if n_documents is not None and (seconds := self.seconds_left(n_documents)) is not None:
+            parts.append(f"{tqdm.format_interval(round(seconds))} left")
         return ", ".join(parts)
+
+    def seconds_left(self, n_documents: int) -> float | None:
+        """Until so many documents are done, if the others take as long; None before the first.
+
+        Documents that an earlier run had done come at once, and say nothing.
+        """
+        done = self._states["document written"] + self._states["document refused"]
+        if done == 0:
+            return None
+        left = max(0, n_documents - self._n_documents)
+        return left * (perf_counter() - self._begun) / done
 
     def summary(self) -> dict[str, Any]:
         """All counts, as JSON."""

@@ -27,6 +27,7 @@ from ppocrvl.support.output import make_folder
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from ppocrvl.batch.on_ray import Workers
     from ppocrvl.batch.rows import Row
     from ppocrvl.batch.settings import Settings
     from ppocrvl.batch.tally import Tally
@@ -85,6 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --ray: CPUs of each worker, which are its threads (default: 4, or all of the "
         "smallest node)",
     )
+    parser.add_argument(
+        "--gpus-per-worker",
+        type=float,
+        metavar="X",
+        help="with --ray: GPUs of each worker; 0.5 is a GPU for two workers (default: 0)",
+    )
     add_reading_flags(parser)
     add_engine_flags(parser, leave_out=["deterministic"])
     parser.add_argument(
@@ -110,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
         stack.enter_context(cleanup_on_termination())
         manifest = stack.enter_context(OwnedManifest(settings, retry_failed=args.retry_failed))
         tally = Tally(settings, manifest)
-        progress = stack.enter_context(closing(CorpusProgress(tally)))
+        progress = stack.enter_context(closing(CorpusProgress(tally, settings)))
         if args.ray is not None:  # Ray prints what it notices
             stack.enter_context(redirect_stdout(sys.stderr))
         # Ends what is under way, however this is left.
@@ -123,13 +130,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
-    for flag in ("workers", "cpus_per_worker"):
-        value = getattr(args, flag)
-        name = f"--{flag.replace('_', '-')}"
-        if value is not None and args.ray is None:
+    for flag in ("workers", "cpus_per_worker", "gpus_per_worker"):
+        if getattr(args, flag) is not None and args.ray is None:
+            name = f"--{flag.replace('_', '-')}"
             raise OptionError(f"{name} is only with --ray; without it there is one worker")
-        if value is not None and value < 1:
-            raise OptionError(f"{name} must be at least 1, not {value}")
     if args.ray is not None and args.n_threads is not None:
         raise OptionError("--threads is not with --ray; --cpus-per-worker says how many")
 
@@ -154,6 +158,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     if args.ray is not None:
         from ppocrvl.batch.on_ray import load_ray
 
+        _workers(args)
         load_ray()
     engine = engine_options(args)
     for file_or_threads in ("mmproj", "n_threads"):
@@ -176,6 +181,17 @@ def _settings(args: argparse.Namespace) -> Settings:
     return settings
 
 
+def _workers(args: argparse.Namespace) -> Workers:
+    """As asked for.
+
+    Raises:
+        OptionError: one is out of range.
+    """
+    from ppocrvl.batch.on_ray import Workers
+
+    return Workers(args.workers, args.cpus_per_worker, args.gpus_per_worker or 0.0)
+
+
 def _rows(args: argparse.Namespace, settings: Settings) -> Generator[Row]:
     if args.ray is None:
         from ppocrvl.batch.local import run_here
@@ -183,17 +199,17 @@ def _rows(args: argparse.Namespace, settings: Settings) -> Generator[Row]:
         return run_here(settings, n_threads=args.n_threads or 0)
     from ppocrvl.batch.on_ray import run_on_ray
 
-    return run_on_ray(
-        settings, args.ray, workers=args.workers, cpus_per_worker=args.cpus_per_worker
-    )
+    return run_on_ray(settings, args.ray, _workers(args))
 
 
 class CorpusProgress:
     """A line of progress on a terminal, and a line for what fails."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, settings: Settings) -> None:
+        from ppocrvl.batch.size import CorpusSize
+
         self._tally = tally
-        self._shows_line = sys.stderr.isatty()
+        self._size = CorpusSize(settings) if sys.stderr.isatty() else None
         self._width = 0
 
     def add(self, row: Row) -> None:
@@ -202,13 +218,18 @@ class CorpusProgress:
 
         if self._tally.add(row) and row.error:
             where = "" if row.page == DOCUMENT else f", page {row.page + 1}"
-            self.close()
+            self._clear()
             note(f"{plain(row.name)}{where}: failed: {plain(row.error)}")
-        if self._shows_line:
-            self._show(self._tally.line())
+        if self._size is not None:
+            self._show(self._tally.line(self._size.documents))
 
     def close(self) -> None:
         """Takes the line away."""
+        if self._size is not None:
+            self._size.close()
+        self._clear()
+
+    def _clear(self) -> None:
         if self._width:
             self._show("")
             sys.stderr.write("\r")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
@@ -127,7 +128,8 @@ def _leave_soon_after_ctrl_c() -> None:
         time.sleep(GRACE_SECONDS)
         os._exit(ExitCode.INTERRUPTED)
 
-    threading.Thread(target=watch, daemon=True).start()
+    with contextlib.suppress(RuntimeError):  # no memory for a thread: what needs it says so
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _set_up_messages(*, verbose: bool) -> None:

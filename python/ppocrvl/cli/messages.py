@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ppocrvl.errors import EngineError, ExitCode, OutputError, PpocrvlError
+from ppocrvl.support.memory import wants_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,9 @@ def exit_code(run: Callable[[], int], program: str = "ppocrvl") -> int:
         # What has no name of a file is standard output.
         what = "cannot write the result" if error.filename is None else error.filename
         return report(OutputError(f"{what}: {error.strerror or error}"), program)
-    except MemoryError:
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not wants_memory(error):
+            raise
         message = "out of memory; a lower --max-pixels or --max-tokens needs less"
         return report(EngineError(message), program)
     return code

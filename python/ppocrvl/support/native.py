@@ -11,15 +11,14 @@ import sys
 from pathlib import Path
 
 from ppocrvl.errors import EngineError
+from ppocrvl.support.memory import wants_memory
 from ppocrvl.support.variants import load_variant
 
 __all__ = ["_native"]
 
 
 def _diagnosis(error: ImportError) -> str:
-    text = str(error)
-    # glibc's words; on a disk mounted with noexec it adds that the operation is not permitted.
-    if "failed to map segment" in text and "not permitted" not in text:
+    if wants_memory(error):
         return f"there is not enough memory to load the compiled module of ppocrvl ({error})"
     built = sorted(path.name for path in Path(__file__).parent.parent.glob("_native*"))
     libraries = [name for name in built if not name.endswith(".pyi")]
