@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import ray
 
-from ppocrvl.batch import on_ray
+from ppocrvl.batch import on_ray, ray_stages
 from ppocrvl.batch.assembling import Assembling
 from ppocrvl.batch.opening import Opening
 from ppocrvl.batch.reading import PageReader
@@ -46,7 +46,7 @@ def install() -> None:
 
     no_models: Any = type("NoModels", (), {"parts": None})
     for where, name, what in (
-        (on_ray, "reader_of", lambda *_: no_models),
+        (ray_stages, "reader_of", lambda *_: no_models),
         (Opening, "_rows", rows),
         (PageReader, "__call__", read),
         (Assembling, "__call__", passed_on),

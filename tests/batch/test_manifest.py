@@ -151,17 +151,20 @@ def test_what_failed_is_forgotten_if_asked(tmp_path: Path) -> None:
 
 
 def test_attempts_that_did_not_end(tmp_path: Path) -> None:
-    attempts = Attempts(tmp_path / FOLDER, "this")
-    assert attempts.unfinished() == {}
+    attempts, keys = Attempts(tmp_path / FOLDER, "this"), ("k1", "k2", "k3")
+    assert attempts.unfinished(keys) == {}
     first = attempts.begin("k1")
     attempts.begin("k1")
     attempts.begin("k2")
-    assert {key: len(names) for key, names in attempts.unfinished().items()} == {"k1": 2, "k2": 1}
-    assert attempts.unfinished()["k2"][0].startswith(f"{os.getpid()} on ")
+    assert {key: len(names) for key, names in attempts.unfinished(keys).items()} == {
+        "k1": 2,
+        "k2": 1,
+    }
+    assert attempts.unfinished(keys)["k2"][0].startswith(f"{os.getpid()} on ")
     first.unlink()
     attempts.forget("k2")
-    assert {key: len(names) for key, names in attempts.unfinished().items()} == {"k1": 1}
+    assert {key: len(names) for key, names in attempts.unfinished(keys).items()} == {"k1": 1}
     other = Attempts(tmp_path / FOLDER, "other")
-    assert other.unfinished() == {}
+    assert other.unfinished(keys) == {}
     other.forget_other_runs()
-    assert attempts.unfinished() == {}
+    assert attempts.unfinished(keys) == {}

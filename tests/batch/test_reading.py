@@ -148,21 +148,24 @@ def test_a_page_that_ended_its_process_is_read_alone(corpus: Settings) -> None:
 
     def answer(pixels: Any) -> Result:
         if name_of(pixels).startswith("page 1"):
-            beside.append((set(attempts.unfinished()), [manifest.has_page(key) for key in keys]))
+            beside.append(
+                (set(attempts.unfinished(keys)), [manifest.has_page(key) for key in keys])
+            )
         return true(pixels)
 
     done = list(reader_for(corpus, answer)(rows))
     assert [row.state for row in done] == ["read"] * 4
     assert beside == [({keys[1]}, [True, False, True, True])] * 2
-    assert attempts.unfinished() == {}
+    assert attempts.unfinished(keys) == {}
 
 
 def test_a_page_that_ended_three_processes_is_given_up(corpus: Settings) -> None:
     rows = [row for row in rows_of(corpus) if row.page != DOCUMENT]
     manifest = Manifest(corpus)
     attempts = Attempts(manifest.folder, "run")
+    keys = [manifest.page_key(row.sha256, row.page) for row in rows]
     for _ in range(3):
-        attempts.begin(manifest.page_key(rows[1].sha256, rows[1].page))
+        attempts.begin(keys[1])
 
     def answer(pixels: Any) -> Result:
         assert not name_of(pixels).startswith("page 1")
@@ -171,12 +174,12 @@ def test_a_page_that_ended_three_processes_is_given_up(corpus: Settings) -> None
     done = {row.name[-5]: row for row in reader_for(corpus, answer)(rows)}
     assert [done[page].state for page in "0123"] == ["read", "failed", "read", "read"]
     assert done["1"].error == "the process that read it ended, 3 times"
-    record = manifest.page(manifest.page_key(rows[1].sha256, rows[1].page))
+    record = manifest.page(keys[1])
     assert record is not None
     assert [reason for _, reason in record.reasons] == [
         f"the process that read it ended (worker {os.getpid()} on {os.uname().nodename})"
     ] * 3
-    assert attempts.unfinished() == {}
+    assert attempts.unfinished(keys) == {}
 
 
 def test_what_is_given_up_in_peace_is_no_attempt(corpus: Settings) -> None:
@@ -185,11 +188,14 @@ def test_what_is_given_up_in_peace_is_no_attempt(corpus: Settings) -> None:
     def answer(pixels: Any) -> Result:
         return true(pixels)
 
-    rows = reader_for(corpus, answer)(rows_of(corpus))
+    pages = rows_of(corpus)
+    rows = reader_for(corpus, answer)(pages)
     while next(rows).page == DOCUMENT:
         pass
     rows.close()  # type: ignore[attr-defined]
-    assert Attempts(Manifest(corpus).folder, "run").unfinished() == {}
+    manifest = Manifest(corpus)
+    keys = [manifest.page_key(row.sha256, row.page) for row in pages]
+    assert Attempts(manifest.folder, "run").unfinished(keys) == {}
 
 
 def test_a_document_that_is_gone_fails_by_itself(corpus: Settings, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ppocrvl.support.output import make_folder, output_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 MOST = 3
@@ -20,7 +21,7 @@ MOST = 3
 
 
 class Attempts:
-    """A file for each attempt at a page, which is removed when the attempt ends in any way.
+    """A folder for each page, a file there for each attempt, removed when it ends in any way.
 
     What is left is of processes that ended while they read it. Files are neither synced nor
     locked: after a power failure some may be missing, and a page gets a further attempt.
@@ -33,17 +34,24 @@ class Attempts:
     def __init__(self, folder: Path, run: str) -> None:
         self._folder = folder / "attempts" / run
 
-    def unfinished(self) -> dict[str, list[str]]:
+    def unfinished(self, keys: Iterable[str]) -> dict[str, list[str]]:
         """By the key of a page, the processes that ended while they read it.
+
+        Only these pages are looked up, since every worker asks before each of its blocks, and all
+        workers together have many pages under way.
+
+        Args:
+            keys: of the pages that matter.
 
         Raises:
             OutputError: a file cannot be read.
         """
         found: dict[str, list[str]] = {}
-        with output_errors(self._folder), contextlib.suppress(FileNotFoundError):
-            for path in sorted(self._folder.iterdir()):
-                with contextlib.suppress(FileNotFoundError):  # of one that ended just now
-                    found.setdefault(path.name.split(".")[0], []).append(path.read_text())
+        for key in keys:
+            with output_errors(self._folder), contextlib.suppress(FileNotFoundError):
+                for path in sorted((self._folder / key).iterdir()):
+                    with contextlib.suppress(FileNotFoundError):  # of one that ended just now
+                        found.setdefault(key, []).append(path.read_text())
         return found
 
     def begin(self, key: str) -> Path:
@@ -52,16 +60,18 @@ class Attempts:
         Raises:
             OutputError: it cannot be written.
         """
-        path = make_folder(self._folder) / f"{key}.{secrets.token_hex(8)}"
+        path = self._folder / key / secrets.token_hex(8)
         with output_errors(path):
-            path.write_text(worker_name())
-        return path
+            while True:
+                make_folder(path.parent)
+                # Another worker may be done with a page of the same bytes just now.
+                with contextlib.suppress(FileNotFoundError):
+                    path.write_text(worker_name())
+                    return path
 
     def forget(self, key: str) -> None:
         """The page is done: no attempt at it counts any more."""
-        with contextlib.suppress(OSError):
-            for path in self._folder.glob(f"{key}.*"):
-                path.unlink(missing_ok=True)
+        shutil.rmtree(self._folder / key, ignore_errors=True)
 
     def forget_other_runs(self) -> None:
         """Removes what runs left that were killed."""

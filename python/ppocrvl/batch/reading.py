@@ -129,7 +129,9 @@ class PageReader:
         Raises:
             OutputError: what is read cannot be kept.
         """
-        unfinished = self._attempts.unfinished()
+        unfinished = self._attempts.unfinished(
+            self._key(row) for row in rows if row.page != DOCUMENT
+        )
         together: dict[str, Row] = {}
         alone: dict[str, Row] = {}
         again: list[Row] = []  # of documents with the same bytes
