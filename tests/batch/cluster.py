@@ -3,8 +3,8 @@
 
 python -m tests.batch.cluster CPUS[:GPUS]…
 
-There is a node for each number of CPUs; GPUs are numbers alone. Each line of standard input removes
-the last one, as a machine that fails; the end of the input ends all.
+There is a node for each number of CPUs; GPUs are numbers alone. A line "remove" on standard input
+removes the last one, as a machine that fails, "add" adds one like the last; the end ends all.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ def main() -> None:
     nodes = [cluster.add_node(**one) for one in others]
     sys.stdout.write(f"{cluster.address}\n")
     sys.stdout.flush()
-    for _ in sys.stdin:
-        cluster.remove_node(nodes.pop(), allow_graceful=False)
+    for line in sys.stdin:
+        if line.strip() == "add":
+            nodes.append(cluster.add_node(**[first, *others][-1]))
+        else:
+            cluster.remove_node(nodes.pop(), allow_graceful=False)
     cluster.shutdown()
 
 

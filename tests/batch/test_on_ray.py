@@ -42,7 +42,7 @@ ENVIRONMENT = {
 
 @contextmanager
 def cluster(*nodes: int | str) -> Iterator[tuple[str, IO[str]]]:
-    """Its address, and what takes a line for each node that is to fail."""
+    """Its address, and what takes a line: "add" for a node more, "remove" for one that fails."""
     command = [sys.executable, "-m", "tests.batch.cluster", *map(str, nodes)]
     with subprocess.Popen(
         command, cwd=ROOT, env=ENVIRONMENT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -282,9 +282,41 @@ def test_a_node_that_fails_costs_nothing(
             while not list(out.glob(".ppocrvl-batch/pages/*/*.json")):
                 assert process.poll() is None
                 time.sleep(0.05)
-            fail.write("\n")
+            fail.write("remove\n")
             fail.flush()
             stdout, stderr = process.communicate(timeout=1000)
     assert process.returncode == 13, stderr
     assert json.loads(stdout)["pages"]["failed"] == 0
+    assert written(out) == whole
+
+
+def test_a_node_that_is_added_reads(corpus: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
+    """Until then nobody can: somebody else has the only CPU."""
+    out = tmp_path / "out"
+    hold = """
+import sys, ray
+ray.init(sys.argv[1], log_to_driver=False)
+holder = ray.remote(num_cpus=1)(type("Holder", (), {"here": lambda self: True})).remote()
+print(ray.get(holder.here.remote()), flush=True)
+sys.stdin.read()
+"""
+    pipe = subprocess.PIPE
+    with cluster(1) as (address, nodes):
+        command = [sys.executable, "-c", hold, address]
+        with subprocess.Popen(
+            command, env=ENVIRONMENT, text=True, stdin=pipe, stdout=pipe
+        ) as holding:
+            assert holding.stdout is not None
+            assert holding.stdout.readline() == "True\n"
+            more = ["--ray", address, "--workers", "1", "--cpus-per-worker", "1"]
+            with begin(corpus, out, *more) as process:
+                while not list(out.glob(".ppocrvl-batch/run.json")):
+                    assert process.poll() is None
+                    time.sleep(0.05)
+                nodes.write("add\n")
+                nodes.flush()
+                stdout, stderr = process.communicate(timeout=1000)
+            holding.communicate()
+    assert process.returncode == 13, stderr
+    assert json.loads(stdout)["pages"] == {"read": N_PAGES, "kept": 0, "failed": 0}
     assert written(out) == whole
