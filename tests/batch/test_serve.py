@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from tests.batch import watched
-from tests.server.running import SECONDS, Server, error_of, question, wait_for
+from tests.server.running import Server, error_of, question, wait_for
+from tests.waiting import SECONDS
 
 import ppocrvl.batch
 from ppocrvl.batch import serve as on_serve
@@ -182,7 +183,7 @@ class TestServing:
             while not over.is_set():
                 asked = {**body, "max_tokens": 3}
                 answer = httpx2.post(
-                    f"{running.url}/v1/chat/completions", json=asked, timeout=10 * SECONDS
+                    f"{running.url}/v1/chat/completions", json=asked, timeout=SECONDS
                 )
                 statuses.append(answer.status_code)
 

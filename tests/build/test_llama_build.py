@@ -54,7 +54,7 @@ class Project:
         command += [f"-DPPOCRVL_LLAMA_CPP_DIR={self.provider.repository}"]
         environment = os.environ | {"PPOCRVL_CACHE_DIR": str(self.provider.cache)}
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=100
+            command, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
 
     def prefix(self, folder: str, *options: str) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.client.stub import SILENCE, Beginning
 from tests.document.made import two_pages
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.client import connection
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from tests.client.stub import Answer, Stub
 
-SECONDS = 60
 PDF = b"%PDF-1.7 of the server's"
 
 

@@ -10,10 +10,9 @@ from concurrent.futures import CancelledError
 
 import anyio
 import pytest
+from tests.waiting import SECONDS
 
 from ppocrvl.client.loop_thread import LoopThread
-
-SECONDS = 60.0  # for what never comes
 
 
 async def _nothing() -> None:

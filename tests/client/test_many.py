@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from tests.client.stub import SILENCE, Beginning, completion
 from tests.server.running import Server
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.engine.preparing import THREADS
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.client.stub import Answer, Stub
-
-SECONDS = 60
 
 
 @pytest.fixture(scope="module")

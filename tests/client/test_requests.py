@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from tests.client.stub import SILENCE, Beginning, completion
 from tests.server.running import Server
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.cli.main import run_command
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from tests.client.stub import Answer, Stub
 
-SECONDS = 60
 OWN = {"version": "1.6", "pixels": {"": [112_896, 1_003_520]}}
 PICTURE = np.full((28, 56), 200, np.uint8)
 

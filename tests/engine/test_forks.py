@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl import api
@@ -32,7 +33,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
-SECONDS = 60
 LONG = 30_000
 
 

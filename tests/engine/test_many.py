@@ -16,6 +16,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from PIL import Image
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.engine.answers import AsyncStream
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
-SECONDS = 60
 LONG = 30_000
 """Tokens; the answer goes on until the context is full. Noise may look like a loop at any token."""
 

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.engine import notifier as notifier_module
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
-SECONDS = 60
 LONG = 30_000
 
 

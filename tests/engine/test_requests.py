@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.engine.preparing import THREADS
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
-SECONDS = 60
 LONG = 30_000
 LOADS = "ppocrvl.images.pixels.load_image"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.exporter.conftest import Reader
 
-pytestmark = [pytest.mark.reference, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.reference
 
 TASKS = ("ocr", "table", "formula", "chart", "spotting", "seal")
 # The wanted differences; docs/export.md explains each.

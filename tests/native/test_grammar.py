@@ -24,7 +24,7 @@ def run_worker(tmp_path: Path, first: int, count: int) -> Counter[str]:
     outcomes = tmp_path / "outcomes.txt"
     command = [sys.executable, str(WORKER), str(paths.llm), str(paths.mmproj)]
     command += [str(first), str(count), str(outcomes)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     lines = outcomes.read_text("utf-8").splitlines()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), lines[-1:]
     assert len(lines) == count

@@ -91,7 +91,6 @@ def differing_stages(
 
 
 @pytest.mark.reference
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("precision", "bound"), [("f32", 1e-5), ("auto", 1e-4)])
 def test_stages_are_those_of_transformers(
     checkpoint: Path, layout_file: Path, precision: str, bound: float

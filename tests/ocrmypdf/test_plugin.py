@@ -90,7 +90,7 @@ def test_options_are_in_the_help() -> None:
         [sys.executable, "-m", "ocrmypdf", "--plugin", "ppocrvl.ocrmypdf", "--help"],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
         check=True,
     )
     for name in ("model", "layout", "threads"):
@@ -188,7 +188,7 @@ def test_the_built_in_models(samples: Path, tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

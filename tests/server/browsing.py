@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.server.running import SECONDS
+from tests.waiting import SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx2
-from tests.server.running import SECONDS
+from tests.waiting import SECONDS
 
 from ppocrvl.requests.results import Result, Timings
 from ppocrvl.server.admission import Admission, ByteBudget

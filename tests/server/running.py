@@ -16,13 +16,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+from tests.waiting import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     StartServer = Callable[..., "Server"]
-
-SECONDS = 60
 
 
 class Server:

@@ -15,7 +15,8 @@ from tests.parsing.fakes import HeldReader, Stripes, TrueReader, true_text
 from tests.parsing.sources.pdf_writer import encrypted, pdf, text
 from tests.server.in_process import check_nothing_is_held, make_document_state, run
 from tests.server.painted import png, tiff
-from tests.server.running import SECONDS, error_of
+from tests.server.running import error_of
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.errors import EngineError

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
-from tests.server.running import ENDLESS, SECONDS, Server, error_of, question, wait_for
+from tests.server.running import ENDLESS, Server, error_of, question, wait_for
+from tests.waiting import SECONDS
 
 from ppocrvl.errors import ExitCode
 from ppocrvl.server import lifecycle

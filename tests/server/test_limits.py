@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 from tests.server.running import (
     ENDLESS,
-    SECONDS,
     Server,
     data_uri,
     error_of,
     question,
     wait_for,
 )
+from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.server.admission import Admission, ByteBudget

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from tests.server.in_process import PromptEngine, make_state, result, run
-from tests.server.running import SECONDS, data_uri, error_of, question
+from tests.server.running import data_uri, error_of, question
+from tests.waiting import SECONDS
 
 import ppocrvl.server.lifecycle
 import ppocrvl.server.loading

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.server.running import SECONDS
+from tests.waiting import SECONDS
 
 CODE = """
 import resource, threading

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from PIL import Image
-from tests.server.running import SECONDS, Server, error_of, question, wait_for
+from tests.server.running import Server, error_of, question, wait_for
+from tests.waiting import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.waiting import SECONDS
 
 # In a process of its own, which has no other threads: it may fork.
 STEPS = """
@@ -43,7 +44,6 @@ for more in range(-64 << 10, 2 << 20, 16 << 10):
         os._exit({"started": 0, "refused": 1}[start(more)])
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-SECONDS = 60  # for a thread that never comes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")

@@ -121,7 +121,6 @@ def test_reads_the_samples_exactly(
 
 
 @pytest.mark.reference
-@pytest.mark.timeout(300)
 @needs_fonts
 def test_reads_fresh_lines(tiny_checkpoint: Path) -> None:
     from tiny import checkpoint, data, exam, render, score

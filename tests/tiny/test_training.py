@@ -128,7 +128,6 @@ def test_reading_stops_at_the_end_and_tells_the_least_certain_token(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @needs_fonts
 def test_the_command_trains_resumes_and_exports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -152,7 +151,6 @@ def test_the_command_trains_resumes_and_exports(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @needs_fonts
 def test_the_command_trains_a_checkpoint_of_its_own_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

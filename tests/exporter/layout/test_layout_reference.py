@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-pytestmark = [pytest.mark.reference, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.reference
 
 # state_dict entries, and tensors of the exported file.
 COUNTS = {"v3": (915, 447), "v2": (1005, None)}

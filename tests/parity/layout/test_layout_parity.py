@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
 
-pytestmark = pytest.mark.timeout(300)  # importing torch alone takes long on a busy machine
 reference = pytest.mark.reference
 SIDE = 160
 UNUSED_MASKS = {"mask_enhanced": False}
