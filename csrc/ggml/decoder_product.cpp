@@ -2,6 +2,7 @@
 #include "ggml/decoder_operation.h"
 #include "ggml/weight_matrix.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace ppocrvl {
@@ -9,21 +10,22 @@ namespace {
 
 /// Tokens from which on our product is faster than ggml's, which multiplies quantized weights as
 /// integers where ours decodes them anew. Measured on two cores each of CPUs with AMX and with
-/// AVX512-BF16 (docs/decoder.md).
+/// AVX512-BF16 (docs/decoder.md); on ARM, instructions were counted.
 std::int64_t least_tokens(const kernels::DecoderKernels &kernels, const ggml_tensor &weight) {
-  if (weight.type == GGML_TYPE_BF16) {
+  if (weight.type == GGML_TYPE_BF16 || (weight.type == GGML_TYPE_Q8_0 && kernels.has_plain_q8_0)) {
     return 1;
   }
   if (has_8_rows_as_one(weight)) { // ggml takes four together
-    return kernels.has_tiles ? 5 : 3;
+    return kernels.has_tiles ? 5 : std::max(std::int64_t{3}, kernels.least_decoded);
   }
-  return kernels.has_tiles ? 3 : 1;
+  return kernels.least_decoded;
 }
 
 /// Whether a CPU's kernels multiply such weights faster: bfloat16, or a format that is coarser than
 /// that anyway and that they read by themselves, or are so fast that it need not be.
 bool is_ours(const kernels::DecoderKernels &kernels, const ggml_tensor &weight) {
-  if (weight.type == GGML_TYPE_BF16 || matrix_of(weight).format != kernels::Format::other) {
+  if (weight.type == GGML_TYPE_BF16 ||
+      (kernels.operands.is_bf16 && matrix_of(weight).format != kernels::Format::other)) {
     return kernels.has_tiles || (kernels.few_tokens != nullptr && weight.ne[0] % 32 == 0);
   }
   return kernels.has_tiles && ggml_is_quantized(weight.type) &&
@@ -62,7 +64,9 @@ public:
                                        const ggml_tensor &op) const override {
     const ggml_tensor &in = *op.src[1];
     if (is_for_few(kernels, op)) {
-      return static_cast<std::size_t>(ggml_nelements(&in)) * sizeof(std::uint16_t);
+      return kernels.operands.is_bf16
+                 ? static_cast<std::size_t>(ggml_nelements(&in)) * sizeof(std::uint16_t)
+                 : 0;
     }
     const std::int64_t count = kernels::panels_of(in.ne[1]) * kernels::lanes *
                                kernels::operand_rows(kernels.operands.is_bf16, in.ne[0]);
@@ -77,14 +81,19 @@ public:
     const kernels::Matrix matrix = matrix_of(*op.src[0]);
     const auto *values = static_cast<const float *>(in.data);
     auto *out = static_cast<float *>(op.data);
+    if (is_for_few(kernels, op) && !kernels.operands.is_bf16) {
+      kernels.few_tokens({&matrix, nullptr, out, in.ne[1], values}, share, scratch);
+      return;
+    }
     if (is_for_few(kernels, op)) {
       const std::int64_t begin = ggml_nelements(&in) * share.index / share.count;
       const std::int64_t end = ggml_nelements(&in) * (share.index + 1) / share.count;
       auto *rounded = static_cast<ggml_bf16_t *>(work);
       ggml_fp32_to_bf16_row(values + begin, rounded + begin, end - begin);
       ggml_barrier(params.threadpool);
-      kernels.few_tokens({&matrix, static_cast<const std::uint16_t *>(work), out, in.ne[1]}, share,
-                         scratch);
+      kernels.few_tokens(
+          {&matrix, static_cast<const std::uint16_t *>(work), out, in.ne[1], nullptr}, share,
+          scratch);
       return;
     }
     kernels.rows_to_operand(values, work, in.ne[0], in.ne[1], share);

@@ -13,6 +13,16 @@
 #include <cpuid.h>
 #endif
 
+#ifdef PPOCRVL_ARM_KERNELS
+#include "kernels/tables.h"
+
+#ifdef __APPLE__
+#include <sys/sysctl.h>
+#else
+#include <sys/auxv.h>
+#endif
+#endif
+
 namespace ppocrvl::kernels {
 
 namespace {
@@ -111,6 +121,36 @@ std::vector<Kernels> found() {
   return kernels;
 }
 
+#elif defined(PPOCRVL_ARM_KERNELS)
+
+#ifdef __APPLE__
+bool has_feature(const char *name) {
+  int is_there = 0;
+  std::size_t size = sizeof is_there;
+  return sysctlbyname(name, &is_there, &size, nullptr, 0) == 0 && is_there != 0;
+}
+#endif
+
+/// Whether there are BFDOT, BFMMLA (FEAT_BF16) and SDOT: ARMv8.6, optional from ARMv8.2 on.
+bool has_bf16() {
+#ifdef __APPLE__
+  return has_feature("hw.optional.arm.FEAT_BF16") && has_feature("hw.optional.arm.FEAT_DotProd");
+#else
+  constexpr unsigned long dot_product = 1UL << 20U; // HWCAP_ASIMDDP of asm/hwcap.h
+  constexpr unsigned long bf16 = 1UL << 14U;        // HWCAP2_BF16
+  return (getauxval(AT_HWCAP) & dot_product) != 0 && (getauxval(AT_HWCAP2) & bf16) != 0;
+#endif
+}
+
+std::vector<Kernels> found() {
+  std::vector<Kernels> kernels;
+  if (has_bf16()) {
+    kernels.push_back({&vision::neon_bf16, &decoder::neon_bf16, &logits::neon});
+  }
+  kernels.push_back({&vision::neon, &decoder::neon, &logits::neon});
+  return kernels;
+}
+
 #else
 
 std::vector<Kernels> found() { return {}; }
@@ -151,6 +191,9 @@ std::vector<const MapKernels *> all_map_kernels() {
   if (cpu.avx2) {
     all.push_back(&maps::avx2);
   }
+#endif
+#ifdef PPOCRVL_ARM_KERNELS
+  all.push_back(&maps::neon);
 #endif
   all.push_back(&plain_maps);
   return all;

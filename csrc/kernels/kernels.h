@@ -66,9 +66,10 @@ struct Linear {
 /// the work. The matrix is not of Format::other, without a bias, its columns a multiple of 32.
 struct FewTokens {
   const Matrix *matrix;
-  const std::uint16_t *in; // bfloat16 [n_tokens][columns]
+  const std::uint16_t *in; // bfloat16 [n_tokens][columns], where operands are bfloat16
   float *out;              // [n_tokens][rows]
   std::int64_t n_tokens;   // 1 to `most_few_tokens`
+  const float *in_floats;  // in place of `in`, where operands are float32
 };
 
 constexpr std::int64_t most_few_tokens = 8;
@@ -196,6 +197,11 @@ struct DecoderKernels {
   /// All of `CacheAttention` for few tokens, without `work`; up to `most_shared_queries` of their
   /// heads may share one of the cache. Null: not faster than ggml's.
   void (*few_queries)(const CacheAttention &, Share, void *scratch);
+  /// Tokens from which on products are faster than ggml's although weights must be decoded for
+  /// them: ggml's of quantized weights are in whole numbers.
+  std::int64_t least_decoded;
+  /// Whether few tokens meet weights of Format::q8_0 as they are, without decoding.
+  bool has_plain_q8_0;
 };
 
 /// What choosing a token needs of all logits.

@@ -46,6 +46,8 @@ template <typename Product, bool rounds_scores = false> struct PanelKernels {
         Decoder::attend_cache,
         /*few_tokens=*/nullptr,
         /*few_queries=*/nullptr,
+        /*least_decoded=*/Product::has_tiles ? 3 : 1,
+        /*has_plain_q8_0=*/false,
     };
   }
 };

@@ -17,6 +17,8 @@ extern const VisionKernels avx512_int16;
 extern const VisionKernels avx2_int16;
 extern const VisionKernels avx512_bf16_int8;
 extern const VisionKernels avx512_int8;
+extern const VisionKernels neon_bf16;
+extern const VisionKernels neon;
 } // namespace vision
 
 namespace decoder {
@@ -24,16 +26,20 @@ extern const DecoderKernels amx;
 extern const DecoderKernels avx512_bf16;
 extern const DecoderKernels avx512;
 extern const DecoderKernels avx2;
+extern const DecoderKernels neon_bf16;
+extern const DecoderKernels neon;
 } // namespace decoder
 
 namespace logits {
 extern const LogitKernels avx512;
 extern const LogitKernels avx2;
+extern const LogitKernels neon;
 } // namespace logits
 
 namespace maps {
 extern const MapKernels avx512;
 extern const MapKernels avx2;
+extern const MapKernels neon;
 } // namespace maps
 
 namespace convolutions {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SAMPLES = sorted((Path(__file__).parent.parent.parent / "samples").glob("*.png"))
-HALF = ("amx", "avx512_bf16", "avx512_bf16_int8")
+HALF = ("amx", "avx512_bf16", "avx512_bf16_int8", "neon_bf16")
 SHORTS = ("avx512_int16", "avx2_int16")
 BYTES = ("avx512_bf16_int8", "avx512_int8")
 SIZES = ((28, 28), (56, 84), (28, 700), (224, 308))  # height, width

@@ -19,10 +19,13 @@ TEST_CASE("weights: an order of ggml's is known by what it is, not by where it l
   const ggml_backend_buffer_ptr buffer(
       ggml_backend_buft_alloc_buffer(kind, ggml_backend_buft_get_alloc_size(kind, weight)));
   ggml_backend_tensor_alloc(buffer.get(), weight, ggml_backend_buffer_get_base(buffer.get()));
-  // Kernels that read the order are for CPUs on which ggml takes it.
+#ifdef __x86_64__
+  // Kernels that read the order are for CPUs on which ggml takes it. On ARM it does if it was
+  // compiled for I8MM.
   for (const auto &kernels : ppocrvl::test::tested_kernels()) {
     CHECK(!kernels.decoder->operands.is_bf16 || has_8_rows_as_one(*weight));
   }
+#endif
   CHECK_EQUAL(ppocrvl::matrix_of(*weight).format == Format::q4_k_of_8_rows,
               has_8_rows_as_one(*weight));
 

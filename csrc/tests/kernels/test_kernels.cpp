@@ -581,9 +581,12 @@ double few_tokens_error(const Kernels &kernels, ggml_type type, std::int64_t col
   constexpr std::int64_t rows = 39; // no multiple of what is summed at once
   std::mt19937 random(23);
   Weights layer = weights(random, type, rows, columns, nullptr);
-  for (float &value : layer.values) { // as kernels round those of other formats
-    value = ggml_bf16_to_fp32(ggml_fp32_to_bf16(value));
+  if (type != GGML_TYPE_Q8_0 || !kernels.decoder->has_plain_q8_0) {
+    for (float &value : layer.values) { // as kernels round those of other formats
+      value = ggml_bf16_to_fp32(ggml_fp32_to_bf16(value));
+    }
   }
+  const bool is_bf16 = kernels.decoder->operands.is_bf16;
   Buffer<float> in = drawn(random, n_tokens * columns);
   Buffer<std::uint16_t> rounded(n_tokens * columns);
   for (std::int64_t i = 0; i < in.size(); ++i) {
@@ -591,8 +594,9 @@ double few_tokens_error(const Kernels &kernels, ggml_type type, std::int64_t col
   }
   Buffer<float> out(n_tokens * rows, std::numeric_limits<float>::quiet_NaN());
   in_shares(3, [&](Share share) {
-    kernels.decoder->few_tokens({&layer.matrix, rounded.data(), out.data(), n_tokens}, share,
-                                thread_scratch());
+    kernels.decoder->few_tokens({&layer.matrix, is_bf16 ? rounded.data() : nullptr, out.data(),
+                                 n_tokens, is_bf16 ? nullptr : in.data()},
+                                share, thread_scratch());
   });
   double worst = 0.0;
   for (std::int64_t i = 0; i < out.size(); ++i) {
@@ -894,13 +898,53 @@ TEST_CASE("kernels: products of few tokens") {
       for (const std::int64_t columns : {32, 96, 3072}) {
         for (const ggml_type type :
              {GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q5_0, GGML_TYPE_Q4_0, GGML_TYPE_IQ4_NL}) {
-          CHECK(few_tokens_error(kernels, type, columns, n_tokens) < 1e-3);
+          if (type == GGML_TYPE_BF16 || kernels.decoder->operands.is_bf16) {
+            CHECK(few_tokens_error(kernels, type, columns, n_tokens) < 1e-3);
+          }
         }
+      }
+      if (!kernels.decoder->operands.is_bf16) { // reads bfloat16 alone
+        continue;
       }
       for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
         CHECK(few_tokens_error(kernels, type, 256, n_tokens) < 1e-3);
         CHECK(few_tokens_error(kernels, type, 4352, n_tokens) < 1e-3);
       }
+    }
+  });
+}
+
+TEST_CASE("kernels: few tokens in whole numbers: outliers, zeros and NaN") {
+  each([](const Kernels &kernels) {
+    if (!kernels.decoder->has_plain_q8_0) {
+      return;
+    }
+    constexpr std::int64_t rows = 5;
+    constexpr std::int64_t columns = 128;
+    constexpr std::int64_t n_tokens = 3;
+    std::mt19937 random(31);
+    const Weights layer = weights(random, GGML_TYPE_Q8_0, rows, columns, nullptr);
+    std::vector<float> in(n_tokens * columns);
+    for (std::size_t i = 0; i < columns; ++i) {
+      // Of each 32 the first is 8192 times the others, some of which are less than half a step.
+      in[i] = i % 32 == 0 ? 8192.0F : draw(random);
+    }
+    in[2 * columns + 5] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<std::uint16_t> rounded(in.size());
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      rounded[i] = ggml_fp32_to_bf16(in[i]).bits;
+    }
+    std::vector<float> out(n_tokens * rows, std::numeric_limits<float>::quiet_NaN());
+    kernels.decoder->few_tokens({&layer.matrix, rounded.data(), out.data(), n_tokens, nullptr},
+                                {0, 1}, thread_scratch());
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const double sum = product_of_rows(
+          layer, row, [&](std::int64_t column) { return in[static_cast<std::size_t>(column)]; });
+      const auto at = static_cast<std::size_t>(row);
+      // Half a step of 1 for each of 124 numbers, times weights of at most 1.
+      CHECK(std::abs(static_cast<double>(out[at]) - sum) < 62.0);
+      CHECK(out[rows + at] == 0.0F);
+      CHECK(std::isnan(out[2 * rows + at]));
     }
   });
 }

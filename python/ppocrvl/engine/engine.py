@@ -85,10 +85,10 @@ class Engine(Closing):
             several tokens (prompts, several answers). "ggml" for llama.cpp's operations; "amx",
             "avx512_bf16" (bfloat16 operands), "avx512", "avx2" (float32), "avx512_int16",
             "avx2_int16" (linear layers in int16), "avx512_bf16_int8", "avx512_int8" (int8 in some
-            of the encoder's layers) if the CPU supports them; "auto" for the fastest that
-            `precision` allows. With other kernels than "ggml", precision "auto" rounds the operands
-            of products unless the file is float32: to bfloat16, also in attention, or to int16 in
-            linear layers.
+            of the encoder's layers), on ARM "neon_bf16" (bfloat16) and "neon" (float32), if the CPU
+            supports them; "auto" for the fastest that `precision` allows. With other kernels than
+            "ggml", precision "auto" rounds the operands of products unless the file is float32: to
+            bfloat16, also in attention, or to int16 in linear layers.
         max_image_pixels: limit on width * height of an image before it is resized.
         n_parallel: number of requests that decode together, 1 to 64; others wait.
         kv_tokens: size of the KV cache in tokens, for all requests together (18 KiB per token for
