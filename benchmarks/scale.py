@@ -214,7 +214,7 @@ def costs(args: argparse.Namespace) -> None:
         row = Row(document=number, path=b"in", output=b"out%d" % number, sha256=f"{number:064}")
         with tempfile.NamedTemporaryFile("w", dir=files, delete=False) as file:
             file.write(markdown)
-        Path(file.name).replace(files / f"out{number}.md")
+        output = Path(file.name).replace(files / f"out{number}.md")
         manifest.keep_document(
             manifest.document_key(row), {}, [f"out{number}.md"], error="", code=0
         )

@@ -21,6 +21,7 @@ NEW, OLD = "max", "cortex-a72"  # with BF16, and without
 pytestmark = [
     pytest.mark.build,
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(5400),
     pytest.mark.skipif(QEMU is None, reason="needs qemu-aarch64: apt-get install qemu-user-static"),
     pytest.mark.skipif(COMPILER is None, reason="apt-get install g++-aarch64-linux-gnu"),
