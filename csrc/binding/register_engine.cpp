@@ -5,6 +5,7 @@
 #include "binding/register.h"
 #include "binding/wait.h"
 #include "engine/engine.h"
+#include "engine/kernel_choice.h"
 #include "support/error.h"
 
 #include <pybind11/pybind11.h>
@@ -94,29 +95,43 @@ std::vector<std::string> take_pieces(Ticket &ticket) {
 
 void register_values(py::module_ &module) {
   py::class_<EngineOptions>(module, "EngineOptions", "What an engine is made from.")
-      .def(py::init([](std::string llm, std::string mmproj, int n_threads, int gpu_layers,
-                       bool use_mmap, const std::string &precision, std::string kernels,
-                       int n_parallel, int kv_tokens, int encode_threads, int max_waiting,
-                       std::size_t cache_bytes, bool deterministic) {
+      .def(py::init([](std::string llm, std::string mmproj, int n_threads, std::string device,
+                       std::string vision_device, std::string text_device, bool use_mmap,
+                       const std::string &precision, std::string kernels, int n_parallel,
+                       int kv_tokens, int encode_threads, int max_waiting, std::size_t cache_bytes,
+                       bool deterministic) {
              return EngineOptions{
-                 std::move(llm),     std::move(mmproj), n_threads,
-                 gpu_layers,         use_mmap,          precision_named(precision),
-                 std::move(kernels), n_parallel,        kv_tokens,
-                 encode_threads,     max_waiting,       cache_bytes,
+                 std::move(llm),
+                 std::move(mmproj),
+                 n_threads,
+                 std::move(device),
+                 std::move(vision_device),
+                 std::move(text_device),
+                 use_mmap,
+                 precision_named(precision),
+                 std::move(kernels),
+                 n_parallel,
+                 kv_tokens,
+                 encode_threads,
+                 max_waiting,
+                 cache_bytes,
                  deterministic,
              };
            }),
            py::kw_only(), py::arg("llm"), py::arg("mmproj"), py::arg("n_threads") = 0,
-           py::arg("gpu_layers") = -1, py::arg("use_mmap") = true, py::arg("precision") = "auto",
-           py::arg("kernels") = "auto", py::arg("n_parallel") = 1, py::arg("kv_tokens") = 0,
-           py::arg("encode_threads") = 0, py::arg("max_waiting") = 256,
-           py::arg("cache_bytes") = std::size_t{64} << 20, py::arg("deterministic") = false,
+           py::arg("device") = "auto", py::arg("vision_device") = "", py::arg("text_device") = "",
+           py::arg("use_mmap") = true, py::arg("precision") = "auto", py::arg("kernels") = "auto",
+           py::arg("n_parallel") = 1, py::arg("kv_tokens") = 0, py::arg("encode_threads") = 0,
+           py::arg("max_waiting") = 256, py::arg("cache_bytes") = std::size_t{64} << 20,
+           py::arg("deterministic") = false,
            R"(Args:
     llm: Path of the language model's GGUF file.
     mmproj: Path of the vision encoder's GGUF file.
     n_threads: Threads that compute; 0 takes the usable physical cores, fewer for a small model. At
         most the usable CPUs.
-    gpu_layers: Layers to put on the GPU; -1 takes all if there is a GPU, 0 none, encoder included.
+    device: What computes: "auto", "cpu", or a device by its name among `devices()`.
+    vision_device: Likewise the vision encoder alone; "" for `device`.
+    text_device: Likewise the language model alone.
     use_mmap: Map the language model instead of reading it into memory.
     precision: Number formats of the vision encoder. "auto": float32 attention and GELU, linear
         layers as precise as their weights' type; "exact": float32 throughout; "fast": some of them
@@ -136,7 +151,9 @@ Raises:
       .def_readonly("llm", &EngineOptions::llm)
       .def_readonly("mmproj", &EngineOptions::mmproj)
       .def_readonly("n_threads", &EngineOptions::n_threads)
-      .def_readonly("gpu_layers", &EngineOptions::gpu_layers)
+      .def_readonly("device", &EngineOptions::device)
+      .def_readonly("vision_device", &EngineOptions::vision_device)
+      .def_readonly("text_device", &EngineOptions::text_device)
       .def_readonly("use_mmap", &EngineOptions::use_mmap)
       .def_property_readonly("precision", [](const EngineOptions &options) {
         return precision_names.at(static_cast<std::size_t>(options.precision));
@@ -281,11 +298,23 @@ Raises:
           "kernels",
           [](const Engine &engine) {
             return std::map<std::string, std::string>{
-                {"vision", engine.kernels().vision_name()},
-                {"decoder", engine.kernels().decoder_name()},
+                {"vision", kernels_name(engine.placement().vision.kernels)},
+                {"decoder", kernels_name(engine.placement().text.kernels)},
             };
           },
-          R"(The kernels of "vision" and of "decoder", where a CPU computes them.)")
+          R"(The kernels of "vision" and of "decoder"; "ggml" on a GPU as well.)")
+      .def_property_readonly(
+          "devices",
+          [](const Engine &engine) {
+            return std::map<std::string, std::string>{
+                {"vision", engine.placement().vision.device},
+                {"text", engine.placement().text.device},
+                {"kv_cache", engine.placement().kv_device()},
+            };
+          },
+          R"(Names of the devices that compute "vision" and "text" and hold the "kv_cache".)")
+      .def_property_readonly("notes", &Engine::notes,
+                             "What differs from what was asked for, a line each.")
       .def_property_readonly("load_seconds", &Engine::load_seconds)
       .def(
           "close", &Engine::close, py::call_guard<py::gil_scoped_release>(), // joins the threads

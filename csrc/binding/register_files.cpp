@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binding/register.h"
+#include "engine/memory_need.h"
 #include "files/gguf_file.h"
 #include "files/layout_check.h"
 #include "files/model_check.h"
+#include "model/text_placement.h"
+#include "vision/vision_placement.h"
 
 #include <pybind11/stl.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace py = pybind11;
@@ -96,9 +101,36 @@ py::tuple shape(const GgufTensor &tensor) {
   return tuple;
 }
 
+void register_memory(py::module_ &module) {
+  module.def(
+      "llm_memory",
+      [](std::uint64_t n_tokens, std::uint64_t n_layer, std::uint64_t n_embd, std::uint64_t n_ff,
+         std::uint64_t n_head, std::uint64_t n_head_kv, std::uint64_t head_dim,
+         std::uint64_t n_vocab, bool is_f32) {
+        const LlmSizes sizes{0,         n_layer,  n_embd,  n_ff,  n_head,
+                             n_head_kv, head_dim, n_vocab, is_f32};
+        const auto batch = static_cast<std::uint64_t>(TextPlacement().batch_tokens);
+        return std::pair(kv_bytes(sizes, n_tokens), decoder_bytes(sizes, n_tokens, batch));
+      },
+      py::arg("n_tokens"), py::kw_only(), py::arg("n_layer"), py::arg("n_embd"), py::arg("n_ff"),
+      py::arg("n_head"), py::arg("n_head_kv"), py::arg("head_dim"), py::arg("n_vocab"),
+      py::arg("is_f32"), R"(Bytes of a KV cache of n_tokens, and of the buffers of its graph.)");
+  module.def(
+      "encoder_memory",
+      [](std::uint64_t n_patches, std::uint64_t n_layer, std::uint64_t n_embd, std::uint64_t n_head,
+         std::uint64_t n_ff, std::uint64_t n_embd_out, std::uint64_t patch_size, bool is_f32) {
+        const VisionSizes sizes{0, n_layer, n_embd, n_head, n_ff, n_embd_out, patch_size, is_f32};
+        return encoder_bytes(sizes, n_patches, VisionPlacement().bytes_of_scores);
+      },
+      py::arg("n_patches"), py::kw_only(), py::arg("n_layer"), py::arg("n_embd"), py::arg("n_head"),
+      py::arg("n_ff"), py::arg("n_embd_out"), py::arg("patch_size"), py::arg("is_f32"),
+      "Bytes of the vision encoder's buffers for a picture of n_patches.");
+}
+
 } // namespace
 
 void register_files(py::module_ &module) {
+  register_memory(module);
   // Reading a file may wait for a disk or a network share: all of it runs without the GIL.
   using released = py::call_guard<py::gil_scoped_release>;
 

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/system_info.h"
 #include "ggml/decoder_threads.h"
+#include "ggml/devices.h"
 #include "support/logging.h"
 
 #include <pybind11/functional.h>

@@ -2,7 +2,6 @@
 #include "engine/engine.h"
 
 #include "files/model_files.h"
-#include "ggml/devices.h"
 #include "schedule/layout_turns.h"
 #include "support/cpu_count.h"
 #include "support/error.h"
@@ -33,51 +32,33 @@ constexpr std::size_t most_draft_tokens = most_draft_bytes / 2;
 std::mutex registry_mutex; // held while `close_all` works, so that no engine dies meanwhile
 std::set<Engine *> registry;
 
-/// Those of the layout models, unless a GPU computes: then none is in the other's way.
-LayoutTurns *turns_of(const EngineOptions &options) {
-  return options.gpu_layers != 0 && has_gpu() ? nullptr : &process_turns();
-}
-
 } // namespace
 
 Engine::Engine(const EngineOptions &options)
-    : options_(options), sharing_(options.encode_threads == 0, turns_of(options)),
-      board_(std::make_shared<Board>(options.cache_bytes)) {
+    : options_(options), board_(std::make_shared<Board>(options.cache_bytes)) {
   take_memory_for_exceptions();
   const Stopwatch stopwatch;
   if (options.n_parallel < 1 || options.n_parallel > most_parallel) {
     throw Error(ErrorKind::option, "n_parallel must be from 1 to " + std::to_string(most_parallel) +
                                        ", not " + std::to_string(options.n_parallel));
   }
-  {
-    const ModelFiles files = read_model_files(options.llm, options.mmproj);
-    info_ = files.info;
-    kernels_ = choose_kernels(options.kernels, options.precision, files.llm, files.mmproj);
-  }
-  const int cores = usable_physical_cores();
-  const int most = usable_processors();
-  const auto n_threads = [&](std::uint64_t weight_bytes) {
-    return options.n_threads > 0 ? std::min(options.n_threads, most)
-                                 : useful_threads(weight_bytes, cores);
-  };
-  const int encode_threads = std::min(options.encode_threads, most);
-  const int decode_threads = std::max(1, n_threads(info_.llm_bytes) - encode_threads);
+  place_files();
+  const int encode_threads = std::min(options.encode_threads, usable_processors());
+  sharing_.emplace(options.encode_threads == 0 && placement_.shares_device(),
+                   placement_.uses_host() ? &process_turns() : nullptr);
   language_model_.emplace(LanguageModelOptions{
       options.llm,
-      decode_threads,
-      options.gpu_layers,
+      std::max(1, threads_of(info_.llm_bytes) - encode_threads),
+      placement_.text,
       options.use_mmap,
       options.n_parallel,
-      kernels_.decoder,
       options.deterministic,
   });
   encoder_.emplace(
       EncoderOptions{
           options.mmproj,
-          encode_threads > 0 ? encode_threads : n_threads(info_.mmproj_bytes),
-          options.gpu_layers != 0,
-          options.precision,
-          kernels_.vision,
+          encode_threads > 0 ? encode_threads : threads_of(info_.mmproj_bytes),
+          placement_.vision,
       },
       NormalizationTable(info_.image_mean, info_.image_std));
   if (encoder_->n_embd() != language_model_->n_embd()) {
@@ -97,13 +78,41 @@ Engine::Engine(const EngineOptions &options)
   load_seconds_ = stopwatch.seconds();
 }
 
+/// Reads what the files say, and decides where they go.
+void Engine::place_files() {
+  const ModelFiles files = read_model_files(options_.llm, options_.mmproj);
+  info_ = files.info;
+  const PlacementWishes wishes{
+      options_.device,    options_.vision_device, options_.text_device,
+      options_.precision, options_.kernels,       most_kv_tokens(),
+  };
+  const bool is_host = wants_host_alone(wishes); // then no driver is started
+  placement_ = place(wishes, is_host ? std::vector<Device>() : list_devices(), files);
+  if (!placement_.note.empty()) {
+    notes_.push_back(placement_.note);
+  }
+  const int most = usable_processors();
+  for (const auto &[option, count] : {std::pair("n_threads", options_.n_threads),
+                                      std::pair("encode_threads", options_.encode_threads)}) {
+    if (count > most) {
+      notes_.push_back(std::string(option) + " is " + std::to_string(count) +
+                       ", but this process may use " + std::to_string(most) +
+                       (most == 1 ? " CPU" : " CPUs") + ": as many threads compute");
+    }
+  }
+}
+
+int Engine::threads_of(std::uint64_t weight_bytes) const {
+  return options_.n_threads > 0 ? std::min(options_.n_threads, usable_processors())
+                                : useful_threads(weight_bytes, usable_physical_cores());
+}
+
 void Engine::start_threads() {
   const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
-  const std::size_t kv_tokens =
-      options_.kv_tokens > 0 ? static_cast<std::size_t>(options_.kv_tokens) : default_kv_tokens();
-  const SchedulerOptions scheduling{options_.n_parallel, kv_tokens, options_.deterministic};
-  EncodeWorker &encoding = encode_worker_.emplace(*board_, encoder_.value(), sharing_, n_parallel);
-  Scheduler &decoding = scheduler_.emplace(*board_, language_model_.value(), sharing_, scheduling);
+  const SchedulerOptions scheduling{options_.n_parallel, most_kv_tokens(), options_.deterministic};
+  CoreSharing &sharing = sharing_.value();
+  EncodeWorker &encoding = encode_worker_.emplace(*board_, encoder_.value(), sharing, n_parallel);
+  Scheduler &decoding = scheduler_.emplace(*board_, language_model_.value(), sharing, scheduling);
   try {
     encode_thread_ = std::thread([&encoding] { encoding.run(); });
     decode_thread_ = std::thread([&decoding] { decoding.run(); });
@@ -113,8 +122,12 @@ void Engine::start_threads() {
   }
 }
 
-/// KV cells for as many requests of the usual size as may run.
-std::size_t Engine::default_kv_tokens() const {
+/// KV cells that the cache may grow to: as the caller says, or for as many requests of the usual
+/// size as may run.
+std::size_t Engine::most_kv_tokens() const {
+  if (options_.kv_tokens > 0) {
+    return static_cast<std::size_t>(options_.kv_tokens);
+  }
   int pixels = info_.max_pixels;
   for (const auto &[task, limits] : info_.task_pixels) {
     pixels = std::max(pixels, limits.second);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "engine/kernel_choice.h"
+#include "engine/placement.h"
 #include "files/model_info.h"
 #include "model/language_model.h"
 #include "schedule/board.h"
@@ -29,9 +29,11 @@ namespace ppocrvl {
 struct EngineOptions {
   std::string llm;
   std::string mmproj;
-  int n_threads = 0;   // 0: the usable physical cores, fewer for a small model. At most the
-                       // usable CPUs
-  int gpu_layers = -1; // negative: all if there is a GPU; 0: none
+  int n_threads = 0;           // 0: the usable physical cores, fewer for a small model. At most the
+                               // usable CPUs
+  std::string device = "auto"; // as PlacementWishes has them
+  std::string vision_device;
+  std::string text_device;
   bool use_mmap = true;
   VisionPrecision precision = VisionPrecision::automatic;
   std::string kernels = "auto";                    // on a CPU: also "ggml", or one by its name
@@ -49,8 +51,8 @@ class Engine {
 public:
   static constexpr int most_parallel = 64;
 
-  /// Checks both files, then loads them. Throws what `check_pair` throws, ErrorKind::option and
-  /// ErrorKind::engine.
+  /// Checks both files, places them, then loads them. Throws what `check_pair` and `place` throw,
+  /// ErrorKind::option and ErrorKind::engine.
   explicit Engine(const EngineOptions &options);
   ~Engine();
   Engine(const Engine &) = delete;
@@ -74,7 +76,11 @@ public:
   std::vector<std::int32_t> tokenize(const std::string &text) const;
 
   const ModelInfo &info() const { return info_; }
-  const KernelChoice &kernels() const { return kernels_; }
+  const Placement &placement() const { return placement_; }
+
+  /// What differs from what was asked for, a line each.
+  const std::vector<std::string> &notes() const { return notes_; }
+
   double load_seconds() const { return load_seconds_; }
 
   /// Stops the threads and frees the model; unfinished requests fail with ErrorKind::cancelled.
@@ -92,7 +98,9 @@ private:
   PreparedRequest prepare(const Request &request) const;
   std::shared_ptr<const TokenTrail> prepare_draft(const Request &request) const;
   const Vocabulary &vocabulary() const;
-  std::size_t default_kv_tokens() const;
+  void place_files();
+  int threads_of(std::uint64_t weight_bytes) const;
+  std::size_t most_kv_tokens() const;
   std::size_t kv_tokens_of_one() const;
   void require_queue_space() const;
   void start_threads();
@@ -101,13 +109,14 @@ private:
   EngineOptions options_;
   int process_ = current_process();
   ModelInfo info_;
-  KernelChoice kernels_;
+  Placement placement_;
+  std::vector<std::string> notes_;
   double load_seconds_ = 0.0;
   // Shared by callers that read the vocabulary, exclusive while `close` frees the model.
   mutable std::shared_mutex model_mutex_;
   std::optional<LanguageModel> language_model_; // the decoding thread's, save for its vocabulary
   std::optional<Encoder> encoder_;              // the encoding thread's
-  CoreSharing sharing_;
+  std::optional<CoreSharing> sharing_;
   std::shared_ptr<Board> board_; // tickets ring it, and may outlive the engine
   std::optional<EncodeWorker> encode_worker_;
   std::optional<Scheduler> scheduler_;

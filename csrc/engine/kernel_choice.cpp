@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/kernel_choice.h"
 
-#include "ggml.h"
 #include "support/error.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace ppocrvl {
 namespace {
@@ -13,12 +13,6 @@ using kernels::DecoderKernels;
 using kernels::Kernels;
 using kernels::LinearNumbers;
 using kernels::VisionKernels;
-
-/// One matrix stands for all of a file: where one is F32, all are.
-bool is_float32(const GgufFile &file, const std::string &weight) {
-  const GgufTensor *tensor = file.find_tensor(weight);
-  return tensor != nullptr && tensor->type == GGML_TYPE_F32;
-}
 
 template <typename Fits> const Kernels *first_available(Fits fits) {
   const auto &available = kernels::available();
@@ -54,10 +48,12 @@ const DecoderKernels *decoder_kernels_for(bool needs_float32) {
 
 } // namespace
 
-std::string KernelChoice::vision_name() const { return vision == nullptr ? "ggml" : vision->name; }
-
-std::string KernelChoice::decoder_name() const {
-  return decoder == nullptr ? "ggml" : decoder->name;
+bool fits_vision_kernels(const VisionSizes &sizes) {
+  // A GELU follows one block of columns, and a thread's scratch has space for such heads.
+  constexpr std::uint64_t widest_head = 256;
+  const std::uint64_t head_dim = sizes.n_embd / sizes.n_head;
+  return sizes.n_embd <= std::uint64_t{kernels::longest_row} && head_dim <= widest_head &&
+         head_dim % 4 == 0;
 }
 
 KernelChoice choose_kernels(const std::string &name, VisionPrecision precision, const GgufFile &llm,
@@ -68,8 +64,8 @@ KernelChoice choose_kernels(const std::string &name, VisionPrecision precision, 
   if (name == "auto") {
     const bool exact = precision == VisionPrecision::exact;
     return {
-        vision_kernels_for(precision, exact || is_float32(mmproj, "v.blk.0.ffn_up.weight")),
-        decoder_kernels_for(exact || is_float32(llm, "blk.0.ffn_up.weight")),
+        vision_kernels_for(precision, exact || vision_sizes(mmproj).is_float32),
+        decoder_kernels_for(exact || llm_sizes(llm).is_float32),
     };
   }
   std::string names = "auto, ggml";

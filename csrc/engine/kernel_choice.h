@@ -2,6 +2,7 @@
 #pragma once
 
 #include "files/gguf_file.h"
+#include "files/model_sizes.h"
 #include "kernels/kernels.h"
 #include "mtmd/vision_graph.h"
 
@@ -13,11 +14,15 @@ namespace ppocrvl {
 struct KernelChoice {
   const kernels::VisionKernels *vision = nullptr;
   const kernels::DecoderKernels *decoder = nullptr;
-
-  /// "ggml" where there are none.
-  [[nodiscard]] std::string vision_name() const;
-  [[nodiscard]] std::string decoder_name() const;
 };
+
+/// Whether our kernels can compute an encoder of these widths.
+bool fits_vision_kernels(const VisionSizes &sizes);
+
+/// "ggml" where there are none.
+template <typename SomeKernels> std::string kernels_name(const SomeKernels *kernels) {
+  return kernels == nullptr ? "ggml" : kernels->name;
+}
 
 /// `name` is "ggml", or that of one of `kernels::available()` for both graphs, or "auto": for each
 /// graph the fastest, with float32 operands where the precision is exact or the graph's own file is

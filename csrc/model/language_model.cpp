@@ -24,12 +24,12 @@ struct LanguageModel::Batch {
 };
 
 LanguageModel::LanguageModel(const LanguageModelOptions &options)
-    : model_(load_llama_model(options.path, options.gpu_layers, options.use_mmap)),
+    : model_(load_llama_model(options.path, options.placement.device, options.use_mmap)),
       vocabulary_(llama_model_get_vocab(model_.get())), token_embeddings_(options.path),
       options_(options) {
-  if (options.kernels != nullptr) {
+  if (options.placement.kernels != nullptr) {
     const AssertionGuard guard;
-    threads_.emplace(*options.kernels, options.n_threads);
+    threads_.emplace(*options.placement.kernels, options.n_threads);
   }
 }
 
@@ -68,17 +68,11 @@ void LanguageModel::grow_cache(std::size_t wish, std::size_t least, std::optiona
 LlamaContextPtr LanguageModel::make_context(std::size_t n_tokens) {
   const auto n_parallel = static_cast<std::size_t>(options_.n_parallel);
   llama_context_params params = usual_context_params(
-      *model_, n_tokens, options_.separate_kv ? n_parallel : 1, options_.n_threads);
-  params.n_batch = batch_tokens;
-  params.n_ubatch = batch_tokens;
+      options_.placement, n_tokens, options_.separate_kv ? n_parallel : 1, options_.n_threads);
   params.n_seq_max = static_cast<std::uint32_t>(n_parallel);
   params.kv_unified = !options_.separate_kv;
-  // A row of logits is n_vocab floats; without this, n_batch rows are kept.
-  params.n_outputs_max = options_.separate_kv
-                             ? params.n_seq_max
-                             : std::max<std::uint32_t>(params.n_seq_max, batch_outputs);
-  params.offload_kqv = options_.gpu_layers != 0;
-  params.op_offload = options_.gpu_layers != 0;
+  params.n_outputs_max =
+      options_.separate_kv ? params.n_seq_max : std::max(params.n_seq_max, params.n_outputs_max);
   params.abort_callback = [](void *self) {
     const auto *abandoned = static_cast<const LanguageModel *>(self)->abandoned_;
     return abandoned != nullptr && (*abandoned)();

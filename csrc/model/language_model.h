@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ggml/decoder_threads.h"
+#include "model/text_placement.h"
 #include "model/token_embeddings.h"
 #include "support/handles.h"
 #include "text/vocabulary.h"
@@ -20,10 +21,9 @@ namespace ppocrvl {
 struct LanguageModelOptions {
   std::string path;
   int n_threads = 1;
-  int gpu_layers = -1; // negative: all if there is a GPU; 0: none
+  TextPlacement placement;
   bool use_mmap = true;
-  int n_parallel = 1;                               // sequences at a time
-  const kernels::DecoderKernels *kernels = nullptr; // null for ggml's own
+  int n_parallel = 1;       // sequences at a time
   bool separate_kv = false; // equal shares of the cache, so that no sequence sees another's layout
 };
 
@@ -42,13 +42,6 @@ struct Feed {
 /// `vocabulary()` and the scalars are free.
 class LanguageModel {
 public:
-  /// Most tokens of one call. Compute buffers grow with it; prefill speed hardly does above this.
-  static constexpr int batch_tokens = 256;
-
-  /// Most tokens of one call whose logits are wanted, where there are not more sequences; one of
-  /// each sequence where the shares of the cache are separate. Each takes n_vocab floats.
-  static constexpr int batch_outputs = 32;
-
   /// The file must have passed the model check. Throws ErrorKind::engine.
   explicit LanguageModel(const LanguageModelOptions &options);
   ~LanguageModel() = default;
@@ -61,6 +54,9 @@ public:
   int n_embd() const;
   int n_ctx_train() const;
 
+  /// Most tokens of one call.
+  int batch_tokens() const { return options_.placement.batch_tokens; }
+
   /// Tokens that the cache can hold; all sequences together, unless the shares are separate.
   std::size_t kv_capacity() const;
 
@@ -69,10 +65,10 @@ public:
   /// `kept`. After an error there may be none at all; the next call makes one.
   void grow_cache(std::size_t wish, std::size_t least, std::optional<int> kept);
 
-  /// Goes on with several sequences, at most `batch_tokens` in all: tokens and pictures in one pass
-  /// over the weights. A true `abandoned` ends the call with ErrorKind::cancelled. After that and
-  /// after ErrorKind::engine, nothing of the call is in the cache, nor of a picture that it was in
-  /// the middle of. Where `kv_capacity()` is 0 after ErrorKind::engine, all sequences are lost.
+  /// Goes on with several sequences, at most `batch_tokens()` in all: tokens and pictures in one
+  /// pass over the weights. A true `abandoned` ends the call with ErrorKind::cancelled. After that
+  /// and after ErrorKind::engine, nothing of the call is in the cache, nor of a picture that it was
+  /// in the middle of. Where `kv_capacity()` is 0 after ErrorKind::engine, all sequences are lost.
   void feed(const std::vector<Feed> &feeds, const std::function<bool()> &abandoned);
 
   /// float32 [vocabulary().size()]: those that `feed` was asked for, by the place of the feed and

@@ -12,17 +12,23 @@
 
 namespace ppocrvl {
 
-LlamaModelPtr load_llama_model(const std::string &path, int gpu_layers, bool use_mmap) {
+LlamaModelPtr load_llama_model(const std::string &path, const std::string &device, bool use_mmap) {
   const AssertionGuard guard;
   clear_native_error();
   llama_model_params params = llama_model_default_params();
-  params.n_gpu_layers = gpu_layers;
   params.load_mode = use_mmap ? LLAMA_LOAD_MODE_AUTO : LLAMA_LOAD_MODE_NONE;
-  // An empty device list; otherwise a GPU would still take single operations.
-  std::array<ggml_backend_dev_t, 1> no_devices{};
-  if (gpu_layers == 0) {
-    params.devices = no_devices.data();
+  // The list ends with a null. Without devices it is empty; otherwise a GPU would still take single
+  // operations.
+  std::array<ggml_backend_dev_t, 2> devices{};
+  if (device != host_device) {
+    devices[0] = find_device(device);
+    if (devices[0] == nullptr) {
+      throw Error(ErrorKind::engine, "the device " + device + " is gone; see ppocrvl doctor");
+    }
   }
+  params.devices = devices.data();
+  params.n_gpu_layers = devices[0] == nullptr ? 0 : -1;
+  params.split_mode = LLAMA_SPLIT_MODE_NONE;
   LlamaModelPtr model(llama_model_load_from_file(path.c_str(), params));
   if (!model) {
     throw Error(ErrorKind::engine,
@@ -31,20 +37,25 @@ LlamaModelPtr load_llama_model(const std::string &path, int gpu_layers, bool use
   return model;
 }
 
-llama_context_params usual_context_params(const llama_model &model, std::size_t n_tokens,
+llama_context_params usual_context_params(const TextPlacement &placement, std::size_t n_tokens,
                                           std::size_t n_shares, int n_threads) {
   // libllama rounds the context up to this, and each share of it.
   constexpr std::size_t context_step = 256;
   const std::size_t step = context_step * n_shares;
-  const bool is_f32 = llama_model_ftype(&model) == LLAMA_FTYPE_ALL_F32;
   llama_context_params params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>((n_tokens + step - 1) / step * step);
   params.n_threads = n_threads;
   params.n_threads_batch = n_threads;
-  // An f32 file asks for f32 arithmetic: flash attention would round the cache to F16.
-  params.type_k = is_f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+  params.n_batch = static_cast<std::uint32_t>(placement.batch_tokens);
+  params.n_ubatch = params.n_batch;
+  // A row of logits is n_vocab floats; without this, n_batch rows are kept.
+  params.n_outputs_max = TextPlacement::batch_outputs;
+  params.type_k = placement.float32_cache ? GGML_TYPE_F32 : GGML_TYPE_F16;
   params.type_v = params.type_k;
-  params.flash_attn_type = is_f32 ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
+  params.flash_attn_type =
+      placement.float32_cache ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
+  params.offload_kqv = !placement.on_host() && placement.kv_on_device;
+  params.op_offload = !placement.on_host();
   return params;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "model/text_placement.h"
 #include "support/handles.h"
 
 #include <cstddef>
@@ -11,13 +12,13 @@ namespace ppocrvl {
 // libllama's three steps, for all that decodes: what upstream logs, asserts or throws becomes an
 // Error, and models and contexts have the same numbers whoever makes them.
 
-/// Loads a file that passed the model check. `gpu_layers` is negative for all if there is a GPU, 0
-/// for none. Throws ErrorKind::engine.
-LlamaModelPtr load_llama_model(const std::string &path, int gpu_layers, bool use_mmap);
+/// Loads a file that passed the model check: all of it on one device, by ggml's name, without any
+/// other GPU. Throws ErrorKind::engine.
+LlamaModelPtr load_llama_model(const std::string &path, const std::string &device, bool use_mmap);
 
 /// Parameters of a context whose KV cache has `n_tokens` cells or a few more, in whole steps of
-/// libllama times `n_shares`. Number formats are those that the file asks for.
-llama_context_params usual_context_params(const llama_model &model, std::size_t n_tokens,
+/// libllama times `n_shares`.
+llama_context_params usual_context_params(const TextPlacement &placement, std::size_t n_tokens,
                                           std::size_t n_shares, int n_threads);
 
 /// Makes a context with its KV cache. Throws ErrorKind::engine.

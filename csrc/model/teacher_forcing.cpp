@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/teacher_forcing.h"
 
-#include "files/model_files.h"
+#include "files/model_sizes.h"
 #include "model/llama_runtime.h"
 #include "model/mrope.h"
 #include "support/cpu_count.h"
@@ -13,9 +13,12 @@
 namespace ppocrvl {
 namespace {
 
-constexpr std::size_t batch_tokens = 256;
-// A row of logits is n_vocab floats: 414 kB with the official vocabulary.
-constexpr std::size_t batch_outputs = 32;
+/// An engine's on the CPU, with ggml's operations: the sums are collected at its products.
+TextPlacement text_placement(const GgufFile &llm) {
+  TextPlacement placement;
+  placement.float32_cache = llm_sizes(llm).is_float32;
+  return placement;
+}
 
 /// As many as an engine takes for so many bytes of weights, unless the caller says.
 int threads(int wanted, std::uint64_t weight_bytes) {
@@ -35,17 +38,19 @@ bool observe(ggml_tensor *node, bool ask, void *observer) {
 } // namespace
 
 TeacherForcing::TeacherForcing(const TeacherForcingOptions &options)
-    : info_(read_model_files(options.llm, options.mmproj).info), collect_(options.collect),
+    : TeacherForcing(options, read_model_files(options.llm, options.mmproj)) {}
+
+TeacherForcing::TeacherForcing(const TeacherForcingOptions &options, const ModelFiles &files)
+    : info_(files.info), collect_(options.collect),
       n_threads_(threads(options.n_threads, info_.llm_bytes)),
-      model_(load_llama_model(options.llm, /*gpu_layers=*/0, /*use_mmap=*/true)),
+      placement_(text_placement(files.llm)),
+      model_(load_llama_model(options.llm, placement_.device, /*use_mmap=*/true)),
       vocabulary_(llama_model_get_vocab(model_.get())),
       encoder_(
           EncoderOptions{
               options.mmproj,
               threads(options.n_threads, info_.mmproj_bytes),
-              /*use_gpu=*/false,
-              VisionPrecision::automatic,
-              nullptr, // the sums are collected at ggml's products
+              VisionPlacement(),
               collect_ ? &sums_ : nullptr,
           },
           NormalizationTable(info_.image_mean, info_.image_std)) {}
@@ -96,13 +101,8 @@ void TeacherForcing::begin(std::size_t n_tokens) {
   }
   context_.reset();
   // As an engine has them, so that its numbers are compared.
-  llama_context_params params = usual_context_params(*model_, n_tokens, 1, n_threads_);
-  params.n_batch = batch_tokens;
-  params.n_ubatch = batch_tokens;
+  llama_context_params params = usual_context_params(placement_, n_tokens, 1, n_threads_);
   params.n_seq_max = 1;
-  params.n_outputs_max = batch_outputs;
-  params.offload_kqv = false;
-  params.op_offload = false;
   if (collect_) {
     params.cb_eval = &observe;
     params.cb_eval_user_data = static_cast<NodeObserver *>(&sums_);
@@ -113,8 +113,8 @@ void TeacherForcing::begin(std::size_t n_tokens) {
 void TeacherForcing::feed_image(std::vector<float> &embeddings, const ImageGrid &grid,
                                 std::int32_t first) {
   const auto width = static_cast<std::size_t>(encoder_.n_embd());
-  std::vector<std::int8_t> silent(batch_tokens, 0);
-  constexpr int step = batch_tokens;
+  const int step = placement_.batch_tokens;
+  std::vector<std::int8_t> silent(static_cast<std::size_t>(step), 0);
   for (int begin = 0; begin < grid.tokens(); begin += step) {
     const int count = std::min(step, grid.tokens() - begin);
     auto planes = image_position_planes(grid, first, begin, count);
@@ -132,8 +132,9 @@ void TeacherForcing::feed_tokens(const std::vector<std::int32_t> &tokens, std::i
                                  std::size_t n_silent, bool keep_logits,
                                  std::vector<float> &logits) {
   const std::size_t n_vocab = vocabulary_.size();
+  constexpr std::size_t most = TextPlacement::batch_outputs;
   for (std::size_t begin = 0; begin < tokens.size();) {
-    const std::size_t count = std::min(batch_outputs, tokens.size() - begin);
+    const std::size_t count = std::min(most, tokens.size() - begin);
     std::vector<std::int32_t> some(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
                                    tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
     auto positions =

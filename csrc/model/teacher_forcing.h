@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "files/model_info.h"
+#include "files/model_files.h"
 #include "model/activation_sums.h"
+#include "model/text_placement.h"
 #include "support/handles.h"
 #include "support/trace.h"
 #include "text/vocabulary.h"
@@ -47,6 +48,7 @@ public:
   [[nodiscard]] const ActivationSums &sums() const { return sums_; }
 
 private:
+  TeacherForcing(const TeacherForcingOptions &options, const ModelFiles &files);
   void begin(std::size_t n_tokens);
   void feed_image(std::vector<float> &embeddings, const ImageGrid &grid, std::int32_t first);
   void feed_tokens(const std::vector<std::int32_t> &tokens, std::int32_t first,
@@ -56,6 +58,7 @@ private:
   bool collect_;
   int n_threads_;
   ActivationSums sums_;
+  TextPlacement placement_;
   LlamaModelPtr model_;
   Vocabulary vocabulary_;
   Encoder encoder_;

@@ -47,18 +47,6 @@ constexpr float rope_beta_slow = 1.0F;
 // file.
 constexpr float projector_norm_eps = 1e-5F;
 
-// Attention runs over slices of the queries, so that scores take little memory and no node runs for
-// long. clip.cpp has space for 8192 nodes and weights in a graph, which limits the number of
-// slices: 22 with the official 27 layers.
-constexpr int64_t bytes_of_scores = 32LL << 20;
-constexpr int64_t most_graph_nodes = 7500;
-constexpr int64_t layer_nodes = 56; // of a layer without its slices, weights included
-constexpr int64_t slice_nodes = 10;
-
-int64_t most_slices(int64_t n_layer) {
-  return std::max<int64_t>(1, (most_graph_nodes / n_layer - layer_nodes) / slice_nodes);
-}
-
 // ggml's fast float32 product (llamafile's) needs a dot product length of this multiple. The
 // official head has 72.
 constexpr int64_t dot_multiple = 16;
@@ -97,13 +85,13 @@ public:
     ggml_tensor *weight = ggml_reshape_2d(ctx_, kernel, pixels->ne[0], graph_.n_embd);
     ggml_tensor *flat = ggml_reshape_2d(ctx_, pixels, pixels->ne[0], graph_.n_patches);
     ggml_tensor *out = ggml_add(ctx_, ggml_mul_mat(ctx_, weight, flat), graph_.model.patch_bias);
-    if (const StripPictures *strip = usable_strip()) {
+    if (const StripPictures *strip = options_.strip) {
       std::vector<ggml_tensor *> embeddings;
       embeddings.reserve(strip->size());
       for (const ppocrvl::StripPicture &picture : *strip) {
         embeddings.push_back(position_embedding(picture.rows, picture.cols));
       }
-      PanelGraph panels(ctx_, *usable_kernels(), options_.scratch, strip);
+      PanelGraph panels(ctx_, *options_.kernels, options_.scratch, strip);
       return panels.add_strip_embeddings(out, embeddings);
     }
     return ggml_add(ctx_, out, position_embedding(graph_.n_patches_y, graph_.n_patches_x));
@@ -111,8 +99,8 @@ public:
 
   /// All encoder blocks on [n_embd, n_patches].
   ggml_tensor *blocks(ggml_tensor *in) {
-    if (const kernels::VisionKernels *kernels = usable_kernels()) {
-      return panel_blocks(*kernels, in);
+    if (options_.kernels != nullptr) {
+      return panel_blocks(*options_.kernels, in);
     }
     for (const clip_layer &layer : graph_.model.layers) {
       in = block(layer, in);
@@ -135,7 +123,7 @@ public:
     ggml_tensor *normed =
         norm(encoded, model.mm_input_norm_w, model.mm_input_norm_b, projector_norm_eps);
     ggml_tensor *merged = graph_.build_patch_merge_permute(normed, graph_.hparams.n_merge);
-    const kernels::VisionKernels *kernels = usable_kernels();
+    const kernels::VisionKernels *kernels = options_.kernels;
     if (kernels != nullptr && test_deviation != VisionDeviation::tanh_projector) {
       PanelGraph panels(ctx_, *kernels, options_.scratch, nullptr);
       const int64_t n = merged->ne[1];
@@ -155,28 +143,10 @@ public:
     return graph_.build_norm(in, weight, bias, NORM_TYPE_NORMAL, eps, -1);
   }
 
-  /// The pictures of the strip, if that is what the graph gets and can compute.
-  [[nodiscard]] const StripPictures *usable_strip() const {
-    const ggml_tensor *table = graph_.model.position_embeddings;
-    const bool is_usable = usable_kernels() != nullptr && table->type == GGML_TYPE_F32 &&
-                           ppocrvl::is_plain_host_tensor(table);
-    return is_usable ? options_.strip : nullptr;
-  }
-
 private:
-  /// The kernels that were asked for, if they can compute this graph.
-  [[nodiscard]] const kernels::VisionKernels *usable_kernels() const {
-    // A GELU follows one block of columns, and a thread's scratch has space for such heads.
-    constexpr int64_t widest_head = 256;
-    const bool fits = graph_.n_embd <= kernels::longest_row && graph_.d_head <= widest_head &&
-                      graph_.d_head % 4 == 0;
-    const clip_layer &layer = graph_.model.layers.front();
-    return fits && ppocrvl::is_plain_host_tensor(layer.ff_up_w) ? options_.kernels : nullptr;
-  }
-
   ggml_tensor *panel_blocks(const kernels::VisionKernels &kernels, ggml_tensor *in) {
     const int64_t n = graph_.n_patches;
-    const StripPictures *strip = usable_strip();
+    const StripPictures *strip = options_.strip;
     PanelGraph panels(ctx_, kernels, options_.scratch, strip);
     ggml_tensor *positions = strip == nullptr ? positions_ : panels.strip_positions(positions_);
     ggml_tensor *angles = panels.angles(positions, graph_.d_head, n);
@@ -271,7 +241,7 @@ private:
     }
     q = ggml_permute(ctx_, rotate(q), 0, 2, 1, 3); // [d_head, n_patches, n_head]
     k = ggml_permute(ctx_, rotate(k), 0, 2, 1, 3);
-    if (options_.precision == VisionPrecision::fast) {
+    if (options_.fused_attention) {
       k = ggml_cast(ctx_, k, GGML_TYPE_F16);
       v = ggml_cast(ctx_, ggml_permute(ctx_, v, 0, 2, 1, 3), GGML_TYPE_F16);
     } else {
@@ -280,18 +250,27 @@ private:
     }
     std::vector<ggml_tensor *> slices;
     const int64_t n = graph_.n_patches;
-    const int64_t bytes = n * n * graph_.n_head * static_cast<int64_t>(sizeof(float));
-    const int64_t count =
-        std::clamp<int64_t>(bytes / bytes_of_scores, 1, most_slices(graph_.n_layer));
+    const int64_t count = n_slices();
     for (int64_t i = 0; i < count; ++i) {
       const int64_t first = n * i / count;
       const int64_t rows = n * (i + 1) / count - first;
       ggml_tensor *some = ggml_view_3d(ctx_, q, q->ne[0], rows, q->ne[2], q->nb[1], q->nb[2],
                                        static_cast<size_t>(first) * q->nb[1]);
-      slices.push_back(options_.precision == VisionPrecision::fast ? flash(some, k, v)
-                                                                   : softmax_attention(some, k, v));
+      slices.push_back(options_.fused_attention ? flash(some, k, v)
+                                                : softmax_attention(some, k, v));
     }
     return linear(layer.o_w, layer.o_b, joined(slices));
+  }
+
+  /// Of the queries: so that scores take little memory, and no node runs for long.
+  [[nodiscard]] int64_t n_slices() const {
+    if (options_.bytes_of_scores == 0) {
+      return 1;
+    }
+    const int64_t n = graph_.n_patches;
+    const int64_t bytes = n * n * graph_.n_head * static_cast<int64_t>(sizeof(float));
+    return std::clamp<int64_t>(bytes / static_cast<int64_t>(options_.bytes_of_scores), 1,
+                               ppocrvl::most_attention_slices(graph_.n_layer));
   }
 
   ggml_tensor *padded(ggml_tensor *in) {
@@ -363,9 +342,6 @@ ggml_cgraph *clip_graph_paddleocr::build() {
 
   const VisionGraphOptions &options = thread_options;
   Builder builder(*this, positions, options);
-  if (options.took_strip != nullptr) {
-    *options.took_strip = builder.usable_strip() != nullptr;
-  }
   ggml_tensor *current = builder.patches();
   cb(current, ppocrvl::vision_node::patches, -1);
   current = builder.blocks(current);

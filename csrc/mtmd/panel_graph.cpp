@@ -412,8 +412,4 @@ ggml_tensor *PanelGraph::attention(ggml_tensor *qkv, ggml_tensor *angles, int64_
 
 double multiply_adds_of(const ggml_tensor &node) { return extra_of(node).multiply_adds; }
 
-bool is_plain_host_tensor(const ggml_tensor *tensor) {
-  return tensor->buffer != nullptr && ggml_backend_buffer_is_host(tensor->buffer);
-}
-
 } // namespace ppocrvl

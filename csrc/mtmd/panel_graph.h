@@ -87,7 +87,4 @@ private:
 /// Of a node of a vision graph that is GGML_OP_CUSTOM, as the PanelGraph that added it says.
 double multiply_adds_of(const ggml_tensor &node);
 
-/// Whether the kernels can use a tensor: in the memory of the process, and not repacked.
-bool is_plain_host_tensor(const ggml_tensor *tensor);
-
 } // namespace ppocrvl

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -18,13 +19,22 @@ constexpr std::size_t most_strip_pictures = 64;
 /// Number formats of the vision graph. The reference's mathematics (positions, kinds of GELU,
 /// epsilons) is the same in all of them.
 enum class VisionPrecision {
-  /// Attention over float16 keys and values, and ggml's own GELU (on a CPU a table in float16).
+  /// ggml's own GELU (on a CPU a table in float16).
   fast,
   /// float32 attention and GELU; linear layers as precise as their weights' type.
   automatic,
   /// float32 throughout, whatever type the weights have.
   exact,
 };
+
+/// Most slices of the queries that attention may take: clip.cpp has space for 8192 nodes and
+/// weights in a graph. 22 with the official 27 layers.
+constexpr std::int64_t most_attention_slices(std::int64_t n_layer) {
+  constexpr std::int64_t most_graph_nodes = 7500;
+  constexpr std::int64_t layer_nodes = 56; // of a layer without its slices, weights included
+  constexpr std::int64_t slice_nodes = 10;
+  return std::max<std::int64_t>(1, (most_graph_nodes / n_layer - layer_nodes) / slice_nodes);
+}
 
 /// Where a picture's patches lie in a strip of several (vision/strip.h): 2 x 2 of them a cell,
 /// cells in raster order.
@@ -54,11 +64,16 @@ struct StripPicture {
 /// How graphs are to be built.
 struct VisionGraphOptions {
   VisionPrecision precision = VisionPrecision::automatic;
-  /// What computes the layers where the weights are in the process's memory; null for ggml's own
-  /// operations.
+  /// ggml's flash attention, over float16 keys and values, in place of float32 attention.
+  bool fused_attention = false;
+  /// Attention takes the queries in slices whose scores take so much, where the graph has space for
+  /// them; 0 for one slice.
+  std::uint64_t bytes_of_scores = 0;
+  /// What computes the layers: of encoders that they fit (engine/placement.h), whose weights are in
+  /// the process's memory. Null for ggml's own operations.
   const kernels::VisionKernels *kernels = nullptr;
   /// The pictures of a strip, until the graph is computed; null for one picture as it is. Only our
-  /// kernels can compute a strip: see `took_strip`.
+  /// kernels can compute a strip.
   const std::vector<StripPicture> *strip = nullptr;
   /// Of as many threads as compute the graph, where there are kernels.
   const kernels::Scratch *scratch = nullptr;
@@ -66,9 +81,6 @@ struct VisionGraphOptions {
   /// the one before, because ggml's allocator takes a graph of as many nodes as the last one for
   /// one that it has memory for, also if it did not get the memory.
   std::size_t *n_graphs = nullptr;
-  /// Gets whether the graph took the strip; null for nobody. Weights on a GPU or a shape that the
-  /// kernels do not take can prevent that.
-  bool *took_strip = nullptr;
 };
 
 /// The options of the graphs that the calling thread lets mtmd build while one of these lives.

@@ -248,7 +248,7 @@ void Scheduler::start(GenerateJob job) {
   // A question alone has the same answer to the bit whatever was asked before; in the turns of a
   // conversation, not feeding the text again is worth more.
   const bool exact = options_.deterministic || prepared.request.messages.size() == 1;
-  constexpr std::size_t chunk = LanguageModel::batch_tokens;
+  const auto chunk = static_cast<std::size_t>(model_.batch_tokens());
   const CacheSlots::Choice choice =
       slots_.choose(prepared, exact ? std::optional(chunk) : std::nullopt);
   make_place(prepared.n_reserved(), choice);
@@ -327,7 +327,7 @@ void Scheduler::feed() {
     feeds.push_back(sequence.next(most));
     return feeds.back().count;
   };
-  int space = LanguageModel::batch_tokens;
+  int space = model_.batch_tokens();
   const std::vector<int> drafted = drafts();
   for (std::size_t i = 0; i < active_.size(); ++i) {
     if (active_[i]->is_decoding()) {
@@ -340,7 +340,7 @@ void Scheduler::feed() {
       continue;
     }
     if (options_.deterministic) { // it is fed alone
-      add(*sequence, LanguageModel::batch_tokens);
+      add(*sequence, model_.batch_tokens());
     } else if (prompt > 0) {
       prompt -= add(*sequence, prompt);
     }
@@ -387,7 +387,7 @@ void Scheduler::feed_alone(Sequence &sequence, const Feed &failed) {
     model_.forget(sequence.slot(), failed.first_position);
     while (error == nullptr && sequence.n_fed() < end) {
       const std::size_t left = end - sequence.n_fed();
-      const auto most = std::min<std::size_t>(left, LanguageModel::batch_tokens);
+      const auto most = std::min(left, static_cast<std::size_t>(model_.batch_tokens()));
       error = try_batch({&sequence}, {sequence.next(static_cast<int>(most))});
     }
   }
@@ -465,7 +465,7 @@ std::vector<int> Scheduler::drafts() const {
   chances.reserve(active_.size());
   for (const SequencePtr &sequence : active_) {
     chances.push_back(sequence->draft_chances(StepCosts::most_tokens - 1));
-    static_assert(StepCosts::most_tokens <= LanguageModel::batch_outputs);
+    static_assert(StepCosts::most_tokens <= TextPlacement::batch_outputs);
   }
   return draft_shares(chances, step_costs_);
 }
@@ -474,8 +474,8 @@ std::vector<int> Scheduler::drafts() const {
 int Scheduler::prompt_chunk() const {
   const bool others_wait = std::any_of(
       active_.begin(), active_.end(), [](const auto &sequence) { return sequence->is_decoding(); });
-  return options_.deterministic || !others_wait ? LanguageModel::batch_tokens
-                                                : chunk_size_.rows(LanguageModel::batch_tokens);
+  return options_.deterministic || !others_wait ? model_.batch_tokens()
+                                                : chunk_size_.rows(model_.batch_tokens());
 }
 
 /// What the encoder has of the cores before the next step. A step takes hardly longer for many than

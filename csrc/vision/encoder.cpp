@@ -22,7 +22,8 @@ namespace ppocrvl {
 /// they are spaced by work.
 class Encoder::Interrupter {
 public:
-  explicit Interrupter(NodeObserver *observer) : observer_(observer) {}
+  Interrupter(NodeObserver *observer, double work_per_stop)
+      : observer_(observer), work_per_stop_(work_per_stop) {}
 
   void watch(const std::function<bool()> &goes_on, Trace *trace) {
     goes_on_ = &goes_on;
@@ -40,9 +41,6 @@ public:
   }
 
 private:
-  // Multiply-adds between two stops: some 20 ms on two cores, far less on a GPU.
-  static constexpr double work_per_stop = 1e9;
-
   bool on_node(const ggml_tensor &node, bool ask) {
     Array *stage = traced(node);
     const bool observed = observer_ != nullptr && observer_->wants(node);
@@ -64,7 +62,7 @@ private:
       return !left_;
     }
     work_since_stop_ += multiply_adds(node);
-    return trace_ != nullptr || observed || work_since_stop_ >= work_per_stop;
+    return trace_ != nullptr || observed || work_since_stop_ >= work_per_stop_;
   }
 
   /// Where the node's values are to go, by the names that our vision graph gives.
@@ -109,6 +107,7 @@ private:
   }
 
   NodeObserver *observer_;
+  double work_per_stop_; // multiply-adds
   const std::function<bool()> *goes_on_ = nullptr;
   Trace *trace_ = nullptr;
   bool left_ = false;
@@ -136,12 +135,13 @@ void to_raster_order(Array &array, const StripPicture &picture) {
 
 Encoder::Encoder(const EncoderOptions &options, const NormalizationTable &normalization)
     : options_(options), normalization_(normalization),
-      scratch_(options.kernels == nullptr ? 0 : options.n_threads), cpu_(make_cpu(options)),
-      interrupter_(std::make_unique<Interrupter>(options.observer)), context_(load()),
-      n_embd_(clip_n_mmproj_embd(context_.get())), packs_(options.kernels != nullptr) {}
+      scratch_(options.placement.kernels == nullptr ? 0 : options.n_threads),
+      cpu_(make_cpu(options)), interrupter_(std::make_unique<Interrupter>(
+                                   options.observer, options.placement.work_per_stop)),
+      context_(load()), n_embd_(clip_n_mmproj_embd(context_.get())) {}
 
 std::unique_ptr<PooledCpu> Encoder::make_cpu(const EncoderOptions &options) {
-  if (options.use_gpu && has_gpu()) {
+  if (!options.placement.on_host()) {
     return nullptr;
   }
   const AssertionGuard guard;
@@ -153,7 +153,11 @@ ClipContextPtr Encoder::load() const {
   clear_native_error();
   clip_context_params params{};
   params.use_gpu = true; // for mtmd, whatever is named as the device
-  params.device = cpu_ == nullptr ? nullptr : cpu_->device();
+  params.device = cpu_ == nullptr ? find_device(options_.placement.device) : cpu_->device();
+  if (params.device == nullptr) { // mtmd would take another
+    throw Error(ErrorKind::engine,
+                "the device " + options_.placement.device + " is gone; see ppocrvl doctor");
+  }
   params.flash_attn_type = CLIP_FLASH_ATTN_TYPE_AUTO;
   params.warmup = false; // it would reserve buffers for a picture larger than most
   params.cb_eval = &Interrupter::callback;
@@ -174,7 +178,7 @@ Encoder::~Encoder() = default;
 std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
                                    const std::function<bool()> &goes_on, Trace *trace) {
   std::vector<float> embeddings;
-  if (packs_ && patches_in_strip(grid) <= most_packed_patches) {
+  if (packs() && patches_in_strip(grid) <= most_packed_patches) {
     embeddings = std::move(encode_strip({{&image, grid}}, goes_on, trace).front());
   } else {
     embeddings = encode_whole({&image, grid}, goes_on, trace);
@@ -189,10 +193,15 @@ std::vector<float> Encoder::encode(const RgbImage &image, const ImageGrid &grid,
 
 std::vector<std::vector<float>> Encoder::encode_together(const std::vector<GriddedImage> &images,
                                                          const std::function<bool()> &goes_on) {
-  if (packs_) {
+  if (packs()) {
     return encode_strip(images, goes_on, nullptr);
   }
-  return encode_each(images, goes_on, nullptr);
+  std::vector<std::vector<float>> parts;
+  parts.reserve(images.size());
+  for (const GriddedImage &one : images) {
+    parts.push_back(encode_whole(one, goes_on, nullptr));
+  }
+  return parts;
 }
 
 std::vector<float> Encoder::encode_whole(const GriddedImage &one,
@@ -202,30 +211,14 @@ std::vector<float> Encoder::encode_whole(const GriddedImage &one,
              trace);
 }
 
-std::vector<std::vector<float>> Encoder::encode_each(const std::vector<GriddedImage> &images,
-                                                     const std::function<bool()> &goes_on,
-                                                     Trace *trace) {
-  std::vector<std::vector<float>> parts;
-  parts.reserve(images.size());
-  for (const GriddedImage &one : images) {
-    parts.push_back(encode_whole(one, goes_on, trace));
-  }
-  return parts;
-}
-
 /// A traced strip has one picture.
 std::vector<std::vector<float>> Encoder::encode_strip(const std::vector<GriddedImage> &images,
                                                       const std::function<bool()> &goes_on,
                                                       Trace *trace) {
   Strip strip = make_strip(images, normalization_);
-  bool took_strip = false;
   const std::vector<float> all = run(
       {strip.token_side, strip.n_cells * strip.token_side, std::move(strip.values), strip.n_cells},
-      goes_on, trace, &strip.pictures, &took_strip);
-  if (!took_strip) {
-    packs_ = false;
-    return encode_each(images, goes_on, trace);
-  }
+      goes_on, trace, &strip.pictures);
   std::vector<std::vector<float>> parts;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const auto at = [&](int cell) { return all.begin() + std::ptrdiff_t{cell} * n_embd(); };
@@ -240,7 +233,7 @@ std::vector<std::vector<float>> Encoder::encode_strip(const std::vector<GriddedI
 }
 
 std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes_on, Trace *trace,
-                                const std::vector<StripPicture> *strip, bool *took_strip) {
+                                const std::vector<StripPicture> *strip) {
   const auto require_goes_on = [](bool whether) {
     if (!whether) {
       throw Error(ErrorKind::cancelled, "the request was cancelled");
@@ -266,8 +259,10 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   bool encoded = false;
   try {
     const AssertionGuard guard;
-    const UseVisionGraphOptions use(
-        {options_.precision, options_.kernels, strip, &scratch_, &n_graphs_, took_strip});
+    const VisionPlacement &placement = options_.placement;
+    const UseVisionGraphOptions use({placement.precision, placement.fused_attention,
+                                     placement.bytes_of_scores, placement.kernels, strip, &scratch_,
+                                     &n_graphs_});
     encoded = clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
   } catch (...) {
     const std::exception_ptr error = current_error();

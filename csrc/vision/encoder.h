@@ -3,12 +3,12 @@
 
 #include "ggml/pooled_cpu.h"
 #include "kernels/kernels.h"
-#include "mtmd/vision_graph.h"
 #include "support/handles.h"
 #include "support/node_observer.h"
 #include "support/trace.h"
 #include "vision/pixels.h"
 #include "vision/strip.h"
+#include "vision/vision_placement.h"
 
 #include <cstddef>
 #include <functional>
@@ -21,10 +21,8 @@ namespace ppocrvl {
 struct EncoderOptions {
   std::string path;
   int n_threads = 1;
-  bool use_gpu = true;
-  VisionPrecision precision = VisionPrecision::automatic;
-  const kernels::VisionKernels *kernels = nullptr; // null for ggml's own operations
-  NodeObserver *observer = nullptr;                // borrowed
+  VisionPlacement placement;
+  NodeObserver *observer = nullptr; // borrowed
 };
 
 /// The vision encoder with its projector. One thread at a time.
@@ -52,7 +50,7 @@ public:
   static constexpr int most_packed_patches = 1024;
 
   /// Whether `encode_together` is worth more than `encode` one after the other.
-  [[nodiscard]] bool packs() const { return packs_; }
+  [[nodiscard]] bool packs() const { return options_.placement.kernels != nullptr; }
 
   /// Embeddings of some pictures in one pass, in which each sees only itself: exactly what `encode`
   /// gives, as long as all of them have at most `most_packed_patches` in a strip.
@@ -76,13 +74,10 @@ private:
   /// As a picture of its own shape.
   std::vector<float> encode_whole(const GriddedImage &one, const std::function<bool()> &goes_on,
                                   Trace *trace);
-  std::vector<std::vector<float>> encode_each(const std::vector<GriddedImage> &images,
-                                              const std::function<bool()> &goes_on, Trace *trace);
   std::vector<std::vector<float>> encode_strip(const std::vector<GriddedImage> &images,
                                                const std::function<bool()> &goes_on, Trace *trace);
   std::vector<float> run(Input picture, const std::function<bool()> &goes_on, Trace *trace,
-                         const std::vector<StripPicture> *strip = nullptr,
-                         bool *took_strip = nullptr);
+                         const std::vector<StripPicture> *strip = nullptr);
 
   EncoderOptions options_;
   NormalizationTable normalization_;
@@ -92,7 +87,6 @@ private:
   ClipContextPtr context_; // null after an error that left it in pieces, until the next picture
   int n_embd_;
   std::size_t n_graphs_ = 0; // see VisionGraphOptions
-  bool packs_;               // until the vision graph says that it cannot
 };
 
 } // namespace ppocrvl

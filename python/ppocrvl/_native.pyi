@@ -98,6 +98,29 @@ def check_llm(path: str) -> None: ...
 def check_mmproj(path: str) -> None: ...
 def check_layout(path: str) -> None: ...
 def check_pair(llm: str, mmproj: str) -> None: ...
+def llm_memory(
+    n_tokens: int,
+    *,
+    n_layer: int,
+    n_embd: int,
+    n_ff: int,
+    n_head: int,
+    n_head_kv: int,
+    head_dim: int,
+    n_vocab: int,
+    is_f32: bool,
+) -> tuple[int, int]: ...
+def encoder_memory(
+    n_patches: int,
+    *,
+    n_layer: int,
+    n_embd: int,
+    n_head: int,
+    n_ff: int,
+    n_embd_out: int,
+    patch_size: int,
+    is_f32: bool,
+) -> int: ...
 def quantized_row_bytes(type: str, n_elements: int) -> int: ...  # noqa: A002
 
 class EngineOptions:
@@ -107,7 +130,9 @@ class EngineOptions:
         llm: str,
         mmproj: str,
         n_threads: int = 0,
-        gpu_layers: int = -1,
+        device: str = "auto",
+        vision_device: str = "",
+        text_device: str = "",
         use_mmap: bool = True,
         precision: str = "auto",
         kernels: str = "auto",
@@ -125,7 +150,11 @@ class EngineOptions:
     @property
     def n_threads(self) -> int: ...
     @property
-    def gpu_layers(self) -> int: ...
+    def device(self) -> str: ...
+    @property
+    def vision_device(self) -> str: ...
+    @property
+    def text_device(self) -> str: ...
     @property
     def use_mmap(self) -> bool: ...
     @property
@@ -285,6 +314,10 @@ class Engine:
     def info(self) -> ModelInfo: ...
     @property
     def kernels(self) -> dict[str, str]: ...
+    @property
+    def devices(self) -> dict[str, str]: ...
+    @property
+    def notes(self) -> list[str]: ...
     @property
     def load_seconds(self) -> float: ...
     def close(self) -> None: ...

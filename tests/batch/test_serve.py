@@ -46,12 +46,18 @@ def test_options_that_cannot_be(arguments: dict[str, Any], why: str) -> None:
 
 def test_options_are_taken_as_text() -> None:
     options = options_from(
-        {"max_waiting": "3", "fetch_urls": "true", "allowed_host": "a,b", "n_threads": "2"}
+        {
+            "max_waiting": "3",
+            "fetch_urls": "true",
+            "allowed_host": "a,b",
+            "n_threads": "2",
+            "text_device": "cpu",
+        }
     )
     assert options.limits.max_waiting == 3
     assert options.fetch_urls
     assert options.allowed_host == ("a", "b")
-    assert options.engine_keywords() == {"n_threads": 2}
+    assert options.engine_keywords() == {"n_threads": 2, "text_device": "cpu"}
 
 
 def test_without_ray_serve(monkeypatch: pytest.MonkeyPatch) -> None:

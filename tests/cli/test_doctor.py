@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import ppocrvl
 from ppocrvl.cli.main import run_command
 from ppocrvl.errors import ExitCode
 from ppocrvl.inspection import doctor
@@ -29,6 +30,8 @@ def test_report_of_this_installation(
     report = json.loads(done.stdout)
     assert done.returncode == ExitCode.OK, report["self_test"]
     assert report["self_test"]["text"] == report["self_test"]["expected"]
+    assert report["self_test"]["devices"].keys() == {"vision", "text", "kv_cache"}
+    assert report["self_test"]["notes"] == []
     assert len(report["llama_cpp"]) == 40
     assert report["packages"]["numpy"]
     assert report["cpu_features"]
@@ -59,6 +62,21 @@ def test_text_report(ppocrvl_program: Program) -> None:
         assert name in names
     assert names[-1] == "self-test"
     assert "passed: read" in done.stdout.splitlines()[-1]
+    assert "note" not in names
+
+
+def test_notes_of_the_engine_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Engine(ppocrvl.Engine):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, device="cpu", n_threads=1024, **options)
+
+    monkeypatch.setattr(doctor, "Engine", Engine)
+    assert run_command(["doctor"]) == ExitCode.OK
+    *_, note, last = capsys.readouterr().out.splitlines()
+    assert note.startswith("note          n_threads is 1024, but")
+    assert last.endswith(" s on CPU")
 
 
 def test_advice_follows_from_the_cpu() -> None:

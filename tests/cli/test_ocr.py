@@ -185,13 +185,28 @@ def test_options_reach_the_engine(
     done = ppocrvl_program(
         "ocr", picture, "--json", "--model", llm, "--mmproj", mmproj, "--task", "table",
         "--prompt", "Read it", "--max-tokens", 2, "--min-pixels", 784, "--max-pixels", 7840,
-        "--threads", 1, "--gpu-layers", 0, "--keep-location-tokens", "--max-image-pixels", 7840,
+        "--threads", 1, "--device", "cpu", "--vision-device", "auto", "--text-device", "CPU",
+        "--keep-location-tokens", "--max-image-pixels", 7840,
     )  # fmt: skip
     assert done.returncode == ExitCode.OK, done.stderr
     answer = json.loads(done.stdout)
     assert answer["task"] == "table"
     assert answer["resized"] == [140, 56]
     assert answer["timings"]["generated_tokens"] == 2
+
+
+def test_notes_of_the_engine_are_printed(ppocrvl_program: Program, picture: Path) -> None:
+    done = ppocrvl_program("ocr", picture, "--threads", 1024, "--device", "cpu", *SHORT)
+    assert done.returncode == ExitCode.OK
+    assert done.stderr.startswith("ppocrvl: n_threads is 1024, but this process may use ")
+    assert done.stderr.count("\n") == 2  # and that the answer was cut off
+
+
+def test_device_that_is_not_there(ppocrvl_program: Program, picture: Path) -> None:
+    done = ppocrvl_program("ocr", picture, "--text-device", "vulkan:7")
+    assert done.returncode == ExitCode.USAGE
+    assert "error: text_device must be one of auto, cpu" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 HINT = "looks like a whole page"

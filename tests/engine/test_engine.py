@@ -148,7 +148,12 @@ def test_options_that_cannot_work(
     ("options", "message"),
     [
         ({"n_threads": -1}, "n_threads must be from 0"),
-        ({"gpu_layers": -2}, "gpu_layers must be from -1"),
+        ({"device": "gpu"}, "device must be one of auto, cpu.*, not 'gpu'"),
+        ({"vision_device": "cuda:7"}, "vision_device must be one of auto, cpu.*, not 'cuda:7'"),
+        ({"text_device": "a\nb"}, "text_device must be one of auto, cpu"),
+        ({"device": ""}, "device must be a text that is not empty"),
+        ({"device": None}, "device must be a text that is not empty"),
+        ({"text_device": 0}, "text_device must be a text that is not empty"),
         ({"precision": "half"}, "precision must be auto, exact or fast"),
         ({"max_image_pixels": 0}, "max_image_pixels must be from 1"),
     ],
@@ -156,6 +161,16 @@ def test_options_that_cannot_work(
 def test_engine_options_that_cannot_work(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         ppocrvl.Engine(**options)
+
+
+def test_what_computes_where(endless_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ppocrvl.Engine(endless_model, device="cpu", n_threads=1) as engine:
+        assert engine.devices == {"vision": "CPU", "text": "CPU", "kv_cache": "CPU"}
+        assert engine.notes == ()
+    with ppocrvl.Engine(endless_model, vision_device="cpu", n_threads=1024) as engine:
+        assert engine.devices["vision"] == "CPU"
+        (line,) = (line for line in engine.notes if "n_threads is 1024, but" in line)
+    assert line in [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
 
 
 def test_prompt_longer_than_the_context(engine: ppocrvl.Engine, picture: Picture) -> None:

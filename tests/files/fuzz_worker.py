@@ -221,7 +221,7 @@ def _outcome(files: list[Path], damaged: str, use: Callable[[list[Path]], str]) 
 
 def _read_a_picture(files: list[Path]) -> str:
     llm, mmproj = files
-    with Engine(llm, mmproj=mmproj, n_threads=1, gpu_layers=0) as engine:
+    with Engine(llm, mmproj=mmproj, n_threads=1, device="cpu") as engine:
         try:
             engine.ocr(np.full((56, 56, 3), 255, np.uint8), max_tokens=1)
         except (ContextError, OptionError):

@@ -41,7 +41,7 @@ def main() -> None:
 def _read(llm: str, mmproj: str) -> None:
     """A small picture, with KV cells for an answer of the usual length that ends at once."""
     image = np.full((56, 56, 3), 255, np.uint8)
-    with Engine(llm, mmproj=mmproj, n_threads=1, gpu_layers=0, kernels=sys.argv[1]) as engine:
+    with Engine(llm, mmproj=mmproj, n_threads=1, device="cpu", kernels=sys.argv[1]) as engine:
         engine.ocr(image, logit_bias={END_OF_ANSWER: 1e9})
 
 

@@ -58,6 +58,13 @@ def test_ending_lets_what_runs_finish(
     assert running.end() == 0
 
 
+def test_notes_of_the_engine_are_logged(start_server: StartServer, endless_model: Path) -> None:
+    running = start_server("--model", endless_model, "--threads", 1024, "--device", "cpu")
+    running.wait_ready()
+    warnings = [line for line in running.log if '"warning"' in line]
+    assert any("n_threads is 1024, but this process may use" in line for line in warnings)
+
+
 def test_ending_has_a_limit(start_server: StartServer, endless_model: Path, noise: bytes) -> None:
     running = start_server(
         *("--model", endless_model, "--drain-seconds", 1),
@@ -179,6 +186,7 @@ def test_errors_at_the_start(endless_model: Path, tmp_path: Path) -> None:
         (("--model", "nowhere"), ExitCode.MODEL, "cannot open the model"),
         (("--model", broken, "--port", 0), ExitCode.MODEL, "truncated"),
         (("--port", 0, "--parallel", 0), ExitCode.USAGE, "n_parallel"),
+        (("--port", 0, "--vision-device", "vulkan:7"), ExitCode.USAGE, "vision_device must be"),
         (("--port", 0, "--max-pictures", 0), ExitCode.USAGE, "max_pictures"),
         (("--port", 0, "--tls-cert", "a"), ExitCode.USAGE, "go together"),
         (("--port", 0, "--tls-cert", "a", "--tls-key", "b"), ExitCode.USAGE, "cannot be used"),

@@ -91,7 +91,7 @@ TEST_CASE("engine: it computes in the pauses of a page's layout alone") {
   if (!options) {
     return;
   }
-  options->gpu_layers = 0;
+  options->device = "cpu";
   Engine engine(*options);
   const std::function<bool()> always;
   LayoutTurns::Page page(process_turns(), always); // as a layout model's page has it
@@ -111,5 +111,8 @@ TEST_CASE("engine: it computes in the pauses of a page's layout alone") {
 }
 
 TEST_CASE("engine: a missing file is a model error") {
-  CHECK_THROWS_KIND(ErrorKind::model_format, Engine({"/no/such.gguf", "/no/mmproj.gguf"}));
+  ppocrvl::EngineOptions options;
+  options.llm = "/no/such.gguf";
+  options.mmproj = "/no/mmproj.gguf";
+  CHECK_THROWS_KIND(ErrorKind::model_format, Engine(options));
 }

@@ -35,7 +35,7 @@ TEST_CASE("kernel choice: each graph's kernels go by its own file") {
     const auto exact_vision =
         choose_kernels("auto", precision, llm(GGML_TYPE_BF16), mmproj(GGML_TYPE_F32));
     CHECK(exact_vision.vision->linear.numbers == LinearNumbers::float32);
-    CHECK_EQUAL(exact_vision.decoder_name(), fastest.decoder->name);
+    CHECK_EQUAL(kernels_name(exact_vision.decoder), fastest.decoder->name);
     const auto exact_decoder =
         choose_kernels("auto", precision, llm(GGML_TYPE_F32), mmproj(GGML_TYPE_BF16));
     CHECK(!exact_decoder.decoder->operands.is_bf16);
@@ -48,9 +48,9 @@ TEST_CASE("kernel choice: int8 is for an encoder that is to be fast, never for a
   for (const Kernels &one : kernels::available()) {
     const auto named = choose_kernels(one.vision->name, VisionPrecision::automatic,
                                       llm(GGML_TYPE_BF16), mmproj(GGML_TYPE_BF16));
-    CHECK_EQUAL(named.vision_name(), one.vision->name);
-    CHECK_EQUAL(named.decoder_name(), one.decoder->name);
-    CHECK(named.decoder_name().find("int") == std::string::npos);
+    CHECK_EQUAL(kernels_name(named.vision), one.vision->name);
+    CHECK_EQUAL(kernels_name(named.decoder), one.decoder->name);
+    CHECK(kernels_name(named.decoder).find("int") == std::string::npos);
     const auto usual = choose_kernels("auto", VisionPrecision::automatic, llm(GGML_TYPE_BF16),
                                       mmproj(GGML_TYPE_BF16));
     CHECK(usual.vision->inner_linear.numbers != LinearNumbers::int8);
@@ -62,8 +62,8 @@ TEST_CASE("kernel choice: exact and ggml's own operations hold for both graphs")
   const GgufFile pictures = mmproj(GGML_TYPE_BF16);
   const auto none = choose_kernels("ggml", VisionPrecision::automatic, text, pictures);
   CHECK(none.vision == nullptr && none.decoder == nullptr);
-  CHECK_EQUAL(none.vision_name(), "ggml");
-  CHECK_EQUAL(none.decoder_name(), "ggml");
+  CHECK_EQUAL(kernels_name(none.vision), "ggml");
+  CHECK_EQUAL(kernels_name(none.decoder), "ggml");
   const auto exact = choose_kernels("auto", VisionPrecision::exact, text, pictures);
   CHECK(exact.vision == nullptr || exact.vision->linear.numbers == LinearNumbers::float32);
   CHECK(exact.decoder == nullptr || !exact.decoder->operands.is_bf16);

@@ -175,7 +175,7 @@ void run(const std::vector<std::string> &arguments) {
   }
   options->n_threads = arguments.size() < 3 ? 2 : std::stoi(arguments[2]);
   options->n_parallel = 3;
-  options->gpu_layers = 0;
+  options->device = "cpu";
   options->cache_bytes = 0; // each picture is encoded each time
   Subject subject(options.value());
   for (long i = first; i < first + n_faults; ++i) {

@@ -21,7 +21,7 @@ TEST_CASE("llama runtime: a file that libllama refuses is an error that says why
   ppocrvl::route_native_logs();
   const ppocrvl::tests::TemporaryFile damaged("GGUF and no more");
   const std::string message = ppocrvl::tests::message_of(ErrorKind::engine, [&] {
-    ppocrvl::load_llama_model(damaged.path(), /*gpu_layers=*/0, /*use_mmap=*/true);
+    ppocrvl::load_llama_model(damaged.path(), ppocrvl::host_device, /*use_mmap=*/true);
   });
   CHECK(ppocrvl::tests::contains(message, damaged.path()));
   CHECK(!ppocrvl::tests::contains(message, "no further detail"));

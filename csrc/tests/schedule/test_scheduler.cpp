@@ -102,7 +102,7 @@ private:
 class Decoder {
 public:
   explicit Decoder(const ppocrvl::EngineOptions &options)
-      : model_({options.llm}), scheduler_(board, model_, sharing_, {1, 4096, false}),
+      : model_(model_options(options)), scheduler_(board, model_, sharing_, {1, 4096, false}),
         thread_([this] { scheduler_.run(); }) {}
   ~Decoder() {
     board.closing = true;
@@ -111,6 +111,13 @@ public:
   }
   Decoder(const Decoder &) = delete;
   Decoder &operator=(const Decoder &) = delete;
+
+  [[nodiscard]] static ppocrvl::LanguageModelOptions
+  model_options(const ppocrvl::EngineOptions &options) {
+    ppocrvl::LanguageModelOptions made;
+    made.path = options.llm;
+    return made;
+  }
 
   [[nodiscard]] static ppocrvl::GenerateJob job() {
     ppocrvl::GenerateJob made;

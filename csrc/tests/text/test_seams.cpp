@@ -129,7 +129,8 @@ TEST_CASE("seams: the parts of any text have its ids") {
   if (!options) {
     return;
   }
-  const auto model = ppocrvl::load_llama_model(options->llm, /*gpu_layers=*/0, /*use_mmap=*/true);
+  const auto model =
+      ppocrvl::load_llama_model(options->llm, ppocrvl::host_device, /*use_mmap=*/true);
   const llama_vocab *vocab = llama_model_get_vocab(model.get());
   const Vocabulary vocabulary(vocab);
   const std::array<std::string, 20> words = {
@@ -175,7 +176,8 @@ TEST_CASE("seams: a prompt of more tokens than may be is refused, on both sides 
   if (!options) {
     return;
   }
-  const auto model = ppocrvl::load_llama_model(options->llm, /*gpu_layers=*/0, /*use_mmap=*/true);
+  const auto model =
+      ppocrvl::load_llama_model(options->llm, ppocrvl::host_device, /*use_mmap=*/true);
   const Vocabulary vocabulary(llama_model_get_vocab(model.get()));
   using Kind = PromptPiece::Kind;
   const auto prompt = [](std::size_t before, std::size_t after) {

@@ -90,7 +90,7 @@ TEST_CASE("strip: each picture's tokens are those it has alone") {
   const auto always = [] { return true; };
   ppocrvl::EncoderOptions plain;
   plain.path = options->mmproj;
-  plain.precision = ppocrvl::VisionPrecision::exact;
+  plain.placement.precision = ppocrvl::VisionPrecision::exact;
   Encoder reference(plain, table);
   std::vector<std::vector<float>> by_ggml;
   by_ggml.reserve(images.size());
@@ -108,7 +108,7 @@ TEST_CASE("strip: each picture's tokens are those it has alone") {
       ppocrvl::EncoderOptions how;
       how.path = options->mmproj;
       how.n_threads = n_threads;
-      how.kernels = kernels;
+      how.placement.kernels = kernels;
       Encoder encoder(how, table);
       const auto together = encoder.encode_together(gridded(images), always);
       CHECK(encoder.packs());
@@ -157,7 +157,7 @@ TEST_CASE("encoder: a picture of less work than lies between two stops is encode
     const auto *kernels = tested.vision;
     ppocrvl::EncoderOptions how;
     how.path = options->mmproj;
-    how.kernels = kernels;
+    how.placement.kernels = kernels;
     Encoder encoder(how, table);
     int n_asked = 0;
     encoder.encode(image, {6, 8}, [&] { return ++n_asked > 0; });
@@ -179,7 +179,7 @@ TEST_CASE("encoder: an exception on the way leaves no options behind") {
     const auto *kernels = tested.vision;
     ppocrvl::EncoderOptions how;
     how.path = options->mmproj;
-    how.kernels = kernels;
+    how.placement.kernels = kernels;
     Encoder encoder(how, table);
     int n_asked = 0;
     CHECK_THROWS_KIND(ErrorKind::engine, encoder.encode_together(gridded(images), [&] {

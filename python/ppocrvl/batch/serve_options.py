@@ -16,7 +16,7 @@ from ppocrvl.requests.options import MOST, check_int, check_number
 from ppocrvl.server.server_limits import ServerLimits
 
 _ENGINE = (
-    *("mmproj", "encode_threads", "gpu_layers", "precision"),
+    *("mmproj", "encode_threads", "device", "vision_device", "text_device", "precision"),
     *("kernels", "kv_tokens", "deterministic"),
 )
 _LISTS = ("allowed_host", "fetch_network")
@@ -42,7 +42,9 @@ class ServeOptions:
         n_parallel: images that decode together, in each replica.
         n_threads: CPU threads of a replica.
         encode_threads: of the vision encoder.
-        gpu_layers: layers on the GPU.
+        device: what computes.
+        vision_device: what computes the vision encoder; None: `device`.
+        text_device: what computes the language model; None: `device`.
         precision: number formats of the vision encoder.
         kernels: CPU kernels.
         kv_tokens: of the KV cache.
@@ -75,7 +77,9 @@ class ServeOptions:
     n_parallel: int = 4
     n_threads: int | None = None
     encode_threads: int | None = None
-    gpu_layers: int | None = None
+    device: str | None = None
+    vision_device: str | None = None
+    text_device: str | None = None
     precision: str | None = None
     kernels: str | None = None
     kv_tokens: int | None = None

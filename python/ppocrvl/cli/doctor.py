@@ -66,8 +66,10 @@ def _lines(report: dict[str, Any]) -> list[str]:
         if "error" in model:
             lines.append(_line("  error", model["error"]))
     test = report["self_test"]
+    lines.extend(_line("note", text) for text in test.get("notes", ()))
     if test["ok"]:
-        outcome = f"passed: read {test['text']!r} in {test['seconds']:.2f} s"
+        where = " and ".join(sorted({test["devices"]["vision"], test["devices"]["text"]}))
+        outcome = f"passed: read {test['text']!r} in {test['seconds']:.2f} s on {where}"
     elif "error" in test:
         outcome = f"FAILED: {test['error']}"
     else:

@@ -23,9 +23,21 @@ FLAGS: dict[str, tuple[str, dict[str, Any]]] = {
         "--encode-threads",
         {"type": int, "metavar": "N", "help": "of the vision encoder (default: as --threads)"},
     ),
-    "gpu_layers": (
-        "--gpu-layers",
-        {"type": int, "metavar": "N", "help": "layers on the GPU; 0 for none (default: all)"},
+    "device": (
+        "--device",
+        {
+            "metavar": "NAME",
+            "help": "auto, cpu, or a GPU that ppocrvl doctor lists (default: auto: the first GPU "
+            "with enough memory)",
+        },
+    ),
+    "vision_device": (
+        "--vision-device",
+        {"metavar": "NAME", "help": "of the vision encoder (default: as --device)"},
+    ),
+    "text_device": (
+        "--text-device",
+        {"metavar": "NAME", "help": "of the language model (default: as --device)"},
     ),
     "precision": (
         "--precision",

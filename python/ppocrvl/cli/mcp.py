@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
-from ppocrvl.cli.messages import note
+from ppocrvl.cli.messages import note, note_about
 from ppocrvl.errors import ExitCode, MissingExtraError, OptionError
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
     from ppocrvl.mcp.reading import Reading
     from ppocrvl.mcp.roots import Roots
     from ppocrvl.mcp.server import make_server
-    from ppocrvl.models.folder import built_in_note
     from ppocrvl.parsing.layouts import open_layout
 
     roots = Roots(args.root or [Path.cwd()])
@@ -70,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
         listening = None if args.http is None else stack.enter_context(_listen(args.http))
         layout = stack.enter_context(open_layout(args.layout, args.model))
         engine = Engine(args.model, n_parallel=_PARALLEL, **engine_options(args))
-        if engine.paths.built_in:
-            note(built_in_note("--model "))
+        note_about(engine)
         server = make_server(Reading(engine, layout), roots)
         if listening is None:
             server.run("stdio")

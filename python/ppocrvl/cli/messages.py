@@ -12,6 +12,8 @@ from ppocrvl.support.memory import wants_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ppocrvl.engine.engine import Engine
+
 
 def exit_code(run: Callable[[], int], program: str = "ppocrvl") -> int:
     """What `run` gives, or the code of the error that ends it, which is reported in one line.
@@ -52,6 +54,16 @@ def note(text: str, program: str = "ppocrvl") -> None:
     """Print a line that is no result."""
     sys.stderr.write(f"{program}: {text}\n")
     sys.stderr.flush()
+
+
+def note_about(engine: Engine) -> None:
+    """Print what whoever started an engine is told of it."""
+    from ppocrvl.models.folder import built_in_note
+
+    if engine.paths.built_in:
+        note(built_in_note("--model "))
+    for line in engine.notes:
+        note(line)
 
 
 def counted(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ppocrvl.cli.asked import add_picture_arguments, asked_for
 from ppocrvl.cli.client import add_server_flags, make_client
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
-from ppocrvl.cli.messages import note
+from ppocrvl.cli.messages import note_about
 from ppocrvl.cli.output_flags import add_output_flags, is_plain, output_sink
 from ppocrvl.cli.page_hint import hint_at_parse
 from ppocrvl.cli.parallel_flag import USUAL_PARALLEL, add_parallel_flag
@@ -74,10 +74,8 @@ def _refuse_what_cannot_apply(args: argparse.Namespace) -> None:
 
 def _engine(args: argparse.Namespace, n_parallel: int) -> Backend:
     from ppocrvl.engine.engine import Engine
-    from ppocrvl.models.folder import built_in_note
 
     limit = {} if args.max_image_pixels is None else {"max_image_pixels": args.max_image_pixels}
     engine = Engine(args.model, n_parallel=n_parallel, **limit, **engine_options(args))
-    if engine.paths.built_in:
-        note(built_in_note("--model "))
+    note_about(engine)
     return engine

@@ -15,7 +15,7 @@ from ppocrvl.cli.document_flags import (
     reading_keywords,
 )
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
-from ppocrvl.cli.messages import note
+from ppocrvl.cli.messages import note_about
 from ppocrvl.cli.parallel_flag import add_parallel_flag
 from ppocrvl.cli.parse_inputs import find_inputs
 from ppocrvl.cli.parse_on_server import pages_on_server
@@ -128,7 +128,6 @@ def _begin(
     stack: ExitStack,
 ) -> Pages:
     from ppocrvl.engine.engine import Engine
-    from ppocrvl.models.folder import built_in_note
     from ppocrvl.parsing import layouts
     from ppocrvl.parsing.jobs import page_jobs
     from ppocrvl.parsing.journal import Journal
@@ -143,8 +142,7 @@ def _begin(
     engine = Engine(
         args.model, n_parallel=args.n_parallel, cache_bytes=CACHE_BYTES, **engine_options(args)
     )
-    if engine.paths.built_in:
-        note(built_in_note("--model "))
+    note_about(engine)
     memory = Memory(journal, _models(args, engine))
     parts = options.parts(layout, engine, memory=memory, page_images=sink.wants_images)
     jobs = page_jobs([one.open for one in inputs], pages=options.pages)
@@ -160,9 +158,10 @@ def _models(args: argparse.Namespace, engine: Engine) -> dict[str, object]:
     layout = find_layout(args.model, args.layout)
     files = [engine.paths.llm, engine.paths.mmproj, *([] if layout is None else [layout])]
     keys = [file_key(file) for file in files]
-    formats = ("gpu_layers", "precision", "kernels", "deterministic")
+    formats = ("precision", "kernels", "deterministic")
     return {
         "version": version("ppocrvl"),
         "files": [(path.name, changed, size) for path, changed, size in keys],
         "engine": {name: getattr(args, name) for name in formats},
+        "devices": engine.devices,
     }

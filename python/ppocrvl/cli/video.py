@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppocrvl.cli.client import add_server_flags, make_client
 from ppocrvl.cli.engine_flags import add_engine_flags, engine_options
-from ppocrvl.cli.messages import counted, note, report
+from ppocrvl.cli.messages import counted, note, note_about, report
 from ppocrvl.cli.parallel_flag import add_parallel_flag
 from ppocrvl.cli.parse import CACHE_BYTES
 from ppocrvl.cli.reader_flags import refuse_flags_of_another_reader
@@ -233,11 +233,9 @@ def _reader(args: argparse.Namespace) -> Engine | Client:
     if args.server is not None:
         return make_client(args, args.server, args.n_parallel)
     from ppocrvl.engine.engine import Engine as LocalEngine
-    from ppocrvl.models.folder import built_in_note
 
     engine = LocalEngine(
         args.model, n_parallel=args.n_parallel, cache_bytes=CACHE_BYTES, **engine_options(args)
     )
-    if engine.paths.built_in:
-        note(built_in_note("--model "))
+    note_about(engine)
     return engine

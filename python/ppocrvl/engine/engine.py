@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import hashlib
+import logging
 import threading
 from functools import partial
 from time import perf_counter
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 MAX_PARALLEL = 64
 DEFAULT_CACHE_BYTES = 64 << 20
 _Value = TypeVar("_Value")
+_logger = logging.getLogger("ppocrvl")
 
 
 class Engine(Closing):
@@ -75,12 +77,16 @@ class Engine(Closing):
         mmproj: the mmproj file, if it is not in the folder or beside the LLM file.
         n_threads: CPU threads; 0 for one per physical core, fewer for a small model. Never more
             than the CPUs that the process may use (affinity, the container's quota).
-        gpu_layers: layers on the GPU; -1 for all if the build has a GPU backend, 0 for none.
+        device: what computes: "cpu", a GPU by a name that `ppocrvl doctor` lists ("Vulkan0", or
+            "vulkan:0"), or "auto" for the first GPU with enough free memory, else the CPU. Never
+            more than one GPU.
+        vision_device: the same for the vision encoder alone. None: `device`.
+        text_device: the same for the language model alone. None: `device`.
         precision: number formats of the vision encoder. "auto": attention and GELU in float32,
-            linear layers in the precision of their weights' type. "exact": float32 for everything.
-            "fast": some linear layers in int8 if the CPU has AVX512-VNNI but no AMX, unless the
-            file is float32; with llama.cpp's operations (`kernels="ggml"`), attention with
-            half-precision keys and values, and a half-precision GELU.
+            linear layers in the precision of their weights' type. "exact": float32 for everything,
+            on the CPU alone. "fast": some linear layers in int8 if the CPU has AVX512-VNNI but no
+            AMX, unless the file is float32; with llama.cpp's operations (`kernels="ggml"`),
+            attention with half-precision keys and values, and a half-precision GELU.
         kernels: the CPU kernels of the vision encoder, and of the language model in steps with
             several tokens (prompts, several answers). "ggml" for llama.cpp's operations; "amx",
             "avx512_bf16" (bfloat16 operands), "avx512", "avx2" (float32), "avx512_int16",
@@ -104,13 +110,16 @@ class Engine(Closing):
     Attributes:
         paths: the two files.
         info: what the files say about the model.
+        devices: the names of the devices that compute "vision" and "text" and hold the "kv_cache".
+        notes: what differs from what was asked for, a line each: "auto" that gave way to a device's
+            memory, threads beyond the CPUs. They are logged as warnings.
         n_parallel: as given.
         takes_drafts: whether the `draft` of a request is used; it is not if `deterministic`.
 
     Raises:
         ModelError: the files are missing, damaged, or do not belong together.
-        EngineError: the model cannot be loaded.
-        OptionError: an option is out of range.
+        EngineError: the model cannot be loaded, or a device that was named has too little memory.
+        OptionError: an option is out of range, or there is no such device.
     """
 
     def __init__(
@@ -119,7 +128,9 @@ class Engine(Closing):
         *,
         mmproj: PathLike | None = None,
         n_threads: int = 0,
-        gpu_layers: int = -1,
+        device: str = "auto",
+        vision_device: str | None = None,
+        text_device: str | None = None,
         precision: str = "auto",
         kernels: str = "auto",
         max_image_pixels: int = MAX_IMAGE_PIXELS,
@@ -131,7 +142,6 @@ class Engine(Closing):
         deterministic: bool = False,
     ) -> None:
         check_int("n_threads", n_threads, 0, 1024)
-        check_int("gpu_layers", gpu_layers, -1, MOST)
         check_int("max_image_pixels", max_image_pixels, 1, MOST)
         check_int("n_parallel", n_parallel, 1, MAX_PARALLEL)
         check_int("kv_tokens", kv_tokens, 0, MOST)
@@ -151,7 +161,9 @@ class Engine(Closing):
                 llm=str(self.paths.llm),
                 mmproj=str(self.paths.mmproj),
                 n_threads=n_threads,
-                gpu_layers=gpu_layers,
+                device=_device("device", device),
+                vision_device=_device("vision_device", vision_device),
+                text_device=_device("text_device", text_device),
                 precision=precision,
                 kernels=kernels,
                 n_parallel=n_parallel,
@@ -163,6 +175,10 @@ class Engine(Closing):
             )
         )
         self.info: _native.ModelInfo = self._native.info
+        self.devices: dict[str, str] = self._native.devices
+        self.notes: tuple[str, ...] = tuple(self._native.notes)
+        for line in self.notes:
+            _logger.warning("%s", line)
 
     def ocr(self, image: ImageSource | Request | None, **options: Unpack[ReadOptions]) -> Result:
         """Read one image.
@@ -626,6 +642,17 @@ def _in_thread(work: Callable[[], _Value], executor: Executor | None) -> asyncio
     context = contextvars.copy_context()  # as asyncio.to_thread
     with thread_for("the image"):
         return asyncio.get_running_loop().run_in_executor(executor, context.run, work)
+
+
+def _device(option: str, name: str | None) -> str:
+    """As the extension takes it, where "" is none of its own.
+
+    Raises:
+        OptionError: it is no name.
+    """
+    if name is None and option != "device":
+        return ""
+    return check_text(option, name)
 
 
 def _key(pixels: npt.NDArray[np.uint8]) -> bytes:

@@ -95,6 +95,7 @@ def self_test() -> dict[str, Any]:
         paths = built_in_model()
         with Engine(paths.llm, mmproj=paths.mmproj) as engine:
             text = engine.ocr(SELF_TEST_IMAGE, max_tokens=64).text.strip()
+            devices, notes = engine.devices, engine.notes
     except PpocrvlError as error:
         return {"ok": False, "error": str(error)}
     except OSError as error:
@@ -104,6 +105,8 @@ def self_test() -> dict[str, Any]:
         "expected": expected,
         "text": text,
         "seconds": round(perf_counter() - start, 3),
+        "devices": devices,
+        "notes": notes,
     }
 
 

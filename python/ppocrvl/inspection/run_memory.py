@@ -3,6 +3,7 @@
 
 Weights and the key/value cache are exact: the tensors' bytes, and two vectors of all key/value
 heads for each layer and token (F16, or F32 for an f32 file), in a context rounded up to 256 tokens.
+csrc/engine/memory_need.cpp has the formulas; an engine asks them whether a GPU has enough memory.
 
 The rest is an estimate. Its terms follow from which tensors of a graph are alive at once, and were
 fitted to the buffer sizes that llama.cpp reports for synthetic models of three widths (encoder 192,
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ppocrvl.errors import OptionError
 from ppocrvl.images.resize import smart_resize
 from ppocrvl.inspection.model_files import LlmSizes, VisionSizes
+from ppocrvl.support.native import _native
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,14 +45,10 @@ _Sizes = TypeVar("_Sizes", LlmSizes, VisionSizes)
 
 _MERGE = 2
 _CONTEXT_STEP = 256
-_BATCH_TOKENS = 256
 # Markers, "OCR:" and the turn's end; task prompts differ by a few tokens.
 _PROMPT_TOKENS = 16
 _VOCABULARY_BYTES = 165
 _PROCESS_BYTES = 45_000_000
-# As in csrc/mtmd/paddleocr.cpp: attention in slices, as many as the graph has nodes for.
-_SLICE_BYTES = 32 << 20
-_GRAPH_ROOM, _LAYER_NODES, _SLICE_NODES = 7500, 56, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +127,38 @@ def run_memory(
     n_patches = (new_height // vision.patch_size) * (new_width // vision.patch_size)
     image_tokens = n_patches // _MERGE**2
     n_tokens = image_tokens + _PROMPT_TOKENS + max_tokens
-    context = -(-n_tokens // _CONTEXT_STEP) * _CONTEXT_STEP
-    is_f32 = _is_f32(llm_part)
+    kv_cache, decoder_compute = _native.llm_memory(
+        n_tokens,
+        n_layer=llm.n_layer,
+        n_embd=llm.n_embd,
+        n_ff=llm.n_ff,
+        n_head=llm.n_head,
+        n_head_kv=llm.n_head_kv,
+        head_dim=llm.head_dim,
+        n_vocab=llm.n_vocab,
+        is_f32=_is_f32(llm_part),
+    )
+    encoder_compute = _native.encoder_memory(
+        n_patches,
+        n_layer=vision.n_layer,
+        n_embd=vision.n_embd,
+        n_head=vision.n_head,
+        n_ff=vision.n_ff,
+        n_embd_out=vision.n_embd_out,
+        patch_size=vision.patch_size,
+        is_f32=_is_f32(vision_part),
+    )
     return RunMemory(
         image_size=image_size,
         resized=(new_width, new_height),
         image_tokens=image_tokens,
         max_tokens=max_tokens,
-        context_tokens=context,
+        context_tokens=-(-n_tokens // _CONTEXT_STEP) * _CONTEXT_STEP,
         llm_weights=llm_part.n_bytes,
         mmproj_weights=vision_part.n_bytes,
-        kv_cache=2 * llm.n_layer * llm.n_head_kv * llm.head_dim * context * (4 if is_f32 else 2),
-        encoder_compute=_encoder_bytes(vision, n_patches, is_f32=_is_f32(vision_part)),
-        decoder_compute=_decoder_bytes(llm, context, is_f32=is_f32),
+        kv_cache=kv_cache,
+        encoder_compute=encoder_compute,
+        decoder_compute=decoder_compute,
         process=_PROCESS_BYTES + _VOCABULARY_BYTES * llm.n_vocab,
     )
 
@@ -158,20 +175,3 @@ def _first(
 
 def _is_f32(part: ModelPart) -> bool:
     return all(tensor.type == "F32" for tensor in part.tensors)
-
-
-def _encoder_bytes(sizes: VisionSizes, n_patches: int, *, is_f32: bool) -> int:
-    graph = n_patches * 4 * (sizes.n_ff + 4 * sizes.n_embd + 16)
-    scores = 4 * sizes.n_head * n_patches**2
-    most_slices = max(1, (_GRAPH_ROOM // sizes.n_layer - _LAYER_NODES) // _SLICE_NODES)
-    slices = min(max(1, scores // _SLICE_BYTES), most_slices)
-    attention = n_patches * 4 * 6 * sizes.n_embd + scores // slices
-    conversion = 0 if is_f32 else 2 * sizes.n_ff
-    image = sizes.patch_size**2 * 3 * (1 + 3 * 4) + 4 * sizes.n_embd_out // _MERGE**2
-    return max(graph, attention) + n_patches * (conversion + image)
-
-
-def _decoder_bytes(sizes: LlmSizes, context: int, *, is_f32: bool) -> int:
-    rows = 4 * (2 * sizes.n_ff + 7 * sizes.n_embd)
-    attention = 4 * (sizes.n_head + 1) * context if is_f32 else 2 * context
-    return _BATCH_TOKENS * (rows + attention) + 4 * sizes.n_vocab

@@ -12,6 +12,7 @@ from ppocrvl.layout.layout import Layout as LayoutModel
 from ppocrvl.models.folder import find_layout
 from ppocrvl.parsing.parts import WholePage
 from ppocrvl.server.lifecycle import Models
+from ppocrvl.server.logs import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,4 +72,6 @@ def load_models(
         max_waiting=n_parallel + limits.max_waiting + 1 + limits.max_documents * MOST_BLOCKS,
         **engine,
     )
+    for line in loaded.notes:
+        LOGGER.warning("%s", line)
     return Models(loaded, None if open_layout is None else open_layout())
