@@ -215,9 +215,8 @@ def costs(args: argparse.Namespace) -> None:
         with tempfile.NamedTemporaryFile("w", dir=files, delete=False) as file:
             file.write(markdown)
         output = Path(file.name).replace(files / f"out{number}.md")
-        manifest.keep_document(
-            manifest.document_key(row), {}, [f"out{number}.md"], error="", code=0
-        )
+        key = manifest.document_key(row)
+        manifest.keep_document(key, {}, [str(output)], error="", code=0)
     found["document_files"] = (time.perf_counter() - begin) / REPEATS
     print(json.dumps(found, indent=1))
 

@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
   }
   options->kernels = argv[1];
   options->n_threads = 1;
-  options->gpu_layers = 0;
+  options->device = "cpu";
   options->kv_tokens = 1024;
   try {
     Engine engine(*options);

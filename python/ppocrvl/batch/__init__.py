@@ -3,8 +3,8 @@
 
 Three stages, with a `Row` for each page between them: `opening` counts pages, `reading` reads them,
 `assembling` writes documents. `local` runs them one after the other, `on_ray` as operators of Ray
-Data (`ray_stages`). What is done is in the `manifest`. `serve` is the HTTP server on Ray Serve. Ray is imported by
-`on_ray`, `ray_stages` and `serve` alone, when they are used.
+Data (`ray_stages`). What is done is in the `manifest`. `serve` is the HTTP server on Ray Serve. Ray
+is imported by `on_ray`, `ray_stages` and `serve` alone, when they are used.
 """
 
 from __future__ import annotations
