@@ -107,8 +107,9 @@ void register_memory(py::module_ &module) {
       [](std::uint64_t n_tokens, std::uint64_t n_layer, std::uint64_t n_embd, std::uint64_t n_ff,
          std::uint64_t n_head, std::uint64_t n_head_kv, std::uint64_t head_dim,
          std::uint64_t n_vocab, bool is_f32) {
-        const LlmSizes sizes{0,         n_layer,  n_embd,  n_ff,  n_head,
-                             n_head_kv, head_dim, n_vocab, is_f32};
+        const LlmSizes sizes{
+            0, n_layer, n_embd, n_ff, n_head, n_head_kv, head_dim, n_vocab, is_f32,
+        };
         const auto batch = static_cast<std::uint64_t>(TextPlacement().batch_tokens);
         return std::pair(kv_bytes(sizes, n_tokens), decoder_bytes(sizes, n_tokens, batch));
       },

@@ -92,8 +92,10 @@ void Engine::place_files() {
     notes_.push_back(placement_.note);
   }
   const int most = usable_processors();
-  for (const auto &[option, count] : {std::pair("n_threads", options_.n_threads),
-                                      std::pair("encode_threads", options_.encode_threads)}) {
+  for (const auto &[option, count] : {
+           std::pair("n_threads", options_.n_threads),
+           std::pair("encode_threads", options_.encode_threads),
+       }) {
     if (count > most) {
       notes_.push_back(std::string(option) + " is " + std::to_string(count) +
                        ", but this process may use " + std::to_string(most) +

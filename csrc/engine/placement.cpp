@@ -7,11 +7,11 @@
 #include "support/error.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cstdint>
-#include <cstdio>
+#include <iomanip>
 #include <optional>
+#include <sstream>
 
 namespace ppocrvl {
 namespace {
@@ -162,13 +162,13 @@ std::optional<Shortage> find_shortage(const Wishes &wishes, const Arrangement &a
 }
 
 std::string gigabytes(std::uint64_t bytes) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.2f GiB",
-                static_cast<double>(bytes) / static_cast<double>(std::uint64_t{1} << 30));
-  return text.data();
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(2)
+       << static_cast<double>(bytes) / static_cast<double>(std::uint64_t{1} << 30) << " GiB";
+  return text.str();
 }
 
-std::string parts_text(bool vision, bool text) {
+const char *parts_text(bool vision, bool text) {
   if (vision && text) {
     return "the model";
   }
@@ -190,23 +190,27 @@ std::string too_little(const Shortage &shortage) {
 std::string note_text(const Shortage &shortage, const Arrangement &arrangement) {
   const bool all_stay = arrangement.vision && arrangement.text;
   return too_little(shortage) + ": " +
-         (all_stay ? "the KV cache is in the host's memory"
-                   : parts_text(!arrangement.vision, !arrangement.text) + " is on the CPU");
+         (all_stay
+              ? "the KV cache is in the host's memory"
+              : std::string(parts_text(!arrangement.vision, !arrangement.text)) + " is on the CPU");
 }
 
 /// The first arrangement that there is memory for. Throws ErrorKind::engine.
 Arrangement arrange(const Wishes &wishes, const Needs &needs, std::string &note) {
-  std::optional<Shortage> first;
-  std::optional<Shortage> last;
+  const std::optional<Shortage> first = find_shortage(wishes, {}, needs);
+  if (!first) {
+    return {};
+  }
+  Shortage last = *first;
   for (const Arrangement &arrangement : arrangements(wishes)) {
-    last = find_shortage(wishes, arrangement, needs);
-    if (!last) {
-      note = first ? note_text(*first, arrangement) : "";
+    const std::optional<Shortage> shortage = find_shortage(wishes, arrangement, needs);
+    if (!shortage) {
+      note = note_text(*first, arrangement);
       return arrangement;
     }
-    first = first ? first : last;
+    last = *shortage;
   }
-  refuse(wishes, *last);
+  refuse(wishes, last);
 }
 
 /// Our kernels need weights in the host's memory.

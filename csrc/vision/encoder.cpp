@@ -260,9 +260,15 @@ std::vector<float> Encoder::run(Input picture, const std::function<bool()> &goes
   try {
     const AssertionGuard guard;
     const VisionPlacement &placement = options_.placement;
-    const UseVisionGraphOptions use({placement.precision, placement.fused_attention,
-                                     placement.bytes_of_scores, placement.kernels, strip, &scratch_,
-                                     &n_graphs_});
+    const UseVisionGraphOptions use({
+        placement.precision,
+        placement.fused_attention,
+        placement.bytes_of_scores,
+        placement.kernels,
+        strip,
+        &scratch_,
+        &n_graphs_,
+    });
     encoded = clip_image_batch_encode(context_.get(), options_.n_threads, &batch, embeddings);
   } catch (...) {
     const std::exception_ptr error = current_error();

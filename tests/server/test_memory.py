@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -271,9 +272,12 @@ def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None
 def test_no_request_waits_outside_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would take a thread of those that decode pictures."""
     given: dict[str, Any] = {}
-    monkeypatch.setattr(
-        ppocrvl.server.loading, "Engine", lambda *_, **options: given.update(options)
-    )
+
+    def engine(*_: object, **options: object) -> Any:
+        given.update(options)
+        return SimpleNamespace(notes=())
+
+    monkeypatch.setattr(ppocrvl.server.loading, "Engine", engine)
     monkeypatch.setattr(ppocrvl.server.lifecycle, "serve", lambda _, load, __: load())
     assert run_command(["serve", "--parallel", "3", "--max-waiting", "5"]) == 0
     assert given["n_parallel"] == 3

@@ -284,7 +284,7 @@ TEST_CASE("placement: a file in F32 has a cache in F32, of twice the bytes") {
   CHECK(place(wish(), {}, files).text.float32_cache);
   CHECK(!placed(wish(), {}).text.float32_cache);
   const LlmSizes half = llm_sizes(tiny_files().llm);
-  CHECK_EQUAL(kv_bytes(half, 1), std::uint64_t{2 * 2 * 2 * 16 * 256 * 2}); // a step of 256 tokens
+  CHECK_EQUAL(kv_bytes(half, 1), std::uint64_t{2} * 2 * 2 * 16 * 256 * 2); // a step of 256 tokens
   CHECK_EQUAL(kv_bytes(half, 257), 2 * kv_bytes(half, 256));
   CHECK_EQUAL(kv_bytes(llm_sizes(files.llm), 256), 2 * kv_bytes(half, 256));
 }

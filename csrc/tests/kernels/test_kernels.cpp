@@ -594,9 +594,15 @@ double few_tokens_error(const Kernels &kernels, ggml_type type, std::int64_t col
   }
   Buffer<float> out(n_tokens * rows, std::numeric_limits<float>::quiet_NaN());
   in_shares(3, [&](Share share) {
-    kernels.decoder->few_tokens({&layer.matrix, is_bf16 ? rounded.data() : nullptr, out.data(),
-                                 n_tokens, is_bf16 ? nullptr : in.data()},
-                                share, thread_scratch());
+    kernels.decoder->few_tokens(
+        {
+            &layer.matrix,
+            is_bf16 ? rounded.data() : nullptr,
+            out.data(),
+            n_tokens,
+            is_bf16 ? nullptr : in.data(),
+        },
+        share, thread_scratch());
   });
   double worst = 0.0;
   for (std::int64_t i = 0; i < out.size(); ++i) {
