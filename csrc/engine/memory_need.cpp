@@ -19,8 +19,9 @@ std::uint64_t context_of(std::uint64_t n_tokens) {
 
 std::uint64_t n_slices(const VisionSizes &sizes, std::uint64_t scores,
                        std::uint64_t bytes_of_scores) {
+  const std::uint64_t n_layer = std::max<std::uint64_t>(1, sizes.n_layer); // `inspect` asks too
   const auto most =
-      static_cast<std::uint64_t>(most_attention_slices(static_cast<std::int64_t>(sizes.n_layer)));
+      static_cast<std::uint64_t>(most_attention_slices(static_cast<std::int64_t>(n_layer)));
   return bytes_of_scores == 0 ? 1 : std::clamp<std::uint64_t>(scores / bytes_of_scores, 1, most);
 }
 

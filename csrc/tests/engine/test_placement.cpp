@@ -286,6 +286,7 @@ TEST_CASE("placement: a file in F32 has a cache in F32, of twice the bytes") {
   const LlmSizes half = llm_sizes(tiny_files().llm);
   CHECK_EQUAL(kv_bytes(half, 1), std::uint64_t{2} * 2 * 2 * 16 * 256 * 2); // a step of 256 tokens
   CHECK_EQUAL(kv_bytes(half, 257), 2 * kv_bytes(half, 256));
+  CHECK_EQUAL(encoder_bytes(VisionSizes{}, 0, 1), std::uint64_t{0}); // divides by no layers
   CHECK_EQUAL(kv_bytes(llm_sizes(files.llm), 256), 2 * kv_bytes(half, 256));
 }
 
