@@ -197,9 +197,10 @@ std::string note_text(const Shortage &shortage, const Arrangement &arrangement) 
 
 /// The first arrangement that there is memory for. Throws ErrorKind::engine.
 Arrangement arrange(const Wishes &wishes, const Needs &needs, std::string &note) {
-  const std::optional<Shortage> first = find_shortage(wishes, {}, needs);
+  const Arrangement as_wished;
+  const std::optional<Shortage> first = find_shortage(wishes, as_wished, needs);
   if (!first) {
-    return {};
+    return as_wished;
   }
   Shortage last = *first;
   for (const Arrangement &arrangement : arrangements(wishes)) {
