@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 from ppocrvl.cli.messages import exit_code
 from ppocrvl.cli.usage import Parser
 from ppocrvl.errors import ExitCode
+from ppocrvl.support.memory import make_room_for_numpy
 from ppocrvl.support.variants import refuse_old_cpu
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def run_command(argv: Sequence[str] | None = None) -> int:
             return leave.code if isinstance(leave.code, int) else ExitCode.OK
         _set_up_messages(verbose=args.verbose)
         refuse_old_cpu()
+        make_room_for_numpy()
         return int(args.command.run(args))
 
     return exit_code(run)
