@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 from ppocrvl.cli.messages import exit_code
 from ppocrvl.cli.usage import Parser
 from ppocrvl.errors import ExitCode
-from ppocrvl.support.memory import make_room_for_numpy
 from ppocrvl.support.variants import refuse_old_cpu
 
 if TYPE_CHECKING:
@@ -93,9 +92,11 @@ def run_command(argv: Sequence[str] | None = None) -> int:
             args = build_parser().parse_args(argv)
         except SystemExit as leave:  # help, version, wrong usage
             return leave.code if isinstance(leave.code, int) else ExitCode.OK
+        from ppocrvl.support.resources import require_numpy_memory
+
         _set_up_messages(verbose=args.verbose)
         refuse_old_cpu()
-        make_room_for_numpy()
+        require_numpy_memory()
         return int(args.command.run(args))
 
     return exit_code(run)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import mmap
+import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _FIRST_FRAMES = 1 << 20  # bytes: what Python allocates for a new thread, generously
+_NUMPY = 96 << 20  # bytes: numpy 2.4 takes 85 MiB on x86-64, with one thread of OpenBLAS
 
 
 @contextmanager
@@ -80,6 +83,22 @@ def started_pool(count: int, name: str, what: str) -> ThreadPoolExecutor:
     return pool
 
 
+def require_numpy_memory() -> None:
+    """Makes sure that numpy can be imported, where the address space is limited (RLIMIT_AS).
+
+    OpenBLAS, which numpy loads, ends the process itself where there is not enough. For each of its
+    threads it takes some 40 MiB; it gets one here, unless OPENBLAS_NUM_THREADS says otherwise.
+
+    Raises:
+        EngineError: it cannot.
+    """
+    if _limit("RLIMIT_AS") == math.inf:
+        return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if not _is_there_space(_NUMPY):
+        raise EngineError("out of memory for numpy; raise the limit on address space (ulimit -v)")
+
+
 def _require_thread_memory(what: str) -> None:
     """Makes sure that there is memory for a thread's stack and for Python's first frames.
 
@@ -88,10 +107,16 @@ def _require_thread_memory(what: str) -> None:
     Raises:
         EngineError: there is not.
     """
+    if not _is_there_space(_stack_bytes() + _FIRST_FRAMES):
+        raise EngineError(f"out of memory for a thread for {what}")
+
+
+def _is_there_space(n_bytes: int) -> bool:
     try:
-        mmap.mmap(-1, _stack_bytes() + _FIRST_FRAMES).close()
-    except OSError as error:
-        raise EngineError(f"out of memory for a thread for {what}") from error
+        mmap.mmap(-1, n_bytes).close()
+    except OSError:
+        return False
+    return True
 
 
 def _stack_bytes() -> int:
@@ -99,7 +124,15 @@ def _stack_bytes() -> int:
         return asked
     if sys.platform == "win32":
         return 1 << 20
+    limit = _limit("RLIMIT_STACK")
+    return 8 << 20 if limit == math.inf else int(limit)
+
+
+def _limit(name: str) -> float:
+    """A limit of this process in bytes; infinite where there is none."""
+    if sys.platform == "win32":
+        return math.inf
     import resource  # noqa: PLC0415 - not on Windows
 
-    limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
-    return 8 << 20 if limit == resource.RLIM_INFINITY else limit
+    limit = resource.getrlimit(getattr(resource, name))[0]
+    return math.inf if limit == resource.RLIM_INFINITY else limit
