@@ -8,6 +8,7 @@ import itertools
 import os
 import threading
 import time
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from tests.waiting import SECONDS
 
 import ppocrvl
 from ppocrvl.engine.answers import AsyncStream
+from ppocrvl.engine.many import outcomes
 from ppocrvl.engine.retries import Attempts
 from ppocrvl.errors import EngineError, ImageNotFoundError, OptionError, QueueFullError
 from ppocrvl.support.native import _native
@@ -108,6 +110,20 @@ def test_dropping_the_iterator_cancels(four: ppocrvl.Engine, picture: Picture) -
     next(answers)
     answers.close()
     wait_until_idle()
+
+
+def test_closing_begins_nothing_more() -> None:
+    """A request that ends makes room for one that waits, which must have been cancelled by then."""
+    ended, running, waiting = (Future[ppocrvl.Result]() for _ in range(3))
+    source = iter((ended, running, waiting))
+    many = outcomes([None] * 3, lambda _: next(source), at_once=1, ordered=True)
+    ended.set_result(result_with("stop", 1.0))
+    next(many)
+    was_cancelled = []
+    running.add_done_callback(lambda _: was_cancelled.append(waiting.cancelled()))
+    many.close()
+    assert was_cancelled == [True]
+    assert running.cancelled()
 
 
 def test_future_gives_the_result(four: ppocrvl.Engine, picture: Picture) -> None:

@@ -68,7 +68,8 @@ def outcomes(
             outcome = _outcome(future)
             yield placed(outcome, *running.pop(future))
     finally:
-        for future in running:
+        # Those that wait first: one that ends makes room for them.
+        for future in reversed(running):
             future.cancel()
 
 
